@@ -1,0 +1,85 @@
+"""One way in for everything a user may want more of: verifiers, rewards, engines, objectives.
+
+A registry reads names from the files of a package (`knights.py` is "knights", `logic_rl.py` is
+"logic-rl"), from Python entry points, and from `./file.py:attribute`. Listing imports nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from functools import cached_property
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from swr1.errors import UsageError
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """' Did you mean X?' for the nearest known name, or '' when none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+class Registry:
+    """Named things of one kind.
+
+    Args:
+        kind: what one is called in messages, e.g. "verifier".
+        package: the package whose modules are the built-in ones, e.g. "swr1.verifiers".
+        attribute: what to take from a module, e.g. "verify".
+    """
+
+    def __init__(self, kind: str, package: str, attribute: str) -> None:
+        self.kind, self.package, self.attribute = kind, package, attribute
+
+    @cached_property
+    def _targets(self) -> dict[str, str]:
+        spec = importlib.util.find_spec(self.package)
+        folders = list(spec.submodule_search_locations or []) if spec else []
+        files = [f for folder in folders for f in sorted(Path(folder).glob("*.py"))]
+        built_in = {
+            f.stem.replace("_", "-"): f"{self.package}.{f.stem}:{self.attribute}"
+            for f in files
+            if not f.stem.startswith("_")
+        }
+        plugins = {e.name: e.value for e in entry_points(group=f"{self.package}")}
+        if clash := built_in.keys() & plugins.keys():
+            raise UsageError(f"a plugin redefines the {self.kind} {sorted(clash)[0]!r}")
+        return built_in | plugins
+
+    def names(self) -> list[str]:
+        return sorted(self._targets)
+
+    def get(self, name: str) -> Any:
+        """The thing named `name`, or the attribute of a file named "./mine.py:check".
+
+        Raises UsageError, with a suggestion, for a name nobody registered.
+        """
+        if ".py:" in name:
+            return self._from_file(name)
+        if name not in self._targets:
+            raise UsageError(
+                f"unknown {self.kind} {name!r}.{suggest(name, self._targets)}"
+                f" Known: {', '.join(self.names())}; or a file: ./mine.py:{self.attribute}"
+            )
+        module, _, attribute = self._targets[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def _from_file(self, target: str) -> Any:
+        file, _, attribute = target.rpartition(":")
+        path = Path(file)
+        if not path.is_file():
+            raise UsageError(f"no file {file!r} for the {self.kind} {target!r}")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules.setdefault(path.stem, module)
+        spec.loader.exec_module(module)
+        if not hasattr(module, attribute):
+            raise UsageError(f"{file} has no {attribute!r} ({self.kind} {target!r})")
+        return getattr(module, attribute)
