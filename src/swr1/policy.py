@@ -1,0 +1,273 @@
+"""The policy folder: where a trainer publishes weights and a rollout finds them.
+
+    runs/kk/versions/000000/   a plain Hugging Face model folder with its tokenizer, and a marker
+    runs/kk/versions/000001/   `swr1.json`, written last: only a version with its marker counts
+    runs/kk/latest             a symlink to the newest version, swapped atomically
+    runs/kk/trainer/           the trainer's state, runs/kk/metrics.jsonl its measurements
+    runs/kk/.lock              held (flock) by the one process that may publish
+
+A version is written aside, fsynced and renamed, so a reader sees it whole or not at all, and a
+publisher killed at any moment leaves the versions before it untouched. Nothing here imports torch:
+what a version holds is up to the `save` function that `publish` is given.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from swr1.errors import DataError, SwrError
+
+MARKER = "swr1.json"
+
+
+def resolve(name: str | Path) -> Policy | None:
+    """The policy folder called `name`, or None for a plain model folder or a hub name.
+
+    Raises DataError for a path that is neither, or that is not there at all.
+    """
+    path = Path(name).expanduser()
+    if (path / "versions").is_dir():
+        return Policy(path)
+    if (path / "config.json").is_file():
+        return None
+    if path.exists():
+        raise DataError(
+            "neither a policy folder (versions/) nor a model folder (config.json);"
+            f" make a policy with: swr1 init-policy {name}",
+            str(name),
+        )
+    text = str(name)
+    if text.startswith(("/", ".", "~")) or text.count("/") > 1 or text.endswith("/"):
+        raise DataError(
+            f"no such folder; make a policy with: swr1 init-policy {name}",
+            text,
+        )
+    return None
+
+
+def model_folder(name: str | Path, version: int | None = None) -> str:
+    """What `from_pretrained` takes for `name`: a version's folder, a model folder or a hub name."""
+    policy = resolve(name)
+    return str(policy.folder(version)) if policy else str(name)
+
+
+class Policy:
+    """A policy folder, by its path. Every read looks at the disk: another process may publish."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"Policy({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / "versions").is_dir()
+
+    def versions(self) -> list[int]:
+        """The complete versions on disk, ascending."""
+        return [n for n in self._numbered() if (self._at(n) / MARKER).is_file()]
+
+    def latest(self) -> int:
+        """The newest complete version. Raises DataError when there is none."""
+        # The folders are read, not the symlink: a publisher may have died between the two renames.
+        for number in reversed(self._numbered()):
+            if (self._at(number) / MARKER).is_file():
+                return number
+        if not self.exists:
+            raise DataError(
+                f"not a policy folder; make one with: swr1 init-policy {self.path}",
+                str(self.path),
+            )
+        found = ", ".join(f"{n:06d}" for n in self._numbered()) or "none"
+        raise DataError(
+            f"no version has its marker {MARKER} (version folders: {found}): the copy or the"
+            f" publishing of this policy was cut short. Copy it again, or start over with:"
+            f" swr1 init-policy {self.path} --force",
+            str(self.path / "versions"),
+        )
+
+    def folder(self, version: int | None = None) -> Path:
+        """The model folder of a complete version (None: the latest)."""
+        number = self.latest() if version is None else version
+        if not (self._at(number) / MARKER).is_file():
+            there = ", ".join(map(str, self.versions())) or "none"
+            raise DataError(
+                f"no complete version {number} (there: {there}); older ones may have been pruned",
+                str(self.path),
+            )
+        return self._at(number)
+
+    def meta(self, version: int | None = None) -> dict[str, Any]:
+        """What the marker of a version says: version, step, groups_consumed, created, ..."""
+        marker = self.folder(version) / MARKER
+        try:
+            meta = json.loads(marker.read_text())
+        except ValueError as error:
+            raise DataError(f"the marker is not JSON ({error})", str(marker)) from None
+        if not isinstance(meta, dict):
+            raise DataError("the marker is not a JSON object", str(marker))
+        return meta
+
+    def publish(
+        self,
+        save: Callable[[Path], None],
+        meta: dict[str, Any],
+        *,
+        keep: int | None = None,
+        protect: Collection[int] = (),
+    ) -> int:
+        """Write the next version and make it the latest; returns its number.
+
+        Args:
+            save: writes the model folder at the path it is given (an empty folder).
+            meta: goes into the marker, with `version` and `created` added.
+            keep: how many of the newest versions stay (None: all); the latest always stays.
+            protect: versions that are never pruned, e.g. the reference of a KL term.
+        """
+        versions = self.path / "versions"
+        versions.mkdir(parents=True, exist_ok=True)
+        number = max(self._numbered(), default=-1) + 1
+        aside = Path(tempfile.mkdtemp(prefix=".tmp-", dir=versions))
+        try:
+            aside.chmod(0o755)
+            save(aside)
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            write_marker(aside, {"version": number, "created": created, **meta})
+            os.rename(aside, self._at(number))
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        fsync_folder(versions)
+        self._point_latest_at(number)
+        if keep is not None:
+            self.prune(keep, protect)
+        return number
+
+    def prune(self, keep: int, protect: Collection[int] = ()) -> list[int]:
+        """Delete all but the `keep` newest versions and the protected ones; returns the deleted."""
+        complete = self.versions()
+        gone = [n for n in complete[: -max(keep, 1)] if n not in protect]
+        for number in gone:
+            self._remove(number)
+        return gone
+
+    def retract(self, version: int) -> list[int]:
+        """Delete every version newer than `version` and make it the latest; returns the deleted.
+
+        For a trainer that resumes from a state older than what it had published.
+        """
+        self.folder(version)
+        gone = [n for n in self._numbered() if n > version]
+        self._point_latest_at(version)
+        for number in gone:
+            self._remove(number)
+        return gone
+
+    def wait_for(self, version: int, timeout: float, poll: float = 0.2) -> int:
+        """Wait until the latest version is at least `version`; returns the latest.
+
+        Raises SwrError after `timeout` seconds, saying what was waited for.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            have = max(self.versions(), default=-1)
+            if have >= version:
+                return have
+            if time.monotonic() >= deadline:
+                state = (
+                    f"the latest is {have}"
+                    if have >= 0
+                    else "it has no complete version"
+                )
+                raise SwrError(
+                    f"waited {timeout:g} s for version {version} of {self.path} ({state}):"
+                    " is a train-step publishing there?"
+                )
+            time.sleep(min(poll, max(0.0, deadline - time.monotonic())))
+
+    @contextmanager
+    def lock(self, what: str = "train-step") -> Iterator[None]:
+        """Hold the right to publish. Raises SwrError naming the holder when another has it.
+
+        The kernel frees an flock with its process, so a killed holder blocks nobody.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with open(self.path / ".lock", "a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                holder = file.read().strip() or "another process"
+                raise SwrError(
+                    f"{self.path} is being written by {holder}; wait for it or stop it,"
+                    " or train another policy folder"
+                ) from None
+            file.truncate(0)
+            file.write(f"{what} (pid {os.getpid()} on {socket.gethostname()})\n")
+            file.flush()
+            for debris in (self.path / "versions").glob(".tmp-*"):
+                shutil.rmtree(debris, ignore_errors=True)
+            yield
+
+    def _numbered(self) -> list[int]:
+        try:
+            names = os.listdir(self.path / "versions")
+        except FileNotFoundError:
+            return []
+        return sorted(int(n) for n in names if n.isascii() and n.isdigit())
+
+    def _at(self, version: int) -> Path:
+        return self.path / "versions" / f"{version:06d}"
+
+    def _remove(self, version: int) -> None:
+        # Renamed first: a version half deleted must not look complete.
+        aside = self.path / "versions" / f".tmp-removed-{version:06d}"
+        shutil.rmtree(aside, ignore_errors=True)
+        os.rename(self._at(version), aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def _point_latest_at(self, version: int) -> None:
+        aside = self.path / f".latest-{os.getpid()}"
+        aside.unlink(missing_ok=True)
+        aside.symlink_to(f"versions/{version:06d}")
+        os.replace(aside, self.path / "latest")
+        fsync_folder(self.path)
+
+
+def write_marker(folder: Path, meta: dict[str, Any]) -> None:
+    """Make what `folder` holds durable, then write its marker file, durable too."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with open(file, "rb") as handle:
+                os.fsync(handle.fileno())
+    with open(folder / MARKER, "w") as handle:
+        json.dump(meta, handle, indent=1)
+        handle.write("\n")
+        handle.flush()
+        os.fsync(handle.fileno())
+    fsync_folder(folder)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make renames and new names in `folder` durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
