@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Iterable
 from functools import cached_property
@@ -83,3 +84,33 @@ class Registry:
         if not hasattr(module, attribute):
             raise UsageError(f"{file} has no {attribute!r} ({self.kind} {target!r})")
         return getattr(module, attribute)
+
+
+def parse_options(function: Any, pairs: Iterable[str]) -> dict[str, Any]:
+    """["answer_right=3"] as keyword arguments of `function`, in the types of its defaults.
+
+    Raises UsageError for a name the function does not take, or a value of another type.
+    """
+    known = {
+        name: parameter.default
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.default is not parameter.empty
+    }
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or name not in known:
+            listed = ", ".join(f"{n}={v}" for n, v in known.items()) or "nothing"
+            raise UsageError(
+                f"cannot set {pair!r}.{suggest(name, known)} What can be set: {listed}"
+            )
+        kind = type(known[name])
+        try:
+            if kind is bool:
+                options[name] = {"true": True, "false": False}[text.strip().lower()]
+            else:
+                options[name] = kind(text) if kind in (int, float) else text
+        except (ValueError, KeyError):
+            raise UsageError(f"{name} is a {kind.__name__}, not {text!r}") from None
+    return options

@@ -1,0 +1,134 @@
+"""The command line: `swr1 SUBCOMMAND`. One thin file per subcommand, named after it.
+
+A file `gen_puzzles.py` here is the subcommand `gen-puzzles`: it holds a function `command`, whose
+docstring is the help. Nothing else is edited to add one. Other packages add theirs with an entry
+point in the group "swr1.commands". `swr1 --help` imports none of them.
+"""
+
+import ast
+import errno
+import importlib
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+import swr1
+from swr1.errors import SwrError
+from swr1.registry import suggest
+from swr1.streams.stage import NothingToDo, Stopped
+
+STAGES = ["gen-puzzles", "rollout", "verify", "reward", "train-step", "eval", "merge"]
+
+
+def _files() -> dict[str, Path]:
+    folder = Path(__file__).parent
+    return {
+        f.stem.replace("_", "-"): f
+        for f in sorted(folder.glob("*.py"))
+        if not f.stem.startswith("_")
+    }
+
+
+class LazyGroup(TyperGroup):
+    """Lists subcommands by reading their files, and imports only the one that runs."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = [*_files(), *(e.name for e in entry_points(group="swr1.commands"))]
+        return STAGES + sorted(set(names) - set(STAGES))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A stand-in with name and help, for the list of subcommands."""
+        file = _files().get(cmd_name)
+        text = ast.get_docstring(ast.parse(file.read_text())) if file else ""
+        panel = "Stages" if cmd_name in STAGES else "Helpers"
+        return TyperCommand(cmd_name, help=text or "a plugin", rich_help_panel=panel)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        plugins = {e.name: e for e in entry_points(group="swr1.commands")}
+        if name in _files():
+            module = importlib.import_module(f"swr1.commands.{_files()[name].stem}")
+            function = module.command
+        elif name in plugins:
+            function = plugins[name].load()
+        else:
+            known = self.list_commands(ctx)
+            ctx.fail(f"no subcommand {name!r}.{suggest(name, known)}")
+        app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        app.command(name)(function)
+        return name, typer.main.get_command(app), args[1:]
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        print(f"swr1 {swr1.__version__}")
+        for package in ("torch", "transformers", "trl", "vllm"):
+            try:
+                print(f"{package} {version(package)}")
+            except PackageNotFoundError:
+                print(f"{package} (not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show versions, also of engines."
+    ),
+) -> None:
+    """Reinforcement learning from verifiers, as Unix stages over JSONL or Parquet records.
+
+    swr1 gen-puzzles | swr1 rollout --policy P | swr1 verify format knights | swr1 reward logic-rl
+    """
+
+
+def _join_quarantine(args: list[str]) -> list[str]:
+    """`--on-error quarantine PATH` as one word, since an option takes one value."""
+    joined: list[str] = []
+    for word in args:
+        if joined[-2:] == ["--on-error", "quarantine"]:
+            joined[-1] = f"quarantine={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def main() -> None:
+    """Run the command line; every failure is one clear message and an exit code."""
+    args = _join_quarantine(sys.argv[1:])
+    name = f"swr1 {args[0]}" if args and not args[0].startswith("-") else "swr1"
+    try:
+        app(args, prog_name="swr1")
+    except NothingToDo:
+        sys.exit(0)
+    except (Stopped, SwrError) as error:
+        if isinstance(error, SwrError):
+            print(f"{name}: error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        advice = {
+            errno.ENOSPC: "; free some space and run the same command to continue",
+            errno.EACCES: "; choose a place you may write to",
+            errno.EROFS: "; choose a place you may write to",
+        }.get(error.errno or 0, "")
+        print(f"{name}: error: {place}{error.strerror or error}{advice}", file=sys.stderr)
+        code = 1
+    else:
+        return
+    sys.exit(code)

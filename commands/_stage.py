@@ -1,0 +1,176 @@
+"""What all stages share on the command line: where records come from and go to.
+
+    @stage_command()
+    def command(open_stage, recipe: Annotated[str, typer.Argument(help="...")]):
+        '''Help of the subcommand.'''
+        with open_stage() as stage:
+            stage.map(...)
+
+The decorator adds the common options to the function's own, and hands it `open_stage`, which makes
+the `Stage` from them. The function's own options, less those named in `quiet_options`, are what
+shapes the records: their digest goes into each record's trail.
+"""
+
+import functools
+import inspect
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from swr1.errors import UsageError
+from swr1.registry import suggest
+from swr1.streams.stage import NothingToDo, Stage, parse_shard
+
+PANEL = "Common"
+
+
+def _load_config(ctx: typer.Context, path: Path | None) -> Path | None:
+    """Take defaults from a TOML file that holds the same flags."""
+    if path is None:
+        return None
+    try:
+        values = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"--config {path}: {error}") from None
+    known = {p.name for p in ctx.command.params}
+    named = {name.replace("-", "_"): value for name, value in values.items()}
+    for name in named.keys() - known:
+        raise UsageError(f"--config {path}: unknown key {name!r}.{suggest(name, sorted(known))}")
+    ctx.default_map = {**(ctx.default_map or {}), **named}
+    return path
+
+
+def option(*names: str, help: str, **kw: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=PANEL, **kw)
+
+
+FILES_HELP = "Files, globs, shard folders, or - for standard input (the default)."
+INPUT = {"files": (Annotated[list[str], typer.Argument(help=FILES_HELP)], ())}
+READING = {
+    "on_error": (
+        Annotated[
+            str, option(help="On a bad record: fail, skip, or quarantine PATH.", metavar="WHAT")
+        ],
+        "fail",
+    ),
+}
+COMMON = {
+    "output": (
+        Annotated[
+            str,
+            option(
+                "--output",
+                "-o",
+                help="FILE.jsonl[.gz|.zst], FILE.parquet, FOLDER/ for shards, or - (stdout).",
+                metavar="PATH",
+            ),
+        ],
+        "-",
+    ),
+    "shard": (
+        Annotated[str | None, option(help="Work on shard I of N only.", metavar="I/N")],
+        None,
+    ),
+    "force": (
+        Annotated[bool, option("--force", help="Start over: neither continue nor keep.")],
+        False,
+    ),
+    "quiet": (Annotated[bool, option("--quiet", "-q", help="Only errors on stderr.")], False),
+    "metrics": (
+        Annotated[Path | None, option(help="Append one JSON object about the run to this file.")],
+        None,
+    ),
+    "config": (
+        Annotated[
+            Path | None,
+            option(help="TOML file with the same flags.", callback=_load_config, is_eager=True),
+        ],
+        None,
+    ),
+    "dry_run": (
+        Annotated[bool, option("--dry-run", help="Print the resolved options and stop.")],
+        False,
+    ),
+}
+
+
+def parse_on_error(text: str) -> tuple[str, Path | None]:
+    """("fail" | "skip" | "quarantine", path)."""
+    policy, _, path = text.partition("=")
+    if policy not in ("fail", "skip", "quarantine") or (policy == "quarantine") != bool(path):
+        raise UsageError(f"--on-error is fail, skip, or quarantine PATH, not {text!r}")
+    return policy, Path(path) if path else None
+
+
+def stage_command(
+    *, reads: bool = True, writes: bool = True, files: bool = True, quiet_options: tuple[str, ...] = ()
+) -> Callable[[Callable], Callable]:
+    """Add the common options to a subcommand.
+
+    Args:
+        reads: False for a source, which has no input.
+        writes: False for a sink, which writes no records.
+        files: False when the subcommand finds the input files among its own arguments.
+        quiet_options: own options that do not shape the records, such as threads.
+    """
+    common = (READING if reads else {}) | COMMON
+    if not writes:
+        common = {k: v for k, v in common.items() if k not in ("output", "shard", "force")}
+
+    def decorate(function: Callable) -> Callable:
+        own = list(inspect.signature(function).parameters.values())[1:]
+        if reads and files:
+            argument = inspect.Parameter(
+                "files", inspect.Parameter.KEYWORD_ONLY, annotation=INPUT["files"][0], default=()
+            )
+            at = next((i for i, p in enumerate(own) if p.default is not p.empty), len(own))
+            own.insert(at, argument)
+        own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+        added = [
+            inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, annotation=a, default=d)
+            for n, (a, d) in common.items()
+        ]
+        name = function.__module__.rpartition(".")[2].replace("_", "-")
+
+        @functools.wraps(function)
+        def run(**values: Any) -> None:
+            shared = {n: values.pop(n) for n in common}
+            names = values.pop("files", ())
+            options = {
+                n: str(v) if isinstance(v, Path) else v
+                for n, v in values.items()
+                if n not in quiet_options
+            }
+            policy, quarantine = parse_on_error(shared.get("on_error", "fail"))
+
+            def open_stage(**changes: Any) -> Stage:
+                settings: dict[str, Any] = {
+                    "options": options,
+                    "inputs": (list(names) or ["-"]) if reads else None,
+                    "output": shared.get("output", "-"),
+                    "shard": parse_shard(shared.get("shard")),
+                    "on_error": policy,
+                    "quarantine": quarantine,
+                    "quiet": shared["quiet"],
+                    "metrics": shared["metrics"],
+                    "force": shared.get("force", False),
+                } | changes
+                settings["options"] = options | changes.get("options", {})
+                if shared["dry_run"]:
+                    print(json.dumps({"stage": name} | settings, indent=2, default=str))
+                    raise NothingToDo
+                return Stage(name, settings.pop("options"), **settings)
+
+            function(open_stage, **values)
+
+        parameters = own + added
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        del run.__wrapped__  # else typer would look through to the bare function
+        return run
+
+    return decorate

@@ -1,0 +1,57 @@
+"""Progress on stderr: a bar on a terminal, a line every so often elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+LINE_EVERY = 10.0  # seconds
+
+
+class Progress:
+    """Counts records. No bar while our output is a pipe: several stages share one terminal."""
+
+    def __init__(self, name: str, total: int | None, quiet: bool, bar: bool) -> None:
+        self.name, self.total, self.quiet = name, total, quiet
+        self.started = self._last = time.monotonic()
+        self._bar: Any = None
+        if bar and not quiet and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                TextColumn,
+                TimeElapsedColumn,
+            )
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}"),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(f"swr1 {name}", total=total, note="")
+
+    def advance(self, count: int, note: str = "") -> None:
+        """`count` records (or steps) are done; `note` is a short word on how it goes."""
+        now = time.monotonic()
+        if self._bar is not None:
+            if now - self._last > 0.1:
+                self._bar.update(self._task, completed=count, note=note)
+                self._last = now
+        elif not self.quiet and now - self._last > LINE_EVERY:
+            of = f" of {self.total:,}" if self.total else ""
+            rate = count / (now - self.started)
+            text = f"swr1 {self.name}: {count:,}{of} ({rate:,.1f}/s) {note}".rstrip()
+            print(text, file=sys.stderr, flush=True)
+            self._last = now
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()

@@ -1,0 +1,228 @@
+"""Reading records from files, globs, shard folders and stdin, with a place for every complaint."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from swr1.errors import DataError, UsageError
+from swr1.records import Record, key, validate
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+MAX_LINE = 64 * 2**20  # bytes; a record of 1M tokens is about 25 MB
+RECENT = 2**17  # how far back a duplicate is seen in a stream: bounded memory
+
+OnBad = Callable[[str, str, Any], None]
+"""Called with (where, reason, what was read) for a bad record; may raise to stop."""
+
+
+class Placed(dict):
+    """A record that knows where it was read, for stages that hold many at a time."""
+
+    where: str
+
+
+def expand(inputs: Sequence[str]) -> list[str]:
+    """File names behind arguments: globs and shard folders opened, "-" kept.
+
+    Raises UsageError for what does not exist, DataError for a folder that is not complete.
+    """
+    files: list[str] = []
+    for name in inputs or ("-",):
+        if name == "-":
+            files.append(name)
+        elif Path(name).is_dir():
+            files += shard_files(Path(name))
+        elif Path(name).exists():
+            files.append(name)  # a file, or a pipe such as <(zcat x)
+        elif matches := sorted(glob.glob(name, recursive=True)):
+            files += [m for m in matches if Path(m).is_file() and m.endswith(SUFFIXES)]
+        else:
+            hint = (
+                f": {name}.part is there, so the stage that writes it has not finished"
+                if Path(f"{name}.part").exists()
+                else ""
+            )
+            raise UsageError(f"no file, folder or glob match {name!r}{hint}")
+    return files
+
+
+def read_plan(folder: Path) -> dict[str, Any] | None:
+    """The frozen plan of a shard folder ({"shards": n, ...}), None when it has none."""
+    plan = folder / "plan.json"
+    return orjson.loads(plan.read_bytes()) if plan.exists() else None
+
+
+def shard_name(index: int, shards: int) -> str:
+    return f"{index:05d}-of-{shards:05d}.jsonl"
+
+
+def shard_files(folder: Path) -> list[str]:
+    """The record files of a folder, in order; all its shards must be there and finished."""
+    plan = read_plan(folder)
+    if plan is not None:
+        n = plan["shards"]
+        missing = [i for i in range(n) if not (folder / shard_name(i, n)).exists()]
+        if missing:
+            numbers = ",".join(map(str, missing))
+            raise DataError(
+                f"shards {numbers} of {n} are missing or not finished; finish them with"
+                f" --shard I/{n} (under Slurm: --array={numbers})",
+                str(folder),
+            )
+        return [str(folder / shard_name(i, n)) for i in range(n)]
+    unfinished = sorted(p.name for p in folder.glob("*.part"))
+    if unfinished:
+        raise DataError(
+            f"{', '.join(unfinished)} not finished: run its stage again with the same -o",
+            str(folder),
+        )
+    files = sorted(str(p) for p in folder.iterdir() if p.name.endswith(SUFFIXES))
+    if not files:
+        raise DataError(f"no record files ({', '.join(SUFFIXES)}) in this folder", str(folder))
+    return files
+
+
+def open_lines(name: str) -> BinaryIO:
+    """A buffered byte stream of the file's text, decompressed by suffix; "-" is stdin."""
+    if name == "-":
+        if sys.stdin.isatty():
+            print("Waiting for records on standard input (Ctrl-D ends it)", file=sys.stderr)
+        return sys.stdin.buffer
+    if name.endswith(".gz"):
+        return gzip.open(name, "rb")
+    if name.endswith(".zst"):
+        return io.BufferedReader(_Zstd(name), 1 << 18)
+    return open(name, "rb", buffering=1 << 18)
+
+
+class _Zstd(io.RawIOBase):
+    """pyarrow's zstd stream (it tells a truncated file from a whole one) as a raw stream."""
+
+    def __init__(self, name: str) -> None:
+        import pyarrow as pa
+
+        self._stream = pa.CompressedInputStream(pa.OSFile(name), "zstd")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _lines(name: str, on_bad: OnBad) -> Iterator[tuple[Any, str]]:
+    """(parsed line or None when bad, where) for every line that is not blank."""
+    label = "stdin" if name == "-" else name
+    where = f"{label}:1"
+    try:
+        with open_lines(name) as stream:
+            for number, line in enumerate(iter(partial(stream.readline, MAX_LINE + 1), b""), 1):
+                where = f"{label}:{number}"
+                if len(line) > MAX_LINE:
+                    while line and not line.endswith(b"\n"):
+                        line = stream.readline(MAX_LINE)
+                    reason = f"the line is longer than {MAX_LINE // 2**20} MB: not a record"
+                    on_bad(where, reason, None)
+                    yield None, where
+                    continue
+                if number == 1:
+                    line = line.removeprefix(b"\xef\xbb\xbf")
+                if line.isspace():
+                    continue
+                try:
+                    yield orjson.loads(line), where
+                except orjson.JSONDecodeError as error:
+                    on_bad(where, _why_broken(line, error), line)
+                    yield None, where
+    except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
+        if isinstance(error, OSError) and not name.endswith((".gz", ".zst")):
+            raise
+        cause = str(error).rstrip(".")
+        raise DataError(
+            f"the compressed file is truncated or damaged after this line ({cause});"
+            " make it again, or cut it with `zcat FILE | head -n N`",
+            where,
+        ) from None
+
+
+def _why_broken(line: bytes, error: orjson.JSONDecodeError) -> str:
+    if not line.endswith(b"\n"):
+        return "the last line is torn (the file ends inside a record): its writer was stopped"
+    try:
+        line.decode()
+    except UnicodeDecodeError as bad:
+        return f"not valid UTF-8 (byte {bad.start + 1} of the line)"
+    if b"NaN" in line or b"Infinity" in line:
+        return "NaN or Infinity, which JSON does not have: write null, or leave the field out"
+    return f"broken JSON: {error.msg} (character {error.pos + 1} of the line)"
+
+
+def _rows(name: str) -> Iterator[tuple[Any, str]]:
+    from swr1.streams.parquet import read_parquet
+
+    for number, record in enumerate(read_parquet(Path(name)), 1):
+        yield record, f"{name}:row {number}"
+
+
+def read(
+    inputs: Sequence[str],
+    *,
+    on_bad: OnBad,
+    needs: Iterable[str] = ("id",),
+    shard: tuple[int, int] = (0, 1),
+    block: int = 1,
+) -> Iterator[tuple[Record | None, str]]:
+    """Validated records of all inputs in order, each with "FILE:LINE".
+
+    Args:
+        inputs: files, globs, shard folders, "-" (the default) for stdin.
+        on_bad: told of each bad record (broken, wrong type, missing field, duplicate id). When
+            it returns, the record is yielded as None, so that positions stay countable.
+        shard: (i, n) keeps the blocks whose number is i modulo n.
+        block: records that stay together, since an engine's batch must not depend on sharding.
+
+    Raises DataError for an input that is empty, truncated, unfinished or of another schema.
+    """
+    needs = tuple(needs)
+    index, shards = shard
+    seen: dict[tuple, None] = {}
+    positions = count()
+    for name in expand(inputs):
+        pairs = _rows(name) if name.endswith(".parquet") else _lines(name, on_bad)
+        empty = True
+        for record, where in pairs:
+            empty = False
+            if (next(positions) // block) % shards != index:
+                continue
+            if record is not None:
+                try:
+                    validate(record, needs)
+                    mark = key(record)
+                    if mark in seen:
+                        raise ValueError(
+                            f"duplicate id {mark[0]} (epoch {mark[1]}, sample {mark[2]})"
+                        )
+                    seen[mark] = None
+                    if len(seen) > RECENT:
+                        del seen[next(iter(seen))]
+                except ValueError as error:
+                    on_bad(where, str(error), record)
+                    record = None
+            yield record, where
+        if empty and not Path(f"{name}.meta.json").exists():
+            if name == "-":
+                raise DataError("no record came: did the stage before fail?", "stdin")
+            raise DataError("the file is empty: it holds no record", name)

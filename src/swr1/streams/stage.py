@@ -1,0 +1,298 @@
+"""The contract that every stage keeps, so that a subcommand only says what happens to a record.
+
+    with Stage("reward", {"recipe": "logic-rl"}, inputs=files, output="out.jsonl") as stage:
+        stage.map(score)
+
+It reads, shards, validates and resumes; counts every drop with its reason; writes whole files;
+shows progress on stderr; sums up at the end; and turns a closed pipe or a signal into a clean stop.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import orjson
+
+import swr1
+from swr1.errors import DataError, UsageError
+from swr1.records import Record, key
+from swr1.streams import writing
+from swr1.streams.progress import Progress
+from swr1.streams.reading import Placed, expand, read
+
+
+class Stopped(Exception):
+    """SIGINT or SIGTERM came; the exit code is 128 + its number."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
+
+
+class NothingToDo(Exception):
+    """The output is there already, whole, made by the same options from the same input."""
+
+
+def _on_signal(number: int, frame: Any) -> NoReturn:
+    raise Stopped(number)
+
+
+class Stage:
+    """One run of one stage. Use it as a context manager.
+
+    Args:
+        name: the subcommand.
+        options: the resolved options that shape the records; their digest goes into `trail`.
+        inputs: files, globs, folders or "-"; None for a source that reads nothing.
+        output: "-", a file (format by suffix) or a folder (one file per shard).
+        on_error: "fail", "skip", or "quarantine" together with `quarantine`, a path.
+        shard: (i, n); None takes it from a Slurm array when the output is a folder.
+        block: consecutive input records that are never split between shards.
+        total: number of records to come, when known, for the progress bar.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        options: dict[str, Any],
+        *,
+        inputs: Sequence[str] | None = None,
+        output: str = "-",
+        on_error: str = "fail",
+        quarantine: Path | None = None,
+        shard: tuple[int, int] | None = None,
+        block: int = 1,
+        quiet: bool = False,
+        metrics: Path | None = None,
+        force: bool = False,
+        total: int | None = None,
+    ) -> None:
+        self.name, self.options = name, options
+        self.inputs, self.output = inputs, output
+        self.on_error, self.quarantine_path = on_error, quarantine
+        self.shard, self.block = shard, block
+        self.quiet, self.metrics, self.force, self.total = quiet, metrics, force, total
+        code = {"stage": name, "code": swr1.__version__, "options": options}
+        packed = orjson.dumps(code, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+        self.digest = hashlib.blake2b(packed, digest_size=4).hexdigest()
+        self.came = self.went = 0
+        self.drops: Counter[str] = Counter()
+        self.tallies: dict[str, Counter[str]] = {}
+        self._per_input: list[list[int]] = []  # [outputs of an input, how many such in a row]
+        self._quarantine: Any = None
+
+    # --- begin and end -----------------------------------------------------------------------
+
+    def __enter__(self) -> Stage:
+        self.started = time.monotonic()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _on_signal)
+        run = {
+            "stage": self.name,
+            "version": swr1.__version__,
+            "digest": self.digest,
+            "options": orjson.loads(orjson.dumps(self.options)),
+            "inputs": self._fingerprint(),
+        }
+        if self.output == "-":
+            self.shard = self.shard or (0, 1)
+            self.writer: writing.PipeWriter | writing.FileWriter = writing.PipeWriter()
+        else:
+            path = Path(self.output)
+            if self.output.endswith("/") or path.is_dir():
+                self.shard = writing.shard_of(path, self.shard, dict(os.environ))
+                run["shard"] = list(self.shard)
+                writing.freeze_plan(path, self.shard[1], run)
+                path = writing.shard_path(path, self.shard)
+            elif self.shard and self.shard != (0, 1):
+                run["shard"] = list(self.shard)
+            self.shard = self.shard or (0, 1)
+            if not self.force and (meta := writing.is_complete(path, run)):
+                self._say(f"{path} is complete ({meta['records']} records): nothing to do")
+                raise NothingToDo
+            self.writer = writing.FileWriter(path, run, self.force)
+            if self.writer.lines_done:
+                self._say(f"continuing {path}: {self.writer.lines_done} records are done")
+        if self.on_error == "quarantine":
+            assert self.quarantine_path
+            self._quarantine = open(self.quarantine_path, "wb")
+        piped = self.output == "-" and not sys.stdout.isatty()
+        self.progress = Progress(self.name, self.total, self.quiet, bar=not piped)
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
+        self.progress.close()
+        if self._quarantine:
+            self._quarantine.close()
+        try:
+            if error is None:
+                self.writer.finish(
+                    {"records": self.writer.lines_done + self.went, **self.counts()}
+                )
+        except writing.ReaderClosed as closed:
+            error = closed
+        if error is not None:
+            self.writer.stop()
+        if error is None or isinstance(error, writing.ReaderClosed):
+            self._summarise()
+            return True
+        if isinstance(error, Stopped) and self.output != "-":
+            self._say("stopped; the same command continues where it was")
+        return False
+
+    def counts(self) -> dict[str, Any]:
+        """What came, went and was dropped, as it goes into FILE.meta.json and --metrics."""
+        return {
+            "in": self.came,
+            "out": self.went,
+            "drops": dict(self.drops),
+            "tallies": {name: dict(counter) for name, counter in self.tallies.items()},
+            "per_input": self._per_input,
+        }
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def read(self, needs: Sequence[str] = ("id",)) -> Iterator[Placed | None]:
+        """The valid input records of this shard, each with its `where`.
+
+        A bad record is dropped by the policy and comes as None: close it with `end_input`.
+        """
+        for record, where in self._pairs(needs):
+            if record is None:
+                yield None
+                continue
+            placed = Placed(record)
+            placed.where = where
+            yield placed
+
+    def map(
+        self, function: Callable[[Record], Record | None], needs: Sequence[str] = ("id",)
+    ) -> None:
+        """Apply `function` to each record and write what it returns; None was dropped by it."""
+        done = self.writer.done
+        for record, where in self._pairs(needs):
+            written = 0
+            if record is not None:
+                name, epoch, sample = key(record)
+                if done and sample in done.get((name, epoch), ()):
+                    written = 1
+                else:
+                    try:
+                        result = function(record)
+                    except DataError as error:
+                        result = None
+                        self.drop(error.reason, error.where or where, record)
+                    if result is not None:
+                        self.write(result)
+                        written = 1
+            self.end_input(written)
+
+    def _pairs(self, needs: Sequence[str]) -> Iterator[tuple[Record | None, str]]:
+        def on_bad(where: str, reason: str, raw: Any) -> None:
+            self.drop(reason, where, raw)
+
+        assert self.inputs is not None and self.shard is not None
+        for pair in read(
+            self.inputs, on_bad=on_bad, needs=needs, shard=self.shard, block=self.block
+        ):
+            self.came += 1
+            yield pair
+
+    def drop(self, reason: str, where: str, raw: Any = None) -> None:
+        """Drop a record for a reason, by the policy: fail here, or count it, or set it aside."""
+        if self.on_error == "fail":
+            raise DataError(reason, where)
+        if self._quarantine:
+            text = raw.decode(errors="backslashreplace") if isinstance(raw, bytes) else raw
+            line = {"where": where, "reason": reason, "record": text}
+            self._quarantine.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        self.count_drop(reason)
+        if self.drops.total() <= 3:
+            self._say(f"dropped {where}: {reason}")
+
+    def count_drop(self, reason: str) -> None:
+        """Count a drop that is not an error (an option asked for it)."""
+        self.drops[reason.partition(":")[0]] += 1
+
+    def end_input(self, written: int) -> None:
+        """Note how many records one input gave, so that `merge` can restore the order."""
+        if self._per_input and self._per_input[-1][0] == written:
+            self._per_input[-1][1] += 1
+        else:
+            self._per_input.append([written, 1])
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def is_done(self, name: str, epoch: int, sample: int) -> bool:
+        """Whether a stopped run of this output has this record already."""
+        return sample in self.writer.done.get((name, epoch), ())
+
+    def write(self, record: Record) -> None:
+        trail = record.get("trail")
+        record["trail"] = {**trail, self.name: self.digest} if trail else {self.name: self.digest}
+        self.writer.write(record)
+        self.went += 1
+        self.progress.advance(self.went)
+
+    def tally(self, name: str, label: str) -> None:
+        """Count a label for the summary, e.g. a verifier's verdicts."""
+        self.tallies.setdefault(name, Counter())[label] += 1
+
+    # --- words -------------------------------------------------------------------------------
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            print(f"swr1 {self.name}: {text}", file=sys.stderr, flush=True)
+
+    def _summarise(self) -> None:
+        seconds = time.monotonic() - self.started
+        parts = [f"{self.came:,} in, {self.went:,} out" if self.inputs else f"{self.went:,} out"]
+        if self.writer.lines_done:
+            parts.append(f"{self.writer.lines_done:,} done before")
+        for name, counter in self.tallies.items():
+            whole = counter.total()
+            shares = (f"{label} {n / whole:.1%}" for label, n in counter.most_common(4))
+            parts.append(f"{name}: {', '.join(shares)}")
+        if self.drops:
+            reasons = "; ".join(f"{n} {reason}" for reason, n in self.drops.most_common(5))
+            parts.append(f"{self.drops.total():,} dropped ({reasons})")
+        self._say(f"{'; '.join(parts)} [{seconds:.1f} s]")
+        if self.metrics:
+            counts = {k: v for k, v in self.counts().items() if k != "per_input"}
+            line = {"stage": self.name, "digest": self.digest, "seconds": seconds, **counts}
+            with open(self.metrics, "ab") as file:
+                file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def _fingerprint(self) -> dict[str, Any]:
+        """Size and a hash of both ends of every input file: has the input changed since?"""
+        if self.inputs is None:
+            return {}
+        prints: dict[str, Any] = {}
+        for name in expand(self.inputs):
+            if name == "-" or not Path(name).is_file():
+                prints["stdin"] = True  # a pipe: cannot be looked at twice
+                continue
+            size = os.path.getsize(name)
+            with open(name, "rb") as file:
+                ends = file.read(1 << 20)
+                file.seek(max(0, size - (1 << 20)))
+                ends += file.read()
+            prints[name] = [size, hashlib.blake2b(ends, digest_size=8).hexdigest()]
+        return prints
+
+
+def parse_shard(text: str | None) -> tuple[int, int] | None:
+    """"3/16" as (3, 16). Raises UsageError unless 0 <= i < n."""
+    if text is None:
+        return None
+    index, _, shards = text.partition("/")
+    if not (index.isdigit() and shards.isdigit() and int(index) < int(shards)):
+        raise UsageError(f"--shard is I/N with 0 <= I < N, such as 0/16, not {text!r}")
+    return int(index), int(shards)
