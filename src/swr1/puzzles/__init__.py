@@ -1,0 +1,1 @@
+"""Knights & Knaves: statements and solver, canonical form, generator, wording, reasoning traces."""

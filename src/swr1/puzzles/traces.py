@@ -1,0 +1,113 @@
+"""Reasoning texts for puzzles, as a model should (or, for experiments, should not) write them.
+
+A style is a function (names, statements, solution, rng) -> (reasoning, answer): the text between
+<think> and </think>, and the answer given, [[name, "knight" | "knave"], ...]. A style may be
+careless on purpose and answer wrongly. To add one, write the function and put it in STYLES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from swr1.errors import UsageError
+from swr1.puzzles.statements import as_tuples, evaluate, mentioned
+from swr1.puzzles.wording import listed, phrase
+from swr1.registry import suggest
+
+Answer = list[list[str]]
+Style = Callable[[Sequence[str], Sequence[tuple], Sequence[bool], Random], tuple[str, Answer]]
+
+ROLES = ("knave", "knight")  # ROLES[is_knight]
+TRUTH = ("false", "true")
+
+
+def make_answer(names: Sequence[str], solution: Sequence[bool]) -> Answer:
+    """[["Zoey", "knight"], ["Oliver", "knave"]]."""
+    return [[name, ROLES[role]] for name, role in zip(names, solution, strict=True)]
+
+
+def answer_text(answer: Sequence[Sequence[str]]) -> str:
+    """The answer as it stands between <answer> and </answer>: "(1) Zoey is a knight", a line each."""
+    return "\n".join(f"({i}) {name} is a {role}" for i, (name, role) in enumerate(answer, 1))
+
+
+def assistant_text(reasoning: str, answer: Sequence[Sequence[str]]) -> str:
+    """The whole assistant turn."""
+    return f"<think> {reasoning} </think>\n<answer>{answer_text(answer)}</answer>"
+
+
+def search(
+    names: Sequence[str], statements: Sequence[tuple], solution: Sequence[bool], rng: Random
+) -> tuple[str, Answer]:
+    """Assume a role, check what it settles, name the contradiction, go back, conclude.
+
+    Depth-first: knight is tried before knave; next comes somebody named by those already placed.
+    A statement is settled when the roles so far decide it by the truth of its parts.
+    """
+    people = range(len(names))
+    claims = [phrase(s).format(*names) for s in map(as_tuples, statements)]
+    roles: list[bool | None] = [None] * len(names)
+    order: list[int] = []  # those placed so far
+    lines = ["Let me assume roles one person at a time and check every statement they settle."]
+
+    def contradiction() -> str | None:
+        for p in order:
+            truth = evaluate(statements[p], roles)
+            if truth is not None and truth != roles[p]:
+                role = ROLES[bool(roles[p])]
+                return (
+                    f"{names[p]} says that {claims[p]}. That would be {TRUTH[truth]},"
+                    f" but a {role} says only what is {TRUTH[not truth]}, and {names[p]} is taken"
+                    f" to be a {role}. This is a contradiction."
+                )
+        return None
+
+    def next_person() -> int:
+        named = (q for p in order for q in mentioned(statements[p]) if roles[q] is None)
+        return next(named, next((p for p in people if roles[p] is None), -1))
+
+    def place() -> bool:
+        person = next_person()
+        if person < 0:
+            return True
+        order.append(person)
+        for role in (True, False):
+            roles[person] = role
+            lines.append(
+                f"{'Suppose' if role else 'So suppose'} {names[person]} is a {ROLES[role]}."
+            )
+            if problem := contradiction():
+                lines.append(problem)
+            else:
+                lines.append("Nothing said so far contradicts this.")
+                if place():
+                    return True
+        roles[order.pop()] = None
+        back = f" Let me go back to {names[order[-1]]}." if order else ""
+        lines.append(f"Neither role works for {names[person]}.{back}")
+        return False
+
+    place()
+    found = [bool(role) for role in roles]
+    lines.append("Now everyone has a role. Let me check all the statements.")
+    for p in people:
+        truth = TRUTH[bool(evaluate(statements[p], roles))]
+        lines.append(
+            f"{names[p]}, a {ROLES[found[p]]}, says that {claims[p]}: {truth}, as it should be."
+        )
+    answer = make_answer(names, found)
+    lines.append(f"So {listed([f'{name} is a {role}' for name, role in answer])}.")
+    return "\n".join(lines), answer
+
+
+STYLES: dict[str, Style] = {"search": search}
+
+
+def find_style(name: str) -> Style:
+    """Raises UsageError, with a suggestion, for an unknown style."""
+    if name not in STYLES:
+        raise UsageError(
+            f"unknown trace style {name!r}.{suggest(name, STYLES)} Known: {', '.join(STYLES)}"
+        )
+    return STYLES[name]

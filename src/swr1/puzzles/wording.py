@@ -1,0 +1,119 @@
+"""The text of a puzzle, in several wordings.
+
+A wording is a function (statements, dice) -> template, where the template holds "{i}" for the name
+of person i, and `dice` are 32-bit random words, one per person, for wordings that vary. To add a
+wording, write the function and put it in WORDINGS.
+
+Nested statements read unambiguously: a part that is itself compound stands in parentheses, and
+"not" of a leaf is said as "is not a".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from swr1.errors import UsageError
+from swr1.puzzles.statements import LEAVES
+from swr1.registry import suggest
+
+Wording = Callable[[Sequence[tuple], Sequence[int]], str]
+
+ENGLISH = {"not": "it is not the case that {0}", "iff": " if and only if "}
+TERSE = {"not": "not {0}", "iff": " iff "}
+
+INTRO = (
+    "On an island everyone is either a knight or a knave. Knights always tell the truth, and knaves"
+    " always lie. You meet {people}."
+)
+QUESTION = "For each of them, is that person a knight or a knave?"
+
+# Ways to report a statement: {who} speaks, {what} is said, {What} with a capital.
+REPORTS = (
+    "{who} said that {what}.",
+    "{who} told you that {what}.",
+    '{who} said: "{What}."',
+    "{who} let you know that {what}.",
+    "According to {who}, {what}.",
+    'In the words of {who}: "{What}."',
+    '{who} remarked: "{What}."',
+    '"{What}," declared {who}.',
+    'You overheard {who} saying: "{What}."',
+    "{who} was of the opinion that {what}.",
+    '"{What}." Those were the words of {who}.',
+    'As {who} put it: "{What}."',
+    "{who} asserted that {what}.",
+    '"{What}," {who} mentioned in passing.',
+    'The comment of {who} was: "{What}."',
+    'A statement made by {who} reads: "{What}."',
+    '{who} noted: "{What}."',
+    'What {who} claimed is this: "{What}."',
+)
+
+
+@lru_cache(maxsize=1 << 16)
+def phrase(statement: tuple, terse: bool = False) -> str:
+    """A statement as a clause with "{i}" for names: "{0} is a knight and {2} is not a knave"."""
+    words = TERSE if terse else ENGLISH
+    kind = statement[0]
+    if kind in LEAVES:
+        return f"{{{statement[1]}}} is a {kind}"
+    if kind == "not" and statement[1][0] in LEAVES:
+        return f"{{{statement[1][1]}}} is not a {statement[1][0]}"
+    parts = []
+    for s in statement[1:]:
+        simple = s[0] in LEAVES or (s[0] == "not" and s[1][0] in LEAVES)
+        text = phrase(s, terse)
+        parts.append(text if simple else f"( {text} )" if terse else f"({text})")
+    if kind == "implies":
+        return f"if {parts[0]} then {parts[1]}"
+    if kind == "not":
+        return words["not"].replace("{0}", parts[0])
+    return words.get(kind, f" {kind} ").join(parts)
+
+
+def listed(items: Sequence[str]) -> str:
+    """A, B and C."""
+    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)
+
+
+@lru_cache(maxsize=64)
+def _intro(people: int) -> str:
+    return INTRO.replace("{people}", listed([f"{{{i}}}" for i in range(people)]))
+
+
+@lru_cache(maxsize=1 << 16)
+def _report(statement: tuple, speaker: int, report: int) -> str:
+    what = phrase(statement)
+    words = {"who": f"{{{speaker}}}", "what": what, "What": what[0].upper() + what[1:]}
+    return REPORTS[report].format(**words)
+
+
+def plain(statements: Sequence[tuple], dice: Sequence[int]) -> str:
+    said = [f"{{{i}}} says that {phrase(s)}." for i, s in enumerate(statements)]
+    return " ".join([_intro(len(statements)), *said, QUESTION])
+
+
+def varied(statements: Sequence[tuple], dice: Sequence[int]) -> str:
+    said = [
+        _report(s, i, die * len(REPORTS) >> 32)
+        for i, (s, die) in enumerate(zip(statements, dice, strict=True))
+    ]
+    return " ".join([_intro(len(statements)), *said, QUESTION])
+
+
+def terse(statements: Sequence[tuple], dice: Sequence[int]) -> str:
+    """All tokens stand apart, punctuation too, and few words are used: for tiny models."""
+    return " ".join([f"{{{i}}} says : {phrase(s, True)} ." for i, s in enumerate(statements)])
+
+
+WORDINGS: dict[str, Wording] = {"plain": plain, "varied": varied, "terse": terse}
+
+
+def find_wording(name: str) -> Wording:
+    """Raises UsageError, with a suggestion, for an unknown wording."""
+    if name not in WORDINGS:
+        raise UsageError(
+            f"unknown wording {name!r}.{suggest(name, WORDINGS)} Known: {', '.join(WORDINGS)}"
+        )
+    return WORDINGS[name]
