@@ -1,0 +1,114 @@
+"""Who completes a prompt. An engine is a file here with a class `Engine`; nothing else is edited.
+
+    engine = open_engine("hf", "runs/kk/versions/000000", dtype="float32", threads=1)
+    request = engine.request(("some-id", 0, 0), messages, prompt)
+    [completion] = engine.generate([request], Sampling(max_tokens=256))
+
+This module holds what all engines share and imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from swr1.errors import UsageError
+from swr1.prompts import Prompt
+from swr1.registry import Registry, suggest
+
+REGISTRY = Registry("engine", "swr1.engines", "Engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One completion to write. `key` is (record id, epoch, sample): it names the random stream."""
+
+    key: tuple[str, int, int]
+    prompt_ids: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn.
+
+    temperature 0 is greedy. top_k 0, top_p 1 and min_p 0 cut nothing; otherwise they are applied in
+    this order, each to what the one before it left. A stop string ends a completion and stays in
+    it.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    max_tokens: int = 1024
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        checks = (
+            ("temperature", 0 <= self.temperature < float("inf"), "at least 0"),
+            ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),
+            ("top_k", self.top_k >= 0, "at least 0 (0 switches it off)"),
+            ("min_p", 0 <= self.min_p < 1, "at least 0 and below 1"),
+            ("max_tokens", self.max_tokens >= 1, "at least 1"),
+            ("stop", all(self.stop), "without empty strings"),
+        )
+        for name, good, rule in checks:
+            if not good:
+                raise UsageError(f"{name} must be {rule}, not {getattr(self, name)!r}")
+
+    @property
+    def logprobs(self) -> str:
+        """Which log-probabilities come back, in vLLM's words: "processed" are those of the
+        distribution sampled from; a greedy choice has none and gets "raw" ones (temperature 1)."""
+        return "processed" if self.temperature > 0 else "raw"
+
+
+@dataclass(slots=True)
+class Completion:
+    """What the policy wrote. `token_ids` has the end token; `text` leaves special tokens out."""
+
+    token_ids: list[int]
+    logprobs: np.ndarray  # float32, one per token
+    finish_reason: str  # "stop" at an end token or stop string, "length" otherwise
+    text: str
+
+
+class Engine(Protocol):
+    """What a stage asks of an engine."""
+
+    name: str
+    version: str
+    dtype: str
+
+    def load(self, folder: str) -> None:
+        """Take the weights of another version, in place where that is possible."""
+
+    def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
+        """The request for one sample. Raises DataError for a prompt that cannot be completed."""
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+        """One completion per request, in their order."""
+
+
+def open_engine(name: str, model: str, **options: Any) -> Engine:
+    """The engine `name` on a model folder or hub name; UsageError for an unknown name or option."""
+    engine = REGISTRY.get(name)
+    known = inspect.signature(engine).parameters
+    for option in options:
+        if option not in known:
+            raise UsageError(
+                f"the engine {name!r} has no option {option!r}.{suggest(option, known)}"
+            )
+    return engine(model, **options)
+
+
+def random_stream(seed: int, key: tuple[str, int, int]) -> np.random.Generator:
+    """The generator of one sample: it depends on (seed, id, epoch, sample) and on nothing else."""
+    digest = hashlib.blake2b(repr((seed, *key)).encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))

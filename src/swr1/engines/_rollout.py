@@ -1,0 +1,119 @@
+"""The rollout stage: prompt records in, completed records out, block by block.
+
+A block is a fixed number of consecutive records; what is in it depends on the input alone, so a
+stage that is run again computes the same batches. Weights may be swapped between blocks, never
+within one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from swr1.engines import Completion, Engine, Request, Sampling
+from swr1.errors import DataError
+from swr1.prompts import Prompt
+
+# What a record completed before may carry: it belongs to the old completion.
+STALE = ("sample", "completion", "generation", "verdicts", "reward", "reward_parts")
+
+
+def stored_epoch(record: dict) -> int:
+    """The time round the source that the record says it belongs to, or 0."""
+    return record.get("generation", {}).get("epoch", 0)
+
+
+def _refuse(record: dict, error: DataError) -> None:
+    raise error
+
+
+def rollout(
+    records: Iterable[dict],
+    engine: Engine,
+    *,
+    prompt: Prompt,
+    samples: int,
+    sampling: Sampling,
+    policy_name: str,
+    refresh: Callable[[], int | None],
+    epoch_of: Callable[[dict], int] = stored_epoch,
+    done: Container[tuple[str, int, int]] = (),
+    on_error: Callable[[dict, DataError], None] = _refuse,
+    prompts_per_block: int = 16,
+) -> Iterator[dict]:
+    """Complete every record `samples` times: samples 0..n-1 of each, in input order.
+
+    Args:
+        refresh: called before each block; swaps in newer weights if there are any and returns the
+            policy version the block is written with (None for a model without versions).
+        epoch_of: which time round the source a record belongs to.
+        done: (id, epoch, sample) that need not be yielded again. A block with all of them is not
+            generated; a block with some is generated whole, so that the rest come out as they
+            would have.
+        on_error: told of a record whose prompt cannot be completed; it raises, or returns to
+            leave the record out.
+    """
+    records = iter(records)
+    while block := list(islice(records, prompts_per_block)):
+        keys = [[(r["id"], epoch_of(r), s) for s in range(samples)] for r in block]
+        if all(key in done for row in keys for key in row):
+            continue
+        version = refresh()
+        work: list[tuple[dict, Request]] = []
+        for record, row in zip(block, keys, strict=True):
+            try:
+                first = engine.request(row[0], record["prompt"], prompt)
+            except DataError as error:
+                on_error(record, error)
+                continue
+            work += [(record, Request(key, first.prompt_ids)) for key in row]
+        facts = {
+            "policy": {"name": policy_name, "version": version},
+            "engine": {
+                "name": engine.name,
+                "version": engine.version,
+                "dtype": engine.dtype,
+            },
+            "sampling": asdict(sampling)
+            | {"stop": list(sampling.stop), "logprobs": sampling.logprobs},
+        }
+        completions = engine.generate([request for _, request in work], sampling)
+        for (record, request), completion in zip(work, completions, strict=True):
+            if request.key not in done:
+                yield _completed(record, request, completion, samples, prompt.prefill, facts)
+
+
+def _completed(
+    record: dict,
+    request: Request,
+    completion: Completion,
+    samples: int,
+    prefill: str,
+    facts: dict[str, Any],
+) -> dict:
+    kept = {name: value for name, value in record.items() if name not in STALE}
+    _, epoch, sample = request.key
+    return kept | {
+        "sample": sample,
+        "completion": completion.text,
+        "generation": {
+            "epoch": epoch,
+            "group": samples,
+            "prefill": prefill,
+            **facts,
+            "prompt_ids": request.prompt_ids,
+            "token_ids": completion.token_ids,
+            "logprobs": _decimals(completion.logprobs),
+            "loss_mask": [1] * len(completion.token_ids),
+            "finish_reason": completion.finish_reason,
+        },
+    }
+
+
+def _decimals(values: Any) -> list[float]:
+    """float32 numbers as the shortest decimals that read back to them: -0.1, not -0.10000000149."""
+    return orjson.loads(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY))

@@ -1,0 +1,354 @@
+"""The engine for CPUs, Apple and single GPUs: a transformers model and a decode loop of our own.
+
+transformers' `generate` prefills a prompt once per sample, keeps finished sequences in the batch to
+the end and draws all of them from one random stream. Here
+
+- a prompt is prefilled once, its keys and values are shared out to its samples;
+- a finished sequence leaves the batch (in quarters, so that the copying pays) and one that waits
+  takes its place; how many run at once is bounded by `batch_tokens`;
+- every sequence draws from its own random stream (seed, id, epoch, sample), and the
+  log-probability of each token under the sampling distribution comes back in float32.
+
+The same requests in the same order give bitwise the same result on CPU float32. In another order or
+company only float rounding differs, so the drawn tokens are the same but for near ties.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from swr1.engines import Completion, Request, Sampling, random_stream
+from swr1.engines._kv import RowCache
+from swr1.engines._sampling import draw
+from swr1.errors import DataError, SwrError, UsageError
+from swr1.prompts import Prompt, load_tokenizer, render
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+TAGS = (
+    "<think>",
+    "</think>",
+    "<answer>",
+    "</answer>",
+)  # kept in the text even if special tokens
+SAME_MODEL = (
+    "_name_or_path",
+    "transformers_version",
+    "dtype",
+    "torch_dtype",
+)  # may differ in place
+
+
+class HFEngine:
+    """A causal language model of transformers on one device.
+
+    Args:
+        folder: a model folder with its tokenizer, or a hub name.
+        dtype: "float32", "bfloat16", or "auto": float32 on CPU, bfloat16 elsewhere.
+        device: a torch device, or "auto": CUDA, then Apple's MPS, then CPU.
+        threads: CPU threads for torch (of the whole process); None leaves them as they are.
+        batch_tokens: bound on sequences in the batch times their longest possible length, i.e. on
+            the memory of the cache.
+
+    Raises UsageError for an impossible option and SwrError for a model that cannot be loaded.
+    """
+
+    name = "hf"
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        dtype: str = "float32",
+        device: str = "auto",
+        threads: int | None = None,
+        batch_tokens: int = 65536,
+    ) -> None:
+        if dtype not in (*DTYPES, "auto"):
+            raise UsageError(f"dtype must be float32, bfloat16 or auto, not {dtype!r}")
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.device = torch.device(_best_device() if device == "auto" else device)
+        if dtype == "auto":
+            dtype = "float32" if self.device.type == "cpu" else "bfloat16"
+        self.dtype = dtype
+        self.version = f"{transformers.__version__}+torch{torch.__version__.partition('+')[0]}"
+        self.batch_tokens = batch_tokens
+        self._create(folder)
+
+    def _create(self, folder: str | Path) -> None:
+        transformers.utils.logging.disable_progress_bar()  # stderr belongs to the stage
+        try:
+            self.tokenizer = load_tokenizer(folder)
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[self.dtype])
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise SwrError(f"cannot load a model from {str(folder)!r}: {reason}") from error
+        config = model.config.get_text_config()
+        kinds = set(getattr(config, "layer_types", None) or ())
+        if odd := kinds - {"full_attention", "sliding_attention", "chunked_attention"}:
+            raise UsageError(f"the hf engine cannot run {sorted(odd)[0]} layers (of {folder})")
+        self.model = model.eval().requires_grad_(False).to(self.device)
+        self.context = getattr(config, "max_position_embeddings", None) or 1 << 30
+        self._eos = torch.tensor(sorted(_end_tokens(model, self.tokenizer)), device=self.device)
+        special = set(self.tokenizer.all_special_ids)
+        self._hidden = special - set(self.tokenizer.convert_tokens_to_ids(list(TAGS)))
+        self._stop_enders: dict[tuple[str, ...], Tensor] = {}
+
+    def load(self, folder: str | Path) -> None:
+        """Take the weights in `folder`: in place when it is the same model, else a new model."""
+        from safetensors import safe_open
+
+        files = sorted(Path(folder).glob("*.safetensors"))
+        if not files or _shape(AutoConfig.from_pretrained(folder)) != _shape(self.model.config):
+            self._create(folder)
+            return
+        own = self.model.state_dict()
+        with ExitStack() as stack:
+            opened = [stack.enter_context(safe_open(f, framework="pt")) for f in files]
+            found = {key: tensors for tensors in opened for key in tensors.keys()}  # noqa: SIM118
+            missing = own.keys() - found.keys() - self.model.all_tied_weights_keys.keys()
+            if not missing and found.keys() <= own.keys():
+                for key, tensors in found.items():
+                    own[key].copy_(tensors.get_tensor(key))
+                return
+        self._create(folder)  # stored under other names: transformers knows how to map them
+
+    def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
+        """The request for one sample; DataError if the prompt is not text or leaves no room."""
+        try:
+            ids = render(self.tokenizer, messages, prompt.system, prompt.prefill)
+        except DataError as error:
+            raise DataError(f"record {key[0]!r}: {error.reason}", error.where) from None
+        request = Request(key, ids)
+        self._check(request)
+        return request
+
+    def _check(self, request: Request) -> None:
+        name, needed = f"record {request.key[0]!r}", len(request.prompt_ids) + 1
+        if needed == 1:
+            raise DataError(f"{name}: the prompt is empty")
+        if needed > self.context:
+            raise DataError(
+                f"{name}: the prompt is too long: {needed} tokens are needed, one for the answer"
+                f" included, and the model's context has {self.context}"
+            )
+
+    @torch.inference_mode()
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+        """One completion per request, in their order.
+
+        A completion ends at an end token, after a stop string, after `max_tokens`, or where the
+        model's context ends. Raises DataError for a prompt too long for the context and
+        SwrError if the model yields NaN.
+        """
+        for request in requests:
+            self._check(request)
+        longest = max((len(r.prompt_ids) for r in requests), default=0)
+        columns = min(longest + sampling.max_tokens, self.context)
+        batch = _Batch(self, sampling, max_rows=max(1, self.batch_tokens // max(1, columns)))
+        waiting = deque(enumerate(requests))
+        done: dict[int, Completion] = {}
+        while True:
+            if waiting and batch.free():
+                batch.admit([waiting.popleft() for _ in range(min(len(waiting), batch.free()))])
+            if not batch.rows:
+                return [done[i] for i in range(len(requests))]
+            batch.draw()
+            if batch.spare():
+                done |= batch.leave()
+            batch.advance()
+
+    def _decode(self, ids: list[list[int]]) -> list[str]:
+        if not ids:
+            return []
+        shown = [[i for i in row if i not in self._hidden] for row in ids]
+        return self.tokenizer.batch_decode(shown, clean_up_tokenization_spaces=False)
+
+    def _enders(self, stop: tuple[str, ...]) -> Tensor:
+        """[vocabulary] True for tokens that can be the last of a stop string."""
+        if stop not in self._stop_enders:
+            # A space at the end may come from joining words, and half a character shows as U+FFFD.
+            always = any(s[-1].isspace() for s in stop)
+            last = {s[-1] for s in stop} | {"\ufffd"}
+            size = self.model.get_output_embeddings().weight.shape[0]
+            texts = self.tokenizer.batch_decode([[i] for i in range(size)])
+            flags = [always or any(c in text for c in last) for text in texts]
+            self._stop_enders[stop] = torch.tensor(flags, device=self.device)
+        return self._stop_enders[stop]
+
+
+class _Batch:
+    """The sequences being written. Per-row tensors are kept in one dict, so rows move together.
+
+    where: index of the request; step: tokens written; limit: most tokens it may have; alive: still
+    writing; stopped: ended by itself; tokens, logprobs, uniforms: [rows, max_tokens + 1], the last
+    column being where finished rows write what nobody reads; logits: of the next token.
+    """
+
+    def __init__(self, engine: HFEngine, sampling: Sampling, max_rows: int) -> None:
+        self.engine, self.sampling, self.max_rows = engine, sampling, max_rows
+        self.rows: dict[str, Tensor] = {}
+        self.cache: RowCache | None = None
+        self.tail = max((len(s.encode()) for s in sampling.stop), default=0) + 8
+        self.alive = 0
+
+    def __len__(self) -> int:
+        return len(self.rows["step"]) if self.rows else 0
+
+    def free(self) -> int:
+        return self.max_rows - len(self)
+
+    def spare(self) -> bool:
+        """Have so many rows finished that moving the others pays?"""
+        return 4 * self.alive <= 3 * len(self)
+
+    def admit(self, requests: list[tuple[int, Request]]) -> None:
+        """Prefill each distinct prompt once and give its keys, values and logits to its samples."""
+        engine, device = self.engine, self.engine.device
+        prompts: dict[tuple[int, ...], int] = {}
+        owner = [prompts.setdefault(tuple(r.prompt_ids), len(prompts)) for _, r in requests]
+        width = max(map(len, prompts))
+        ids = torch.zeros(len(prompts), width, dtype=torch.long)
+        for row, prompt in enumerate(prompts):
+            ids[row, width - len(prompt) :] = torch.tensor(prompt)
+        start = torch.tensor([width - len(p) for p in prompts], device=device)
+        cache = RowCache(start)
+        positions = (torch.arange(width, device=device) - start[:, None]).clamp(min=0)
+        logits = self._forward(ids.to(device), positions, cache)
+        owners = torch.tensor(owner, device=device)
+        cache.select(owners)
+
+        count, most = len(requests), self.sampling.max_tokens
+        room = torch.tensor([engine.context - len(r.prompt_ids) for _, r in requests])
+        rows = {
+            "where": torch.tensor([i for i, _ in requests]),
+            "step": torch.zeros(count, dtype=torch.long),
+            "limit": room.clamp(max=most),
+            "alive": torch.ones(count, dtype=torch.bool),
+            "stopped": torch.zeros(count, dtype=torch.bool),
+            "tokens": torch.zeros(count, most + 1, dtype=torch.long),
+            "logprobs": torch.zeros(count, most + 1),
+            "uniforms": self._uniforms([r for _, r in requests]),
+            "logits": logits[owners],
+        }
+        rows = {name: value.to(device) for name, value in rows.items()}
+        if self.cache is None or not self.rows:
+            self.cache, self.rows = cache, rows
+        else:
+            self.cache.append(cache)
+            self.rows = {name: torch.cat([old, rows[name]]) for name, old in self.rows.items()}
+        self.alive += count
+
+    def _uniforms(self, requests: list[Request]) -> Tensor:
+        count, most = len(requests), self.sampling.max_tokens + 1
+        if self.sampling.temperature == 0:
+            return torch.zeros(count, 1).expand(count, most)
+        drawn = np.empty((count, most), dtype=np.float32)
+        for row, request in enumerate(requests):
+            drawn[row] = random_stream(self.sampling.seed, request.key).random(most)
+        return torch.from_numpy(drawn)
+
+    def draw(self) -> None:
+        """Write one token to every row and note which rows that finished."""
+        rows = self.rows
+        step, alive = rows["step"], rows["alive"]
+        at = torch.where(alive, step, self.sampling.max_tokens)[:, None]
+        token, logprob = draw(rows["logits"], rows["uniforms"].gather(1, at)[:, 0], self.sampling)
+        rows["tokens"].scatter_(1, at, token[:, None])
+        rows["logprobs"].scatter_(1, at, logprob[:, None])
+        step += alive
+        stopped = (token[:, None] == self.engine._eos).any(1)
+        if self.sampling.stop:
+            stopped |= self._at_stop_string(token, alive & ~stopped)
+        rows["stopped"] |= stopped & alive
+        alive &= ~stopped & (step < rows["limit"])
+        rows["last"] = token
+        self.alive = int(alive.sum())
+
+    def _at_stop_string(self, token: Tensor, alive: Tensor) -> Tensor:
+        found = torch.zeros_like(alive)
+        candidates = (self.engine._enders(self.sampling.stop)[token] & alive).nonzero()[:, 0]
+        tails = [
+            self.rows["tokens"][row, max(0, end - self.tail) : end].tolist()
+            for row, end in zip(
+                candidates.tolist(), self.rows["step"][candidates].tolist(), strict=True
+            )
+        ]
+        for row, text in zip(candidates.tolist(), self.engine._decode(tails), strict=True):
+            found[row] = any(stop in text for stop in self.sampling.stop)
+        return found
+
+    def leave(self) -> dict[int, Completion]:
+        """Take the finished rows out of the batch: request index -> completion."""
+        rows, alive = self.rows, self.rows["alive"]
+        gone = {name: rows[name][~alive].cpu() for name in ("where", "step", "stopped", "tokens")}
+        logprobs = rows["logprobs"][~alive].cpu().numpy()
+        lengths = gone["step"].tolist()
+        ids = [row[:n] for row, n in zip(gone["tokens"].tolist(), lengths, strict=True)]
+        texts = self.engine._decode(ids)
+        done = {}
+        for row, (where, stopped) in enumerate(
+            zip(gone["where"].tolist(), gone["stopped"].tolist(), strict=True)
+        ):
+            scores = logprobs[row, : lengths[row]].copy()
+            if not np.isfinite(scores).all():
+                raise SwrError(
+                    "the model gave NaN: its weights have diverged, or dtype is too narrow"
+                )
+            done[where] = Completion(ids[row], scores, "stop" if stopped else "length", texts[row])
+        kept = alive.nonzero()[:, 0]
+        self.rows = {name: value[kept] for name, value in rows.items()} if len(kept) else {}
+        assert self.cache is not None
+        self.cache.select(kept)
+        return done
+
+    def advance(self) -> None:
+        """The logits after each row's last token."""
+        if self.rows:
+            cache = self.cache
+            assert cache is not None
+            positions = (cache.length - cache.start)[:, None]
+            self.rows["logits"] = self._forward(self.rows.pop("last")[:, None], positions, cache)
+
+    def _forward(self, ids: Tensor, positions: Tensor, cache: RowCache) -> Tensor:
+        """Next-token logits [rows, vocabulary] after `ids` [rows, new], which `cache` takes in."""
+        return self.engine.model(
+            input_ids=ids,
+            attention_mask=cache.mask(ids.shape[1]),
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
+    """End tokens: the generation config's, the tokenizer's, and ChatML's end of a turn."""
+    ends: set[int] = set()
+    for value in (model.generation_config.eos_token_id, tokenizer.eos_token_id):
+        ends |= set(value) if isinstance(value, list) else {value}
+    ends.add(tokenizer.get_vocab().get("<|im_end|>"))
+    return ends - {None}
+
+
+def _shape(config: Any) -> dict[str, Any]:
+    return {key: value for key, value in config.to_dict().items() if key not in SAME_MODEL}
+
+
+Engine = HFEngine
