@@ -1,0 +1,1 @@
+"""Measuring a policy: metrics over judged records, tables, pictures."""
