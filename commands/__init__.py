@@ -58,7 +58,9 @@ class LazyGroup(TyperGroup):
         else:
             known = self.list_commands(ctx)
             ctx.fail(f"no subcommand {name!r}.{suggest(name, known)}")
-        app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        app = typer.Typer(
+            add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+        )
         app.command(name)(function)
         return name, typer.main.get_command(app), args[1:]
 
@@ -67,6 +69,7 @@ app = typer.Typer(
     cls=LazyGroup,
     add_completion=False,
     no_args_is_help=True,
+    pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )

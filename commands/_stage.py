@@ -151,7 +151,7 @@ def stage_command(
                 settings: dict[str, Any] = {
                     "options": options,
                     "inputs": (list(names) or ["-"]) if reads else None,
-                    "output": shared.get("output", "-"),
+                    "output": shared.get("output"),
                     "shard": parse_shard(shared.get("shard")),
                     "on_error": policy,
                     "quarantine": quarantine,

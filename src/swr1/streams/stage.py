@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import stat
 import sys
 import time
 from collections import Counter
@@ -44,6 +45,10 @@ def _on_signal(number: int, frame: Any) -> NoReturn:
     raise Stopped(number)
 
 
+def _on_closed(number: int, frame: Any) -> NoReturn:
+    raise writing.ReaderClosed
+
+
 class Stage:
     """One run of one stage. Use it as a context manager.
 
@@ -51,7 +56,7 @@ class Stage:
         name: the subcommand.
         options: the resolved options that shape the records; their digest goes into `trail`.
         inputs: files, globs, folders or "-"; None for a source that reads nothing.
-        output: "-", a file (format by suffix) or a folder (one file per shard).
+        output: "-", a file (format by suffix), a folder (one file per shard), or None: no records.
         on_error: "fail", "skip", or "quarantine" together with `quarantine`, a path.
         shard: (i, n); None takes it from a Slurm array when the output is a folder.
         block: consecutive input records that are never split between shards.
@@ -64,7 +69,7 @@ class Stage:
         options: dict[str, Any],
         *,
         inputs: Sequence[str] | None = None,
-        output: str = "-",
+        output: str | None = "-",
         on_error: str = "fail",
         quarantine: Path | None = None,
         shard: tuple[int, int] | None = None,
@@ -94,6 +99,7 @@ class Stage:
         self.started = time.monotonic()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _on_signal)
+        signal.signal(signal.SIGPIPE, _on_closed)
         run = {
             "stage": self.name,
             "version": swr1.__version__,
@@ -101,10 +107,12 @@ class Stage:
             "options": orjson.loads(orjson.dumps(self.options)),
             "inputs": self._fingerprint(),
         }
-        if self.output == "-":
+        self.writer: writing.PipeWriter | writing.FileWriter | writing.NoWriter
+        if self.output in ("-", None):
             self.shard = self.shard or (0, 1)
-            self.writer: writing.PipeWriter | writing.FileWriter = writing.PipeWriter()
+            self.writer = writing.PipeWriter() if self.output else writing.NoWriter()
         else:
+            assert self.output
             path = Path(self.output)
             if self.output.endswith("/") or path.is_dir():
                 self.shard = writing.shard_of(path, self.shard, dict(os.environ))
@@ -115,11 +123,11 @@ class Stage:
                 run["shard"] = list(self.shard)
             self.shard = self.shard or (0, 1)
             if not self.force and (meta := writing.is_complete(path, run)):
-                self._say(f"{path} is complete ({meta['records']} records): nothing to do")
+                self.say(f"{path} is complete ({meta['records']} records): nothing to do")
                 raise NothingToDo
             self.writer = writing.FileWriter(path, run, self.force)
             if self.writer.lines_done:
-                self._say(f"continuing {path}: {self.writer.lines_done} records are done")
+                self.say(f"continuing {path}: {self.writer.lines_done} records are done")
         if self.on_error == "quarantine":
             assert self.quarantine_path
             self._quarantine = open(self.quarantine_path, "wb")
@@ -134,7 +142,11 @@ class Stage:
         try:
             if error is None:
                 self.writer.finish(
-                    {"records": self.writer.lines_done + self.went, **self.counts()}
+                    {
+                        "records": self.writer.lines_done + self.went,
+                        "block": self.block,
+                        **self.counts(),
+                    }
                 )
         except writing.ReaderClosed as closed:
             error = closed
@@ -143,8 +155,8 @@ class Stage:
         if error is None or isinstance(error, writing.ReaderClosed):
             self._summarise()
             return True
-        if isinstance(error, Stopped) and self.output != "-":
-            self._say("stopped; the same command continues where it was")
+        if isinstance(error, Stopped) and self.output not in ("-", None):
+            self.say("stopped; the same command continues where it was")
         return False
 
     def counts(self) -> dict[str, Any]:
@@ -215,7 +227,7 @@ class Stage:
             self._quarantine.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         self.count_drop(reason)
         if self.drops.total() <= 3:
-            self._say(f"dropped {where}: {reason}")
+            self.say(f"dropped {where}: {reason}")
 
     def count_drop(self, reason: str) -> None:
         """Count a drop that is not an error (an option asked for it)."""
@@ -230,9 +242,9 @@ class Stage:
 
     # --- writing -----------------------------------------------------------------------------
 
-    def is_done(self, name: str, epoch: int, sample: int) -> bool:
-        """Whether a stopped run of this output has this record already."""
-        return sample in self.writer.done.get((name, epoch), ())
+    def __contains__(self, wanted: tuple[str, int, int]) -> bool:
+        """Whether a stopped run of this output has this (id, epoch, sample) already."""
+        return wanted[2] in self.writer.done.get(wanted[:2], ())
 
     def write(self, record: Record) -> None:
         trail = record.get("trail")
@@ -247,13 +259,15 @@ class Stage:
 
     # --- words -------------------------------------------------------------------------------
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
         if not self.quiet:
             print(f"swr1 {self.name}: {text}", file=sys.stderr, flush=True)
 
     def _summarise(self) -> None:
         seconds = time.monotonic() - self.started
-        parts = [f"{self.came:,} in, {self.went:,} out" if self.inputs else f"{self.went:,} out"]
+        numbers = [f"{self.came:,} in"] if self.inputs is not None else []
+        numbers += [f"{self.went:,} out"] if self.output else []
+        parts = [", ".join(numbers)]
         if self.writer.lines_done:
             parts.append(f"{self.writer.lines_done:,} done before")
         for name, counter in self.tallies.items():
@@ -263,7 +277,7 @@ class Stage:
         if self.drops:
             reasons = "; ".join(f"{n} {reason}" for reason, n in self.drops.most_common(5))
             parts.append(f"{self.drops.total():,} dropped ({reasons})")
-        self._say(f"{'; '.join(parts)} [{seconds:.1f} s]")
+        self.say(f"{'; '.join(parts)} [{seconds:.1f} s]")
         if self.metrics:
             counts = {k: v for k, v in self.counts().items() if k != "per_input"}
             line = {"stage": self.name, "digest": self.digest, "seconds": seconds, **counts}
@@ -286,6 +300,22 @@ class Stage:
                 ends += file.read()
             prints[name] = [size, hashlib.blake2b(ends, digest_size=8).hexdigest()]
         return prints
+
+
+def default_threads() -> int | None:
+    """CPU threads for a stage that runs a model: one in a pipe, where stages share the cores.
+
+    Two torch processes with a thread for every core each are many times slower than with one
+    thread each, since waiting threads spin.
+    """
+    return 1 if _is_pipe(sys.stdin) or _is_pipe(sys.stdout) else None
+
+
+def _is_pipe(stream: Any) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def parse_shard(text: str | None) -> tuple[int, int] | None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import gzip
 import os
+import select
 import shutil
+import signal
 import sys
 import threading
 import time
@@ -84,9 +86,16 @@ class _Buffer:
             self._raise()
 
     def _tick(self) -> None:
+        poll = select.poll()
+        poll.register(self.fd, select.POLLERR)
         while not self._closed.wait(self.every):
             with self._lock:
                 self._flush()
+            if any(event & select.POLLERR for _, event in poll.poll(0)):
+                # A stage that waits for input would not notice: interrupt it, so that the end of
+                # the last stage ends all stages before it.
+                os.kill(os.getpid(), signal.SIGPIPE)
+                return
 
     def _flush(self) -> None:
         data = memoryview(b"".join(self._lines))
@@ -102,6 +111,20 @@ class _Buffer:
             raise ReaderClosed
         if self._error is not None:
             raise self._error
+
+
+class NoWriter:
+    """For a stage that writes no records."""
+
+    done: dict[tuple, set[int]] = {}
+    lines_done = 0
+
+    def write(self, record: Record) -> None:
+        raise AssertionError("this stage writes no records")
+
+    def finish(self, meta: dict[str, Any]) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 class PipeWriter:

@@ -1,0 +1,113 @@
+"""Let a policy complete prompts: groups of samples with their token ids and log-probabilities."""
+
+from typing import Annotated
+
+import typer
+
+from swr1.commands._stage import stage_command
+
+ENGINE, SAMPLING, ASYNC = "Engine", "Sampling", "Training at the other end of the pipe"
+
+
+@stage_command(quiet_options=("threads", "device", "wait"))
+def command(
+    open_stage,
+    policy: Annotated[str, typer.Option(help="Policy folder, model folder or hub name.")],
+    samples: Annotated[int, typer.Option(help="Completions per prompt (a group).", min=1)] = 1,
+    system_prompt: Annotated[
+        str, typer.Option(help="logic-rl, logic-rl-terse, none, or a file (.txt, .toml).")
+    ] = "logic-rl",
+    prefill: Annotated[
+        str | None,
+        typer.Option(help="How the assistant's turn is opened; default: as the prompt says."),
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Times round the input files.", min=1)] = 1,
+    shuffle: Annotated[bool, typer.Option(help="Another order in each epoch, by --seed.")] = False,
+    temperature: Annotated[
+        float, typer.Option(help="0 is greedy.", rich_help_panel=SAMPLING)
+    ] = 1.0,
+    top_p: Annotated[float, typer.Option(rich_help_panel=SAMPLING)] = 1.0,
+    top_k: Annotated[int, typer.Option(help="0: off.", rich_help_panel=SAMPLING)] = 0,
+    min_p: Annotated[float, typer.Option(rich_help_panel=SAMPLING)] = 0.0,
+    max_tokens: Annotated[
+        int, typer.Option(help="Longest completion.", rich_help_panel=SAMPLING)
+    ] = 1024,
+    stop: Annotated[
+        list[str], typer.Option(help="End a completion at this text.", rich_help_panel=SAMPLING)
+    ] = (),  # type: ignore[assignment]
+    seed: Annotated[
+        int, typer.Option(help="With id, epoch and sample: the draw.", rich_help_panel=SAMPLING)
+    ] = 0,
+    engine: Annotated[str, typer.Option(help="hf, or ./mine.py:Engine", rich_help_panel=ENGINE)] = (
+        "hf"
+    ),
+    dtype: Annotated[
+        str, typer.Option(help="float32, bfloat16 or auto.", rich_help_panel=ENGINE)
+    ] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...", rich_help_panel=ENGINE)] = (
+        "auto"
+    ),
+    threads: Annotated[
+        int | None,
+        typer.Option(help="CPU threads; default: 1 in a pipe, else all.", rich_help_panel=ENGINE),
+    ] = None,
+    batch: Annotated[
+        int, typer.Option(help="Prompts that are worked on together.", rich_help_panel=ENGINE)
+    ] = 16,
+    max_lag: Annotated[
+        int | None,
+        typer.Option(
+            help="Follow the versions that train-step publishes; start no prompt whose sample"
+            " could be more than this many optimizer steps behind when it is used.",
+            rich_help_panel=ASYNC,
+        ),
+    ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(help="Seconds to wait for a version at most.", rich_help_panel=ASYNC),
+    ] = 600.0,
+):
+    """Let a policy complete prompts: groups of samples with their token ids and log-probabilities.
+
+    swr1 rollout puzzles.jsonl --policy runs/kk --samples 8 -o rollouts.jsonl
+    """
+    from dataclasses import replace
+
+    from swr1.engines import Sampling, open_engine
+    from swr1.engines._rollout import rollout
+    from swr1.engines._source import Prompts, Weights
+    from swr1.prompts import load_prompt
+    from swr1.streams.stage import default_threads
+
+    sampling = Sampling(temperature, top_p, top_k, min_p, max_tokens, tuple(stop), seed)
+    prompt = load_prompt(system_prompt)
+    if prefill is not None:
+        prompt = replace(prompt, prefill=prefill)
+    weights = Weights(policy, max_lag, wait)
+    facts = {"policy_version": weights.version} if max_lag is None else {}
+
+    with open_stage(options=facts, block=batch) as stage:
+        completer = open_engine(
+            engine, weights.folder, dtype=dtype, device=device, threads=threads or default_threads()
+        )
+        prompts = Prompts(stage, epochs, seed if shuffle else None)
+
+        def refuse(record, error):
+            prompts.lose(record)
+            stage.drop(error.reason, record.where, record)
+
+        for record in rollout(
+            prompts,
+            completer,
+            prompt=prompt,
+            samples=samples,
+            sampling=sampling,
+            policy_name=policy,
+            refresh=lambda: weights.refresh(completer, prompts.given),
+            epoch_of=prompts.epoch_of,
+            done=stage,
+            on_error=refuse,
+            prompts_per_block=batch,
+        ):
+            stage.write(record)
+        prompts.close(samples)
