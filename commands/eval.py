@@ -1,0 +1,121 @@
+"""Accuracy with intervals, pass@k, format, length: of judged records, or of a policy now."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from swr1.commands._stage import stage_command
+
+POLICY = "Make the rollouts now"
+
+
+@stage_command(files=False, writes=False)
+def command(
+    open_stage,
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Judged records of a run, as FILE or LABEL=FILE (default: -); several runs are"
+            " compared. With --policy: the prompts.",
+            metavar="[LABEL=]FILE...",
+        ),
+    ] = ("-",),  # type: ignore[assignment]
+    by: Annotated[str, typer.Option(help="Group by this key of info.")] = "people",
+    verdict: Annotated[
+        str | None, typer.Option(help="Which verdict says right or wrong; default: by the task.")
+    ] = None,
+    trained: Annotated[
+        str, typer.Option(help="Groups that were trained on, such as 2,3; others are unseen.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw accuracy by group (.png, .svg, .pdf).")
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(help="Complete the prompts with this policy.", rich_help_panel=POLICY),
+    ] = None,
+    samples: Annotated[int, typer.Option(rich_help_panel=POLICY)] = 1,
+    temperature: Annotated[float, typer.Option(help="0: greedy.", rich_help_panel=POLICY)] = 0.0,
+    max_tokens: Annotated[int, typer.Option(rich_help_panel=POLICY)] = 1024,
+    system_prompt: Annotated[str, typer.Option(rich_help_panel=POLICY)] = "logic-rl",
+    verifiers: Annotated[
+        str, typer.Option(help="Who judges, with commas.", rich_help_panel=POLICY)
+    ] = "format,knights",
+    grader: Annotated[
+        str | None, typer.Option(help="published: Logic-RL's own rules.", rich_help_panel=POLICY)
+    ] = None,
+    seed: Annotated[int, typer.Option(rich_help_panel=POLICY)] = 0,
+):
+    """Accuracy with intervals, pass@k, format, length: of judged records, or of a policy now.
+
+    swr1 eval before=a.jsonl after=b.jsonl --trained 2,3 --picture accuracy.png
+
+    swr1 eval puzzles.jsonl --policy runs/kk
+    """
+    from swr1.evals.metrics import summarise
+    from swr1.engines import Sampling
+    from swr1.evals.report import compare, report
+    from swr1.verifiers._running import judges
+
+    named = {label or Path(file).stem: file for label, file in map(split_label, runs)}
+    sizes = [size.strip() for size in trained.split(",") if size.strip()]
+    summaries = {}
+    for label, file in named.items():
+        with (
+            open_stage(inputs=[file]) as stage,
+            judges(verifiers.split(","), grader=grader, timeout=10, settings=()) as judge,
+        ):
+            if policy:
+                sampling = Sampling(temperature, max_tokens=max_tokens, seed=seed)
+                records = rollouts(stage, judge, policy, samples, sampling, system_prompt)
+            else:
+                records = filter(None, stage.read(needs=("id", "completion")))
+            summaries[label] = summarise(records, by, verdict)
+    if picture:
+        from swr1.evals.picture import accuracy_picture
+
+        accuracy_picture(summaries, picture, trained=sizes)
+    if as_json:
+        import orjson
+
+        short = {n: {k: v for k, v in s.items() if k != "items"} for n, s in summaries.items()}
+        print(orjson.dumps(short, option=orjson.OPT_INDENT_2).decode())
+        return
+    from rich.console import Console
+
+    only = next(iter(summaries)) if len(summaries) == 1 else None
+    Console().print(
+        report(summaries[only], title=only, trained=sizes)
+        if only
+        else compare(summaries, trained=sizes)
+    )
+
+
+def split_label(text: str) -> tuple[str, str]:
+    """ "LABEL=FILE" as (label, file); a bare file has no label."""
+    label, equals, file = text.partition("=")
+    return (label, file) if equals and not Path(text).exists() else ("", text)
+
+
+def rollouts(stage, judge, policy, samples, sampling, system_prompt):
+    """Complete and judge the stage's prompts, as `rollout | verify` would."""
+    from swr1.engines import open_engine
+    from swr1.engines._rollout import rollout
+    from swr1.engines._source import Weights
+    from swr1.prompts import load_prompt
+
+    weights = Weights(policy, None, 0)
+    for record in rollout(
+        filter(None, stage.read(needs=("id", "prompt"))),
+        open_engine("hf", weights.folder, dtype="auto"),
+        prompt=load_prompt(system_prompt),
+        samples=samples,
+        sampling=sampling,
+        policy_name=policy,
+        refresh=lambda: weights.version,
+    ):
+        record["verdicts"] = judge(record)
+        stage.progress.advance(stage.came)
+        yield record

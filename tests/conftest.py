@@ -1,0 +1,44 @@
+"""What all tests share: one thread per process, and the real command line as a function."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+SWR1 = str(Path(sys.executable).parent / "swr1")
+
+
+def run_swr1(*args, stdin: bytes | str = b"", cwd=None, env=None, check=False):
+    """Run `swr1 ARGS`; stdout and stderr come back as text."""
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    done = subprocess.run(
+        [SWR1, *map(str, args)],
+        input=data,
+        capture_output=True,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        timeout=300,
+    )
+    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(name="swr1")
+def swr1_fixture():
+    return run_swr1
+
+
+def jsonl(records) -> bytes:
+    return b"".join(orjson.dumps(r, option=orjson.OPT_APPEND_NEWLINE) for r in records)
+
+
+def load(path) -> list[dict]:
+    return [orjson.loads(line) for line in Path(path).read_bytes().splitlines()]
