@@ -1,0 +1,38 @@
+# make logic-rl   the main job: puzzles, a small policy, RL with the rule reward, before and after
+# make test       the tests; make check: lint and types as well; make docs: the generated pages
+# Each sets up .venv first if that is not done (Python 3.11 or later).
+
+PYTHON  ?= python3
+PROFILE ?= laptop
+SEED    ?= 0
+BIN     := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup logic-rl test check docs bench clean
+
+setup: $(BIN)/.ready
+
+$(BIN)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+logic-rl: setup
+	SEED=$(SEED) recipes/logic-rl.sh $(PROFILE)
+
+test: setup
+	pytest
+
+check: setup
+	ruff check . && ruff format --check .
+	mypy
+
+docs: setup
+	python docs/generate.py
+
+bench: setup
+	python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[bench]'
+	python benchmarks/puzzles.py
+
+clean:
+	rm -rf .venv build src/*.egg-info
