@@ -120,6 +120,51 @@ def test_greedy_equals_generate_and_a_loop_of_forward_passes(engine, tmp_path, s
         np.testing.assert_allclose(got.logprobs, want.numpy(), atol=1e-4)
 
 
+def small_model(kind: str):
+    """A model of another make, its context 48 tokens long."""
+    from transformers import Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(4)
+    ends = {"bos_token_id": None, "eos_token_id": EOS, "pad_token_id": 0}
+    if kind == "gpt2":  # a table of positions: none may lie beyond it
+        sizes = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 48}
+        config = GPT2Config(vocab_size=len(WORDS), initializer_range=0.3, **sizes, **ends)
+        return GPT2LMHeadModel(config)
+    return Gemma2ForCausalLM(  # sliding layers in turn with full ones, capped logits
+        Gemma2Config(
+            vocab_size=len(WORDS),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            head_dim=8,
+            sliding_window=6,
+            max_position_embeddings=48,
+            initializer_range=0.4,
+            **ends,
+        )
+    )
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "gemma2"])
+def test_other_architectures_up_to_the_end_of_their_context(kind, tmp_path, tokenizer):
+    small_model(kind).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    engine = HFEngine(tmp_path)
+    requests = [Request((f"r{n}", 0, 0), list(range(3, 3 + n))) for n in range(1, 24, 2)]
+    requests += [Request(("r", 0, s), [5] * 46) for s in range(2)]
+    for request, got in zip(
+        requests, engine.generate(requests, Sampling(1.2, max_tokens=99)), strict=True
+    ):
+        logits = next_logits(engine, request.prompt_ids, got.token_ids)
+        want = torch.log_softmax(logits / 1.2, -1)
+        want = want.gather(1, torch.tensor(got.token_ids)[:, None])[:, 0]
+        np.testing.assert_allclose(got.logprobs, want.numpy(), atol=2e-4)
+        total = len(request.prompt_ids) + len(got.token_ids)
+        assert total == 48 if got.finish_reason == "length" else total <= 48
+
+
 def test_a_sample_does_not_depend_on_company_or_order(policy, engine):
     requests = prompts(12, samples=4)
     sampling = Sampling(max_tokens=40, seed=7)

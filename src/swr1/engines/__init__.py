@@ -37,8 +37,8 @@ class Sampling:
     """How tokens are drawn.
 
     temperature 0 is greedy. top_k 0, top_p 1 and min_p 0 cut nothing; otherwise they are applied in
-    this order, each to what the one before it left. A stop string ends a completion and stays in
-    it.
+    this order, each to what the one before it left. A stop string ends a completion after the token
+    that completes it, and stays in the text: text and token ids say the same.
     """
 
     temperature: float = 1.0

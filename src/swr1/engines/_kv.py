@@ -16,18 +16,17 @@ from transformers.cache_utils import Cache, DynamicLayer
 class _Layer(DynamicLayer):
     """Keys and values [rows, heads, columns, head size]; those beyond `length` are room to grow."""
 
-    def __init__(self, keys: Tensor | None = None, values: Tensor | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self.is_initialized = False
         self.length = 0
-        if keys is not None and values is not None:
-            self.keys, self.values, self.length = keys, values, keys.shape[2]
-            self.is_initialized = True
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args, **kwargs
     ) -> tuple[Tensor, Tensor]:
         if not self.is_initialized:  # the first call brings the prompts: nothing to join them to
-            self.__init__(key_states, value_states)
+            self.keys, self.values, self.length = key_states, value_states, key_states.shape[2]
+            self.is_initialized = True
             return key_states, value_states
         end = self.length + key_states.shape[2]
         if end > self.keys.shape[2]:

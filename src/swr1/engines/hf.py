@@ -100,8 +100,8 @@ class HFEngine:
         self.model = model.eval().requires_grad_(False).to(self.device)
         self.context = getattr(config, "max_position_embeddings", None) or 1 << 30
         self._eos = torch.tensor(sorted(_end_tokens(model, self.tokenizer)), device=self.device)
-        special = set(self.tokenizer.all_special_ids)
-        self._hidden = special - set(self.tokenizer.convert_tokens_to_ids(list(TAGS)))
+        names = self.tokenizer.get_vocab()
+        self._hidden = set(self.tokenizer.all_special_ids) - {names.get(tag) for tag in TAGS}
         self._stop_enders: dict[tuple[str, ...], Tensor] = {}
 
     def load(self, folder: str | Path) -> None:
@@ -317,7 +317,8 @@ class _Batch:
         if self.rows:
             cache = self.cache
             assert cache is not None
-            positions = (cache.length - cache.start)[:, None]
+            # finished rows go on counting, but not beyond what the model has positions for
+            positions = (cache.length - cache.start).clamp(max=self.engine.context - 1)[:, None]
             self.rows["logits"] = self._forward(self.rows.pop("last")[:, None], positions, cache)
 
     def _forward(self, ids: Tensor, positions: Tensor, cache: RowCache) -> Tensor:
