@@ -1,0 +1,146 @@
+"""From rewards to advantages, one number per token.
+
+Every function has the shape
+
+    f(token_reward [N], seq [N], group [S], **options) -> advantage [N]
+
+and sees the WHOLE batch: complete groups, before any splitting into micro-batches or ranks. The
+reward of a sequence sits on its last token and a KL penalty, when it belongs to the reward, on
+every token (`token_rewards`); methods that score a sequence as a whole take the sum of its tokens.
+
+What happens where statistics end:
+* a group of one has no baseline: its advantage is 0 (verl gives it the raw reward; a policy pulled
+  by uncentred rewards is not what anyone asked for);
+* a group whose rewards are all equal has advantage 0, exactly, not rounding noise over epsilon;
+* a sequence without trainable tokens enters no mean (OpenRLHF counted it once as a zero).
+Both kinds of dead group stay in the batch and in the denominators of the loss; `dead_groups` finds
+them for those who want to count or drop them. Statistics are taken in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from swr1.objectives.ragged import last_token, lengths, return_to_go, segment_sum
+
+
+def token_rewards(reward: Tensor, seq: Tensor, penalty: Tensor | None = None) -> Tensor:
+    """Put each sequence's reward [S] on its last token, minus a penalty [N] on every token.
+
+    The penalty is a coefficient times a KL estimate without gradient. Returns [N] float64.
+    """
+    out = torch.zeros(seq.shape, dtype=torch.float64, device=seq.device)
+    if penalty is not None:
+        out -= penalty.double()
+    last = last_token(seq, len(reward))
+    out[last[last >= 0]] += reward.double()[last >= 0]
+    return out
+
+
+def dead_groups(reward: Tensor, group: Tensor) -> Tensor:
+    """Which groups teach a group-relative method nothing: one sequence, or rewards all equal.
+
+    Args: reward [S], group [S] numbered from 0. Returns [G] bool.
+    """
+    n = int(group.max()) + 1 if len(group) else 0
+    high = reward.new_full((n,), -torch.inf).scatter_reduce(0, group, reward, "amax")
+    low = reward.new_full((n,), torch.inf).scatter_reduce(0, group, reward, "amin")
+    return high <= low
+
+
+def _scores(token_reward: Tensor, seq: Tensor, group: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Score of each sequence [S], its mask [S] (has tokens), and the count per group [G]."""
+    score = segment_sum(token_reward.double(), seq, len(group))
+    there = lengths(seq, len(group)) > 0
+    n = int(group.max()) + 1 if len(group) else 0
+    return score, there, segment_sum(there.double(), group, n)
+
+
+def _centred(token_reward: Tensor, seq: Tensor, group: Tensor) -> Tensor:
+    """Score minus the mean of its group [S]; 0 in groups of one or of equal scores."""
+    score, there, count = _scores(token_reward, seq, group)
+    total = segment_sum(torch.where(there, score, 0.0), group, len(count))
+    dead = dead_groups(score[there], group[there])
+    alive = torch.zeros(len(count), dtype=torch.bool, device=score.device)
+    alive[: len(dead)] = ~dead
+    centred = score - (total / count.clamp(min=1))[group]
+    return torch.where(there & alive[group], centred, 0.0)
+
+
+def _whiten(x: Tensor, eps: float = 1e-8) -> Tensor:
+    """(x - mean) / sqrt(var + eps) over all tokens, unbiased variance; zeros if they are equal."""
+    if x.numel() < 2 or bool(x.max() <= x.min()):
+        return torch.zeros_like(x)
+    return (x - x.mean()) * torch.rsqrt(x.var(unbiased=True) + eps)
+
+
+def grpo(
+    token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 1.0, eps: float = 1e-6
+) -> Tensor:
+    """(R - mean of the group) / (std of the group + eps); unbiased std.
+
+    Source: DeepSeekMath, arXiv 2402.03300, section 4.1.2 (outcome supervision). `gamma` is unused.
+    """
+    centred = _centred(token_reward, seq, group)
+    _, _, count = _scores(token_reward, seq, group)
+    square = segment_sum(centred**2, group, len(count))
+    std = (square / (count - 1).clamp(min=1)).sqrt()
+    return (centred / (std + eps)[group])[seq].float()
+
+
+def dr_grpo(token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 1.0) -> Tensor:
+    """R - mean of the group, not divided by its spread (which favours easy and hard prompts).
+
+    Source: "Understanding R1-Zero-like training", arXiv 2503.20783, section 3.2.
+    """
+    return _centred(token_reward, seq, group)[seq].float()
+
+
+def rloo(token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 1.0) -> Tensor:
+    """R - mean of the OTHER sequences of the group = n/(n-1) (R - mean).
+
+    Source: "Back to basics", arXiv 2402.14740, section 3.2.
+    """
+    centred = _centred(token_reward, seq, group)
+    _, _, count = _scores(token_reward, seq, group)
+    scale = count / (count - 1).clamp(min=1)
+    return (centred * scale[group])[seq].float()
+
+
+def reinforce_plus_plus(
+    token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 1.0
+) -> Tensor:
+    """Return to go, whitened over all tokens of the batch; no baseline per prompt.
+
+    Long sequences weigh more in the mean, as in the published code. Source: REINFORCE++,
+    arXiv 2501.03262, section 3; verl's unbiased variance with 1e-8 under the root.
+    """
+    return _whiten(return_to_go(token_reward.double(), seq, gamma)).float()
+
+
+def reinforce_plus_plus_baseline(
+    token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 1.0
+) -> Tensor:
+    """R - mean of the group, broadcast to the tokens, then whitened over the batch.
+
+    Source: REINFORCE++, arXiv 2501.03262, the variant with a group baseline.
+    """
+    return _whiten(_centred(token_reward, seq, group)[seq]).float()
+
+
+def reinforce(token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 1.0) -> Tensor:
+    """The plain return to go (Williams 1992), without any baseline."""
+    return return_to_go(token_reward.double(), seq, gamma).float()
+
+
+ADVANTAGES: dict[str, Callable[..., Tensor]] = {
+    "grpo": grpo,
+    "dr-grpo": dr_grpo,
+    "rloo": rloo,
+    "reinforce": reinforce,
+    "reinforce++": reinforce_plus_plus,
+    "reinforce++-baseline": reinforce_plus_plus_baseline,
+}

@@ -1,0 +1,311 @@
+"""What every update is made of: a model, micro-batches, log-probabilities, an optimizer.
+
+A plain torch loop uses these (rl.py, sft.py) rather than a Trainer class of a library: exact
+resume, batches that arrive as a stream and versions that are published while training are the
+heart of the matter here, and each is a fight inside somebody else's loop.
+
+Sequences are padded on the right and given to the model WITHOUT an attention mask: under causal
+attention no real token can see what stands to its right, so the mask would change nothing but the
+speed (the fast kernels are those without one). Batches are sorted by length, so little is padding.
+Only the positions that are trained on go through the output layer.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.utils.checkpoint
+from torch import Tensor
+
+from swr1.errors import SwrError, UsageError
+from swr1.registry import suggest
+
+# Logits held at once, in float32 elements: beyond it they are recomputed in the backward pass.
+LOGITS_AT_ONCE = 2**26
+
+
+class Example(NamedTuple):
+    """One sequence: `ids` [T] int64, and `targets` [N], the positions (>= 1) trained on."""
+
+    ids: Tensor
+    targets: Tensor
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """ "auto" takes a GPU where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def torch_dtype(name: str) -> torch.dtype:
+    if name not in ("float32", "bfloat16"):
+        raise UsageError(f"unknown dtype {name!r}: it is float32 or bfloat16")
+    return getattr(torch, name)
+
+
+def load_model(folder: str | Path, device: torch.device, dtype: torch.dtype) -> Any:
+    """A causal language model and nothing on stderr. Dropout stays off (eval mode) throughout:
+    the log-probabilities of an update must be those of the policy that sampled."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise SwrError(f"cannot load a causal language model from {folder}: {first}") from error
+    return model.to(device).eval()
+
+
+def load_tokenizer(folder: str | Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def context_length(folder: str | Path) -> int:
+    """The longest sequence in tokens that the model of a model folder was made for."""
+    config = json.loads((Path(folder) / "config.json").read_text())
+    return int(config.get("max_position_embeddings") or 10**9)
+
+
+def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
+    """Indices, longest first, cut so that no padded micro-batch is beyond `max_tokens` tokens.
+
+    A sequence longer than that has a micro-batch of its own.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    cuts: list[list[int]] = []
+    for i in order:
+        if cuts and lengths[cuts[-1][0]] * (len(cuts[-1]) + 1) <= max_tokens:
+            cuts[-1].append(i)
+        else:
+            cuts.append([i])
+    return cuts
+
+
+def token_logprobs(
+    model: Any,
+    examples: Sequence[Example],
+    temperature: Tensor | None = None,
+    *,
+    entropy: str | None = None,
+    autocast: torch.dtype | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """Log-probability of every target token, float32 nats, examples one after another.
+
+    Args:
+        model: a transformers causal language model (its adapters, if any, as they are set).
+        temperature: [N] what the logits of each target are divided by (the sampling temperature);
+            None: 1.
+        entropy: "value" also returns the entropy of each target's distribution, in nats; "grad"
+            returns it with its gradient.
+        autocast: the dtype of the matrix products, e.g. torch.bfloat16; None: the weights' own.
+
+    Returns [N] and [N] or None, on the model's device; the first carries a gradient (if enabled).
+    """
+    device = model.device
+    width = max(len(e.ids) for e in examples) - 1
+    # The last token of a sequence predicts nothing that is trained on.
+    inputs = torch.zeros(len(examples), width, dtype=torch.long)
+    for row, e in enumerate(examples):
+        inputs[row, : len(e.ids) - 1] = e.ids[:-1]
+    where = torch.cat([row * width + e.targets - 1 for row, e in enumerate(examples)])
+    tokens = torch.cat([e.ids[e.targets] for e in examples]).to(device)
+    if temperature is not None:
+        temperature = temperature.to(device)
+    enabled = autocast is not None and autocast != model.dtype
+    with torch.autocast(device.type, dtype=autocast or torch.bfloat16, enabled=enabled):
+        hidden = model.base_model(input_ids=inputs.to(device), use_cache=False).last_hidden_state
+        hidden = hidden.reshape(-1, hidden.shape[-1])[where.to(device)]
+        head = model.get_output_embeddings()
+        rows = max(1, LOGITS_AT_ONCE // head.weight.shape[0])
+        if len(tokens) <= rows:
+            return _score(head, model.config, hidden, tokens, temperature, entropy)
+        parts = [
+            torch.utils.checkpoint.checkpoint(
+                _score,
+                head,
+                model.config,
+                hidden[i : i + rows],
+                tokens[i : i + rows],
+                None if temperature is None else temperature[i : i + rows],
+                entropy,
+                use_reentrant=False,
+            )
+            for i in range(0, len(tokens), rows)
+        ]
+    logp = torch.cat([p[0] for p in parts])
+    return logp, torch.cat([p[1] for p in parts]) if entropy else None
+
+
+def _score(
+    head: Any,
+    config: Any,
+    hidden: Tensor,
+    tokens: Tensor,
+    temperature: Tensor | None,
+    entropy: str | None,
+) -> tuple[Tensor, Tensor | None]:
+    """Log-softmax of the output layer at `tokens`, in float32, and the entropy."""
+    logits = head(hidden).float()
+    # What a few architectures do to logits after the output layer (Granite, Cohere, Gemma).
+    if scaling := getattr(config, "logits_scaling", None):
+        logits = logits / scaling
+    if scale := getattr(config, "logit_scale", None):
+        logits = logits * scale
+    if cap := getattr(config, "final_logit_softcapping", None):
+        logits = torch.tanh(logits / cap) * cap
+    if temperature is not None:
+        logits = logits / temperature[:, None]
+    everything = torch.logsumexp(logits, dim=-1)
+    logp = logits.gather(-1, tokens[:, None]).squeeze(-1) - everything
+    if not entropy:
+        return logp, None
+    with torch.set_grad_enabled(entropy == "grad" and torch.is_grad_enabled()):
+        p = (logits - everything[:, None]).exp()
+        # A logit of -inf has probability 0 and adds nothing.
+        return logp, everything - torch.where(p > 0, p * logits, 0.0).sum(-1)
+
+
+def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
+    """Put trainable rank-`r` adapters beside every linear layer but the output; the rest freezes.
+
+    Returns peft's wrapper; `model` itself is changed in place and stays what is called.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        config = LoraConfig(
+            r=r, lora_alpha=2 * r if alpha is None else alpha, target_modules="all-linear"
+        )
+        return get_peft_model(model, config)
+
+
+def plain_state(model: Any) -> dict[str, Tensor]:
+    """The weights by their plain names, adapters added in; the model itself is not touched.
+
+    (peft's own merge and unmerge would not give back the same bits.)
+    """
+    from peft.tuners.lora import LoraLayer
+
+    state = {}
+    layers = {n: m for n, m in model.named_modules() if isinstance(m, LoraLayer)}
+    for name, value in model.state_dict().items():
+        if ".lora_" in name:
+            continue
+        layer, _, rest = name.partition(".base_layer.")
+        if rest == "weight" and layer in layers:
+            delta = layers[layer].get_delta_weight("default")
+            value = (value.float() + delta.float()).to(value.dtype)
+        state[name.replace(".base_layer.", ".")] = value
+    return state
+
+
+def save_model(model: Any, tokenizer: Any, folder: Path, dtype: torch.dtype) -> None:
+    """Write a plain model folder: merged weights in `dtype`, config, tokenizer, chat template."""
+    state = {k: v.detach().to("cpu", dtype) for k, v in plain_state(model).items()}
+    model.save_pretrained(folder, state_dict=state)
+    config = json.loads((folder / "config.json").read_text())
+    config["dtype"] = str(dtype).removeprefix("torch.")
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    tokenizer.save_pretrained(folder)
+
+
+class Optimizer:
+    """AdamW for everything, or Muon for the hidden matrices and AdamW for the rest.
+
+    Muon (K. Jordan 2024) orthogonalises the momentum of each matrix; with torch's
+    "match_rms_adamw" its step has the size of an AdamW step, so that one learning rate serves both.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[tuple[str, Tensor]],
+        kind: str = "adamw",
+        *,
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        weight_decay: float = 0.0,
+    ) -> None:
+        if kind not in ("adamw", "muon"):
+            raise UsageError(f"unknown optimizer {kind!r}: it is adamw or muon")
+        named = [(n, p) for n, p in parameters if p.requires_grad]
+        self.parameters = [p for _, p in named]
+        matrices = [p for n, p in named if kind == "muon" and p.ndim == 2 and _is_hidden(n)]
+        ours = set(map(id, matrices))
+        rest = [p for p in self.parameters if id(p) not in ours]
+        self.parts: list[torch.optim.Optimizer] = []
+        if matrices:
+            self.parts.append(
+                torch.optim.Muon(
+                    matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
+                )
+            )
+        if rest:
+            self.parts.append(
+                torch.optim.AdamW(rest, lr=lr, betas=betas, weight_decay=weight_decay, fused=True)
+            )
+
+    def step(self, lr: float, max_grad_norm: float | None) -> float:
+        """Clip, step at `lr`, forget the gradients. Returns the norm before clipping.
+
+        A norm that is not finite is returned without a step being taken.
+        """
+        limit = math.inf if max_grad_norm is None else max_grad_norm
+        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, limit))
+        if math.isfinite(norm):
+            for part in self.parts:
+                for group in part.param_groups:
+                    group["lr"] = lr
+                part.step()
+        for p in self.parameters:
+            p.grad = None
+        return norm
+
+    def state_dict(self) -> list[dict]:
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, states: list[dict]) -> None:
+        for part, state in zip(self.parts, states, strict=True):
+            part.load_state_dict(state)
+
+
+def _is_hidden(name: str) -> bool:
+    return not any(word in name for word in ("embed", "lm_head", "wte", "wpe"))
+
+
+SCHEDULES = ["constant", "linear", "cosine"]
+
+
+class Schedule:
+    """Learning rate by step: a linear warm-up, then constant, or down to 0 at step `total`."""
+
+    def __init__(
+        self, lr: float, kind: str = "constant", warmup: int = 0, total: int | None = None
+    ) -> None:
+        if kind not in SCHEDULES:
+            raise UsageError(
+                f"unknown schedule {kind!r}.{suggest(kind, SCHEDULES)} One of"
+                f" {', '.join(SCHEDULES)}"
+            )
+        if kind != "constant" and total is None:
+            raise UsageError(f"a {kind} schedule must know its end: give --steps")
+        self.lr, self.kind, self.warmup, self.total = lr, kind, warmup, total
+
+    def __call__(self, step: int) -> float:
+        """The rate of step `step`, counted from 0."""
+        if step < self.warmup:
+            return self.lr * (step + 1) / self.warmup
+        if self.kind == "constant" or self.total is None:
+            return self.lr
+        done = min(1.0, (step - self.warmup) / max(1, self.total - self.warmup))
+        return self.lr * (1 - done if self.kind == "linear" else (1 + math.cos(math.pi * done)) / 2)

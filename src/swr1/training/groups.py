@@ -1,0 +1,203 @@
+"""Scored records to complete groups: what an RL step reads, checked before it touches a weight.
+
+A group is all samples of one prompt in one epoch. They may arrive interleaved with other groups; a
+group is handed on when its last sample is there. One that never completes (a sample was dropped
+upstream) is dropped with its reason: a mean over the survivors would be a biased baseline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from swr1.errors import DataError
+from swr1.training.engine import Example
+
+# Groups that may be open at once. Beyond it the oldest is given up: its samples are not coming.
+OPEN_GROUPS = 1024
+
+
+@dataclass(slots=True)
+class Sample:
+    """One scored completion, as tensors.
+
+    `old` [N] are the recorded log-probabilities at the N trainable positions `example.targets`.
+    """
+
+    id: str
+    epoch: int
+    sample: int
+    size: int
+    example: Example
+    old: Tensor
+    reward: float
+    parts: dict[str, float]
+    scores: dict[str, float]
+    temperature: float
+    tokens: int
+    limit: int | None
+    truncated: bool
+    version: int | None
+
+
+def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = False) -> Sample:
+    """Check a scored record and take from it what an update needs.
+
+    Raises DataError naming the record's id for whatever would make the update wrong: missing or
+    unequal token arrays, ids outside the vocabulary, no reward, log-probabilities of a distribution
+    that is not the one trained on.
+    """
+    where = getattr(record, "where", None)
+
+    def bad(message: str) -> DataError:
+        return DataError(
+            f"record {record.get('id')!r}, sample {record.get('sample')}: {message}", where
+        )
+
+    generation = record.get("generation")
+    if not isinstance(generation, dict):
+        raise bad("no `generation`: it was not made by swr1 rollout")
+    arrays: dict[str, list] = {}
+    for name in ("prompt_ids", "token_ids", "logprobs"):
+        value = generation.get(name)
+        if not isinstance(value, list):
+            raise bad(
+                f"no `generation.{name}`; make rollouts with their token arrays (not the slim"
+                " profile) and with log-probabilities"
+            )
+        arrays[name] = value
+    prompt, tokens, logprobs = arrays.values()
+    mask = generation.get("loss_mask")
+    if mask is None:
+        mask = [1] * len(tokens)
+    if not len(tokens) == len(logprobs) == len(mask):
+        raise bad(
+            f"{len(tokens)} token_ids, {len(logprobs)} logprobs and {len(mask)} loss_mask entries:"
+            " their lengths must be equal"
+        )
+    if not prompt:
+        raise bad(
+            "`generation.prompt_ids` is empty: there is nothing to predict the first token from"
+        )
+    for name, ids in (("prompt_ids", prompt), ("token_ids", tokens)):
+        if ids and not (min(ids) >= 0 and max(ids) < vocab):
+            wrong = next(i for i in ids if not 0 <= i < vocab)
+            raise bad(
+                f"`generation.{name}` has {wrong}, outside the policy's vocabulary of {vocab}:"
+                " the rollout was made by another model"
+            )
+    size, sample = generation.get("group"), record.get("sample")
+    if not isinstance(size, int) or size < 1 or not isinstance(sample, int):
+        raise bad("no `sample` or no `generation.group` (samples per prompt)")
+    reward = record.get("reward")
+    if not isinstance(reward, int | float) or not math.isfinite(reward):
+        raise bad(f"`reward` is {reward!r}, not a finite number; run swr1 reward on it first")
+    positions = [i for i, m in enumerate(mask) if m]
+    old = torch.tensor([logprobs[i] for i in positions], dtype=torch.float32)
+    if not bool(torch.isfinite(old).all()):
+        raise bad("`generation.logprobs` has a value that is not finite at a trained token")
+    sampling = generation.get("sampling") or {}
+    temperature = sampling.get("temperature", 1.0)
+    if not temperature > 0:
+        raise bad("sampled at temperature 0: a greedy completion has no distribution to train on")
+    cut = {
+        name: value
+        for name, value, off in (
+            ("top_p", sampling.get("top_p"), (None, 1)),
+            ("top_k", sampling.get("top_k"), (None, 0, -1)),
+            ("min_p", sampling.get("min_p"), (None, 0)),
+        )
+        if value not in off
+    }
+    if cut and not allow_truncated_sampling:
+        told = ", ".join(f"{k}={v}" for k, v in cut.items())
+        raise bad(
+            f"sampled with {told}: its log-probabilities are of a cut distribution and every ratio"
+            " would be biased. Sample without, or accept the bias with --allow-truncated-sampling"
+        )
+    ids = torch.tensor(prompt + tokens, dtype=torch.long)
+    return Sample(
+        id=str(record["id"]),
+        epoch=generation.get("epoch") or 0,
+        sample=sample,
+        size=size,
+        example=Example(ids, torch.tensor(positions, dtype=torch.long) + len(prompt)),
+        old=old,
+        reward=float(reward),
+        parts={
+            name: float(part["value"])
+            for name, part in (record.get("reward_parts") or {}).items()
+            if isinstance(part, dict) and isinstance(part.get("value"), int | float)
+        },
+        scores={
+            name: float(verdict["score"])
+            for name, verdict in (record.get("verdicts") or {}).items()
+            if isinstance(verdict, dict) and isinstance(verdict.get("score"), int | float)
+        },
+        temperature=float(temperature),
+        tokens=len(tokens),
+        limit=sampling.get("max_tokens"),
+        truncated=generation.get("finish_reason") == "length",
+        version=(generation.get("policy") or {}).get("version"),
+    )
+
+
+def gather(
+    records: Iterable[dict], read: Callable[[dict], Sample], dropped: Counter[str]
+) -> Iterator[list[Sample]]:
+    """Complete groups in the order of their completion, each sorted by `sample`.
+
+    `dropped` counts the samples that were given up, by reason. Raises DataError for a sample that is
+    there twice and for a group that is complete and comes again.
+    """
+    open_groups: OrderedDict[tuple[str, int], dict[int, Sample]] = OrderedDict()
+    done: set[int] = set()
+
+    def give_up(group: dict[int, Sample]) -> None:
+        dropped["in a group that never completed"] += len(group)
+
+    for record in records:
+        sample = read(record)
+        key = (sample.id, sample.epoch)
+        if hash(key) in done:
+            raise DataError(
+                f"record {sample.id!r}, sample {sample.sample}: the group of epoch {sample.epoch} is"
+                f" complete already with {sample.size} samples; is a file given twice?",
+                getattr(record, "where", None),
+            )
+        group = open_groups.setdefault(key, {})
+        if sample.sample in group:
+            raise DataError(
+                f"record {sample.id!r}: sample {sample.sample} of epoch {sample.epoch} is there twice",
+                getattr(record, "where", None),
+            )
+        group[sample.sample] = sample
+        if len(group) >= sample.size:
+            del open_groups[key]
+            done.add(hash(key))
+            yield [group[i] for i in sorted(group)]
+        elif len(open_groups) > OPEN_GROUPS:
+            give_up(open_groups.popitem(last=False)[1])
+    for group in open_groups.values():
+        give_up(group)
+
+
+def digest(group: list[Sample]) -> str:
+    """What tells one input from another: the first group's ids, tokens and policy versions."""
+    h = hashlib.sha256()
+    for s in group:
+        h.update(f"{s.id} {s.epoch} {s.sample} {s.version} {s.example.ids.tolist()}\n".encode())
+    return h.hexdigest()[:16]
+
+
+def mean_of(values: Iterable[Any]) -> float | None:
+    """The mean, or None of nothing."""
+    numbers = [float(v) for v in values]
+    return sum(numbers) / len(numbers) if numbers else None

@@ -1,0 +1,305 @@
+"""Version 0 of a policy: a small decoder made from a corpus, or somebody's weights.
+
+    init_policy("runs/kk", corpus=corpus_texts(records))                 # small, word-level
+    init_policy("runs/kk", source="Qwen/Qwen2.5-0.5B-Instruct")          # a hub name
+    init_policy("runs/kk", source="SmolLM2-135M-Instruct.Q4_1.gguf")     # a GGUF, dequantized
+
+A small policy speaks ChatML. Its word-level tokenizer has one token per word or punctuation mark
+(a puzzle world has a few dozen), its byte-level BPE can write anything; both keep the tags of the
+think/answer format whole, so that a tag costs one decision.
+
+Why not the Qwen2 architecture: for a `qwen2` folder transformers 5 builds Qwen's own tokenizer
+whatever the folder holds, so plain `AutoTokenizer` would misread a word-level one. Llama and Qwen3
+(the same decoder, with normalised queries and keys) load as they were saved.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from swr1.errors import DataError, SwrError, UsageError
+from swr1.policy import Policy, model_folder
+
+SPECIAL = ["<pad>", "<unk>", "<|im_start|>", "<|im_end|>"]
+TAGS = ["<think>", "</think>", "<answer>", "</answer>"]
+
+CHATML = (
+    "{% for message in messages %}"
+    "<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+# A word (with inner hyphens), a possessive or contracted ending, a line break, any other mark.
+WORD = r"\n|\w+(?:-\w+)*|['’]\w+|[^\w\s]"
+
+
+def init_policy(
+    path: str | Path,
+    *,
+    source: str | Path | None = None,
+    corpus: Iterable[str] = (),
+    tokenizer: str = "word",
+    vocab: int | None = None,
+    architecture: str = "llama",
+    hidden: int = 96,
+    layers: int = 3,
+    heads: int = 4,
+    kv_heads: int | None = None,
+    intermediate: int | None = None,
+    max_positions: int = 1024,
+    rope_theta: float = 10_000.0,
+    tie_embeddings: bool = True,
+    dtype: str = "float32",
+    seed: int = 0,
+    force: bool = False,
+) -> Policy:
+    """Write version 0 of the policy folder `path`.
+
+    Args:
+        source: a hub name, a model folder, a policy folder (its latest version) or a .gguf file.
+            None makes a small decoder from the sizes below, with seeded random weights.
+        corpus: texts that the tokenizer of a small decoder is built on (see `corpus_texts`).
+        tokenizer: "word" (one token per word) or "bpe" (byte-level).
+        vocab: at most so many tokens; None: every word of the corpus, or 2,048 for BPE.
+        architecture: "llama" or "qwen3".
+        hidden, layers, heads, kv_heads, intermediate: sizes; the last two default to `heads` and
+            8/3 of `hidden`, rounded up to a multiple of 8.
+        max_positions: the longest sequence in tokens, prompt included.
+        dtype: the weights' type on disk, e.g. "float32" or "bfloat16".
+        force: start over where a policy exists (its versions, state and metrics are deleted).
+
+    Raises UsageError for impossible sizes, for an existing policy without `force`, and for a source
+    that cannot be loaded.
+    """
+    policy = Policy(path)
+    if (policy.exists or (policy.path / "metrics.jsonl").exists()) and not force:
+        raise UsageError(f"{path} is a policy already; --force deletes it and starts over")
+    if (policy.path / "config.json").exists():
+        raise UsageError(f"{path} is a model folder; make the policy elsewhere with --from {path}")
+    if source is not None and Path(source).absolute() == policy.path.absolute():
+        raise UsageError(f"{path} cannot be made from itself; name another folder")
+    if source is not None:
+        model, tok = load_source(source, dtype)
+        meta = {"from": str(source)}
+    else:
+        tok = make_tokenizer(tokenizer, corpus, vocab)
+        tok.model_max_length = max_positions
+        model = make_decoder(
+            tok,
+            architecture=architecture,
+            hidden=hidden,
+            layers=layers,
+            heads=heads,
+            kv_heads=kv_heads or heads,
+            intermediate=intermediate or -(-hidden * 8 // 3 // 8) * 8,
+            max_positions=max_positions,
+            rope_theta=rope_theta,
+            tie_embeddings=tie_embeddings,
+            dtype=dtype,
+            seed=seed,
+        )
+        meta = {"from": f"{architecture} config, {tokenizer} tokenizer, seed {seed}"}
+
+    def save(folder: Path) -> None:
+        model.save_pretrained(folder)
+        tok.save_pretrained(folder)
+
+    with policy.lock("init-policy"):
+        for old in ("versions", "trainer"):
+            shutil.rmtree(policy.path / old, ignore_errors=True)
+        for old in ("latest", "metrics.jsonl"):
+            (policy.path / old).unlink(missing_ok=True)
+        parameters = sum(p.numel() for p in model.parameters())
+        policy.publish(
+            save,
+            {"step": 0, "groups_consumed": 0, "parameters": parameters, "dtype": dtype, **meta},
+        )
+    return policy
+
+
+def corpus_texts(records: Iterable[dict]) -> Iterator[str]:
+    """The texts of records that a policy will read or write: messages, traces, completions."""
+    for record in records:
+        for message in record.get("prompt") or []:
+            content = message.get("content")
+            parts = content if isinstance(content, list) else [{"text": content}]
+            yield from (part["text"] for part in parts if isinstance(part.get("text"), str))
+        for text in ((record.get("info") or {}).get("trace"), record.get("completion")):
+            if isinstance(text, str):
+                yield text
+
+
+def make_tokenizer(kind: str, corpus: Iterable[str], vocab: int | None = None) -> Any:
+    """A tokenizer built on `corpus`: "word" or "bpe" (see the module's text)."""
+    from transformers import PreTrainedTokenizerFast
+
+    if kind not in ("word", "bpe"):
+        raise UsageError(f"unknown tokenizer {kind!r}: it is word or bpe")
+    smallest = len(SPECIAL) + len(TAGS) + (256 if kind == "bpe" else 1)
+    if vocab is not None and vocab < smallest:
+        raise UsageError(
+            f"--vocab {vocab} is too small for a {kind} tokenizer: at least {smallest}"
+        )
+    backend = _word_level(corpus, vocab) if kind == "word" else _byte_level(corpus, vocab or 2048)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        pad_token="<pad>",
+        unk_token="<unk>" if kind == "word" else None,
+        eos_token="<|im_end|>",
+        additional_special_tokens=["<|im_start|>"],
+        clean_up_tokenization_spaces=False,
+        padding_side="left",
+    )
+    tokenizer.chat_template = CHATML
+    return tokenizer
+
+
+def _word_level(corpus: Iterable[str], vocab: int | None) -> Any:
+    """One token per word, written with a leading "▁" as the mark of a space before it.
+
+    Decoding joins the tokens and takes the space away beside punctuation and line breaks, so that
+    the text reads as it was written, up to spaces.
+    """
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+
+    split = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(WORD), behavior="removed", invert=True),
+            pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always", split=False),
+        ]
+    )
+    counts: Counter[str] = Counter()
+    for text in corpus:
+        for token in SPECIAL + TAGS:
+            text = text.replace(token, " ")
+        counts.update(piece for piece, _ in split.pre_tokenize_str(text))
+    if not counts:
+        raise DataError("a word-level tokenizer needs a corpus: give puzzles (with traces) to read")
+    needed = ["▁\n", "▁system", "▁user", "▁assistant"]
+    ranked = [w for w, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    words = needed + [w for w in ranked if w not in needed]
+    fixed = SPECIAL + TAGS
+    tokens = fixed + words[: vocab - len(fixed) if vocab else None]
+    backend = Tokenizer(models.WordLevel({t: i for i, t in enumerate(tokens)}, "<unk>"))
+    backend.pre_tokenizer = split
+    backend.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
+    backend.add_tokens([AddedToken(t, special=False, normalized=False) for t in TAGS])
+    tight = [(f"▁{mark}", mark) for mark in ".,;:!?)]}'’\n"]
+    tight += [(f"{mark}▁", mark) for mark in "([{\n"]
+    backend.decoder = decoders.Sequence(
+        [decoders.Fuse(), *(decoders.Replace(a, b) for a, b in tight), decoders.Replace("▁", " ")]
+    )
+    return backend
+
+
+def _byte_level(corpus: Iterable[str], vocab: int) -> Any:
+    """Byte-level BPE: any text goes in and comes back exactly."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab,
+        special_tokens=SPECIAL + TAGS,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train_from_iterator(corpus, trainer)
+    # The trainer made the tags special; a special token is left out when a completion is decoded.
+    backend.add_tokens([AddedToken(t, special=False, normalized=False) for t in TAGS])
+    return backend
+
+
+def make_decoder(
+    tokenizer: Any,
+    *,
+    architecture: str,
+    hidden: int,
+    layers: int,
+    heads: int,
+    kv_heads: int,
+    intermediate: int,
+    max_positions: int,
+    rope_theta: float,
+    tie_embeddings: bool,
+    dtype: str,
+    seed: int,
+) -> Any:
+    """A causal language model of these sizes with random weights drawn from `seed`."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    if architecture not in ("llama", "qwen3"):
+        raise UsageError(f"unknown architecture {architecture!r}: it is llama or qwen3")
+    if min(hidden, layers, heads, kv_heads, intermediate, max_positions) < 1:
+        raise UsageError("sizes of a policy are positive whole numbers")
+    if hidden % heads or (hidden // heads) % 2 or heads % kv_heads:
+        raise UsageError(
+            f"hidden {hidden} must be an even multiple of heads {heads},"
+            f" and heads a multiple of kv-heads {kv_heads}"
+        )
+    config = AutoConfig.for_model(
+        architecture,
+        vocab_size=len(tokenizer),
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        head_dim=hidden // heads,
+        intermediate_size=intermediate,
+        max_position_embeddings=max_positions,
+        rope_parameters={"rope_type": "default", "rope_theta": rope_theta},
+        tie_word_embeddings=tie_embeddings,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(config).to(_torch_dtype(dtype))
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    return model
+
+
+def load_source(source: str | Path, dtype: str = "float32") -> tuple[Any, Any]:
+    """Model and tokenizer of a hub name, a model folder, a policy folder or a .gguf file."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    path = Path(source).expanduser()
+    kwargs: dict[str, Any] = {}
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise DataError("no such file", str(source))
+        name, kwargs = str(path.parent), {"gguf_file": path.name}
+    else:
+        name = model_folder(source)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, **kwargs)
+        if kwargs:
+            kwargs["quantization_config"] = GgufConfig(gguf_file=path.name, dequantize=True)
+        model = AutoModelForCausalLM.from_pretrained(name, dtype=_torch_dtype(dtype), **kwargs)
+    except (OSError, ValueError, ImportError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise SwrError(
+            f"cannot load {source} as a causal language model: {first}\n"
+            "Give a hub name (with the hub in reach), a model or policy folder, or a .gguf file"
+        ) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model, tokenizer
+
+
+def _torch_dtype(name: str) -> Any:
+    import torch
+
+    dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if name not in dtypes:
+        raise UsageError(f"unknown dtype {name!r}: one of {', '.join(dtypes)}")
+    return dtypes[name]

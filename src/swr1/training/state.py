@@ -1,0 +1,219 @@
+"""A training run in a policy folder: where it stands, so that it can be killed and go on.
+
+    trainer/000040/state.pt    trained weights (float32) and optimizer state after step 40
+    trainer/000040/swr1.json   written last: step, position in the input, version, run, ...
+
+A step ends in this order: the metrics line, then (when due) the state, then (when due) the version.
+Whatever a kill cuts off, the newest whole state says what must follow: metrics lines beyond it are
+taken back, a version that was due and is missing is published, versions that are ahead of it are
+retracted, and the input is read on from its position. No random state is stored: every draw derives
+from a seed and a step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from swr1.errors import DataError, UsageError
+from swr1.policy import MARKER, Policy, fsync_folder, write_marker
+from swr1.training import engine
+
+KEPT_STATES = 2
+
+
+class Run:
+    """One run of one stage ("sft" or "rl") on a policy.
+
+    Attributes:
+        step: optimizer batches done. `base`: the version that the run started from.
+        version: the newest version published. `groups_consumed`: over the policy's whole life.
+        position: what the stage wants to remember about its input, a JSON object.
+        resumed: whether an earlier state was found.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        stage: str,
+        *,
+        fixed: dict[str, Any],
+        metrics: str | Path | None = None,
+        keep: int | None = None,
+        resume: bool = True,
+        log: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Find the newest state of this policy, or begin a run at its latest version.
+
+        Args:
+            fixed: options that a run cannot change under way (they shape the state).
+            keep: how many published versions to keep on disk (None: all).
+        """
+        self.policy, self.stage, self.keep, self.log = policy, stage, keep, log
+        self.fixed = fixed
+        self.metrics = Path(metrics) if metrics else policy.path / "metrics.jsonl"
+        self.folder: Path | None = None
+        self.publish_due = False
+        state = self._newest_state() if resume else None
+        self.resumed = bool(state and self._adopt(state))
+        if not self.resumed:
+            self.base = self.version = policy.latest()
+            self.id = uuid.uuid4().hex[:12]
+            self.step = 0
+            self.groups_consumed = int(policy.meta(self.version).get("groups_consumed", 0))
+            self.position: dict[str, Any] = {}
+
+    def _states(self) -> list[Path]:
+        folder = self.policy.path / "trainer"
+        names = sorted(os.listdir(folder)) if folder.is_dir() else []
+        return [folder / n for n in names if (folder / n / MARKER).is_file() and n[0] != "."]
+
+    def _newest_state(self) -> dict[str, Any] | None:
+        if not (states := self._states()):
+            return None
+        self.folder = states[-1]
+        try:
+            return json.loads((self.folder / MARKER).read_text())
+        except ValueError as error:
+            raise DataError(
+                f"the trainer's state is broken ({error}); delete that folder to go on from the"
+                " state before it",
+                str(self.folder / MARKER),
+            ) from None
+
+    def _adopt(self, state: dict[str, Any]) -> bool:
+        """Take up `state` if it belongs to what is on disk and to this stage."""
+        latest = self.policy.latest()
+        if state["stage"] != self.stage:
+            return False
+        newer = [v for v in self.policy.versions() if v > state["version"]]
+        foreign = [v for v in newer if self.policy.meta(v).get("run") != state["run"]]
+        owed = state["publish_due"] and latest == state["version"]
+        if foreign or (latest < state["version"]):
+            self.log(
+                f"the trainer's state is of version {state['version']} but the latest is {latest},"
+                f" made by another run: starting a new run from {latest}"
+            )
+            return False
+        for name, value in state["fixed"].items():
+            if self.fixed.get(name) != value:
+                raise UsageError(
+                    f"this run was started with {name.replace('_', '-')} {value}, not"
+                    f" {self.fixed.get(name)}; keep it, or start a new run from the latest version"
+                    " with --no-resume"
+                )
+        after = state["version"] + bool(state["publish_due"])
+        if latest > after:
+            gone = self.policy.retract(after)
+            self.log(f"versions {gone} are ahead of the trainer's state and were retracted")
+        self.id, self.base, self.step = state["run"], state["base"], state["step"]
+        self.groups_consumed, self.position = state["groups_consumed"], state["position"]
+        self.version = state["version"] if owed else after
+        self.publish_due = bool(owed)
+        there = self.metrics.stat().st_size if self.metrics.exists() else 0
+        if state["metrics"] == str(self.metrics.absolute()) and there > state["metrics_bytes"]:
+            os.truncate(self.metrics, state["metrics_bytes"])
+        return True
+
+    def start(self, model: Any, optimizer: engine.Optimizer, save: Callable[[Path], None]) -> None:
+        """Bring model and optimizer to where the run stands, and record a run that begins."""
+        self._model, self._optimizer, self._save = model, optimizer, save
+        if not self.resumed:
+            self._write_state(begin=True)
+            return
+        assert self.folder
+        file = self.folder / "state.pt"
+        if not file.exists():
+            return  # the state of a run's beginning: the base version's weights, no moments
+        state = torch.load(file, map_location=model.device, weights_only=True)
+        weights = dict(model.named_parameters())
+        with torch.no_grad():
+            for name, value in state["weights"].items():
+                weights[name].copy_(value)
+        optimizer.load_state_dict(state["optimizer"])
+        if self.publish_due:
+            self._publish()
+
+    def end_step(self, row: dict[str, Any], *, checkpoint: bool, publish: bool) -> dict[str, Any]:
+        """Count one step: its metrics line, then its state and its version where due."""
+        self.step += 1
+        row = {"step": self.step, "version": self.version + publish, **row}
+        self.metrics.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.metrics, "a") as file:
+            file.write(json.dumps(row) + "\n")
+        self.publish_due = publish
+        if checkpoint:
+            self._write_state()
+        if publish:
+            self._publish()
+        return row
+
+    def finish(self) -> None:
+        """Save and publish what the last steps did, if it is not on disk yet."""
+        if self._published_step() != self.step:
+            self.publish_due = True
+            self._write_state()
+            self._publish()
+
+    def _published_step(self) -> int:
+        meta = self.policy.meta(self.version)
+        return int(meta.get("step", 0)) if meta.get("run") == self.id else 0
+
+    def _publish(self) -> None:
+        meta = {
+            "stage": self.stage,
+            "run": self.id,
+            "step": self.step,
+            "groups_consumed": self.groups_consumed,
+            "from": self.base,
+        }
+        self.version = self.policy.publish(self._save, meta, keep=self.keep, protect={self.base})
+        self.publish_due = False
+
+    def _write_state(self, begin: bool = False) -> None:
+        folder = self.policy.path / "trainer"
+        folder.mkdir(parents=True, exist_ok=True)
+        for debris in folder.glob(".tmp-*"):
+            shutil.rmtree(debris, ignore_errors=True)
+        aside = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder))
+        if not begin:
+            weights = {n: p.detach() for n, p in self._model.named_parameters() if p.requires_grad}
+            torch.save(
+                {"weights": weights, "optimizer": self._optimizer.state_dict()}, aside / "state.pt"
+            )
+        size = self.metrics.stat().st_size if self.metrics.exists() else 0
+        write_marker(
+            aside,
+            {
+                "stage": self.stage,
+                "run": self.id,
+                "step": self.step,
+                "base": self.base,
+                "version": self.version,
+                "publish_due": self.publish_due,
+                "groups_consumed": self.groups_consumed,
+                "position": self.position,
+                "fixed": self.fixed,
+                "metrics": str(self.metrics.absolute()),
+                "metrics_bytes": size,
+            },
+        )
+        # A new run starts again at step 0: the states of the run before go first.
+        if begin:
+            for old in self._states():
+                shutil.rmtree(old)
+        target = folder / f"{self.step:06d}"
+        shutil.rmtree(target, ignore_errors=True)
+        os.rename(aside, target)
+        fsync_folder(folder)
+        self.folder = target
+        for old in self._states()[:-KEPT_STATES]:
+            shutil.rmtree(old)

@@ -1,0 +1,96 @@
+"""Tiny policies, and rollouts sampled by the plainest loop there is (an oracle for the trainer)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from swr1.policy import Policy
+from swr1.training import engine
+from swr1.training.init import init_policy
+
+WORDS = "the knight said knave and Zoey is a or if then not true false ( ) . :".split()
+
+
+def tiny_policy(path: Path, seed: int = 0, **sizes) -> Policy:
+    sizes = {"hidden": 16, "layers": 2, "heads": 2, "max_positions": 64} | sizes
+    return init_policy(path, corpus=[" ".join(WORDS)], seed=seed, **sizes)
+
+
+def load(policy: Policy, version: int | None = None):
+    """Model and tokenizer of a version, as plain transformers loads them."""
+    folder = policy.folder(version)
+    return engine.load_model(folder, torch.device("cpu"), torch.float32), engine.load_tokenizer(
+        folder
+    )
+
+
+def weights(policy: Policy, version: int | None = None) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(policy.folder(version) / "model.safetensors")
+
+
+def same_weights(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@torch.no_grad()
+def sample_records(
+    policy: Policy,
+    prompts: int,
+    group: int,
+    reward: Callable[[list[int], random.Random], float],
+    *,
+    max_tokens: int = 8,
+    temperature: float = 1.0,
+    seed: int = 0,
+    epoch: int = 0,
+) -> list[dict]:
+    """Scored records, one forward pass per token without cache or padding."""
+    model, tokenizer = load(policy)
+    rng = random.Random(seed)
+    generator = torch.Generator().manual_seed(seed)
+    records = []
+    for n in range(prompts):
+        text = " ".join(rng.choice(WORDS) for _ in range(rng.randint(2, 6)))
+        prompt_ids = tokenizer(text)["input_ids"]
+        for k in range(group):
+            ids, logprobs = list(prompt_ids), []
+            while len(logprobs) < max_tokens:
+                logits = model(torch.tensor([ids])).logits[0, -1].float() / temperature
+                logp = torch.log_softmax(logits, -1)
+                token = int(torch.multinomial(logp.exp(), 1, generator=generator))
+                ids.append(token)
+                logprobs.append(float(logp[token]))
+                if token == tokenizer.eos_token_id:
+                    break
+            new = ids[len(prompt_ids) :]
+            score = reward(new, rng)
+            records.append(
+                {
+                    "id": f"p{n}",
+                    "prompt": [{"role": "user", "content": text}],
+                    "sample": k,
+                    "completion": tokenizer.decode(new, skip_special_tokens=True),
+                    "generation": {
+                        "epoch": epoch,
+                        "group": group,
+                        "prefill": "",
+                        "policy": {"name": policy.name, "version": policy.latest()},
+                        "sampling": {"temperature": temperature, "max_tokens": max_tokens},
+                        "prompt_ids": prompt_ids,
+                        "token_ids": new,
+                        "logprobs": logprobs,
+                        "loss_mask": [1] * len(new),
+                        "finish_reason": "stop" if new[-1] == tokenizer.eos_token_id else "length",
+                    },
+                    "verdicts": {"knights": {"score": float(score > 0)}, "format": {"score": 1.0}},
+                    "reward": score,
+                    "reward_parts": {"answer": {"value": score, "weight": 1.0}},
+                }
+            )
+    return records
