@@ -191,8 +191,8 @@ class _Batch:
     """The sequences being written. Per-row tensors are kept in one dict, so rows move together.
 
     where: index of the request; step: tokens written; limit: most tokens it may have; alive: still
-    writing; stopped: ended by itself; tokens, logprobs, uniforms: [rows, max_tokens + 1], the last
-    column being where finished rows write what nobody reads; logits: of the next token.
+    writing; stopped: ended by itself; tokens, logprobs, uniforms: [rows, max_tokens + 1], one column
+    for a full row to write beyond its end; logits: of the next token; last: the token before it.
     """
 
     def __init__(self, engine: HFEngine, sampling: Sampling, max_rows: int) -> None:
@@ -262,7 +262,7 @@ class _Batch:
         """Write one token to every row and note which rows that finished."""
         rows = self.rows
         step, alive = rows["step"], rows["alive"]
-        at = torch.where(alive, step, self.sampling.max_tokens)[:, None]
+        at = step[:, None]  # a finished row's step stands still: it writes what nobody reads
         token, logprob = draw(rows["logits"], rows["uniforms"].gather(1, at)[:, 0], self.sampling)
         rows["tokens"].scatter_(1, at, token[:, None])
         rows["logprobs"].scatter_(1, at, logprob[:, None])
