@@ -12,7 +12,7 @@ from swr1.policy import Policy
 from swr1.training import engine
 from swr1.training.init import init_policy
 
-WORDS = "the knight said knave and Zoey is a or if then not true false ( ) . :".split()
+WORDS = ["the", "knight", "said", "knave", "and", "Zoey", "is", "a", "or", "if", "then", "not", "true", "false", "(", ")", ".", ":"]
 
 
 def tiny_policy(path: Path, seed: int = 0, **sizes) -> Policy:

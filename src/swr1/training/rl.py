@@ -63,6 +63,7 @@ def train_rl(
     drop_dead: bool = False,
     mask_truncated: bool = False,
     allow_truncated_sampling: bool = False,
+    shuffle_rewards: bool = False,
     remainder: str = "drop",
     publish_every: int = 1,
     checkpoint_every: int | None = None,
@@ -91,6 +92,8 @@ def train_rl(
         drop_dead: leave groups without any difference in reward out of the batch.
         mask_truncated: leave completions cut at the token limit out of the loss (they still count
             in their group's baseline).
+        shuffle_rewards: permute the rewards within each batch before anything is computed from
+            them: a control that must not learn. The metrics tell the true rewards.
         remainder: "drop" or "train" on the groups left when the input ends within a batch.
         publish_every, checkpoint_every: steps; the second defaults to the first.
         keep: newest versions kept on disk (None: all), besides the one this run started from.
@@ -127,6 +130,7 @@ def train_rl(
             log(f"{policy.path}: step {run.step} of {steps} is done already")
             _close(records)
             return _summary(run, dropped)
+        run.plan({"batch": batch, "publish_every": publish_every})
         base = policy.folder(run.base)
         model = engine.load_model(base, where, torch.float32)
         tokenizer = engine.load_tokenizer(base)
@@ -178,6 +182,7 @@ def train_rl(
                     epochs=epochs,
                     drop_dead=drop_dead,
                     mask_truncated=mask_truncated,
+                    shuffle_rewards=shuffle_rewards,
                     seed=seed * 1_000_003 + run.step,
                     what=f"step {run.step + 1}; {policy.path} stays at version {run.version}",
                 )
@@ -306,16 +311,20 @@ def _step(
     epochs: int,
     drop_dead: bool,
     mask_truncated: bool,
+    shuffle_rewards: bool,
     seed: int,
     what: str,
 ) -> dict[str, Any]:
     """One batch: advantages over all of it, then its optimizer steps. Returns the metrics."""
-    everything = [s for g in groups for s in g]
-    dead = dead_groups(
-        torch.tensor([s.reward for s in everything], dtype=torch.float64),
-        torch.tensor([n for n, g in enumerate(groups) for _ in g]),
-    ).tolist()
-    row = _describe(everything, dead)
+    generator = torch.Generator().manual_seed(seed)
+    dead = _dead(groups)
+    row = _describe([s for g in groups for s in g], dead)
+    if shuffle_rewards:
+        everything = [s for g in groups for s in g]
+        rewards = [s.reward for s in everything]
+        for s, i in zip(everything, torch.randperm(len(rewards), generator=generator), strict=True):
+            s.reward = rewards[i]
+        dead = _dead(groups)
     used = [g for g, d in zip(groups, dead, strict=True) if not (d and drop_dead)]
     samples = [s for g in used for s in g]
     spans = torch.tensor([0] + [len(g) for g in used]).cumsum(0).tolist()
@@ -323,7 +332,6 @@ def _step(
     advantage = _advantages(samples, used, goal, reference)
 
     tally = _Tally()
-    generator = torch.Generator().manual_seed(seed)
     length = goal.length or max((s.limit or s.tokens for s in samples), default=1)
     for _ in range(epochs):
         order = torch.randperm(len(used), generator=generator).tolist()
@@ -358,6 +366,14 @@ def _step(
                 )
             tally.updates.append((loss, norm))
     return row | tally.row(goal)
+
+
+def _dead(groups: list[list[Sample]]) -> list[bool]:
+    """Which groups have no difference in reward."""
+    return dead_groups(
+        torch.tensor([s.reward for g in groups for s in g], dtype=torch.float64),
+        torch.tensor([n for n, g in enumerate(groups) for _ in g]),
+    ).tolist()
 
 
 def _advantages(
@@ -474,7 +490,7 @@ def _describe(samples: list[Sample], dead: list[bool]) -> dict[str, Any]:
     right = {v: mean_of(s.scores[v] == 1 for s in samples if v in s.scores) for v in scores}
     answers = [v for v in scores if v != "format"]
     return {
-        "reward": float(rewards.mean()),
+        "reward_mean": float(rewards.mean()),
         "reward_std": float(rewards.std()) if len(rewards) > 1 else 0.0,
         "reward_parts": {p: mean_of(s.parts[p] for s in samples if p in s.parts) for p in parts},
         "verdicts": right,
@@ -484,7 +500,7 @@ def _describe(samples: list[Sample], dead: list[bool]) -> dict[str, Any]:
         if answers
         else None,
         "format_rate": right.get("format"),
-        "length": mean_of(s.tokens for s in samples),
+        "length_mean": mean_of(s.tokens for s in samples),
         "truncated": mean_of(s.truncated for s in samples),
         "dead_groups": mean_of(dead),
         "samples": len(samples),
