@@ -118,7 +118,7 @@ def generate(
             if split:
                 info |= {"split": split, "test_share": test_share}
             if style:
-                rng = Random(f"{seed}/{index}/{trace}")
+                rng = Random(f"{seed}/{size}/{index // span}/{trace}")
                 info["trace"] = assistant_text(*style(chosen, statements, roles, rng))
             text = word(statements, words[size:]).format(*chosen)
             prompt = [{"role": "user", "content": text}]

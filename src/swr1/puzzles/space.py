@@ -27,7 +27,7 @@ from swr1.puzzles.canonical import shape_hash
 from swr1.puzzles.statements import leaf_tables, truth_table
 
 BLOCK = 512  # candidates per block of a stream; part of what a seed means
-TABLE_LIMIT = 400_000  # statements x people that are listed in memory for fast drawing
+TABLE_LIMIT = 400_000  # table entries for fast drawing; also part of what a seed means
 
 KINDS = ("leaf", "not", "and", "or", "implies", "iff")
 
@@ -131,20 +131,22 @@ def draw_puzzles(people: int, depth: int, width: int, key: str) -> Iterator[Draw
 
     None comes after every BLOCK candidates, so that the caller can give up.
     """
-    if depth == 2 and people <= 12 and len(_chances(people, width)) * people <= TABLE_LIMIT:
+    if depth == 2 and people <= 12 and 6 * _weight(people, width) * people <= TABLE_LIMIT:
         return _draw_from_tables(people, width, key)
     return _draw_nested(people, depth, width, key)
 
 
-def _chances(people: int, width: int) -> range | list[int]:
-    """Statement numbers (their places in `all_statements`, depth 2), each as often as its weight.
+def _weight(people: int, width: int) -> int:
+    """The weight of each of the six kinds: a number that each group of statements divides."""
+    return (width - 1) * perm(2 * people - 1, width)
+
+
+def _chances(people: int, width: int) -> list[int]:
+    """Statement numbers (places in `all_statements`, depth 2), each as often as its weight.
 
     All six kinds weigh the same, and so do all statements of one kind and number of parts.
     """
-    simple = 2 * people - 1
-    weight = (width - 1) * perm(simple, width)  # of one kind; divisible by every group's size
-    if 6 * weight * people > TABLE_LIMIT:
-        return range(6 * weight)  # only its length will be looked at
+    simple, weight = 2 * people - 1, _weight(people, width)
     groups = [(simple, weight), (simple, weight)]  # (statements, weight of them all)
     for most in (width, width, 2, 2):
         groups += [(perm(simple, k), weight // (most - 1)) for k in range(2, most + 1)]
@@ -209,7 +211,8 @@ def _draw_nested(people: int, depth: int, width: int, key: str) -> Iterator[Draw
 
     while True:
         for _ in range(BLOCK):
-            fits, told = (1 << (1 << people)) - 1, []
+            fits = (1 << (1 << people)) - 1
+            told: list[tuple] = []
             while fits and len(told) < people:
                 told.append(statement(len(told), depth))
                 fits &= fitting_worlds(told[-1], len(told) - 1, people)

@@ -137,11 +137,11 @@ def as_lists(statement: Statement) -> list[Any]:
     """A fresh copy of a statement made of lists, as records hold it."""
     if statement[0] in LEAVES:
         return [statement[0], statement[1]]
-    return [statement[0], *[as_lists(s) for s in statement[1:]]]
+    return [statement[0], *map(as_lists, statement[1:])]
 
 
 def as_tuples(statement: Statement) -> tuple:
     """A copy of a statement made of tuples, to be hashed and compared."""
     if statement[0] in LEAVES:
         return (statement[0], statement[1])
-    return (statement[0], *[as_tuples(s) for s in statement[1:]])
+    return (statement[0], *map(as_tuples, statement[1:]))

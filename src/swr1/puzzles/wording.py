@@ -10,6 +10,7 @@ Nested statements read unambiguously: a part that is itself compound stands in p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
@@ -82,11 +83,18 @@ def _intro(people: int) -> str:
     return INTRO.replace("{people}", listed([f"{{{i}}}" for i in range(people)]))
 
 
+@lru_cache(maxsize=1 << 10)
+def _report(speaker: int, report: int) -> tuple[str, str, bool]:
+    """What stands before and after the clause, and whether the clause takes a capital."""
+    text = REPORTS[report].replace("{who}", f"{{{speaker}}}")
+    before, clause, after = re.split("({what}|{What})", text)
+    return before, after, clause == "{What}"
+
+
 @lru_cache(maxsize=1 << 16)
-def _report(statement: tuple, speaker: int, report: int) -> str:
-    what = phrase(statement)
-    words = {"who": f"{{{speaker}}}", "what": what, "What": what[0].upper() + what[1:]}
-    return REPORTS[report].format(**words)
+def _capital_phrase(statement: tuple) -> str:
+    text = phrase(statement)
+    return text[0].upper() + text[1:]
 
 
 def plain(statements: Sequence[tuple], dice: Sequence[int]) -> str:
@@ -95,10 +103,10 @@ def plain(statements: Sequence[tuple], dice: Sequence[int]) -> str:
 
 
 def varied(statements: Sequence[tuple], dice: Sequence[int]) -> str:
-    said = [
-        _report(s, i, die * len(REPORTS) >> 32)
-        for i, (s, die) in enumerate(zip(statements, dice, strict=True))
-    ]
+    said = []
+    for i, s in enumerate(statements):
+        before, after, capital = _report(i, dice[i] * len(REPORTS) >> 32)
+        said.append(before + (_capital_phrase(s) if capital else phrase(s)) + after)
     return " ".join([_intro(len(statements)), *said, QUESTION])
 
 
