@@ -1,0 +1,79 @@
+"""The objectives a second time, in plain Python loops over lists of lists, from the papers.
+
+Layout: one list of per-token numbers for each sequence; a sequence may have none.
+"""
+
+from __future__ import annotations
+
+import math
+
+Ragged = list[list[float]]
+
+
+def groups_of(group: list[int]) -> dict[int, list[int]]:
+    members: dict[int, list[int]] = {}
+    for sequence, g in enumerate(group):
+        members.setdefault(g, []).append(sequence)
+    return members
+
+
+def baseline_advantages(rewards: Ragged, group: list[int], kind: str) -> Ragged:
+    """GRPO, Dr. GRPO or RLOO; `rewards` per token, a sequence scores their sum."""
+    out: Ragged = [[] for _ in rewards]
+    for members in groups_of(group).values():
+        members = [i for i in members if rewards[i]]
+        scores = [sum(rewards[i]) for i in members]
+        n = len(scores)
+        for i, score in zip(members, scores, strict=True):
+            if n == 1 or max(scores) == min(scores):
+                value = 0.0
+            elif kind == "rloo":
+                value = score - (sum(scores) - score) / (n - 1)
+            else:
+                mean = sum(scores) / n
+                value = score - mean
+                if kind == "grpo":
+                    std = math.sqrt(sum((s - mean) ** 2 for s in scores) / (n - 1))
+                    value /= std + 1e-6
+            out[i] = [value] * len(rewards[i])
+    return out
+
+
+def returns(rewards: Ragged, gamma: float) -> Ragged:
+    return [
+        [sum(gamma ** (s - t) * row[s] for s in range(t, len(row))) for t in range(len(row))]
+        for row in rewards
+    ]
+
+
+def whiten(values: Ragged) -> Ragged:
+    flat = [v for row in values for v in row]
+    if len(flat) < 2 or max(flat) == min(flat):
+        return [[0.0] * len(row) for row in values]
+    mean = sum(flat) / len(flat)
+    variance = sum((v - mean) ** 2 for v in flat) / (len(flat) - 1)
+    return [[(v - mean) / math.sqrt(variance + 1e-8) for v in row] for row in values]
+
+
+def ppo_clip(
+    logp: float, old: float, advantage: float, low: float, high: float, dual: float | None = None
+) -> float:
+    r = math.exp(logp - old)
+    clipped = min(max(r, 1 - low), 1 + high)
+    objective = min(r * advantage, clipped * advantage)
+    if dual is not None and advantage < 0:
+        objective = max(objective, dual * advantage)
+    return -objective
+
+
+def aggregate(losses: Ragged, mode: str, constant: float = 1.0) -> float:
+    rows = [row for row in losses if row]
+    if not rows:
+        return 0.0
+    if mode == "token-mean":
+        return sum(map(sum, rows)) / sum(map(len, rows))
+    if mode == "seq-mean-token-mean":
+        return sum(sum(row) / len(row) for row in rows) / len(rows)
+    if mode == "seq-mean-token-sum":
+        return sum(map(sum, rows)) / len(rows)
+    return sum(map(sum, rows)) / (len(rows) * constant)

@@ -1,0 +1,45 @@
+"""Presets are data: each complete, each option checked, mistakes answered with a suggestion."""
+
+import subprocess
+import sys
+
+import pytest
+
+from swr1.errors import UsageError
+from swr1.objectives.presets import PRESETS, get_preset
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_complete_and_says_where_it_is_from(name: str):
+    preset = get_preset(name)
+    assert preset.name == name and preset.paper
+
+
+def test_options_replace_defaults_and_none_keeps_them():
+    preset = get_preset("grpo", kl=0.0, clip_high=0.28, gamma=None)
+    assert (preset.kl, preset.clip_low, preset.clip_high, preset.gamma) == (0.0, 0.2, 0.28, 1.0)
+    assert PRESETS["grpo"].kl == 0.04
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("gpro", {}, "'gpro'.*'grpo'"),
+        ("grpo", {"clip_hihg": 0.3}, "'clip_hihg'.*'clip_high'"),
+        ("grpo", {"aggregation": "token-meen"}, "token-mean"),
+        ("grpo", {"kl_estimator": "k4"}, "kl-estimator 'k4'"),
+        ("grpo", {"kl": -0.1}, "kl must be at least 0"),
+        ("grpo", {"kl": float("nan")}, "kl must be at least 0"),
+        ("grpo", {"kl_estimator": "k1"}, "k1 in the loss has no effect"),
+    ],
+)
+def test_mistakes_are_usage_errors(name: str, options: dict, message: str):
+    with pytest.raises(UsageError, match=message):
+        get_preset(name, **options)
+
+
+def test_listing_presets_does_not_import_torch():
+    script = (
+        "import sys; from swr1.objectives.presets import PRESETS; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
