@@ -23,5 +23,6 @@ def command(
 
     with open_stage() as stage:
         for record, _ in merge_records(stage.inputs, partial):
+            stage.came += 1
             if key(record) not in stage:
                 stage.write(record)

@@ -257,6 +257,12 @@ class Stage:
         """Count a label for the summary, e.g. a verifier's verdicts."""
         self.tallies.setdefault(name, Counter())[label] += 1
 
+    def on_step(self, row: dict[str, Any]) -> None:
+        """Show an optimizer step: its number, and the reward (or loss) and accuracy it had."""
+        shown = {"reward": "reward_mean", "accuracy": "accuracy", "loss": "loss"}
+        parts = [f"{k} {row[n]:.3g}" for k, n in shown.items() if row.get(n) is not None]
+        self.progress.advance(row["step"], ", ".join(parts[:2]))
+
     # --- words -------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:

@@ -1,0 +1,153 @@
+"""Every stage killed with -9 at random moments and run again gives what an unbroken run gives."""
+
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+from tests.conftest import SWR1, load, run_swr1
+
+
+def run_with_kills(args, cwd, seconds, kills=3, rng=None):
+    """Start the command, kill it at a random moment, `kills` times; then let it finish.
+
+    Returns how many of the kills hit a running process.
+    """
+    hits = 0
+    for _ in range(kills):
+        process = subprocess.Popen([SWR1, *args], cwd=cwd, stderr=subprocess.PIPE)
+        time.sleep(rng.uniform(0.3, 1.0) * seconds)
+        process.send_signal(signal.SIGKILL)
+        process.stderr.close()
+        hits += process.wait() == -signal.SIGKILL
+    run_swr1(*args, cwd=cwd, check=True)
+    return hits
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Puzzles, a small policy, its rollouts, judged and rewarded, all from unbroken runs."""
+    folder = tmp_path_factory.mktemp("world")
+
+    def swr1(line):
+        return run_swr1(*line.split(), cwd=folder, check=True)
+
+    swr1(
+        "gen-puzzles -n 400 --people 3 --wording terse --names few --trace search -o puzzles.jsonl"
+    )
+    swr1("init-policy p0 puzzles.jsonl --hidden 32 --layers 2 --heads 2")
+    swr1("gen-puzzles -n 64 --people 3 --wording terse --names few -o prompts.jsonl")
+    swr1(
+        "rollout prompts.jsonl --policy p0 --samples 4 --max-tokens 60 --batch 4 --threads 1"
+        " --system-prompt logic-rl-terse -o rollouts.jsonl"
+    )
+    swr1("verify format knights rollouts.jsonl -o judged.jsonl")
+    swr1("reward logic-rl judged.jsonl -o rewarded.jsonl")
+    return folder
+
+
+LIGHT = {
+    "gen-puzzles": "gen-puzzles -n 60000 --people 3-7 -o {out}",
+    "verify": "verify format knights many.jsonl -o {out}",
+    "reward": "reward logic-rl many.jsonl -o {out}",
+    "merge": "merge many.jsonl -o {out}",
+}
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+@pytest.mark.parametrize("stage", LIGHT)
+def test_light_stages(world, tmp_path, stage, suffix):
+    if not (world / "many.jsonl").exists():
+        line = f"gen-puzzles -n 40000 --people 3-5 --trace search | {SWR1} merge -"
+        fill = (
+            "import orjson, sys\n"
+            "for line in sys.stdin.buffer:\n"
+            "    r = orjson.loads(line); r['completion'] = r['info'].pop('trace')\n"
+            "    r['verdicts'] = {'format': {'score': 1.0}, 'knights': {'score': 0.0,"
+            " 'label': 'wrong'}}\n"
+            "    sys.stdout.buffer.write(orjson.dumps(r) + b'\\n')\n"
+        )
+        (world / "fill.py").write_text(fill)
+        line = f"{SWR1} {line} --quiet | {SWR1[:-4]}python fill.py > many.jsonl"
+        subprocess.run(["bash", "-c", line], cwd=world, check=True)
+    args = LIGHT[stage].format(out=f"unbroken-{stage}.{suffix}").split()
+    began = time.monotonic()
+    run_swr1(*args, cwd=world, check=True)
+    seconds = time.monotonic() - began
+    args = LIGHT[stage].format(out=f"killed-{stage}.{suffix}").split()
+    rng = random.Random(f"{stage}{suffix}")
+    assert run_with_kills(args, world, 0.8 * seconds, rng=rng)
+    unbroken = (world / f"unbroken-{stage}.{suffix}").read_bytes()
+    assert (world / f"killed-{stage}.{suffix}").read_bytes() == unbroken
+    assert not list(world.glob("killed*.part*"))
+
+
+def test_rollout(world):
+    line = (
+        "rollout prompts.jsonl --policy p0 --samples 4 --max-tokens 60 --batch 4 --threads 1"
+        " --system-prompt logic-rl-terse -o killed.jsonl"
+    )
+    began = time.monotonic()
+    run_swr1(*f"{line} --force".split(), cwd=world, check=True)
+    seconds = time.monotonic() - began
+    run_swr1(*"merge killed.jsonl -o x.jsonl --force".split(), cwd=world, check=True)
+    (world / "killed.jsonl").unlink()
+    # Start-up is most of so short a run: kill when the first records are on disk.
+    hits = 0
+    for _ in range(3):
+        process = subprocess.Popen([SWR1, *line.split()], cwd=world, stderr=subprocess.DEVNULL)
+        had = lines(world / "killed.jsonl.part")
+        deadline = time.monotonic() + 3 * seconds
+        while lines(world / "killed.jsonl.part") <= had and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.kill()
+        hits += process.wait() == -signal.SIGKILL
+    assert hits
+    run_swr1(*line.split(), cwd=world, check=True)
+    assert (world / "killed.jsonl").read_bytes() == (world / "rollouts.jsonl").read_bytes()
+
+
+def lines(path):
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+@pytest.mark.parametrize(
+    ("objective", "source", "options"),
+    [
+        ("grpo", "rewarded.jsonl", "--batch 4 --lr 1e-3 --kl 0.01"),
+        ("reinforce++", "rewarded.jsonl", "--batch 4 --lr 1e-3 --optimizer muon"),
+        ("sft", "puzzles.jsonl", "--batch 8 --steps 40 --checkpoint-every 4 --publish-every 12"),
+    ],
+)
+def test_train_step(world, objective, source, options):
+    line = f"train-step {objective} {source} {options} --threads 1 --system-prompt logic-rl-terse"
+    for name in ("unbroken", "killed"):
+        run_swr1(*f"init-policy {objective}-{name} --from p0".split(), cwd=world, check=True)
+    began = time.monotonic()
+    run_swr1(*f"{line} --policy {objective}-unbroken".split(), cwd=world, check=True)
+    seconds = time.monotonic() - began
+    killed, unbroken = world / f"{objective}-killed", world / f"{objective}-unbroken"
+    hits = 0
+    for _ in range(4):
+        had = lines(killed / "metrics.jsonl")
+        process = subprocess.Popen(
+            [SWR1, *line.split(), "--policy", killed.name], cwd=world, stderr=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + 3 * seconds
+        while lines(killed / "metrics.jsonl") <= had and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(random.Random(f"{objective}{had}").uniform(0, 0.3))
+        process.kill()
+        hits += process.wait() == -signal.SIGKILL
+    assert hits
+    run_swr1(*f"{line} --policy {killed.name}".split(), cwd=world, check=True)
+    weights = [(p / "latest" / "model.safetensors").read_bytes() for p in (killed, unbroken)]
+    assert weights[0] == weights[1]
+    steps = [[row["step"] for row in load(p / "metrics.jsonl")] for p in (killed, unbroken)]
+    assert steps[0] == steps[1] == list(range(1, len(steps[1]) + 1))
+    rewards = [
+        [(row.get("reward_mean"), row.get("loss")) for row in load(p / "metrics.jsonl")]
+        for p in (killed, unbroken)
+    ]
+    assert rewards[0] == rewards[1]
