@@ -131,3 +131,15 @@ def get_preset(name: str, **options: Any) -> Objective:
             " or --kl-in reward"
         )
     return preset
+
+
+def as_table() -> Any:
+    """The presets as a rich table, for people."""
+    from rich.table import Table
+
+    table = Table("objective", "advantage", "loss", "mean", "KL", "source")
+    table.add_row("sft", "", "cross-entropy", "token-mean", "", "targets of the records")
+    for p in PRESETS.values():
+        kl = f"{p.kl:g} {p.kl_estimator} in {p.kl_in}" if p.kl else "none"
+        table.add_row(p.name, p.advantage, p.loss, p.aggregation, kl, p.paper)
+    return table

@@ -4,13 +4,12 @@
 
 One step takes `batch` complete groups (all samples of so many prompts), turns their rewards into
 advantages over the whole batch, and makes one optimizer step (more with `minibatch` or `epochs`),
-then may publish a version. The objective's formulas are in swr1.objectives, the model's side in
-engine.py, what survives a kill in state.py.
+then may publish a version. Here is the loop over the stream; update.py has the step itself,
+swr1.objectives the formulas, engine.py the model's side, state.py what survives a kill.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections import Counter
@@ -20,18 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from swr1.errors import DataError, SwrError, UsageError
-from swr1.objectives.advantages import ADVANTAGES, dead_groups, token_rewards
-from swr1.objectives.aggregate import Counts, aggregate
-from swr1.objectives.kl import ESTIMATORS
-from swr1.objectives.losses import LOSSES, ratio
-from swr1.objectives.presets import Objective, get_preset
+from swr1.errors import DataError, UsageError
+from swr1.objectives.presets import get_preset
 from swr1.policy import Policy, model_folder
 from swr1.training import engine
 from swr1.training.groups import Sample, digest, gather, mean_of, read_sample
 from swr1.training.state import Run
+from swr1.training.update import Scorer, rl_step
 
 
 def say(message: str) -> None:
@@ -130,7 +125,7 @@ def train_rl(
             log(f"{policy.path}: step {run.step} of {steps} is done already")
             _close(records)
             return _summary(run, dropped)
-        run.plan({"batch": batch, "publish_every": publish_every})
+        policy.announce(batch, publish_every)
         base = policy.folder(run.base)
         model = engine.load_model(base, where, torch.float32)
         tokenizer = engine.load_tokenizer(base)
@@ -139,16 +134,14 @@ def train_rl(
             model.named_parameters(), optimizer, lr=lr, weight_decay=weight_decay
         )
         run.start(model, stepper, lambda f: engine.save_model(model, tokenizer, f, compute))
-        scorer = _Scorer(model, micro_tokens, compute)
+        scorer = Scorer(model, micro_tokens, compute)
         ref = None
         if goal.kl > 0:
             if adapters is not None and reference is None:
-                ref = _Scorer(model, micro_tokens, compute, adapters)
+                ref = Scorer(model, micro_tokens, compute, adapters)
             else:
                 folder = model_folder(reference) if reference else base
-                ref = _Scorer(
-                    engine.load_model(folder, where, torch.float32), micro_tokens, compute
-                )
+                ref = Scorer(engine.load_model(folder, where, torch.float32), micro_tokens, compute)
         vocab = model.get_input_embeddings().weight.shape[0]
         groups = _from_position(
             gather(
@@ -170,7 +163,7 @@ def train_rl(
                         dropped["in a last batch that was not full"] += sum(map(len, taken))
                     break
                 rate = rate_at(run.step)
-                row = _step(
+                row = rl_step(
                     taken,
                     goal,
                     scorer,
@@ -253,259 +246,6 @@ def _from_position(
     else:
         yield start
     yield from groups
-
-
-class _Scorer:
-    """A model that gives log-probabilities in micro-batches; a reference has its adapters off."""
-
-    def __init__(
-        self, model: Any, micro_tokens: int, dtype: torch.dtype, adapters: Any = None
-    ) -> None:
-        self.model, self.micro_tokens, self.dtype = model, micro_tokens, dtype
-        self.adapters = adapters
-
-    def cuts(self, samples: list[Sample]) -> list[list[int]]:
-        """Micro-batches of the samples that have something to train on."""
-        there = [i for i, s in enumerate(samples) if len(s.old)]
-        lengths = [len(samples[i].example.ids) for i in there]
-        return [[there[j] for j in cut] for cut in engine.micro_batches(lengths, self.micro_tokens)]
-
-    def __call__(
-        self, samples: list[Sample], entropy: str | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        temperature = torch.cat([torch.full((len(s.old),), s.temperature) for s in samples])
-        return engine.token_logprobs(
-            self.model,
-            [s.example for s in samples],
-            temperature,
-            entropy=entropy,
-            autocast=self.dtype,
-        )
-
-    @torch.no_grad()
-    def reference(self, samples: list[Sample]) -> list[Tensor]:
-        """Per sample, on the CPU."""
-        out = [torch.empty(0)] * len(samples)
-        for cut in self.cuts(samples):
-            some = [samples[i] for i in cut]
-            if self.adapters is not None:
-                with self.adapters.disable_adapter():
-                    logp, _ = self(some)
-            else:
-                logp, _ = self(some)
-            for i, part in zip(cut, logp.cpu().split([len(s.old) for s in some]), strict=True):
-                out[i] = part
-        return out
-
-
-def _step(
-    groups: list[list[Sample]],
-    goal: Objective,
-    scorer: _Scorer,
-    ref: _Scorer | None,
-    stepper: engine.Optimizer,
-    *,
-    lr: float,
-    max_grad_norm: float | None,
-    minibatch: int,
-    epochs: int,
-    drop_dead: bool,
-    mask_truncated: bool,
-    shuffle_rewards: bool,
-    seed: int,
-    what: str,
-) -> dict[str, Any]:
-    """One batch: advantages over all of it, then its optimizer steps. Returns the metrics."""
-    generator = torch.Generator().manual_seed(seed)
-    dead = _dead(groups)
-    row = _describe([s for g in groups for s in g], dead)
-    if shuffle_rewards:
-        everything = [s for g in groups for s in g]
-        rewards = [s.reward for s in everything]
-        for s, i in zip(everything, torch.randperm(len(rewards), generator=generator), strict=True):
-            s.reward = rewards[i]
-        dead = _dead(groups)
-    used = [g for g, d in zip(groups, dead, strict=True) if not (d and drop_dead)]
-    samples = [s for g in used for s in g]
-    spans = torch.tensor([0] + [len(g) for g in used]).cumsum(0).tolist()
-    reference = ref.reference(samples) if ref and samples else None
-    advantage = _advantages(samples, used, goal, reference)
-
-    tally = _Tally()
-    length = goal.length or max((s.limit or s.tokens for s in samples), default=1)
-    for _ in range(epochs):
-        order = torch.randperm(len(used), generator=generator).tolist()
-        order = list(range(len(used))) if minibatch >= len(used) else order
-        for start in range(0, len(used), minibatch):
-            chosen = [
-                i
-                for g in sorted(order[start : start + minibatch])
-                for i in range(spans[g], spans[g + 1])
-                if len(samples[i].old) and not (mask_truncated and samples[i].truncated)
-            ]
-            if not chosen:
-                continue
-            counts = Counts(sum(len(samples[i].old) for i in chosen), len(chosen))
-            loss = 0.0
-            for cut in scorer.cuts([samples[i] for i in chosen]):
-                loss += _backward(
-                    [samples[chosen[j]] for j in cut],
-                    [advantage[chosen[j]] for j in cut],
-                    [reference[chosen[j]] for j in cut] if reference else None,
-                    goal,
-                    scorer,
-                    counts,
-                    length,
-                    tally,
-                )
-            norm = stepper.step(lr, max_grad_norm)
-            if not (math.isfinite(loss) and math.isfinite(norm)):
-                raise SwrError(
-                    f"loss {loss} and gradient norm {norm} at {what}. Likely causes: a learning"
-                    " rate too high, log-probabilities of another model, an overflow in the dtype"
-                )
-            tally.updates.append((loss, norm))
-    return row | tally.row(goal)
-
-
-def _dead(groups: list[list[Sample]]) -> list[bool]:
-    """Which groups have no difference in reward."""
-    return dead_groups(
-        torch.tensor([s.reward for g in groups for s in g], dtype=torch.float64),
-        torch.tensor([n for n, g in enumerate(groups) for _ in g]),
-    ).tolist()
-
-
-def _advantages(
-    samples: list[Sample],
-    groups: list[list[Sample]],
-    goal: Objective,
-    reference: list[Tensor] | None,
-) -> list[Tensor]:
-    """One tensor of per-token advantages for each sample, from the whole batch."""
-    if not samples:
-        return []
-    sizes = [len(s.old) for s in samples]
-    seq = torch.repeat_interleave(torch.arange(len(samples)), torch.tensor(sizes))
-    penalty = None
-    if reference and goal.kl_in == "reward":
-        old = torch.cat([s.old for s in samples])
-        penalty = goal.kl * ESTIMATORS[goal.kl_estimator](old, torch.cat(reference))
-    flat = ADVANTAGES[goal.advantage](
-        token_rewards(torch.tensor([s.reward for s in samples]), seq, penalty),
-        seq,
-        torch.tensor([n for n, g in enumerate(groups) for _ in g]),
-        gamma=goal.gamma,
-    )
-    return list(flat.split(sizes))
-
-
-def _backward(
-    samples: list[Sample],
-    advantage: list[Tensor],
-    reference: list[Tensor] | None,
-    goal: Objective,
-    scorer: _Scorer,
-    counts: Counts,
-    length: float,
-    tally: _Tally,
-) -> float:
-    """One micro-batch's share of the loss and its gradient; sums what is reported."""
-    logp, entropy = scorer(samples, entropy="grad" if goal.entropy else "value")
-    assert entropy is not None
-    device = logp.device
-    sizes = torch.tensor([len(s.old) for s in samples])
-    seq = torch.repeat_interleave(torch.arange(len(samples)), sizes).to(device)
-    old = torch.cat([s.old for s in samples]).to(device)
-    adv = torch.cat(advantage).to(device)
-
-    def mean(x: Tensor) -> Tensor:
-        return aggregate(x, seq, goal.aggregation, counts, length)
-
-    options = {f: getattr(goal, f) for f in ("clip_low", "clip_high", "dual_clip")}
-    loss = mean(LOSSES[goal.loss](logp, old, adv, **options))
-    kl = None
-    if reference:
-        kl = ESTIMATORS[goal.kl_estimator](logp, torch.cat(reference).to(device))
-        if goal.kl_in == "loss":
-            loss = loss + goal.kl * mean(kl)
-    if goal.entropy:
-        loss = loss - goal.entropy * mean(entropy)
-    loss.backward()
-    with torch.no_grad():
-        tally.add(ratio(logp, old), adv, entropy, kl, goal)
-    return float(loss.detach())
-
-
-class _Tally:
-    """Sums over the micro-batches of one step, for its metrics row."""
-
-    def __init__(self) -> None:
-        self.updates: list[tuple[float, float]] = []
-        self.tokens = 0
-        self.sums: Counter[str] = Counter()
-        self.low, self.high = math.inf, -math.inf
-
-    def add(
-        self, r: Tensor, adv: Tensor, entropy: Tensor, kl: Tensor | None, goal: Objective
-    ) -> None:
-        self.tokens += r.numel()
-        clipped = ((r > 1 + goal.clip_high) & (adv > 0)) | ((r < 1 - goal.clip_low) & (adv < 0))
-        for name, x in (
-            ("ratio", r),
-            ("clipped", clipped),
-            ("entropy", entropy),
-            # KL(behaviour || policy) by k3: how far the policy is from the one that sampled.
-            ("kl_behaviour", r - 1 - r.log()),
-            ("kl", kl),
-        ):
-            if x is not None:
-                self.sums[name] += float(x.double().sum())  # type: ignore[assignment]
-        self.low = min(self.low, float(r.min()))
-        self.high = max(self.high, float(r.max()))
-
-    def row(self, goal: Objective) -> dict[str, Any]:
-        def mean(name: str) -> float | None:
-            return self.sums[name] / self.tokens if self.tokens and name in self.sums else None
-
-        return {
-            "loss": mean_of(loss for loss, _ in self.updates),
-            "grad_norm": mean_of(norm for _, norm in self.updates),
-            "kl": mean("kl"),
-            "kl_behaviour": mean("kl_behaviour"),
-            "entropy": mean("entropy"),
-            "ratio_min": self.low if self.tokens else None,
-            "ratio_mean": mean("ratio"),
-            "ratio_max": self.high if self.tokens else None,
-            "clip_share": mean("clipped"),
-            "updates": len(self.updates),
-        }
-
-
-def _describe(samples: list[Sample], dead: list[bool]) -> dict[str, Any]:
-    """What the batch says about the policy that sampled it."""
-    rewards = torch.tensor([s.reward for s in samples], dtype=torch.float64)
-    parts = sorted({name for s in samples for name in s.parts})
-    scores = sorted({name for s in samples for name in s.scores})
-    right = {v: mean_of(s.scores[v] == 1 for s in samples if v in s.scores) for v in scores}
-    answers = [v for v in scores if v != "format"]
-    return {
-        "reward_mean": float(rewards.mean()),
-        "reward_std": float(rewards.std()) if len(rewards) > 1 else 0.0,
-        "reward_parts": {p: mean_of(s.parts[p] for s in samples if p in s.parts) for p in parts},
-        "verdicts": right,
-        "accuracy": right["knights"]
-        if "knights" in right
-        else right[answers[0]]
-        if answers
-        else None,
-        "format_rate": right.get("format"),
-        "length_mean": mean_of(s.tokens for s in samples),
-        "truncated": mean_of(s.truncated for s in samples),
-        "dead_groups": mean_of(dead),
-        "samples": len(samples),
-        "tokens": sum(s.tokens for s in samples),
-    }
 
 
 def _check_ratio(row: dict[str, Any], log: Callable[[str], None]) -> None:

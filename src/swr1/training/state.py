@@ -142,14 +142,6 @@ class Run:
         if self.publish_due:
             self._publish()
 
-    def plan(self, facts: dict[str, Any]) -> None:
-        """Tell the rollouts that follow this policy how fast it will move (trainer/plan.json)."""
-        folder = self.policy.path / "trainer"
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = folder / f".plan-{os.getpid()}"
-        aside.write_text(json.dumps(facts) + "\n")
-        os.replace(aside, folder / "plan.json")
-
     def end_step(self, row: dict[str, Any], *, checkpoint: bool, publish: bool) -> dict[str, Any]:
         """Count one step: its metrics line, then its state and its version where due."""
         self.step += 1
