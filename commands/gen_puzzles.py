@@ -30,6 +30,9 @@ def command(
     trace: Annotated[
         str | None, typer.Option(help="Add a reasoning text in this style, for SFT.")
     ] = None,
+    retell: Annotated[
+        int, typer.Option(help="Tell each puzzle so often, each time of other people.")
+    ] = 1,
 ):
     """Make Knights and Knaves puzzles, each with exactly one solution, no two alike.
 
@@ -52,6 +55,7 @@ def command(
         wording=wording,
         names=names,
         trace=trace,
+        retell=retell,
     )
     with open_stage(total=n) as stage:
         index, shards = stage.shard

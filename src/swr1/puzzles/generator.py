@@ -12,9 +12,11 @@ twice; the chance that a code clash leaves one out is below 1e-7 in a million pu
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import islice, permutations
 from random import Random
 from typing import Any
 
@@ -39,7 +41,7 @@ MAX_WIDTH = 16
 RETRIES = 1 << 21  # candidates in a row without a new puzzle, after which drawing stops
 COUNTED = 1 << 28  # spaces of at most so many puzzles are counted before the first one is made
 LISTED = 1 << 20  # spaces of at most so many puzzles are listed to find the last ones
-ADVICE = "Ask for fewer, or raise the depth, the width or the people."
+ADVICE = "Ask for fewer, retell them with other names, or raise depth, width or people."
 TEXT_BLOCK = 64  # positions per block of random words for names and wording
 
 
@@ -63,6 +65,7 @@ def generate(
     wording: str = "plain",
     names: str | Sequence[str] = "common",
     trace: str | None = None,
+    retell: int = 1,
 ) -> Iterator[dict[str, Any]]:
     """Puzzle records (all but `v` and `id`) for positions start .. start+n-1 of a sequence.
 
@@ -75,6 +78,7 @@ def generate(
         test_share: the share of "test" among all puzzles.
         wording: a name in wording.WORDINGS; names: a list in names.LISTS, a file, or names.
         trace: a style in traces.STYLES; its text is put in info.trace.
+        retell: how often each puzzle comes, each time told of other people, for small spaces.
 
     Raises UsageError before the first record for sizes that cannot be, and when a size is known
     to have fewer puzzles than the positions need; when that cannot be known, as soon as RETRIES
@@ -87,8 +91,13 @@ def generate(
     word, style, pool = find_wording(wording), trace and find_style(trace), read_names(names)
     if len(pool) < hi:
         raise UsageError(f"{hi} people need {hi} names, and there are {len(pool)} ({names!r})")
+    if not 1 <= retell <= math.perm(len(pool), lo):
+        raise UsageError(
+            f"retell must be from 1 to {math.perm(len(pool), lo)}: so often can {len(pool)} names"
+            f" be given to {lo} people, not {retell}"
+        )
     for size in range(lo, hi + 1):
-        _check_enough(size, start + n, lo, hi, depth, width, split, test_share)
+        _check_enough(size, start + n, lo, hi, depth, width, split, test_share, retell)
 
     def records() -> Iterator[dict[str, Any]]:
         span = hi - lo + 1
@@ -96,14 +105,14 @@ def generate(
         for size in range(lo, hi + 1):
             skip = len(range(size - lo, start, span))
             puzzles = unique_puzzles(size, depth, width, seed, split, test_share)
-            sources.append((size, skip, puzzles, _text_words(size, seed, skip)))
-            for _ in range(skip if n else 0):
+            for _ in range(skip // retell if n else 0):
                 next(puzzles)
+            tellings = _tellings(puzzles, pool, size, seed, skip - skip % retell, retell)
+            sources.append((size, islice(tellings, skip % retell, None)))
         for index in range(start, start + n):
-            size, skip, puzzles, dice = sources[index % span]
-            statements, world = next(puzzles)
-            roles, words = world_roles(world, size), next(dice)
-            chosen = _choose(pool, words[:size])
+            size, tellings = sources[index % span]
+            statements, world, chosen, words = next(tellings)
+            roles = world_roles(world, size)
             answer = make_answer(chosen, roles)
             info = {
                 "people": size,
@@ -120,7 +129,7 @@ def generate(
             if style:
                 rng = Random(f"{seed}/{size}/{index // span}/{trace}")
                 info["trace"] = assistant_text(*style(chosen, statements, roles, rng))
-            text = word(statements, words[size:]).format(*chosen)
+            text = word(statements, words).format(*chosen)
             prompt = [{"role": "user", "content": text}]
             yield {"task": "knights", "prompt": prompt, "answer": answer, "info": info}
 
@@ -199,22 +208,48 @@ def _check_enough(
     width: int,
     split: str | None,
     test_share: float,
+    retell: int,
 ) -> None:
     """Refuses positions 0 .. end-1 of sizes lo .. hi when one size is known to run out."""
     span = hi - lo + 1
     if statement_count(size, depth, width) ** size > COUNTED:
         return
     have = count_puzzles(size, depth, width, split, test_share if split else 0.0)
-    if have is None or len(range(size - lo, end, span)) <= have:
+    if have is None or len(range(size - lo, end, span)) <= have * retell:
         return
-    turns = (
-        f"; sizes {lo}-{hi} take turns, so only {have * span + size - lo} positions can be filled"
-    )
+    filled = have * retell * span + size - lo
+    turns = f"; sizes {lo}-{hi} take turns, so only {filled} positions can be filled"
+    times = f" (each {retell} times)" if retell > 1 else ""
     raise UsageError(
-        f"only {have} puzzles with exactly one solution exist"
+        f"only {have} puzzles with exactly one solution exist{times}"
         f" {_sized(size, depth, width, split, test_share)}{turns if span > 1 else ''},"
         f" and start + n is {end}. {ADVICE}"
     )
+
+
+def _tellings(
+    puzzles: Iterator[tuple], pool: Sequence[str], size: int, seed: int, skip: int, retell: int
+) -> Iterator[tuple[tuple, int, list[str], array]]:
+    """(statements, world, names, words for the wording), each puzzle `retell` times in a row.
+
+    No two tellings of a puzzle are of the same people in the same roles of it. `skip` positions of
+    this size, whole puzzles, came before.
+    """
+    dice = _text_words(size, seed, skip)
+    for statements, world in puzzles:
+        told: set[tuple[str, ...]] = set()
+        for _ in range(retell):
+            words = next(dice)
+            chosen = _choose(pool, words[:size])
+            if tuple(chosen) in told:
+                chosen = list(next(p for p in _arrangements(pool, words) if p not in told))
+            told.add(tuple(chosen))
+            yield statements, world, chosen, words[size:]
+
+
+def _arrangements(pool: Sequence[str], words: Sequence[int]) -> Iterator[tuple[str, ...]]:
+    """Every way to name the people (half of `words`), in an order that the words shuffle."""
+    return permutations(_choose(pool, [*words, *words][: len(pool)]), len(words) // 2)
 
 
 def _text_words(size: int, seed: int, skip: int) -> Iterator[array]:

@@ -8,6 +8,7 @@ careless on purpose and answer wrongly. To add one, write the function and put i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from random import Random
 
 from swr1.errors import UsageError
@@ -101,7 +102,83 @@ def search(
     return "\n".join(lines), answer
 
 
-STYLES: dict[str, Style] = {"search": search}
+HONESTY = ("liar", "honest")  # HONESTY[is_knight]
+YES = ("no", "yes")
+
+
+def cases(
+    names: Sequence[str], statements: Sequence[tuple], solution: Sequence[bool], rng: Random
+) -> tuple[str, Answer]:
+    """Try the worlds one by one, each statement with the value of its every part; never wrong.
+
+    Short words for small models: "Ben_liar" is one word, so that a model finds what the world it
+    tries says of Ben; it is restated before each statement, so that it is never far away.
+    """
+    return _try_worlds(names, statements, rng, stop=0.0)
+
+
+def hasty(
+    names: Sequence[str], statements: Sequence[tuple], solution: Sequence[bool], rng: Random
+) -> tuple[str, Answer]:
+    """Mixed care, as in what people write: often a guess, else `cases` that may stop too early.
+
+    A model that learns from it can reason and mostly does not: a start from which RL has something
+    to find. More than half of the answers are wrong.
+    """
+    if rng.random() < GUESS:
+        return "guess", make_answer(names, [rng.random() < 0.5 for _ in names])
+    return _try_worlds(names, statements, rng, stop=STOP)
+
+
+GUESS = 0.55  # share of answers without any check
+STOP = 0.35  # chance to be content after each statement that holds
+
+
+def _try_worlds(
+    names: Sequence[str], statements: Sequence[tuple], rng: Random, stop: float
+) -> tuple[str, Answer]:
+    lines = []
+    last = len(names) - 1
+    for world in product((True, False), repeat=len(names)):
+        roles = [f"{name}_{HONESTY[role]}" for name, role in zip(names, world, strict=True)]
+        for person, name in enumerate(names):
+            statement = as_tuples(statements[person])
+            holds = evaluate(statement, world) == world[person]
+            lines.append(
+                f"{'with' if person else 'try'} {' '.join(roles)} ; {name} says"
+                f" {_values(statement, names, world)} , {name} {HONESTY[world[person]]}"
+                f" {'ok' if holds else 'bad'} ."
+            )
+            if not holds:
+                break
+            if person == last or rng.random() < stop:
+                return "\n".join([*lines, f"so {' '.join(roles)}"]), make_answer(names, world)
+    raise ValueError("no world satisfies the statements")
+
+
+def _values(statement: tuple, names: Sequence[str], world: Sequence[bool]) -> str:
+    """The statement with what the world says of each person in it, and each part's value."""
+    kind, *parts = statement
+    value = YES[bool(evaluate(statement, world))]
+    if kind in ("knight", "knave"):
+        return f"{names[parts[0]]} {HONESTY[world[parts[0]]]} {kind} {value}"
+    if kind == "not":
+        inner = parts[0]
+        if inner[0] in ("knight", "knave"):
+            return f"{names[inner[1]]} {HONESTY[world[inner[1]]]} not {inner[0]} {value}"
+        return f"not ( {_values(inner, names, world)} ) = {value}"
+    texts = [
+        _values(p, names, world)
+        if p[0] in ("knight", "knave") or (p[0] == "not" and p[1][0] in ("knight", "knave"))
+        else f"( {_values(p, names, world)} )"
+        for p in parts
+    ]
+    if kind == "implies":
+        return f"if {texts[0]} then {texts[1]} = {value}"
+    return f" {kind} ".join(texts) + f" = {value}"
+
+
+STYLES: dict[str, Style] = {"search": search, "cases": cases, "hasty": hasty}
 
 
 def find_style(name: str) -> Style:
