@@ -107,7 +107,11 @@ def parse_on_error(text: str) -> tuple[str, Path | None]:
 
 
 def stage_command(
-    *, reads: bool = True, writes: bool = True, files: bool = True, quiet_options: tuple[str, ...] = ()
+    *,
+    reads: bool = True,
+    writes: bool = True,
+    files: bool = True,
+    quiet_options: tuple[str, ...] = (),
 ) -> Callable[[Callable], Callable]:
     """Add the common options to a subcommand.
 

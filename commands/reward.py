@@ -9,7 +9,7 @@ from swr1.errors import DataError, UsageError
 
 
 def parse_on_null(text: str) -> float | str:
-    """"fail", "skip", or the reward to give."""
+    """ "fail", "skip", or the reward to give."""
     if text in ("fail", "skip"):
         return text
     try:

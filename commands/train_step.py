@@ -1,5 +1,6 @@
 """Train a policy on records: one optimizer step per batch of complete groups, or SFT."""
 
+import inspect
 from pathlib import Path
 from typing import Annotated
 
@@ -7,34 +8,32 @@ import typer
 
 from swr1.commands._stage import stage_command
 
-GOAL, SFT, RUN = "The objective (default: the preset's)", "Only sft", "The run"
-UNSET_LR = {"sft": 1e-3}
-
 
 def list_objectives(wanted: bool) -> None:
     """Print the table of presets and stop."""
-    if not wanted:
-        return
-    from rich.console import Console
-    from rich.table import Table
+    if wanted:
+        from rich.console import Console
 
-    from swr1.objectives.presets import PRESETS
+        from swr1.objectives.presets import as_table
 
-    table = Table("objective", "advantage", "loss", "mean", "KL", "source")
-    table.add_row("sft", "", "cross-entropy", "token-mean", "", "targets of the records")
-    for p in PRESETS.values():
-        kl = f"{p.kl:g} {p.kl_estimator} in {p.kl_in}" if p.kl else "none"
-        table.add_row(p.name, p.advantage, p.loss, p.aggregation, kl, p.paper)
-    Console().print(table)
-    raise typer.Exit
+        Console().print(as_table())
+        raise typer.Exit
+
+
+def opt(help: str, *names: str, panel: str | None = None, **more):
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
 def goal(help: str):
-    return typer.Option(help=help, rich_help_panel=GOAL)
+    return opt(help, panel="The objective (default: the preset's)")
 
 
-def run(help: str):
-    return typer.Option(help=help, rich_help_panel=RUN)
+def data(help: str, *names: str):
+    return opt(help, *names, panel="The records")
+
+
+def run(help: str, *names: str):
+    return opt(help, *names, panel="The run")
 
 
 @stage_command(writes=False, quiet_options=("device", "threads"))
@@ -43,97 +42,60 @@ def command(
     objective: Annotated[
         str, typer.Argument(help="sft, reinforce++, grpo, ... (--list shows them all)")
     ],
-    policy: Annotated[Path, typer.Option(help="The policy folder to train.")],
-    lr: Annotated[float | None, typer.Option(help="Learning rate [1e-6; sft: 1e-3].")] = None,
-    batch: Annotated[
-        int, typer.Option(help="Groups (prompts) per step; sft: sequences per step.")
-    ] = 8,
-    steps: Annotated[int | None, typer.Option(help="Steps in all, resumed ones included.")] = None,
-    epochs: Annotated[
-        float, typer.Option(help="Passes over each batch; sft: passes over the data.")
-    ] = 1,
-    minibatch: Annotated[int | None, typer.Option(help="Groups per optimizer step [all].")] = None,
-    optimizer: Annotated[
-        str, typer.Option(help="adamw, or muon (hidden matrices by Muon, the rest by AdamW).")
-    ] = "adamw",
-    warmup: Annotated[int, typer.Option(help="Steps of rising learning rate.")] = 0,
-    schedule: Annotated[str, typer.Option(help="constant, linear or cosine.")] = "constant",
-    weight_decay: Annotated[float, typer.Option()] = 0.0,
-    max_grad_norm: Annotated[float, typer.Option(help="Clip the gradient's norm here.")] = 1.0,
-    lora_r: Annotated[
-        int, typer.Option(help="Train LoRA adapters of this rank; 0: all weights.")
-    ] = 0,
-    lora_alpha: Annotated[float | None, typer.Option(help="Scale of the adapters.")] = None,
+    policy: Annotated[Path, opt("The policy folder to train.")],
+    lr: Annotated[float | None, opt("Learning rate [1e-6; sft: 1e-3].")] = None,
+    batch: Annotated[int | None, opt("Groups (prompts) per step [8]; sft: sequences [32].")] = None,
+    steps: Annotated[int | None, opt("Steps in all, resumed ones included.")] = None,
+    epochs: Annotated[float, opt("Passes over each batch; sft: over the data.")] = 1,
+    minibatch: Annotated[int | None, opt("Groups per optimizer step [all].")] = None,
+    optimizer: Annotated[str, opt("adamw, or muon (hidden matrices; the rest by AdamW).")] = (
+        "adamw"
+    ),
+    warmup: Annotated[int, opt("Steps of rising learning rate.")] = 0,
+    schedule: Annotated[str, opt("constant, linear or cosine.")] = "constant",
+    weight_decay: Annotated[float, opt("Of all weights.")] = 0.0,
+    max_grad_norm: Annotated[float, opt("Clip the gradient's norm here.")] = 1.0,
+    lora_r: Annotated[int, opt("Train LoRA adapters of this rank; 0: all weights.")] = 0,
+    lora_alpha: Annotated[float | None, opt("Scale of the adapters.")] = None,
     kl: Annotated[float | None, goal("Coefficient of the KL to the reference; 0: none.")] = None,
     kl_in: Annotated[str | None, goal("loss or reward.")] = None,
     kl_estimator: Annotated[str | None, goal("k1, k2 or k3.")] = None,
-    clip: Annotated[
-        float | None, goal("Clip the ratio to 1 - this ... 1 + this (or the next option).")
-    ] = None,
+    clip: Annotated[float | None, goal("Clip the ratio to 1 - this ... 1 + this.")] = None,
     clip_high: Annotated[float | None, goal("Upper clip, where it differs.")] = None,
-    dual_clip: Annotated[float | None, goal("Bound the loss of negative advantages.")] = None,
+    dual_clip: Annotated[float | None, goal("Bound on the loss of negative advantages.")] = None,
     advantage: Annotated[str | None, goal("The advantage estimator.")] = None,
-    aggregation: Annotated[
-        str | None, goal("token-mean, seq-mean-token-mean, seq-mean-token-sum or constant.")
-    ] = None,
+    aggregation: Annotated[str | None, goal("token-mean, seq-mean-token-mean, ...")] = None,
     entropy: Annotated[float | None, goal("Coefficient of an entropy bonus.")] = None,
     gamma: Annotated[float | None, goal("Discount per token.")] = None,
-    reference: Annotated[
-        str | None, goal("Model that KL is taken to; default: the policy when the run began.")
-    ] = None,
+    reference: Annotated[str | None, goal("Model of the KL [the policy at the start].")] = None,
     drop_dead: Annotated[
-        bool, typer.Option("--drop-dead", help="Leave out groups whose rewards are all equal.")
+        bool, data("Leave out groups whose rewards are all equal.", "--drop-dead")
     ] = False,
     mask_truncated: Annotated[
-        bool, typer.Option("--mask-truncated", help="No loss on completions cut at the limit.")
+        bool, data("No loss on completions cut at the limit.", "--mask-truncated")
     ] = False,
     allow_truncated_sampling: Annotated[
         bool,
-        typer.Option(
-            "--allow-truncated-sampling", help="Take records drawn with top_p, top_k or min_p."
-        ),
+        data("Take records drawn with top_p, top_k or min_p.", "--allow-truncated-sampling"),
     ] = False,
     shuffle_rewards: Annotated[
         bool,
-        typer.Option(
-            "--shuffle-rewards",
-            help="A control: permute the rewards within each batch. Nothing should be learned.",
-        ),
+        data("A control: permute rewards within a batch, to learn nothing.", "--shuffle-rewards"),
     ] = False,
-    system_prompt: Annotated[
-        str, typer.Option(help="As the rollouts will use it.", rich_help_panel=SFT)
-    ] = "logic-rl",
-    min_reward: Annotated[
-        float | None,
-        typer.Option(help="Only completions with at least this reward.", rich_help_panel=SFT),
-    ] = None,
-    batch_tokens: Annotated[
-        int | None, typer.Option(help="Tokens per step instead of --batch.", rich_help_panel=SFT)
-    ] = None,
-    max_length: Annotated[
-        int | None, typer.Option(help="Leave longer sequences out.", rich_help_panel=SFT)
-    ] = None,
-    micro_tokens: Annotated[
-        int, run("Tokens per forward pass: memory and speed, not the result.")
-    ] = 16_384,
-    dtype: Annotated[str, run("float32 or bfloat16, of products and published weights.")] = (
-        "float32"
-    ),
+    remainder: Annotated[str, data("drop or train a last batch that is not full.")] = "drop",
+    system_prompt: Annotated[str, data("sft: as the rollouts will use it.")] = "logic-rl",
+    reward_at_least: Annotated[float | None, data("sft: only completions so good.")] = None,
+    batch_tokens: Annotated[int | None, data("sft: tokens per step, not sequences.")] = None,
+    max_length: Annotated[int | None, data("sft: leave longer sequences out.")] = None,
+    micro_tokens: Annotated[int, run("Tokens per forward pass: memory, not the result.")] = 16_384,
+    dtype: Annotated[str, run("float32 or bfloat16: products, published weights.")] = "float32",
     device: Annotated[str, run("auto, cpu, cuda, ...")] = "auto",
     threads: Annotated[int | None, run("CPU threads; default: 1 in a pipe, else all.")] = None,
-    publish_every: Annotated[
-        int | None, run("Steps between published versions [1; sft: the end only].")
-    ] = None,
-    checkpoint_every: Annotated[
-        int | None, run("Steps between trainer states [as published].")
-    ] = None,
+    publish_every: Annotated[int | None, run("Steps per version [1; sft: at the end].")] = None,
+    checkpoint_every: Annotated[int | None, run("Steps per trainer state [as published].")] = None,
     keep: Annotated[int, run("Newest versions kept on disk.")] = 3,
     seed: Annotated[int, run("Of data order and adapters.")] = 0,
-    no_resume: Annotated[
-        bool,
-        typer.Option("--no-resume", help="Start a new run from the latest.", rich_help_panel=RUN),
-    ] = False,
-    remainder: Annotated[str, run("drop or train a last batch that is not full.")] = "drop",
+    resume: Annotated[bool, run("Continue a stopped run, or start one from the latest.")] = True,
     list: Annotated[
         bool,
         typer.Option("--list", callback=list_objectives, is_eager=True, help="Show objectives."),
@@ -145,88 +107,45 @@ def command(
 
     swr1 train-step reinforce++ rewarded.jsonl --policy runs/kk --batch 64
     """
+    given = {k: v for k, v in locals().items() if v is not None}
+
     from swr1.objectives.presets import get_preset
     from swr1.policy import Policy
     from swr1.streams.stage import default_threads
 
-    numbers = {
-        "kl": kl,
-        "kl_in": kl_in,
-        "kl_estimator": kl_estimator,
-        "clip_low": clip,
-        "clip_high": clip if clip_high is None else clip_high,
-        "dual_clip": dual_clip,
-        "advantage": advantage,
-        "aggregation": aggregation,
-        "entropy": entropy,
-        "gamma": gamma,
-    }
-    if objective != "sft":
-        get_preset(objective, **numbers)
-    shared = {
-        "batch": batch,
-        "epochs": epochs,
-        "steps": steps,
-        "lr": lr or UNSET_LR.get(objective, 1e-6),
-        "warmup": warmup,
-        "schedule": schedule,
-        "optimizer": optimizer,
-        "weight_decay": weight_decay,
-        "max_grad_norm": max_grad_norm,
-        "micro_tokens": micro_tokens,
-        "dtype": dtype,
-        "device": device,
-        "lora_r": lora_r,
-        "lora_alpha": lora_alpha,
-        "checkpoint_every": checkpoint_every,
-        "keep": keep,
-        "resume": not no_resume,
-        "seed": seed,
-    }
     home = Policy(policy)
+    goals = {"kl", "kl_in", "kl_estimator", "dual_clip", "advantage", "aggregation", "entropy"}
+    numbers = {k: given[k] for k in (goals | {"gamma", "clip_high"}) & given.keys()}
+    if clip is not None:
+        numbers = {"clip_low": clip, "clip_high": clip} | numbers
+    sft = objective == "sft"
+    if not sft:
+        get_preset(objective, **numbers)
     home.latest()  # complain about the folder before anything heavy is loaded
-    needs = ("id",) if objective == "sft" else ("id", "reward", "generation.token_ids")
+
     with open_stage(total=steps) as stage:
         import torch
 
         if cores := threads or default_threads():
             torch.set_num_threads(cores)
-        records = filter(None, stage.read(needs))
-        shared |= {"metrics": stage.metrics, "log": stage.say, "on_step": stage.on_step}
+        extra = {"metrics": stage.metrics, "log": stage.say, "on_step": stage.on_step}
         stage.metrics = None  # the file gets a line per step
-        if objective == "sft":
+        if sft:
             from swr1.prompts import load_prompt
-            from swr1.training.sft import train_sft
+            from swr1.training.sft import train_sft as train
 
             prompt = load_prompt(system_prompt)
-            summary = train_sft(
-                records,
-                home,
-                system=prompt.system,
-                prefill=prompt.prefill,
-                reward_at_least=min_reward,
-                batch_tokens=batch_tokens,
-                max_length=max_length,
-                publish_every=publish_every,
-                **shared,
-            )
+            extra |= {"system": prompt.system, "prefill": prompt.prefill}
+            needs = ["id"]
         else:
-            from swr1.training.rl import train_rl
+            from swr1.training.rl import train_rl as train
 
-            shared["epochs"] = int(epochs)
-            summary = train_rl(
-                records,
-                home,
-                objective,
-                minibatch=minibatch,
-                reference=reference,
-                drop_dead=drop_dead,
-                mask_truncated=mask_truncated,
-                allow_truncated_sampling=allow_truncated_sampling,
-                shuffle_rewards=shuffle_rewards,
-                remainder=remainder,
-                publish_every=publish_every or 1,
-                **shared,
-                **numbers,
-            )
+            given["epochs"] = int(epochs)
+            extra |= {"objective": objective, **numbers}
+            needs = ["id", "reward", "generation.token_ids"]
+        takes = inspect.signature(train).parameters.keys() - {"policy", "objective"}
+        options = {k: v for k, v in given.items() if k in takes} | extra
+        if not sft:
+            home.announce(batch or 8, publish_every or 1)
+        summary = train(filter(None, stage.read(needs)), home, **options)
         stage.say(f"{home.path} is at version {summary['version']}, step {summary['steps']}")

@@ -6,9 +6,13 @@ from hypothesis import strategies as st
 from swr1.records import float32_list
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
-scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(
-    allow_nan=False, allow_infinity=False
-) | texts
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts
+)
 json = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -21,9 +25,9 @@ messages = st.lists(st.fixed_dictionaries({"role": texts, "content": json}), max
 @st.composite
 def generations(draw):
     length = draw(st.integers(0, 4))
-    floats = st.lists(
-        st.floats(-100, 0, width=32), min_size=length, max_size=length
-    ).map(lambda xs: float32_list(np.array(xs, dtype=np.float32)))
+    floats = st.lists(st.floats(-100, 0, width=32), min_size=length, max_size=length).map(
+        lambda xs: float32_list(np.array(xs, dtype=np.float32))
+    )
     odd_floats = st.lists(st.floats(-9, 9), min_size=length, max_size=length)
     ints = st.lists(st.integers(0, 2**40), min_size=length, max_size=length)
     return draw(

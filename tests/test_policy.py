@@ -35,9 +35,7 @@ def test_publish_numbers_versions_and_moves_latest(policy: Policy):
     assert policy.meta(0)["step"] == 0
 
 
-def test_resolve_tells_policies_models_and_hub_names_apart(
-    policy: Policy, tmp_path: Path
-):
+def test_resolve_tells_policies_models_and_hub_names_apart(policy: Policy, tmp_path: Path):
     found = resolve(policy.path)
     assert found is not None and found.latest() == 0
     assert resolve(policy.folder(0)) is None

@@ -190,16 +190,28 @@ class Policy:
             if have >= version:
                 return have
             if time.monotonic() >= deadline:
-                state = (
-                    f"the latest is {have}"
-                    if have >= 0
-                    else "it has no complete version"
-                )
+                state = f"the latest is {have}" if have >= 0 else "it has no complete version"
                 raise SwrError(
                     f"waited {timeout:g} s for version {version} of {self.path} ({state}):"
                     " is a train-step publishing there?"
                 )
             time.sleep(min(poll, max(0.0, deadline - time.monotonic())))
+
+    def announce(self, batch: int, publish_every: int) -> None:
+        """Tell rollouts that follow this policy how many groups a step uses, and how many steps
+        pass between versions."""
+        folder = self.path / "trainer"
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = folder / f".plan-{os.getpid()}"
+        aside.write_text(json.dumps({"batch": batch, "publish_every": publish_every}))
+        os.replace(aside, folder / "plan.json")
+
+    def announced(self) -> dict[str, int] | None:
+        """What the trainer announced: `batch` and `publish_every`; None before any did."""
+        try:
+            return json.loads((self.path / "trainer" / "plan.json").read_text())
+        except FileNotFoundError:
+            return None
 
     @contextmanager
     def lock(self, what: str = "train-step") -> Iterator[None]:

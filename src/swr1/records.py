@@ -33,7 +33,9 @@ FIELDS = [
     Field("id", "text", "source", "hash of task, prompt and answer: the same item, the same id"),
     Field("task", "text", "source", "`knights`, `math`, `safety`, ...: which verifiers apply"),
     Field("prompt", "json", "source", "list of chat messages, each with `role` and `content`"),
-    Field("answer", "json", "source", "ground truth, shape by task (knights: `[[name, role], ...]`)"),
+    Field(
+        "answer", "json", "source", "ground truth, shape by task (knights: `[[name, role], ...]`)"
+    ),
     Field("info", "json", "source", "all else about the item: people, depth, seed, trace, licence"),
     Field("sample", "int", "rollout", "index of this completion in its prompt's group"),
     Field("completion", "text", "rollout", "the text that the policy wrote"),
@@ -76,9 +78,11 @@ _PLAIN = {
     "ints": ("a list of whole numbers", lambda x: type(x) is list and set(map(type, x)) <= {int}),
     "float32s": (
         "a list of finite numbers",
-        lambda x: type(x) is list
-        and set(map(type, x)) <= {int, float}
-        and (not x or math.isfinite(sum(x))),
+        lambda x: (
+            type(x) is list
+            and set(map(type, x)) <= {int, float}
+            and (not x or math.isfinite(sum(x)))
+        ),
     ),
 }
 _PER_TOKEN = ("logprobs", "loss_mask")
@@ -173,7 +177,9 @@ def _name_of(value: Any) -> str:
     if type(value) in (int, float):
         return f"the number {value}"
     if type(value) is list:
-        return f"a list with {', '.join(sorted({_name_of(x) for x in value[:50]})) or 'nothing'}"[:80]
+        return f"a list with {', '.join(sorted({_name_of(x) for x in value[:50]})) or 'nothing'}"[
+            :80
+        ]
     return names.get(type(value), type(value).__name__)
 
 

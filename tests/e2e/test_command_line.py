@@ -36,7 +36,7 @@ def test_light_stages_import_nothing_heavy(tmp_path):
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
     line = (
         f"set -o pipefail; {SWR1} --help && {SWR1} gen-puzzles -n 5 --trace search > a.jsonl &&"
-        f" {sys.executable} -c \"import orjson; [print(orjson.dumps(orjson.loads(l)"
+        f' {sys.executable} -c "import orjson; [print(orjson.dumps(orjson.loads(l)'
         " | {'completion': orjson.loads(l)['info']['trace']}).decode())"
         f" for l in open('a.jsonl','rb')]\" | {SWR1} verify format knights"
         f" | {SWR1} reward logic-rl | {SWR1} merge - -o out.jsonl"
@@ -153,9 +153,9 @@ def test_signals_stop_cleanly_and_the_rest_follows(swr1, tmp_path, name, code):
     args = "gen-puzzles -n 60000 --people 3-7 -o out.jsonl".split()
     line = f"{SWR1} {' '.join(args)} & sleep 1; kill -{name} $!; wait $!; echo $?"
     # a shell's background job ignores SIGINT; start it as a foreground process group would
-    line = f"{sys.executable} -c \"import signal, subprocess, time;\
+    line = f'{sys.executable} -c "import signal, subprocess, time;\
  p = subprocess.Popen({[SWR1, *args]!r}); time.sleep(1.0);\
- p.send_signal(signal.SIG{name}); print(p.wait())\""
+ p.send_signal(signal.SIG{name}); print(p.wait())"'
     done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True)
     assert done.stdout.strip() == str(code), done.stderr
     assert "the same command continues" in done.stderr

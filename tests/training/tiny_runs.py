@@ -7,17 +7,43 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from swr1.policy import Policy
 from swr1.training import engine
 from swr1.training.init import init_policy
 
-WORDS = ["the", "knight", "said", "knave", "and", "Zoey", "is", "a", "or", "if", "then", "not", "true", "false", "(", ")", ".", ":"]
+WORDS = [
+    "the",
+    "knight",
+    "said",
+    "knave",
+    "and",
+    "Zoey",
+    "is",
+    "a",
+    "or",
+    "if",
+    "then",
+    "not",
+    "true",
+    "false",
+    "(",
+    ")",
+    ".",
+    ":",
+]
 
 
 def tiny_policy(path: Path, seed: int = 0, **sizes) -> Policy:
+    """A policy with opinions: its logits are spread out, not all but equal."""
     sizes = {"hidden": 16, "layers": 2, "heads": 2, "max_positions": 64} | sizes
-    return init_policy(path, corpus=[" ".join(WORDS)], seed=seed, **sizes)
+    policy = init_policy(path, corpus=[" ".join(WORDS)], seed=seed, **sizes)
+    file = policy.folder() / "model.safetensors"
+    state = load_file(file)
+    state["model.embed_tokens.weight"] *= 8
+    save_file(state, file, metadata={"format": "pt"})
+    return policy
 
 
 def load(policy: Policy, version: int | None = None):
@@ -29,8 +55,6 @@ def load(policy: Policy, version: int | None = None):
 
 
 def weights(policy: Policy, version: int | None = None) -> dict[str, torch.Tensor]:
-    from safetensors.torch import load_file
-
     return load_file(policy.folder(version) / "model.safetensors")
 
 

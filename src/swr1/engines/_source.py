@@ -6,11 +6,9 @@ when the published version is new enough for the optimizer step that will use th
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -126,7 +124,7 @@ class Weights:
     def _too_old(self, version: int, given: int) -> str:
         """Why `version` cannot serve the last of `given` prompts, or ''."""
         assert self.policy is not None and self.max_lag is not None
-        plan = read_plan(self.policy.path)
+        plan = self.policy.announced()
         if plan is None:
             return f"for a train-step on {self.policy.path} to say its batch size"
         batch = plan["batch"]
@@ -142,10 +140,3 @@ class Weights:
             return ""
         return f"for a version of {self.policy.path} newer than {version}"
 
-
-def read_plan(folder: Path) -> dict[str, Any] | None:
-    """What the train-step on this policy folder said of itself: batch (groups), publish_every."""
-    try:
-        return json.loads((folder / "trainer" / "plan.json").read_text())
-    except FileNotFoundError:
-        return None

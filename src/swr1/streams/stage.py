@@ -325,7 +325,7 @@ def _is_pipe(stream: Any) -> bool:
 
 
 def parse_shard(text: str | None) -> tuple[int, int] | None:
-    """"3/16" as (3, 16). Raises UsageError unless 0 <= i < n."""
+    """ "3/16" as (3, 16). Raises UsageError unless 0 <= i < n."""
     if text is None:
         return None
     index, _, shards = text.partition("/")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -170,9 +171,10 @@ def _score(
     if not entropy:
         return logp, None
     with torch.set_grad_enabled(entropy == "grad" and torch.is_grad_enabled()):
-        p = (logits - everything[:, None]).exp()
+        table = logits - everything[:, None]
+        p = table.exp()
         # A logit of -inf has probability 0 and adds nothing.
-        return logp, everything - torch.where(p > 0, p * logits, 0.0).sum(-1)
+        return logp, -torch.where(p > 0, p * table, 0.0).sum(-1)
 
 
 def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
@@ -182,7 +184,9 @@ def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
     """
     from peft import LoraConfig, get_peft_model
 
-    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
         torch.manual_seed(seed)
         config = LoraConfig(
             r=r, lora_alpha=2 * r if alpha is None else alpha, target_modules="all-linear"
@@ -297,6 +301,8 @@ class Schedule:
                 f"unknown schedule {kind!r}.{suggest(kind, SCHEDULES)} One of"
                 f" {', '.join(SCHEDULES)}"
             )
+        if not 0 < lr < math.inf:
+            raise UsageError(f"the learning rate must be a positive number, not {lr}")
         if kind != "constant" and total is None:
             raise UsageError(f"a {kind} schedule must know its end: give --steps")
         self.lr, self.kind, self.warmup, self.total = lr, kind, warmup, total

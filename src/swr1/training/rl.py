@@ -249,16 +249,21 @@ def _from_position(
 
 
 def _check_ratio(row: dict[str, Any], log: Callable[[str], None]) -> None:
-    """Tell the raw ratio of the first batch, and what a wrong one usually means."""
+    """Tell the raw ratio of the first batch, and what a wrong one usually means.
+
+    What is judged is KL(behaviour || policy): the mean of the ratio cannot show a wrong
+    temperature or template, for over samples of the behaviour policy its expectation is 1 anyway.
+    """
     if row["ratio_mean"] is None:
         return
     log(
         f"first batch: ratio to the policy that sampled, mean {row['ratio_mean']:.4f}"
-        f" (min {row['ratio_min']:.4f}, max {row['ratio_max']:.4f}); 1 on-policy"
+        f" (min {row['ratio_min']:.4f}, max {row['ratio_max']:.4f}),"
+        f" KL {row['kl_behaviour']:.2g} nats per token; on-policy they are 1 and 0"
     )
-    if abs(row["ratio_mean"] - 1) > 0.05 and row["updates"] == 1 and not row["lag_max"]:
+    if row["kl_behaviour"] > 0.02 and row["updates"] == 1 and not row["lag_max"]:
         log(
-            "warning: that is not 1 although the samples are of this version. Likely causes: a"
-            " temperature that the log-probabilities do not include, another chat template or"
-            " tokenizer, truncated sampling, another dtype"
+            "warning: the policy is not the one that sampled, although the version is the same."
+            " Likely causes: a temperature that the log-probabilities do not include, another chat"
+            " template or tokenizer, truncated sampling, another dtype"
         )

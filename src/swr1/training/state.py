@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from swr1.errors import DataError, UsageError
+from swr1.errors import DataError, SwrError, UsageError
 from swr1.policy import MARKER, Policy, fsync_folder, write_marker
 from swr1.training import engine
 
@@ -143,7 +143,17 @@ class Run:
             self._publish()
 
     def end_step(self, row: dict[str, Any], *, checkpoint: bool, publish: bool) -> dict[str, Any]:
-        """Count one step: its metrics line, then its state and its version where due."""
+        """Count one step: its metrics line, then its state and its version where due.
+
+        Raises SwrError, and writes nothing, when weights that would be saved are not finite.
+        """
+        if (checkpoint or publish) and not all(
+            bool(p.isfinite().all()) for p in self._model.parameters() if p.requires_grad
+        ):
+            raise SwrError(
+                f"step {self.step + 1} made weights that are not finite; {self.policy.path} stays at"
+                f" version {self.version}. Try a lower learning rate or a warm-up"
+            )
         self.step += 1
         row = {"step": self.step, "version": self.version + publish, **row}
         self.metrics.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Logic-RL (arXiv 2502.14768) as a chain of stages: reinforcement learning with a rule-based reward
+# on Knights and Knaves, and accuracy on puzzles held out, before and after.
+#
+#   recipes/logic-rl.sh laptop     two CPU cores, about 15 minutes, nothing to download
+#   recipes/logic-rl.sh gpu        Qwen2.5-7B-Instruct-1M with the published data sizes and settings
+#   recipes/logic-rl.sh smoke      the laptop's stages in a minute, learning nothing
+#
+# SEED=1 names another run, CONTROL=1 shuffles the rewards (nothing should be learned then).
+# Stopped at any point, the same command goes on where it was.
+set -euo pipefail
+PROFILE=${1:-laptop}
+SEED=${SEED:-0}
+RUN=${RUN:-runs/logic-rl-$PROFILE-$SEED${CONTROL:+-control}}
+mkdir -p "$RUN"
+
+case $PROFILE in
+laptop | smoke)
+  TRAINED=2-3 UNSEEN=4           # people; half of the few 2-person puzzles are held out
+  PUZZLES="--wording terse --names few --test-share 0.5"
+  PROMPT="--system-prompt logic-rl-terse" MAX_TOKENS=400
+  SFT_STEPS=900 SFT_PUZZLES=10800 HELD_OUT=400 PROMPTS=5000 STEPS=100
+  TRAIN="grpo --batch 16 --lr 3e-4 --kl 0 --aggregation token-mean"
+  TEMPERATURE=1 SAMPLES=8 BATCH=16
+  if [ "$PROFILE" = smoke ]; then
+    SFT_STEPS=8 SFT_PUZZLES=400 HELD_OUT=20 PROMPTS=100 STEPS=3 MAX_TOKENS=60
+  fi
+  ;;
+gpu) # paper, table 1; 900 train and 100 test puzzles for each of 3 to 7 people
+  TRAINED=3-7 UNSEEN=8
+  PUZZLES="--wording varied --names common --test-share 0.1"
+  PROMPT="--system-prompt logic-rl" MAX_TOKENS=4096
+  HELD_OUT=500 PROMPTS=4500 STEPS=3600
+  TRAIN="reinforce++ --batch 8 --lr 4e-7 --kl 0.001 --kl-in loss --kl-estimator k3 --dtype bfloat16"
+  TEMPERATURE=0.7 SAMPLES=8 BATCH=8
+  ;;
+*) echo "unknown profile $PROFILE: laptop, gpu or smoke" >&2; exit 2 ;;
+esac
+
+cd "$RUN"
+step() { printf '\n== %s\n' "$*" >&2; }
+
+step "puzzles: for training, held out, and of a size that training never sees"
+swr1 gen-puzzles $PUZZLES --split train --people $TRAINED --seed $SEED -n $PROMPTS \
+  $([ $PROFILE = gpu ] || echo --retell 28) -o prompts.jsonl
+swr1 gen-puzzles $PUZZLES --split test --people $TRAINED -n $HELD_OUT -o held-out.jsonl
+swr1 gen-puzzles $PUZZLES --split test --people $UNSEEN -n $((HELD_OUT / 2)) -o unseen.jsonl
+
+step "the start: a policy that can reason, and mostly does not"
+if [ $PROFILE = gpu ]; then
+  [ -e start ] || swr1 init-policy start --from Qwen/Qwen2.5-7B-Instruct-1M
+else
+  for people in 2 3; do
+    swr1 gen-puzzles $PUZZLES --split train --people $people --seed $((1000 + SEED)) --trace hasty \
+      -n $SFT_PUZZLES $([ $people = 3 ] || echo --retell 56) -o sft-$people.jsonl
+  done
+  [ -e start ] || swr1 init-policy start sft-*.jsonl --seed $SEED \
+    --hidden 128 --layers 3 --heads 4 --intermediate 256 --rope-theta 1000 --context 1024
+  swr1 train-step sft sft-*.jsonl --policy start $PROMPT --seed $SEED --threads 1 \
+    --optimizer muon --lr 0.006 --warmup 50 --schedule linear --batch-tokens 4000 --steps $SFT_STEPS
+fi
+
+evaluate() { # POLICY LABEL: completions of the held-out puzzles, judged, greedy and sampled
+  for puzzles in held-out unseen; do
+    swr1 rollout $puzzles.jsonl --policy "$1" $PROMPT --max-tokens $MAX_TOKENS --batch 64 \
+      --temperature 0 | swr1 verify format knights -o "$2-greedy-$puzzles.jsonl"
+    swr1 rollout $puzzles.jsonl --policy "$1" $PROMPT --max-tokens $MAX_TOKENS --batch 64 \
+      --temperature $TEMPERATURE --samples 2 | swr1 verify format knights -o "$2-sampled-$puzzles.jsonl"
+  done
+}
+
+step "accuracy of the start"
+evaluate start start
+
+step "reinforcement learning: $STEPS steps, each on completions of the newest policy"
+[ -e rl ] || swr1 init-policy rl --from start
+swr1 rollout prompts.jsonl --policy rl --max-lag 0 --shuffle --epochs 100 --seed $SEED \
+    $PROMPT --samples $SAMPLES --temperature $TEMPERATURE --max-tokens $MAX_TOKENS --batch $BATCH |
+  swr1 verify format knights |
+  swr1 reward logic-rl |
+  swr1 train-step $TRAIN --policy rl --steps $STEPS ${CONTROL:+--shuffle-rewards}
+
+step "accuracy after it"
+evaluate rl rl
+
+step "before and after"
+swr1 eval "start greedy=start-greedy-*.jsonl" "RL greedy=rl-greedy-*.jsonl" \
+  "start sampled=start-sampled-*.jsonl" "RL sampled=rl-sampled-*.jsonl" \
+  --trained "$(seq -s, ${TRAINED/-/ })" --picture accuracy.png | tee table.txt
+swr1 plot "RL=rl" -o training.png
+echo "$RUN: table.txt, accuracy.png, training.png; the policy is $RUN/rl/latest"

@@ -1,0 +1,126 @@
+"""Does the text keep the form <think>reasoning</think><answer>result</answer>?
+
+The paper's rule (arXiv 2502.14768, section 2.2) in full: each tag exactly once, in this order,
+nothing but whitespace outside them, genuine reasoning inside <think>, something inside <answer>.
+
+    swr1 verify format rollouts.jsonl                       # strict
+    swr1 verify format rollouts.jsonl --grader published    # tags only, as the published code
+
+What counts as reasoning is kept simple, since how good it is the answer shows:
+* at least `min_reasoning` words that are not mere talk about reasoning ("thinking process here",
+  "..."); one is enough by default, so that a policy that answers at once, with "guess", keeps the
+  form and has to find out by itself that thinking pays;
+* not only copied: at least one sentence stands neither in the prompt nor in the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from swr1.records import Record
+from swr1.verifiers import _published
+from swr1.verifiers._text import TAGS, assistant_text, check_choice, is_truncated, prompt_text
+
+GRADERS = ("strict", "published")
+BY = "format@1"
+
+_ANY_TAG = re.compile(r"<\s{0,3}/?\s{0,3}(?:think|answer)\s{0,3}/?\s{0,3}>", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+")
+_SENTENCE = re.compile(r"[^.!?;\n。！？；]+")
+_SENTENCES_CHECKED = 200  # for being copied; bounds the time of a hostile text
+
+# Text made only of these words is about reasoning and does none.
+_EMPTY_TALK = """a as be begin blank by detailed empty etc goes here i in insert is it let logic me my n na
+none nothing now null of omitted placeholder placeholders process reason reasoning reasonings s
+should step steps tbd text that the think thinking thought thoughts this to todo us we will work
+write you your 思考 推理 思考过程 推理过程 此处 这里 在此 略 省略"""
+_TALK = frozenset(_EMPTY_TALK.split())
+
+
+def verify(
+    record: Record,
+    *,
+    grader: str = "strict",
+    min_reasoning: int = 1,
+    prefill: str = "",
+    header: str = "chatml",
+) -> dict[str, Any]:
+    """A verdict with score 1.0 or 0.0; the label is "ok" or the first reason in `detail.reasons`.
+
+    Args:
+        record: has `completion`; `generation.prefill` and `prompt` are used when there.
+        grader: "strict", or "published" for the rule of Logic-RL's code.
+        min_reasoning: words that <think> must hold at least; 0 accepts an empty one. (strict)
+        prefill: the opening of the turn, for records that do not say it.
+        header: how the turn was opened, see `_published`. (published)
+
+    Raises DataError without a completion, UsageError for an unknown grader or header.
+
+    Reasons: missing-tag, repeated-tag, odd-tag (another case or spacing), tag-order, outside-text,
+    no-reasoning, placeholder, short-reasoning, copied, empty-answer.
+    """
+    check_choice("grader", grader, GRADERS)
+    if grader == "published":
+        whole = _published.decoded(record, prefill, header)
+        reasons = _published.format_faults(_published.after_header(whole)[1])
+    else:
+        reasons = _strict_faults(record, assistant_text(record, prefill), min_reasoning)
+    return {
+        "score": 0.0 if reasons else 1.0,
+        "label": reasons[0] if reasons else "ok",
+        "detail": {"reasons": reasons, "truncated": is_truncated(record), "grader": grader},
+        "by": BY,
+    }
+
+
+def _strict_faults(record: Record, text: str, min_reasoning: int) -> list[str]:
+    counts = [text.count(tag) for tag in TAGS]
+    faults = ["missing-tag"] if 0 in counts else []
+    if max(counts) > 1:
+        faults.append("repeated-tag")
+    if sum(1 for _ in _ANY_TAG.finditer(text)) > sum(counts):
+        faults.append("odd-tag")
+    if 0 in counts or max(counts) > 1:
+        return faults
+    places = [text.find(tag) for tag in TAGS]
+    if places != sorted(places):
+        return [*faults, "tag-order"]
+    think, end_think, answer, end_answer = places
+    thinking = text[think + 7 : end_think]
+    result = text[answer + 8 : end_answer]
+    if any(map(str.strip, (text[:think], text[end_think + 8 : answer], text[end_answer + 9 :]))):
+        faults.append("outside-text")
+    if min_reasoning > 0 and (fault := _reasoning_fault(record, thinking, result, min_reasoning)):
+        faults.append(fault)
+    if not _WORD.search(result):
+        faults.append("empty-answer")
+    return faults
+
+
+def _reasoning_fault(record: Record, thinking: str, result: str, least: int) -> str | None:
+    if not _WORD.search(thinking):
+        return "no-reasoning"
+    content = 0
+    for word in _WORD.finditer(thinking):
+        content += word[0].casefold() not in _TALK
+        if content >= least:
+            break
+    else:
+        return "short-reasoning" if content else "placeholder"
+    sources = (_prompt_words(prompt_text(record)), _words(result))
+    for sentence in islice(_SENTENCE.finditer(thinking), _SENTENCES_CHECKED):
+        words = _words(sentence[0])
+        if words != "  " and not any(words in source for source in sources):
+            return None
+    return "copied"
+
+
+def _words(text: str) -> str:
+    """The words alone, in lower case, each between spaces: " zoey is a knight "."""
+    return f" {' '.join(_WORD.findall(text.casefold()))} "
+
+
+_prompt_words = lru_cache(maxsize=256)(_words)  # one prompt has many samples
