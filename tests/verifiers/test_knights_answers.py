@@ -111,6 +111,7 @@ JSON = [
     ('{"Zoey": true, "Oliver": true, "Ava": true}', "missing"),
     ("Zoey: role: knight\nOliver: role: knave\nAva: role: knave", "ok"),
     ("answer:\n  knights:\n    - Zoey\n  knaves:\n    - Oliver\n    - Ava", "ok"),
+    ('{"knights": ["Zoey"], "knaves": "all others", "liars": []}', "ok"),
 ]  # fmt: skip
 
 PROSE = [
@@ -173,6 +174,9 @@ PROSE = [
     ("All knights: Zoey. All knaves: Oliver, Ava.", "ok"),
     ("Zoey is a knight. There is one knight and all others are knaves.", "ok"),
     ("Zoey is a knight\nThe others: knaves", "ok"),
+    ("Zoey is a knight for sure, not a knave. Oliver and Ava are knaves.", "ok"),
+    ("All knights (Zoey). All knaves (Oliver, Ava).", "ok"),
+    ("Knight: none. Knaves: Zoey, Oliver, Ava", "wrong"),
 ]  # fmt: skip
 
 AROUND = [  # text around the roles that changes nothing
@@ -193,6 +197,7 @@ AROUND = [  # text around the roles that changes nothing
     ("There is one knight among these folk. Zoey is a knight. Oliver and Ava are knaves.", "ok"),
     ("The knights and knaves found are these:\nZoey: knight\nOliver: knave\nAva: knave", "ok"),
     ("My list of knight and knave names:\nZoey: knight\nOliver: knave\nAva: knave", "ok"),
+    ("The knights and knaves: Zoey knight, Oliver knave, Ava knave", "ok"),
 ]  # fmt: skip
 
 INCOMPLETE = [
@@ -224,6 +229,7 @@ INCOMPLETE = [
     ("All are not knaves", "unclear"),
     ("She is a knight. Zoey is a knight. Oliver and Ava are knaves.", "unclear"),
     ("Zoey, Oliver and Ava are not a knave, a knight and a knight, respectively.", "unclear"),
+    ("Knights and knaves: all", "missing"),
 ]
 
 STRANGERS = [
@@ -245,6 +251,7 @@ STRANGERS = [
     ("Ava-Maria is a knave. Zoey is a knight. Oliver is a knave.", "stranger"),
     ("Zoey, Bob knights; Oliver, Ava knaves", "stranger"),
     ("Bob 2 is a knight. Zoey is a knight. Oliver and Ava are knaves.", "stranger"),
+    ("Zoey, Bob knight; Oliver, Ava knaves", "stranger"),
 ]  # fmt: skip
 
 UNCOMMITTED = [

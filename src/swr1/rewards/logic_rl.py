@@ -1,4 +1,4 @@
-"""Logic-RL's reward (arXiv 2502.14768, section 2.2): +-1 for the format, +2, -1.5 or -2 for the answer.
+"""Logic-RL's reward (arXiv 2502.14768): +-1 for the format, +2, -1.5 or -2 for the answer.
 
 | format | answer     | reward |
 | ------ | ---------- | ------ |

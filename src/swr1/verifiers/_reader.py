@@ -206,7 +206,7 @@ class _Walk:
             self.waiting = False
         elif self.quantifier in ("A", "B", "T"):
             self.reading.give(self.reading.everyone(self.quantifier), self.heading)
-        elif self.heading_kind == "R" and self.bare and "?" in self.before_heading:
+        elif self.heading_kind == "R" and self.bare:
             raise _Unreadable("stranger")  # "| Bob | knave |"
 
     def _person(self, kind: str, person: int, at: int) -> None:
@@ -283,7 +283,7 @@ class _Walk:
             if not heads and not self.separated:
                 raise _Unreadable("unclear")  # "knight Zoey knave Oliver"
             self._close()
-            self._head(kind, said, at)
+            self._head(kind, said)
         elif self.waiting:
             said ^= self.kinds[at - 1] == "o"  # "is no knight"
             if self.unknown and not self.linked:
@@ -294,13 +294,13 @@ class _Walk:
             self.waiting, self.heading, self.neither_done = False, None, self.neither
         elif self.counted or (heads and not self.stranger):
             self._close()
-            self._head("r", said, at)  # "2 knights": counts need no people
+            self._head("r", said)  # "2 knights": counts need no people
         elif self.stranger:
             raise _Unreadable("stranger")  # "Bob is a knight"
         elif self.heading is not None:
             if self.unknown or not self.bare:
                 self._close()
-            self._head(kind, said, at)
+            self._head(kind, said)
         elif self.quantifier and self.linked:
             if self.quantifier in "AB" and self.negative:
                 raise _Unreadable("unclear")  # "not all are knights"
@@ -319,14 +319,13 @@ class _Walk:
                 raise _Unreadable("unclear")
             reading.give(reading.last, said)
         else:
-            self._head(kind, said, at)
+            self._head(kind, said)
         self.negative, self.quantifier = False, ""
         self._forget()
 
-    def _head(self, kind: str, role: int, at: int) -> None:
+    def _head(self, kind: str, role: int) -> None:
         self.void = self.heading is not None and self.bare  # "the knights and knaves"
         self.heading, self.heading_kind, self.bare = role, kind, True
-        self.before_heading = self.kinds[:at]
 
 
 _STEPS = {

@@ -1,6 +1,6 @@
 """Does the text keep the form <think>reasoning</think><answer>result</answer>?
 
-The paper's rule (arXiv 2502.14768, section 2.2) in full: each tag exactly once, in this order,
+The paper's rule (arXiv 2502.14768) in full: each tag exactly once, in this order,
 nothing but whitespace outside them, genuine reasoning inside <think>, something inside <answer>.
 
     swr1 verify format rollouts.jsonl                       # strict
