@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from tiny_runs import load, same_weights, sample_records, tiny_policy, weights
+from tiny_runs import noisy_reward as noisy
 
 from swr1.errors import SwrError, UsageError
 from swr1.policy import Policy
@@ -16,10 +17,6 @@ TARGET = 9  # the token that is rewarded
 
 def count_target(tokens, rng) -> float:
     return float(tokens.count(TARGET))
-
-
-def noisy(tokens, rng) -> float:
-    return rng.choice([-3.0, -0.5, 3.0])
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,11 @@ def same_weights(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
+def noisy_reward(tokens: list[int], rng: random.Random) -> float:
+    """One of Logic-RL's rewards, whatever was written."""
+    return rng.choice([-3.0, -0.5, 3.0])
+
+
 @torch.no_grad()
 def sample_records(
     policy: Policy,

@@ -1,0 +1,279 @@
+"""A run that dies at any moment and is run again: the same weights, bit for bit, and metrics."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_runs import load, same_weights, sample_records, tiny_policy, weights
+from tiny_runs import noisy_reward as noisy
+
+from swr1.errors import DataError, SwrError, UsageError
+from swr1.policy import MARKER, Policy
+from swr1.training import engine
+from swr1.training.rl import train_rl
+from swr1.training.sft import train_sft
+from swr1.training.state import Run
+
+CLOCKS = {"wait_s", "compute_s", "seconds"}
+
+
+class Killed(BaseException):
+    """No handler of an error catches it, as none catches SIGKILL."""
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory) -> Path:
+    return tiny_policy(tmp_path_factory.mktemp("start") / "p").path
+
+
+@pytest.fixture(scope="module")
+def records(start):
+    return sample_records(Policy(start), 20, 3, noisy, max_tokens=6)
+
+
+def fresh(start: Path, path: Path) -> Policy:
+    shutil.copytree(start, path, symlinks=True)
+    return Policy(path)
+
+
+def rl(policy: Policy, records, **options) -> dict:
+    options = {
+        "batch": 2,
+        "lr": 1e-2,
+        "kl": 0.05,
+        "publish_every": 3,
+        "log": lambda _: None,
+    } | options
+    return train_rl(iter(records), policy, options.pop("objective", "grpo"), **options)
+
+
+def sft(policy: Policy, records, **options) -> dict:
+    options = {
+        "batch": 4,
+        "steps": 10,
+        "lr": 1e-2,
+        "publish_every": 3,
+        "log": lambda _: None,
+    } | options
+    return train_sft(iter(records), policy, **options)
+
+
+def rows(policy: Policy) -> list[dict]:
+    lines = (policy.path / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in CLOCKS} for line in lines]
+
+
+def assert_same(a: Policy, b: Policy) -> None:
+    assert a.versions() == b.versions()
+    for version in a.versions():
+        assert same_weights(weights(a, version), weights(b, version)), version
+        metas = [
+            {k: v for k, v in p.meta(version).items() if k not in ("created", "run")}
+            for p in (a, b)
+        ]
+        assert metas[0] == metas[1]
+    assert rows(a) == rows(b)
+    assert os.readlink(a.path / "latest") == os.readlink(b.path / "latest")
+
+
+def die_at(monkeypatch, target, name: str, call: int, *, after: bool) -> None:
+    """Make call number `call` of `target.name` the last thing that the process does."""
+    whole = getattr(target, name)
+    seen = iter(range(1, 10**6))
+
+    def dying(*args, **kwargs):
+        if next(seen) != call:
+            return whole(*args, **kwargs)
+        if after:
+            whole(*args, **kwargs)
+        raise Killed
+
+    monkeypatch.setattr(target, name, dying)
+
+
+MOMENTS = [
+    (Policy, "publish", 2, False),
+    (Policy, "publish", 2, True),
+    (Policy, "_point_latest_at", 2, False),
+    (Run, "_write_state", 1, False),
+    (Run, "_write_state", 1, True),
+    (Run, "_write_state", 3, False),
+    (Run, "_write_state", 3, True),
+    (Run, "end_step", 1, False),
+    (Run, "end_step", 5, False),
+    (Run, "end_step", 5, True),
+    (Run, "finish", 1, False),
+]
+
+
+@pytest.mark.parametrize("train", [rl, sft])
+@pytest.mark.parametrize(("target", "name", "call", "after"), MOMENTS)
+def test_death_at_every_moment_that_matters(
+    tmp_path, start, records, monkeypatch, train, target, name, call, after
+):
+    unbroken = fresh(start, tmp_path / "unbroken")
+    train(unbroken, records)
+    broken = fresh(start, tmp_path / "broken")
+    with monkeypatch.context() as patch:
+        die_at(patch, target, name, call, after=after)
+        with pytest.raises(Killed):
+            train(broken, records)
+    broken.latest()  # whole at any moment
+    load(broken)
+    train(broken, records)
+    assert_same(unbroken, broken)
+    train(broken, records)  # and a run that is done stays as it is
+    assert_same(unbroken, broken)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "muon"},
+        {"lora_r": 2},
+        {"objective": "reinforce++", "minibatch": 1, "epochs": 2, "warmup": 6},
+        {"checkpoint_every": 5, "publish_every": 1},
+        {"checkpoint_every": 1, "publish_every": 100},
+        {"keep": 1},
+    ],
+)
+def test_options_do_not_break_it(tmp_path, start, records, monkeypatch, options: dict):
+    unbroken = fresh(start, tmp_path / "unbroken")
+    rl(unbroken, records, **options)
+    broken = fresh(start, tmp_path / "broken")
+    for call in (4, 3):  # twice
+        with monkeypatch.context() as patch:
+            die_at(patch, Run, "end_step", call, after=True)
+            with pytest.raises(Killed):
+                rl(broken, records, **options)
+    rl(broken, records, **options)
+    assert_same(unbroken, broken)
+
+
+def test_killed_with_signal_9_at_a_random_moment(tmp_path, start, records):
+    """The real thing: a process of its own, SIGKILL, and a rerun over the same file."""
+    data = tmp_path / "records.json"
+    data.write_text(json.dumps(records))
+    script = (
+        f"import sys, json; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_resume import rl, Policy\n"
+        f"rl(Policy(sys.argv[1]), json.load(open({str(data)!r})), keep=None, publish_every=1)\n"
+    )
+    unbroken, broken = fresh(start, tmp_path / "unbroken"), fresh(start, tmp_path / "broken")
+    rl(unbroken, records, keep=None, publish_every=1)
+    command = [sys.executable, "-c", script, str(broken.path)]
+    child = subprocess.Popen(command)
+    metrics = broken.path / "metrics.jsonl"
+    deadline = time.monotonic() + 120
+    while not (metrics.exists() and metrics.read_text().count("\n") >= random.randint(2, 6)):
+        assert child.poll() is None and time.monotonic() < deadline
+    time.sleep(random.random() / 50)
+    child.kill()
+    child.wait()
+    assert len(rows(broken)) < len(rows(unbroken)), "killed too late to show anything"
+    subprocess.run(command, check=True)
+    assert_same(unbroken, broken)
+
+
+def test_another_input_is_read_from_its_start_and_the_run_goes_on(tmp_path, start, records):
+    policy = fresh(start, tmp_path / "p")
+    said: list[str] = []
+    rl(policy, records[:24], log=said.append)  # 8 groups
+    second = sample_records(policy, 6, 3, noisy, max_tokens=6, seed=1)
+    rl(policy, second, log=said.append)
+    assert [r["step"] for r in rows(policy)] == list(range(1, 8))
+    assert policy.meta()["groups_consumed"] == 14
+    assert any("another input" in line for line in said)
+
+
+def test_the_same_input_grown_longer_is_continued(tmp_path, start, records):
+    unbroken, policy = fresh(start, tmp_path / "a"), fresh(start, tmp_path / "b")
+    rl(unbroken, records, publish_every=4)
+    rl(policy, records[:24], publish_every=4)
+    rl(policy, records, publish_every=4)
+    assert rows(policy) == rows(unbroken)
+    assert same_weights(weights(policy), weights(unbroken))
+
+
+def test_an_input_that_has_shrunk_is_refused(tmp_path, start, records):
+    policy = fresh(start, tmp_path / "p")
+    rl(policy, records)
+    with pytest.raises(DataError, match="has 4 groups, but 20 were read"):
+        rl(policy, records[:12], steps=50)
+
+
+def test_rl_after_sft_is_a_run_of_its_own_on_the_latest_version(tmp_path, start, records):
+    policy = fresh(start, tmp_path / "p")
+    sft(policy, records, keep=None)
+    begun_at = policy.latest()
+    rl(policy, sample_records(policy, 8, 3, noisy, max_tokens=6), keep=1)
+    found = rows(policy)
+    assert [r["stage"] for r in found] == ["sft"] * 10 + ["rl"] * 4
+    assert [r["step"] for r in found] == [*range(1, 11), *range(1, 5)]
+    assert found[10]["ratio_mean"] == pytest.approx(1, abs=1e-5)
+    assert found[10]["kl"] == pytest.approx(0, abs=1e-6)  # to where RL began, not to version 0
+    assert begun_at in policy.versions()  # protected: it is the reference
+    assert policy.meta()["from"] == begun_at
+
+
+def test_no_resume_starts_a_new_run_from_the_latest(tmp_path, start, records):
+    policy = fresh(start, tmp_path / "p")
+    rl(policy, records, steps=3)
+    rl(policy, records, steps=3, resume=False)
+    assert [r["step"] for r in rows(policy)] == [1, 2, 3, 1, 2, 3]
+    assert policy.meta()["from"] == 1
+
+
+def test_versions_of_another_publisher_are_respected(tmp_path, start, records):
+    policy = fresh(start, tmp_path / "p")
+    rl(policy, records, steps=3)
+    model, tokenizer = load(policy, 0)
+    policy.publish(lambda f: engine.save_model(model, tokenizer, f, torch.float32), {})
+    said: list[str] = []
+    rl(policy, records, steps=3, log=said.append)
+    assert any("starting a new run from 2" in line for line in said)
+    assert policy.versions()[-2:] == [2, 3] and policy.meta()["from"] == 2
+
+
+def test_what_shapes_the_state_cannot_change_under_way(tmp_path, start, records):
+    policy = fresh(start, tmp_path / "p")
+    rl(policy, records, steps=3)
+    with pytest.raises(UsageError, match=r"optimizer adamw, not muon.*--no-resume"):
+        rl(policy, records, steps=6, optimizer="muon")
+    other = fresh(start, tmp_path / "q")
+    sft(other, records)
+    with pytest.raises(UsageError, match=r"data .*--no-resume"):
+        sft(other, records[:9], steps=20)
+
+
+def test_two_trainers_on_one_folder(tmp_path, start, records):
+    policy = fresh(start, tmp_path / "p")
+    with (
+        policy.lock("train-step somewhere else"),
+        pytest.raises(SwrError, match=rf"somewhere else \(pid {os.getpid()}"),
+    ):
+        rl(policy, records)
+
+
+def test_a_broken_state_is_named(tmp_path, start, records):
+    policy = fresh(start, tmp_path / "p")
+    rl(policy, records, steps=3)
+    (policy.path / "trainer" / "000003" / MARKER).write_text("{")
+    with pytest.raises(DataError, match=r"state is broken") as error:
+        rl(policy, records, steps=6)
+    assert error.value.where and "trainer/000003" in error.value.where
+
+
+def test_disk_use_is_bounded(tmp_path, start, records):
+    policy = fresh(start, tmp_path / "p")
+    rl(policy, records, publish_every=1, keep=2)
+    assert policy.versions() == [0, 9, 10]  # 0 is where the run began
+    states = sorted(f.name for f in (policy.path / "trainer").glob("0*"))
+    assert states == ["000009", "000010"]
