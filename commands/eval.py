@@ -54,8 +54,8 @@ def command(
 
     swr1 eval puzzles.jsonl --policy runs/kk
     """
-    from swr1.evals.metrics import summarise
     from swr1.engines import Sampling
+    from swr1.evals.metrics import summarise
     from swr1.evals.report import compare, report
     from swr1.verifiers._running import judges
 

@@ -90,7 +90,7 @@ def command(
         completer = open_engine(
             engine, weights.folder, dtype=dtype, device=device, threads=threads or default_threads()
         )
-        prompts = Prompts(stage, epochs, seed if shuffle else None)
+        prompts = Prompts(stage, epochs, seed if shuffle else None, weights.skip)
 
         def refuse(record, error):
             prompts.lose(record)

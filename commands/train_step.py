@@ -1,6 +1,7 @@
 """Train a policy on records: one optimizer step per batch of complete groups, or SFT."""
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -132,20 +133,20 @@ def command(
         stage.metrics = None  # the file gets a line per step
         if sft:
             from swr1.prompts import load_prompt
-            from swr1.training.sft import train_sft as train
+            from swr1.training.sft import train_sft
 
+            train: Callable = train_sft
             prompt = load_prompt(system_prompt)
             extra |= {"system": prompt.system, "prefill": prompt.prefill}
             needs = ["id"]
         else:
-            from swr1.training.rl import train_rl as train
+            from swr1.training.rl import train_rl
 
+            train = train_rl
             given["epochs"] = int(epochs)
             extra |= {"objective": objective, **numbers}
             needs = ["id", "reward", "generation.token_ids"]
         takes = inspect.signature(train).parameters.keys() - {"policy", "objective"}
         options = {k: v for k, v in given.items() if k in takes} | extra
-        if not sft:
-            home.announce(batch or 8, publish_every or 1)
         summary = train(filter(None, stage.read(needs)), home, **options)
         stage.say(f"{home.path} is at version {summary['version']}, step {summary['steps']}")

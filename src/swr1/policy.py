@@ -197,21 +197,48 @@ class Policy:
                 )
             time.sleep(min(poll, max(0.0, deadline - time.monotonic())))
 
-    def announce(self, batch: int, publish_every: int) -> None:
-        """Tell rollouts that follow this policy how many groups a step uses, and how many steps
-        pass between versions."""
+    def announce(self, batch: int, publish_every: int, consumed: int, before: int) -> None:
+        """Tell rollouts that follow this policy what the trainer at work does.
+
+        The lock must be held; what is announced counts while it is.
+
+        Args:
+            batch: groups per step. publish_every: steps between versions.
+            consumed: groups that this run used already, when it was resumed.
+            before: groups that the policy had used when the run began.
+        """
         folder = self.path / "trainer"
         folder.mkdir(parents=True, exist_ok=True)
+        plan = {
+            "pid": os.getpid(),
+            "batch": batch,
+            "publish_every": publish_every,
+            "consumed": consumed,
+            "before": before,
+        }
         aside = folder / f".plan-{os.getpid()}"
-        aside.write_text(json.dumps({"batch": batch, "publish_every": publish_every}))
+        aside.write_text(json.dumps(plan))
         os.replace(aside, folder / "plan.json")
 
     def announced(self) -> dict[str, int] | None:
-        """What the trainer announced: `batch` and `publish_every`; None before any did."""
+        """What the trainer at work announced, None before it did.
+
+        The plan of a trainer that ended or was killed does not count.
+        """
         try:
-            return json.loads((self.path / "trainer" / "plan.json").read_text())
+            plan = json.loads((self.path / "trainer" / "plan.json").read_text())
+            holder = (self.path / ".lock").read_text()
         except FileNotFoundError:
             return None
+        return plan if f"(pid {plan['pid']} on " in holder and self._is_locked() else None
+
+    def _is_locked(self) -> bool:
+        with open(self.path / ".lock") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return True
+            return False
 
     @contextmanager
     def lock(self, what: str = "train-step") -> Iterator[None]:
@@ -221,9 +248,14 @@ class Policy:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with open(self.path / ".lock", "a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            for patience in (0.05, 0.05, 0.1, 0.3, None):
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    if patience:  # it may be a rollout that looks whether a trainer is there
+                        time.sleep(patience)
+                        continue
                 file.seek(0)
                 holder = file.read().strip() or "another process"
                 raise SwrError(

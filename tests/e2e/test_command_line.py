@@ -7,6 +7,7 @@ import sys
 
 import orjson
 import pytest
+
 from tests.conftest import SWR1, jsonl, load
 
 STAGES = ["gen-puzzles", "rollout", "verify", "reward", "train-step", "eval", "merge"]

@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import pytest
+
 from tests.conftest import SWR1, load, run_swr1
 
 

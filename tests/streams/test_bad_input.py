@@ -4,6 +4,7 @@ import gzip
 
 import orjson
 import pytest
+
 from tests.conftest import jsonl, load
 
 GOOD = {

@@ -4,11 +4,11 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.conftest import jsonl, load
-from tests.strategies import records
 
 from swr1.streams.parquet import read_parquet, write_parquet
 from swr1.streams.reading import read
+from tests.conftest import jsonl, load
+from tests.strategies import records
 
 
 def refuse(where, reason, raw):

@@ -227,14 +227,24 @@ def test_lag_is_in_versions(tmp_path, records):
 
 
 def test_versions_say_how_far_they_are(tmp_path, records):
-    policy = train(tmp_path / "p", records, batch=4, publish_every=2, keep=None)
+    policy = tiny_policy(tmp_path / "p")
+    plans: list[dict] = []
+    train(
+        None,
+        records,
+        policy=policy,
+        batch=4,
+        publish_every=2,
+        keep=None,
+        on_step=lambda row: plans.append(policy.announced()),
+    )
     assert policy.versions() == [0, 1, 2]
     metas = [policy.meta(v) for v in (1, 2)]
     assert [(m["step"], m["groups_consumed"], m["stage"]) for m in metas] == [
         (2, 8, "rl"),
         (3, 12, "rl"),
     ]
-    assert policy.announced() == {"batch": 4, "publish_every": 2}
+    assert all((p["batch"], p["publish_every"]) == (4, 2) for p in plans)
 
 
 def test_steps_end_the_run_and_close_the_input(tmp_path, records):

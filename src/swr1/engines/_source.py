@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from swr1.errors import SwrError, UsageError
-from swr1.policy import model_folder, resolve
+from swr1.policy import Policy, model_folder, resolve
 from swr1.records import key
 from swr1.streams import Placed, Stage
 
@@ -28,10 +28,11 @@ class _Prompt(Placed):
 class Prompts:
     """The prompt records of a stage, `epochs` times round, in a new order each time if shuffled.
 
-    Counts what it has given, and notes for each input whether it will have completions.
+    The first `skip` are passed over. Counts what it has given (those too), and notes for each input
+    whether it will have completions.
     """
 
-    def __init__(self, stage: Stage, epochs: int, shuffle_seed: int | None) -> None:
+    def __init__(self, stage: Stage, epochs: int, shuffle_seed: int | None, skip: int = 0) -> None:
         again = epochs > 1 or shuffle_seed is not None
         if again and stage.shard != (0, 1):
             raise UsageError(
@@ -39,7 +40,7 @@ class Prompts:
             )
         self.stage, self.epochs, self.shuffle_seed = stage, epochs, shuffle_seed
         self.keep = again
-        self.given = 0
+        self.given, self.skip = 0, skip
         self._good = bytearray()
         self._lost: set[int] = set()
 
@@ -52,18 +53,20 @@ class Prompts:
             if self.keep:
                 kept.append(record)
             if self.shuffle_seed is None:
-                yield self._give(record, key(record)[1])
+                yield from self._give(record, key(record)[1])
         for epoch in range(0 if self.shuffle_seed is not None else 1, self.epochs):
             if self.shuffle_seed is not None:
                 Random(f"{self.shuffle_seed}/{epoch}").shuffle(kept)
             for record in kept:
-                yield self._give(record, epoch)
+                yield from self._give(record, epoch)
 
-    def _give(self, record: Placed, epoch: int) -> Placed:
+    def _give(self, record: Placed, epoch: int) -> Iterator[Placed]:
         self.given += 1
+        if self.given <= self.skip:
+            return
         copy = _Prompt(record)
         copy.where, copy.epoch, copy.at = record.where, epoch, len(self._good) - 1
-        return copy
+        yield copy
 
     @staticmethod
     def epoch_of(record: Any) -> int:
@@ -93,8 +96,27 @@ class Weights:
         self.max_lag, self.wait = max_lag, wait
         if max_lag is not None and self.policy is None:
             raise UsageError(f"--max-lag follows a policy folder, and {name!r} is a model")
+        self.plan: dict[str, int] = {}
+        self.skip = 0
+        if self.policy and max_lag is not None:
+            self.plan = self._await_trainer(self.policy, max_lag)
+            self.skip = self.plan["consumed"]
         self.version = self.policy.latest() if self.policy else None
         self.folder = model_folder(name, self.version)
+
+    def _await_trainer(self, policy: Policy, max_lag: int) -> dict[str, int]:
+        """What the train-step at the other end says of itself, once it is there."""
+        plan = None
+        waiting = self._waiting(f"for a train-step on {policy.path}")
+        while plan is None:
+            next(waiting)
+            plan = policy.announced()
+        if plan["publish_every"] > max_lag + 1:
+            raise UsageError(
+                f"train-step publishes every {plan['publish_every']} steps, which --max-lag"
+                f" {max_lag} would wait for without end: use --publish-every {max_lag + 1} or less"
+            )
+        return plan
 
     def refresh(self, engine: Any, given: int) -> int | None:
         """Load what is newest into `engine`, waiting until it is new enough for `given` prompts.
@@ -103,40 +125,30 @@ class Weights:
         """
         if self.max_lag is None or self.policy is None:
             return self.version
-        started = told = time.monotonic()
-        while True:
+        for _ in self._waiting(f"for a version of {self.policy.path} newer than {self.version}"):
             newest = self.policy.latest()
-            reason = self._too_old(newest, given)
-            if not reason:
+            consumed = self.policy.meta(newest).get("groups_consumed", 0) - self.plan["before"]
+            batch = self.plan["batch"]
+            if (given - 1) // batch - consumed // batch <= self.max_lag:
                 break
-            now = time.monotonic()
-            if now - started > self.wait:
-                raise SwrError(f"waited {self.wait:g} s {reason}; is train-step running there?")
-            if now - told > 30:
-                print(f"swr1 rollout: waiting {reason} ({now - started:.0f} s)", file=sys.stderr)
-                told = now
-            time.sleep(0.01)
         if newest != self.version:
             engine.load(self.policy.folder(newest))
             self.version = newest
         return self.version
 
-    def _too_old(self, version: int, given: int) -> str:
-        """Why `version` cannot serve the last of `given` prompts, or ''."""
-        assert self.policy is not None and self.max_lag is not None
-        plan = self.policy.announced()
-        if plan is None:
-            return f"for a train-step on {self.policy.path} to say its batch size"
-        batch = plan["batch"]
-        if plan["publish_every"] > self.max_lag + 1:
-            raise UsageError(
-                f"train-step publishes every {plan['publish_every']} steps, which --max-lag"
-                f" {self.max_lag} would wait for without end: use --publish-every"
-                f" {self.max_lag + 1} or less"
-            )
-        steps_done = self.policy.meta(version).get("groups_consumed", 0) // batch
-        lag = (given - 1) // batch - steps_done
-        if lag <= self.max_lag:
-            return ""
-        return f"for a version of {self.policy.path} newer than {version}"
-
+    def _waiting(self, what: str) -> Iterator[None]:
+        """One turn every 10 ms; says what it waits for, and raises SwrError after --wait."""
+        started = told = time.monotonic()
+        while True:
+            yield
+            now = time.monotonic()
+            if now - started > self.wait:
+                raise SwrError(f"waited {self.wait:g} s {what}: is it running?")
+            if now - told > 30:
+                print(
+                    f"swr1 rollout: waiting {what} ({now - started:.0f} s)",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                told = now
+            time.sleep(0.01)

@@ -130,8 +130,8 @@ def hasty(
     return _try_worlds(names, statements, rng, stop=STOP)
 
 
-GUESS = 0.55  # share of answers without any check
-STOP = 0.35  # chance to be content after each statement that holds
+GUESS = 0.6  # share of answers without any check
+STOP = 0.1  # chance to be content after each statement that holds
 
 
 def _try_worlds(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
@@ -93,7 +93,7 @@ def shard_files(folder: Path) -> list[str]:
     return files
 
 
-def open_lines(name: str) -> BinaryIO:
+def open_lines(name: str) -> io.BufferedIOBase:
     """A buffered byte stream of the file's text, decompressed by suffix; "-" is stdin."""
     if name == "-":
         if sys.stdin.isatty():

@@ -15,9 +15,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -116,7 +117,7 @@ class _Buffer:
 class NoWriter:
     """For a stage that writes no records."""
 
-    done: dict[tuple, set[int]] = {}
+    done: Mapping[tuple, set[int]] = MappingProxyType({})
     lines_done = 0
 
     def write(self, record: Record) -> None:
@@ -130,7 +131,7 @@ class NoWriter:
 class PipeWriter:
     """Records to standard output."""
 
-    done: dict[tuple, set[int]] = {}
+    done: Mapping[tuple, set[int]] = MappingProxyType({})
     lines_done = 0
 
     def __init__(self) -> None:

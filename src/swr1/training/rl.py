@@ -125,7 +125,6 @@ def train_rl(
             log(f"{policy.path}: step {run.step} of {steps} is done already")
             _close(records)
             return _summary(run, dropped)
-        policy.announce(batch, publish_every)
         base = policy.folder(run.base)
         model = engine.load_model(base, where, torch.float32)
         tokenizer = engine.load_tokenizer(base)
@@ -134,6 +133,8 @@ def train_rl(
             model.named_parameters(), optimizer, lr=lr, weight_decay=weight_decay
         )
         run.start(model, stepper, lambda f: engine.save_model(model, tokenizer, f, compute))
+        before = int(policy.meta(run.base).get("groups_consumed", 0))
+        policy.announce(batch, publish_every, run.groups_consumed - before, before)
         scorer = Scorer(model, micro_tokens, compute)
         ref = None
         if goal.kl > 0:

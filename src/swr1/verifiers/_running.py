@@ -26,13 +26,16 @@ def split_names(words: Sequence[str]) -> tuple[list[str], list[str]]:
     for at, word in enumerate(words):
         if word in REGISTRY.names() or ".py:" in word:
             names.append(word)
-        elif word == "-" or any(c in word for c in "*?[/") or word.endswith(SUFFIXES):
-            return _some(names), list(words[at:])
-        elif Path(word).exists():
+        elif _is_file(word):
             return _some(names), list(words[at:])
         else:
             REGISTRY.get(word)  # raises, with a suggestion
     return _some(names), []
+
+
+def _is_file(word: str) -> bool:
+    looks = word == "-" or any(c in word for c in "*?[/") or word.endswith(SUFFIXES)
+    return looks or Path(word).exists()
 
 
 def _some(names: list[str]) -> list[str]:
