@@ -93,7 +93,7 @@ def shard_files(folder: Path) -> list[str]:
     return files
 
 
-def open_lines(name: str) -> io.BufferedIOBase:
+def open_lines(name: str) -> Any:
     """A buffered byte stream of the file's text, decompressed by suffix; "-" is stdin."""
     if name == "-":
         if sys.stdin.isatty():
