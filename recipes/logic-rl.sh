@@ -17,10 +17,10 @@ mkdir -p "$RUN"
 case $PROFILE in
 laptop | smoke)
   TRAINED=2-3 UNSEEN=4           # people; half of the few 2-person puzzles are held out
-  PUZZLES="--wording terse --names few --test-share 0.5"
-  PROMPT="--system-prompt logic-rl-terse" MAX_TOKENS=400
-  SFT_STEPS=900 SFT_PUZZLES=10800 HELD_OUT=400 PROMPTS=5000 STEPS=100
-  TRAIN="grpo --batch 16 --lr 3e-4 --kl 0 --aggregation token-mean"
+  PUZZLES="--wording telegram --names few --test-share 0.5"
+  PROMPT="--system-prompt logic-rl-terse" MAX_TOKENS=480
+  SFT_STEPS=1600 SFT_PUZZLES=10800 HELD_OUT=400 PROMPTS=5000 STEPS=80
+  TRAIN="grpo --batch 16 --lr 3e-4 --schedule linear --kl 0 --aggregation token-mean --micro-tokens 2048"
   TEMPERATURE=1 SAMPLES=8 BATCH=16
   if [ "$PROFILE" = smoke ]; then
     SFT_STEPS=8 SFT_PUZZLES=400 HELD_OUT=20 PROMPTS=100 STEPS=3 MAX_TOKENS=60
@@ -43,8 +43,8 @@ step() { printf '\n== %s\n' "$*" >&2; }
 step "puzzles: for training, held out, and of a size that training never sees"
 swr1 gen-puzzles $PUZZLES --split train --people $TRAINED --seed $SEED -n $PROMPTS \
   $([ $PROFILE = gpu ] || echo --retell 28) -o prompts.jsonl
-swr1 gen-puzzles $PUZZLES --split test --people $TRAINED -n $HELD_OUT -o held-out.jsonl
-swr1 gen-puzzles $PUZZLES --split test --people $UNSEEN -n $((HELD_OUT / 2)) -o unseen.jsonl
+swr1 gen-puzzles $PUZZLES --split test --people $TRAINED --seed 2026 -n $HELD_OUT -o held-out.jsonl
+swr1 gen-puzzles $PUZZLES --split test --people $UNSEEN --seed 2026 -n $((HELD_OUT / 4)) -o unseen.jsonl
 
 step "the start: a policy that can reason, and mostly does not"
 if [ $PROFILE = gpu ]; then
@@ -57,7 +57,7 @@ else
   [ -e start ] || swr1 init-policy start sft-*.jsonl --seed $SEED \
     --hidden 128 --layers 3 --heads 4 --intermediate 256 --rope-theta 1000 --context 1024
   swr1 train-step sft sft-*.jsonl --policy start $PROMPT --seed $SEED --threads 1 \
-    --optimizer muon --lr 0.006 --warmup 50 --schedule linear --batch-tokens 4000 --steps $SFT_STEPS
+    --optimizer muon --lr 0.006 --warmup 50 --schedule linear --batch-tokens 2500 --steps $SFT_STEPS
 fi
 
 evaluate() { # POLICY LABEL: completions of the held-out puzzles, judged, greedy and sampled

@@ -125,6 +125,19 @@ def test_muon_takes_the_hidden_matrices_only(model):
     assert any("embed" in n for n in by_adamw)
 
 
+def test_a_muon_step_is_as_large_as_an_adamw_step(model):
+    """Adam's first step changes each weight by the learning rate at most; trained matrices by
+    about a fifth of it on the whole, which is what Muon's step is scaled to."""
+    model = copy.deepcopy(model)
+    stepper = Optimizer(model.named_parameters(), "muon", lr=1e-3)
+    before = model.model.layers[0].mlp.up_proj.weight.detach().clone()
+    logp, _ = token_logprobs(model, examples(model, [20, 30]))
+    (-logp.mean()).backward()
+    stepper.step(1e-3, None)
+    change = model.model.layers[0].mlp.up_proj.weight.detach() - before
+    assert 0.1e-3 < change.square().mean().sqrt().item() < 0.3e-3
+
+
 def test_a_gradient_that_is_not_finite_steps_nowhere(model):
     model = copy.deepcopy(model)
     stepper = Optimizer(model.named_parameters(), lr=1.0)

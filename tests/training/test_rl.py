@@ -110,6 +110,66 @@ def test_micro_batches_change_nothing_but_rounding(tmp_path, records, options: d
             assert (a is None and b is None) or a == pytest.approx(b, rel=1e-4, abs=1e-6), key
 
 
+@pytest.mark.parametrize("aggregation", ["token-mean", "seq-mean-token-mean", "constant"])
+@pytest.mark.parametrize("mask_truncated", [False, True])
+def test_the_loss_of_an_off_policy_step_by_plain_loops(
+    tmp_path, records, aggregation: str, mask_truncated: bool
+):
+    """Dr. GRPO's advantage, PPO's clip, k3 in the loss, an entropy bonus: all from the records and
+    one forward pass per sequence."""
+    policy, other = tiny_policy(tmp_path / "p", seed=7), tiny_policy(tmp_path / "ref", seed=5)
+    model, reference = load(policy)[0], load(other)[0]
+    batch = records[:16]
+    means = {p: [r["reward"] for r in batch if r["id"] == p] for p in {r["id"] for r in batch}}
+    losses, clipped = [], 0
+    for r in batch:
+        g = r["generation"]
+        if mask_truncated and g["finish_reason"] == "length":
+            continue
+        ids = torch.tensor([g["prompt_ids"] + g["token_ids"]])
+        with torch.no_grad():
+            p, q = (
+                m(ids).logits[0, len(g["prompt_ids"]) - 1 : -1].div(0.7).log_softmax(-1)
+                for m in (model, reference)
+            )
+        advantage = r["reward"] - sum(means[r["id"]]) / 4
+        row = []
+        for t, (token, old) in enumerate(zip(g["token_ids"], g["logprobs"], strict=True)):
+            ratio, back = math.exp(p[t, token] - old), float(q[t, token] - p[t, token])
+            bounded = min(max(ratio, 0.9), 1.3)
+            clipped += (ratio > 1.3 and advantage > 0) or (ratio < 0.9 and advantage < 0)
+            entropy = -float((p[t].exp() * p[t]).sum())
+            row.append(
+                -min(ratio * advantage, bounded * advantage)
+                + 0.5 * (math.exp(back) - back - 1)
+                - 0.1 * entropy
+            )
+        losses.append(row)
+    tokens = sum(map(len, losses))
+    want = {
+        "token-mean": sum(map(sum, losses)) / tokens,
+        "seq-mean-token-mean": sum(sum(row) / len(row) for row in losses) / len(losses),
+        "constant": sum(map(sum, losses)) / len(losses) / 12,  # the records' token limit
+    }
+    train(
+        None,
+        batch,
+        "dr-grpo",
+        policy=policy,
+        aggregation=aggregation,
+        mask_truncated=mask_truncated,
+        clip_low=0.1,
+        clip_high=0.3,
+        kl=0.5,
+        entropy=0.1,
+        reference=str(other.path),
+        micro_tokens=50,
+    )
+    (row,) = rows(policy)
+    assert row["loss"] == pytest.approx(want[aggregation], rel=1e-4)
+    assert row["clip_share"] == pytest.approx(clipped / tokens) and clipped
+
+
 def test_order_of_samples_within_the_stream_changes_nothing(tmp_path, records):
     mixed = sorted(records[:16], key=lambda r: (r["sample"] * 7 + int(r["id"][1:]) * 3) % 5)
     a = train(tmp_path / "a", records[:16], batch=4)
