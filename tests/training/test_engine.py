@@ -80,6 +80,25 @@ def test_chunks_of_logits_change_neither_value_nor_gradient(model, monkeypatch, 
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(whole[1], parts[1], strict=True))
 
 
+@pytest.mark.parametrize("lora_r", [0, 2])
+def test_recomputed_activations_give_the_same_gradient(tmp_path, lora_r: int):
+    def gradients(recompute: bool):
+        model, _ = load(tiny_policy(tmp_path / str(recompute), architecture="qwen3"))
+        if lora_r:
+            engine.add_lora(model, lora_r, None, seed=0)
+        if recompute:
+            engine.checkpoint_activations(model)
+        calls = []
+        model.model.layers[0].mlp.register_forward_hook(lambda *_: calls.append(1))
+        logp, _ = token_logprobs(model, examples(model, [20, 31]))
+        logp.sum().backward()
+        return len(calls), [p.grad for p in model.parameters() if p.requires_grad]
+
+    plain, recomputed = gradients(False), gradients(True)
+    assert (plain[0], recomputed[0]) == (1, 2)
+    assert plain[1] and all(map(torch.equal, plain[1], recomputed[1]))
+
+
 @given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 200))
 def test_micro_batches_cover_everything_once_within_the_budget(lengths, budget):
     cuts = micro_batches(lengths, budget)

@@ -54,6 +54,7 @@ def train_rl(
     device: str = "auto",
     lora_r: int = 0,
     lora_alpha: float | None = None,
+    gradient_checkpointing: bool = False,
     reference: str | None = None,
     drop_dead: bool = False,
     mask_truncated: bool = False,
@@ -83,6 +84,7 @@ def train_rl(
         micro_tokens: padded tokens per forward pass; changes memory and speed, not the result.
         dtype: of the matrix products and the published weights; trained weights are float32.
         lora_r: rank of adapters to train instead of the weights; merged when published.
+        gradient_checkpointing: recompute activations in the backward pass: memory for time.
         reference: model of the KL term; None: the version that this run started from.
         drop_dead: leave groups without any difference in reward out of the batch.
         mask_truncated: leave completions cut at the token limit out of the loss (they still count
@@ -129,6 +131,8 @@ def train_rl(
         model = engine.load_model(base, where, torch.float32)
         tokenizer = engine.load_tokenizer(base)
         adapters = engine.add_lora(model, lora_r, lora_alpha, seed) if lora_r else None
+        if gradient_checkpointing:
+            engine.checkpoint_activations(model)
         stepper = engine.Optimizer(
             model.named_parameters(), optimizer, lr=lr, weight_decay=weight_decay
         )

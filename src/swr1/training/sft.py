@@ -55,6 +55,7 @@ def train_sft(
     device: str = "auto",
     lora_r: int = 0,
     lora_alpha: float | None = None,
+    gradient_checkpointing: bool = False,
     publish_every: int | None = None,
     checkpoint_every: int | None = None,
     keep: int | None = 3,
@@ -103,6 +104,8 @@ def train_sft(
         unknown = _share_of(tokenizer.unk_token_id, data)
         if unknown:
             log(f"{unknown:.1%} of the target tokens are unknown to the tokenizer")
+        if (strange := _share_of(tokenizer.unk_token_id, data, prompts=True)) > 0.01:
+            log(f"{strange:.1%} of the prompt tokens are unknown to the tokenizer")
         lengths = [len(e.ids) for e in data]
         per_epoch = len(_batches(lengths, batch, batch_tokens, seed, 0))
         total = steps if steps is not None else max(1, round(epochs * per_epoch))
@@ -127,6 +130,8 @@ def train_sft(
         model = engine.load_model(policy.folder(run.base), where, torch.float32)
         if lora_r:
             engine.add_lora(model, lora_r, lora_alpha, seed)
+        if gradient_checkpointing:
+            engine.checkpoint_activations(model)
         stepper = engine.Optimizer(
             model.named_parameters(), optimizer, lr=lr, weight_decay=weight_decay
         )
@@ -280,12 +285,12 @@ def _from_step(
         epoch += 1
 
 
-def _share_of(token: int | None, data: list[Example]) -> float:
-    """How large a share of all target tokens is `token`."""
+def _share_of(token: int | None, data: list[Example], prompts: bool = False) -> float:
+    """How large a share of all target tokens (or of all prompt tokens) is `token`."""
     if token is None:
         return 0.0
-    hits = sum(int((e.ids[e.targets] == token).sum()) for e in data)
-    return hits / sum(len(e.targets) for e in data)
+    parts = [e.ids[: int(e.targets[0])] if prompts else e.ids[e.targets] for e in data]
+    return sum(int((p == token).sum()) for p in parts) / sum(map(len, parts))
 
 
 def _digest(data: list[Example], *order: Any) -> str:
