@@ -89,7 +89,7 @@ def test_recomputed_activations_give_the_same_gradient(tmp_path, lora_r: int):
         if recompute:
             engine.checkpoint_activations(model)
         calls = []
-        model.model.layers[0].mlp.register_forward_hook(lambda *_: calls.append(1))
+        model.model.layers[0].self_attn.register_forward_hook(lambda *_: calls.append(1))
         logp, _ = token_logprobs(model, examples(model, [20, 31]))
         logp.sum().backward()
         return len(calls), [p.grad for p in model.parameters() if p.requires_grad]
