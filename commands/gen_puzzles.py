@@ -25,7 +25,7 @@ def command(
         typer.Option(help="train or test: no puzzle is in both, up to names and order."),
     ] = None,
     test_share: Annotated[float, typer.Option(help="Share of puzzles in the test split.")] = 0.1,
-    wording: Annotated[str, typer.Option(help="plain, varied, terse or telegram (tiny models).")] = "plain",
+    wording: Annotated[str, typer.Option(help="plain, varied, or terse (tiny models).")] = "plain",
     names: Annotated[str, typer.Option(help="common, few, or a file with one a line.")] = "common",
     trace: Annotated[
         str | None, typer.Option(help="Add a reasoning text in this style, for SFT.")

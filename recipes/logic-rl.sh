@@ -17,19 +17,19 @@ mkdir -p "$RUN"
 case $PROFILE in
 laptop | smoke)
   TRAINED=2-3 UNSEEN=4           # people; half of the few 2-person puzzles are held out
-  PUZZLES="--wording telegram --names few --test-share 0.5"
-  PROMPT="--system-prompt logic-rl-terse" MAX_TOKENS=480
-  SFT_STEPS=1600 SFT_PUZZLES=10800 HELD_OUT=400 PROMPTS=5000 STEPS=80
-  TRAIN="grpo --batch 16 --lr 3e-4 --schedule linear --kl 0 --aggregation token-mean --micro-tokens 2048"
+  PUZZLES="--wording terse --names few --test-share 0.5"
+  PROMPT="--system-prompt logic-rl-terse" MAX_TOKENS=480 LONGEST=900
+  SFT_STEPS=2300 SFT_PUZZLES=10800 HELD_OUT=400 PROMPTS=5000 STEPS=70
+  TRAIN="grpo --batch 16 --lr 3e-4 --kl 0 --aggregation token-mean --micro-tokens 2048"
   TEMPERATURE=1 SAMPLES=8 BATCH=16
   if [ "$PROFILE" = smoke ]; then
-    SFT_STEPS=8 SFT_PUZZLES=400 HELD_OUT=20 PROMPTS=100 STEPS=3 MAX_TOKENS=60
+    SFT_STEPS=8 SFT_PUZZLES=400 HELD_OUT=20 PROMPTS=100 STEPS=3 MAX_TOKENS=60 LONGEST=60
   fi
   ;;
 gpu) # paper, table 1; 900 train and 100 test puzzles for each of 3 to 7 people
   TRAINED=3-7 UNSEEN=8
   PUZZLES="--wording varied --names common --test-share 0.1"
-  PROMPT="--system-prompt logic-rl" MAX_TOKENS=4096
+  PROMPT="--system-prompt logic-rl" MAX_TOKENS=4096 LONGEST=8192
   HELD_OUT=500 PROMPTS=4500 STEPS=3600
   TRAIN="reinforce++ --batch 8 --lr 4e-7 --kl 0.001 --kl-in loss --kl-estimator k3 --dtype bfloat16"
   TEMPERATURE=0.7 SAMPLES=8 BATCH=8
@@ -57,20 +57,20 @@ else
   [ -e start ] || swr1 init-policy start sft-*.jsonl --seed $SEED \
     --hidden 128 --layers 3 --heads 4 --intermediate 256 --rope-theta 1000 --context 1024
   swr1 train-step sft sft-*.jsonl --policy start $PROMPT --seed $SEED --threads 1 \
-    --optimizer muon --lr 0.006 --warmup 50 --schedule linear --batch-tokens 2500 --steps $SFT_STEPS
+    --optimizer muon --lr 0.005 --warmup 50 --schedule linear --batch-tokens 2000 --steps $SFT_STEPS
 fi
 
-evaluate() { # POLICY LABEL: completions of the held-out puzzles, judged, greedy and sampled
+evaluate() { # POLICY: completions of the held-out puzzles, judged, greedy and sampled
   for puzzles in held-out unseen; do
-    swr1 rollout $puzzles.jsonl --policy "$1" $PROMPT --max-tokens $MAX_TOKENS --batch 64 \
-      --temperature 0 | swr1 verify format knights -o "$2-greedy-$puzzles.jsonl"
-    swr1 rollout $puzzles.jsonl --policy "$1" $PROMPT --max-tokens $MAX_TOKENS --batch 64 \
-      --temperature $TEMPERATURE --samples 2 | swr1 verify format knights -o "$2-sampled-$puzzles.jsonl"
+    for way in "greedy --temperature 0" "sampled --temperature $TEMPERATURE --samples 2"; do
+      swr1 rollout $puzzles.jsonl --policy "$1" $PROMPT --max-tokens $LONGEST --batch 64 ${way#* } |
+        swr1 verify format knights -o "$1-${way%% *}-$puzzles.jsonl"
+    done
   done
 }
 
 step "accuracy of the start"
-evaluate start start
+evaluate start
 
 step "reinforcement learning: $STEPS steps, each on completions of the newest policy"
 [ -e rl ] || swr1 init-policy rl --from start
@@ -81,7 +81,7 @@ swr1 rollout prompts.jsonl --policy rl --max-lag 0 --shuffle --epochs 100 --seed
   swr1 train-step $TRAIN --policy rl --steps $STEPS ${CONTROL:+--shuffle-rewards}
 
 step "accuracy after it"
-evaluate rl rl
+evaluate rl
 
 step "before and after"
 swr1 eval "start greedy=start-greedy-*.jsonl" "RL greedy=rl-greedy-*.jsonl" \

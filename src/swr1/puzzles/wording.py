@@ -115,21 +115,10 @@ def terse(statements: Sequence[tuple], dice: Sequence[int]) -> str:
     return " ".join([f"{{{i}}} says : {phrase(s, True)} ." for i, s in enumerate(statements)])
 
 
-def telegram(statements: Sequence[tuple], dice: Sequence[int]) -> str:
-    """"Zoe says Leo not knight ." in the order of words that the trace styles `cases` and `hasty`
-    repeat, so that a tiny model learns to copy a claim in a few minutes."""
-    said = []
-    for i, s in enumerate(statements):
-        clause = phrase(s, True).replace(" is not a ", " not ").replace(" is a ", " ")
-        said.append(f"{{{i}}} says {clause} .")
-    return " ".join(said)
-
-
 WORDINGS: dict[str, Wording] = {
     "plain": plain,
     "varied": varied,
     "terse": terse,
-    "telegram": telegram,
 }
 
 
