@@ -52,7 +52,7 @@ if [ $PROFILE = gpu ]; then
 else
   for people in 2 3; do
     swr1 gen-puzzles $PUZZLES --split train --people $people --seed $((1000 + SEED)) --trace hasty \
-      -n $SFT_PUZZLES $([ $people = 3 ] || echo --retell 56) -o sft-$people.jsonl
+      -n $((SFT_PUZZLES * (people - 1))) $([ $people = 3 ] || echo --retell 56) -o sft-$people.jsonl
   done
   [ -e start ] || swr1 init-policy start sft-*.jsonl --seed $SEED \
     --hidden 128 --layers 3 --heads 4 --intermediate 256 --rope-theta 1000 --context 1024
