@@ -76,6 +76,9 @@ def init_policy(
     Raises UsageError for impossible sizes, for an existing policy without `force`, and for a source
     that cannot be loaded.
     """
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
     policy = Policy(path)
     if (policy.exists or (policy.path / "metrics.jsonl").exists()) and not force:
         raise UsageError(f"{path} is a policy already; --force deletes it and starts over")
