@@ -87,10 +87,11 @@ def command(
     facts = {"policy_version": weights.version} if max_lag is None else {}
 
     with open_stage(options=facts, block=batch) as stage:
+        used = weights.follow()
         completer = open_engine(
             engine, weights.folder, dtype=dtype, device=device, threads=threads or default_threads()
         )
-        prompts = Prompts(stage, epochs, seed if shuffle else None, weights.skip)
+        prompts = Prompts(stage, epochs, seed if shuffle else None, used)
 
         def refuse(record, error):
             prompts.lose(record)

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from swr1.errors import SwrError, UsageError
-from swr1.policy import Policy, model_folder, resolve
+from swr1.policy import model_folder, resolve
 from swr1.records import key
 from swr1.streams import Placed, Stage
 
@@ -97,15 +97,23 @@ class Weights:
         if max_lag is not None and self.policy is None:
             raise UsageError(f"--max-lag follows a policy folder, and {name!r} is a model")
         self.plan: dict[str, int] = {}
-        self.skip = 0
-        if self.policy and max_lag is not None:
-            self.plan = self._await_trainer(self.policy, max_lag)
-            self.skip = self.plan["consumed"]
+        self._name = name
         self.version = self.policy.latest() if self.policy else None
-        self.folder = model_folder(name, self.version)
 
-    def _await_trainer(self, policy: Policy, max_lag: int) -> dict[str, int]:
-        """What the train-step at the other end says of itself, once it is there."""
+    @property
+    def folder(self) -> str:
+        """What an engine loads."""
+        return model_folder(self._name, self.version)
+
+    def follow(self) -> int:
+        """With `max_lag`, wait for the train-step at the other end to say what it does.
+
+        Returns how many prompts its run has used already. Raises SwrError after --wait seconds,
+        UsageError when it publishes too seldom for `max_lag`.
+        """
+        policy, max_lag = self.policy, self.max_lag
+        if policy is None or max_lag is None:
+            return 0
         plan = None
         waiting = self._waiting(f"for a train-step on {policy.path}")
         while plan is None:
@@ -116,7 +124,8 @@ class Weights:
                 f"train-step publishes every {plan['publish_every']} steps, which --max-lag"
                 f" {max_lag} would wait for without end: use --publish-every {max_lag + 1} or less"
             )
-        return plan
+        self.plan, self.version = plan, policy.latest()
+        return plan["consumed"]
 
     def refresh(self, engine: Any, given: int) -> int | None:
         """Load what is newest into `engine`, waiting until it is new enough for `given` prompts.

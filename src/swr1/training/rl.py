@@ -241,7 +241,7 @@ def _from_position(
     mark = digest(start)
     done = run.position.get("groups", 0) if run.position.get("first") == mark else 0
     if run.position and run.position.get("first") != mark:
-        log(f"another input than before: read from its start (the run is at step {run.step})")
+        log(f"at step {run.step}, on an input that starts with a group this run has not seen")
     run.position = {"first": mark, "groups": done}
     if done:
         log(f"resumed at step {run.step}: the first {done} groups of the input are behind it")

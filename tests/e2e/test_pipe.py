@@ -1,0 +1,83 @@
+"""The whole of RL as one shell line: on-policy through the pipe, and it goes on after a kill."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.conftest import SWR1, load, run_swr1
+
+STEPS = 4
+
+
+def line(policy: str) -> str:
+    return (
+        f"set -o pipefail; {SWR1} rollout prompts.jsonl --policy {policy} --max-lag 0 --shuffle"
+        " --epochs 9 --samples 4 --max-tokens 24 --batch 4 --system-prompt logic-rl-terse"
+        f" | {SWR1} verify format knights | {SWR1} reward logic-rl"
+        f" | {SWR1} train-step grpo --policy {policy} --batch 4 --lr 1e-2 --steps {STEPS} --kl 0"
+    )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pipe")
+    for args in (
+        "gen-puzzles -n 12 --people 2 --wording terse --names few --trace hasty -o prompts.jsonl",
+        "init-policy start prompts.jsonl --hidden 32 --layers 2 --heads 2",
+        "init-policy unbroken --from start",
+        "init-policy killed --from start",
+    ):
+        run_swr1(*args.split(), cwd=folder, check=True)
+    done = subprocess.run(
+        ["bash", "-c", line("unbroken")], cwd=folder, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_sample_comes_from_the_version_it_trains(world):
+    rows = load(world / "unbroken" / "metrics.jsonl")
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert all(row["lag_max"] == 0 for row in rows)
+    assert all(abs(row["ratio_mean"] - 1) < 1e-4 for row in rows)
+    assert max(abs(row["ratio_max"] - 1) for row in rows) < 1e-3
+
+
+def test_a_finished_run_is_left_alone(world):
+    before = (world / "unbroken" / "latest" / "model.safetensors").read_bytes()
+    began = time.monotonic()
+    done = subprocess.run(
+        ["bash", "-c", line("unbroken")], cwd=world, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    assert "is done already" in done.stderr
+    assert time.monotonic() - began < 60
+    assert (world / "unbroken" / "latest" / "model.safetensors").read_bytes() == before
+
+
+def test_all_processes_killed_and_started_again(world):
+    """The weights are those of the unbroken run, bit for bit."""
+    process = subprocess.Popen(
+        ["bash", "-c", line("killed")], cwd=world, stderr=subprocess.PIPE, start_new_session=True
+    )
+    metrics = world / "killed" / "metrics.jsonl"
+    deadline = time.monotonic() + 100
+    while not (metrics.exists() and metrics.read_bytes().count(b"\n") >= 2):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    assert len(load(metrics)) < STEPS
+    done = subprocess.run(
+        ["bash", "-c", line("killed")], cwd=world, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    weights = [
+        (world / p / "latest" / "model.safetensors").read_bytes() for p in ("killed", "unbroken")
+    ]
+    assert weights[0] == weights[1]
+    assert [row["step"] for row in load(metrics)] == [1, 2, 3, 4]
