@@ -63,8 +63,10 @@ fi
 evaluate() { # POLICY: completions of the held-out puzzles, judged, greedy and sampled
   for puzzles in held-out unseen; do
     for way in "greedy --temperature 0" "sampled --temperature $TEMPERATURE --samples 2"; do
-      swr1 rollout $puzzles.jsonl --policy "$1" $PROMPT --max-tokens $LONGEST --batch 64 ${way#* } |
-        swr1 verify format knights -o "$1-${way%% *}-$puzzles.jsonl"
+      local name="$1-${way%% *}-$puzzles.jsonl"
+      swr1 rollout $puzzles.jsonl --policy "$1" $PROMPT --max-tokens $LONGEST --batch 64 ${way#* } \
+        -o "completions-$name"
+      swr1 verify format knights "completions-$name" -o "$name"
     done
   done
 }
