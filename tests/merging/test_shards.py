@@ -1,0 +1,118 @@
+"""Shards merged equal the unsharded run; what is missing, doubled or changed is refused by name."""
+
+import shutil
+
+import orjson
+import pytest
+
+from tests.conftest import jsonl, load, run_swr1
+
+ROLLOUT = (
+    "rollout prompts.jsonl --policy p0 --samples 2 --max-tokens 20 --batch 2 --threads 1"
+    " --system-prompt logic-rl-terse"
+)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shards")
+    puzzles = "gen-puzzles --people 3 --wording terse --names few"
+    for line in (
+        f"{puzzles} -n 11 -o prompts.jsonl",
+        "init-policy p0 prompts.jsonl --hidden 32 --layers 2 --heads 2",
+        f"{ROLLOUT} -o whole.jsonl",
+        *(f"{ROLLOUT} -o shards/ --shard {i}/3" for i in range(3)),
+        f"{puzzles} -n 50 -o puzzles.jsonl",
+        *(f"{puzzles} -n 50 -o pieces/ --shard {i}/4" for i in range(4)),
+    ):
+        run_swr1(*line.split(), cwd=folder, check=True)
+    return folder
+
+
+def without_merge(path):
+    records = load(path)
+    for record in records:
+        record["trail"].pop("merge", None)
+    return records
+
+
+def test_rollout_shards_merge_into_the_unsharded_run(world):
+    """The bits too: a block of prompts is never split, so its batch is the same."""
+    run_swr1(*"merge shards -o merged.jsonl".split(), cwd=world, check=True)
+    assert without_merge(world / "merged.jsonl") == load(world / "whole.jsonl")
+
+
+def test_puzzle_shards_merge_into_the_unsharded_run(world):
+    run_swr1(*"merge pieces -o pieces.parquet".split(), cwd=world, check=True)
+    run_swr1(*"merge pieces.parquet -o pieces.jsonl".split(), cwd=world, check=True)
+    assert without_merge(world / "pieces.jsonl") == load(world / "puzzles.jsonl")
+
+
+def broken(world, tmp_path):
+    shutil.copytree(world / "shards", tmp_path / "shards")
+    return tmp_path / "shards"
+
+
+def test_a_record_that_is_gone_is_missed(world, tmp_path):
+    shard = broken(world, tmp_path) / "00001-of-00003.jsonl"
+    shard.write_bytes(b"".join(shard.read_bytes().splitlines(keepends=True)[:-1]))
+    done = run_swr1("merge", "shards", cwd=tmp_path)
+    assert done.returncode == 65
+    assert "00001-of-00003.jsonl: holds 7 records, its marker says 8" in done.stderr
+
+
+def test_a_shard_that_is_gone_is_named(world, tmp_path):
+    (broken(world, tmp_path) / "00002-of-00003.jsonl").unlink()
+    done = run_swr1("merge", "shards", cwd=tmp_path)
+    assert (done.returncode, "shards 2 of 3 are missing" in done.stderr) == (65, True)
+
+
+def test_overlap_is_refused(world):
+    done = run_swr1("merge", "whole.jsonl", "shards", cwd=world)
+    assert done.returncode == 65
+    assert "stands at whole.jsonl:1 already" in done.stderr
+
+
+def test_an_incomplete_group_is_refused_unless_partial(world, tmp_path):
+    records = load(world / "whole.jsonl")[:-1]
+    (tmp_path / "a.jsonl").write_bytes(jsonl(records))
+    done = run_swr1("merge", "a.jsonl", cwd=tmp_path)
+    assert done.returncode == 65
+    assert f"id {records[-1]['id']} (epoch 0), which lacks the samples 1" in done.stderr
+    done = run_swr1("merge", "a.jsonl", "--partial", cwd=tmp_path, check=True)
+    assert len(done.stdout.splitlines()) == len(records)
+
+
+def test_other_options_in_one_folder_are_refused(world):
+    done = run_swr1(*f"{ROLLOUT} --seed 5 -o shards/ --shard 0/3".split(), cwd=world)
+    assert (done.returncode, "other options" in done.stderr) == (2, True)
+
+
+def test_a_policy_without_a_marker_is_refused(world, tmp_path):
+    shutil.copytree(world / "p0", tmp_path / "p0", symlinks=True)
+    (tmp_path / "p0" / "versions" / "000000" / "swr1.json").unlink()
+    shutil.copy(world / "prompts.jsonl", tmp_path)
+    done = run_swr1(*ROLLOUT.split(), cwd=tmp_path)
+    assert done.returncode == 65
+    assert "swr1 init-policy" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_first_record_of_a_pipe_and_a_reader_that_leaves(world):
+    import subprocess
+
+    from tests.conftest import SWR1
+
+    line = (
+        f"set -o pipefail; {SWR1} gen-puzzles -n 50 --people 3 --wording terse --names few"
+        f" | {SWR1} rollout --policy p0 --max-tokens 20 --system-prompt logic-rl-terse"
+        f" | {SWR1} verify format knights | {SWR1} reward logic-rl | head -5"
+    )
+    done = subprocess.run(
+        ["bash", "-c", line], cwd=world, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    rewards = [orjson.loads(record)["reward"] for record in done.stdout.splitlines()]
+    assert len(rewards) == 5
+    assert set(rewards) <= {-3.0, -1.0, -0.5, 3.0}
+    assert all(x.startswith("swr1 ") for x in done.stderr.splitlines()), done.stderr
