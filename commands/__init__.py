@@ -8,6 +8,7 @@ point in the group "swr1.commands". `swr1 --help` imports none of them.
 import ast
 import errno
 import importlib
+import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -20,6 +21,7 @@ import swr1
 from swr1.errors import SwrError
 from swr1.registry import suggest
 from swr1.streams.stage import NothingToDo, Stopped
+from swr1.streams.writing import ReaderClosed
 
 STAGES = ["gen-puzzles", "rollout", "verify", "reward", "train-step", "eval", "merge"]
 
@@ -118,6 +120,10 @@ def main() -> None:
     try:
         app(args, prog_name="swr1")
     except NothingToDo:
+        sys.exit(0)
+    except ReaderClosed:
+        # The reader left in the moment between a stage's work and its end: not a failure.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except (Stopped, SwrError) as error:
         if isinstance(error, SwrError):

@@ -10,17 +10,19 @@ import pytest
 from tests.conftest import SWR1, load, run_swr1
 
 
-def run_with_kills(args, cwd, seconds, kills=3, rng=None):
-    """Start the command, kill it at a random moment, `kills` times; then let it finish.
+def run_with_kills(args, cwd, part, seconds, rng, kills=3):
+    """Start the command and kill it at a random moment of its work, `kills` times; then finish.
 
-    Returns how many of the kills hit a running process.
+    Its work has begun when `part` has grown. Returns how many of the kills hit a running process.
     """
     hits = 0
     for _ in range(kills):
-        process = subprocess.Popen([SWR1, *args], cwd=cwd, stderr=subprocess.PIPE)
-        time.sleep(rng.uniform(0.3, 1.0) * seconds)
+        had = part.stat().st_size if part.exists() else 0
+        process = subprocess.Popen([SWR1, *args], cwd=cwd, stderr=subprocess.DEVNULL)
+        while process.poll() is None and not (part.exists() and part.stat().st_size > had):
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.3) * seconds)
         process.send_signal(signal.SIGKILL)
-        process.stderr.close()
         hits += process.wait() == -signal.SIGKILL
     run_swr1(*args, cwd=cwd, check=True)
     return hits
@@ -49,18 +51,19 @@ def world(tmp_path_factory):
 
 
 LIGHT = {
-    "gen-puzzles": "gen-puzzles -n 60000 --people 3-7 -o {out}",
+    "gen-puzzles": "gen-puzzles -n 40000 --people 3-7 -o {out}",
     "verify": "verify format knights many.jsonl -o {out}",
     "reward": "reward logic-rl many.jsonl -o {out}",
     "merge": "merge many.jsonl -o {out}",
 }
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
-@pytest.mark.parametrize("stage", LIGHT)
+@pytest.mark.parametrize(
+    ("stage", "suffix"), [*((stage, "jsonl") for stage in LIGHT), ("verify", "parquet")]
+)
 def test_light_stages(world, tmp_path, stage, suffix):
     if not (world / "many.jsonl").exists():
-        line = f"gen-puzzles -n 40000 --people 3-5 --trace search | {SWR1} merge -"
+        line = f"gen-puzzles -n 30000 --people 3-5 --trace search | {SWR1} merge -"
         fill = (
             "import orjson, sys\n"
             "for line in sys.stdin.buffer:\n"
@@ -78,7 +81,8 @@ def test_light_stages(world, tmp_path, stage, suffix):
     seconds = time.monotonic() - began
     args = LIGHT[stage].format(out=f"killed-{stage}.{suffix}").split()
     rng = random.Random(f"{stage}{suffix}")
-    assert run_with_kills(args, world, 0.8 * seconds, rng=rng)
+    part = world / f"killed-{stage}.{suffix}.part"
+    assert run_with_kills(args, world, part, seconds, rng)
     unbroken = (world / f"unbroken-{stage}.{suffix}").read_bytes()
     assert (world / f"killed-{stage}.{suffix}").read_bytes() == unbroken
     assert not list(world.glob("killed*.part*"))

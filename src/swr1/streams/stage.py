@@ -136,6 +136,7 @@ class Stage:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # from here the writer tells
         self.progress.close()
         if self._quarantine:
             self._quarantine.close()
