@@ -31,7 +31,7 @@ gpu) # paper, table 1; 900 train and 100 test puzzles for each of 3 to 7 people
   PUZZLES="--wording varied --names common --test-share 0.1"
   PROMPT="--system-prompt logic-rl" MAX_TOKENS=4096 LONGEST=8192
   HELD_OUT=500 PROMPTS=4500 STEPS=3600
-  TRAIN="reinforce++ --batch 8 --lr 4e-7 --kl 0.001 --kl-in loss --kl-estimator k3 --dtype bfloat16"
+  TRAIN="reinforce++ --batch 8 --lr 4e-7 --kl 0.001 --kl-in loss --kl-estimator k3 --dtype bfloat16 --checkpoint-every 50"
   TEMPERATURE=0.7 SAMPLES=8 BATCH=8
   ;;
 *) echo "unknown profile $PROFILE: laptop, gpu or smoke" >&2; exit 2 ;;
