@@ -284,7 +284,7 @@ class Stage:
         if self.drops:
             reasons = "; ".join(f"{n} {reason}" for reason, n in self.drops.most_common(5))
             parts.append(f"{self.drops.total():,} dropped ({reasons})")
-        self.say(f"{'; '.join(parts)} [{seconds:.1f} s]")
+        self.say(f"{'; '.join(filter(None, parts))} [{seconds:.1f} s]".strip())
         if self.metrics:
             counts = {k: v for k, v in self.counts().items() if k != "per_input"}
             line = {"stage": self.name, "digest": self.digest, "seconds": seconds, **counts}
