@@ -100,11 +100,6 @@ def key(record: Record) -> tuple[str, int, int]:
     return record["id"], epoch, record.get("sample", 0)
 
 
-def assistant_text(record: Record) -> str:
-    """The whole assistant turn: what the prompt opened it with, and what the policy wrote."""
-    return record.get("generation", {}).get("prefill", "") + record["completion"]
-
-
 def float32_list(array: Any) -> list[float]:
     """A numpy float32 array as the shortest decimals that give back the same float32 values."""
     import numpy as np

@@ -12,11 +12,10 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-import orjson
-
 from swr1.engines import Completion, Engine, Request, Sampling
 from swr1.errors import DataError
 from swr1.prompts import Prompt
+from swr1.records import float32_list
 
 # What a record completed before may carry: it belongs to the old completion.
 STALE = ("sample", "completion", "generation", "verdicts", "reward", "reward_parts")
@@ -107,13 +106,8 @@ def _completed(
             **facts,
             "prompt_ids": request.prompt_ids,
             "token_ids": completion.token_ids,
-            "logprobs": _decimals(completion.logprobs),
+            "logprobs": float32_list(completion.logprobs),
             "loss_mask": [1] * len(completion.token_ids),
             "finish_reason": completion.finish_reason,
         },
     }
-
-
-def _decimals(values: Any) -> list[float]:
-    """float32 numbers as the shortest decimals that read back to them: -0.1, not -0.10000000149."""
-    return orjson.loads(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY))
