@@ -7,6 +7,7 @@ import pytest
 
 from swr1.errors import UsageError
 from swr1.puzzles.generator import generate
+from swr1.puzzles.item import puzzle_of
 from swr1.puzzles.statements import as_tuples, evaluate
 from swr1.puzzles.traces import GUESS, STYLES, find_style
 
@@ -16,10 +17,7 @@ PUZZLES = list(generate(300, people=(2, 4), depth=2, seed=5)) + list(
 
 
 def told(puzzle, style, seed=0):
-    info = puzzle["info"]
-    solution = [role == "knight" for _, role in puzzle["answer"]]
-    statements = [as_tuples(s) for s in info["statements"]]
-    return STYLES[style](info["names"], statements, solution, Random(seed))
+    return STYLES[style](puzzle_of(puzzle), Random(seed))
 
 
 @pytest.mark.parametrize("style", ["search", "cases"])

@@ -22,7 +22,9 @@ from typing import Any
 
 from swr1.errors import UsageError
 from swr1.puzzles.canonical import SPLITS, in_test, puzzle_code
+from swr1.puzzles.item import Puzzle, as_item
 from swr1.puzzles.names import read_names
+from swr1.puzzles.roles import find_roles
 from swr1.puzzles.space import (
     BLOCK,
     count_puzzles,
@@ -31,8 +33,8 @@ from swr1.puzzles.space import (
     random_words,
     statement_count,
 )
-from swr1.puzzles.statements import MAX_PEOPLE, as_lists, world_roles
-from swr1.puzzles.traces import assistant_text, find_style, make_answer
+from swr1.puzzles.statements import MAX_PEOPLE, world_roles
+from swr1.puzzles.traces import assistant_text, find_style
 from swr1.puzzles.wording import find_wording
 from swr1.registry import suggest
 
@@ -64,6 +66,7 @@ def generate(
     test_share: float = 0.1,
     wording: str = "plain",
     names: str | Sequence[str] = "common",
+    roles: str = "knight/knave",
     trace: str | None = None,
     retell: int = 1,
 ) -> Iterator[dict[str, Any]]:
@@ -77,6 +80,7 @@ def generate(
         split: None for all puzzles, or "train" or "test": see canonical.split_of.
         test_share: the share of "test" among all puzzles.
         wording: a name in wording.WORDINGS; names: a list in names.LISTS, a file, or names.
+        roles: what truth tellers and liars are called, see roles.find_roles.
         trace: a style in traces.STYLES; its text is put in info.trace.
         retell: how often each puzzle comes, each time told of other people, for small spaces.
 
@@ -88,7 +92,8 @@ def generate(
         people = parse_people(people)
     lo, hi = (people, people) if isinstance(people, int) else people
     _check(n, lo, hi, depth, width, start, split, test_share)
-    word, style, pool = find_wording(wording), trace and find_style(trace), read_names(names)
+    style, pool = trace and find_style(trace), read_names(names)
+    called = find_roles(roles, find_wording(wording).language)
     if len(pool) < hi:
         raise UsageError(f"{hi} people need {hi} names, and there are {len(pool)} ({names!r})")
     if not 1 <= retell <= math.perm(len(pool), lo):
@@ -112,26 +117,14 @@ def generate(
         for index in range(start, start + n):
             size, tellings = sources[index % span]
             statements, world, chosen, words = next(tellings)
-            roles = world_roles(world, size)
-            answer = make_answer(chosen, roles)
-            info = {
-                "people": size,
-                "names": chosen,
-                "statements": [as_lists(s) for s in statements],
-                "depth": depth,
-                "width": width,
-                "seed": seed,
-                "index": index,
-                "wording": wording,
-            }
+            puzzle = Puzzle(chosen, statements, world_roles(world, size), called)
+            info: dict[str, Any] = {"depth": depth, "width": width, "seed": seed, "index": index}
             if split:
                 info |= {"split": split, "test_share": test_share}
             if style:
                 rng = Random(f"{seed}/{size}/{index // span}/{trace}")
-                info["trace"] = assistant_text(*style(chosen, statements, roles, rng))
-            text = word(statements, words).format(*chosen)
-            prompt = [{"role": "user", "content": text}]
-            yield {"task": "knights", "prompt": prompt, "answer": answer, "info": info}
+                info["trace"] = assistant_text(*style(puzzle, rng))
+            yield as_item(puzzle, wording, words, info)
 
     return records()
 

@@ -1,7 +1,7 @@
 """Reasoning texts for puzzles, as a model should (or, for experiments, should not) write them.
 
-A style is a function (names, statements, solution, rng) -> (reasoning, answer): the text between
-<think> and </think>, and the answer given, [[name, "knight" | "knave"], ...]. A style may be
+A style is a function (puzzle, rng) -> (reasoning, answer): the text between <think> and </think>,
+and the answer given, [[name, role], ...]. A style may be
 careless on purpose and answer wrongly. To add one, write the function and put it in STYLES.
 """
 
@@ -12,20 +12,15 @@ from itertools import product
 from random import Random
 
 from swr1.errors import UsageError
-from swr1.puzzles.statements import as_tuples, evaluate, mentioned
+from swr1.puzzles.item import Puzzle
+from swr1.puzzles.statements import evaluate, mentioned
 from swr1.puzzles.wording import listed, phrase
 from swr1.registry import suggest
 
 Answer = list[list[str]]
-Style = Callable[[Sequence[str], Sequence[tuple], Sequence[bool], Random], tuple[str, Answer]]
+Style = Callable[[Puzzle, Random], tuple[str, Answer]]
 
-ROLES = ("knave", "knight")  # ROLES[is_knight]
 TRUTH = ("false", "true")
-
-
-def make_answer(names: Sequence[str], solution: Sequence[bool]) -> Answer:
-    """[["Zoey", "knight"], ["Oliver", "knave"]]."""
-    return [[name, ROLES[role]] for name, role in zip(names, solution, strict=True)]
 
 
 def answer_text(answer: Sequence[Sequence[str]]) -> str:
@@ -38,16 +33,15 @@ def assistant_text(reasoning: str, answer: Sequence[Sequence[str]]) -> str:
     return f"<think> {reasoning} </think>\n<answer>{answer_text(answer)}</answer>"
 
 
-def search(
-    names: Sequence[str], statements: Sequence[tuple], solution: Sequence[bool], rng: Random
-) -> tuple[str, Answer]:
+def search(puzzle: Puzzle, rng: Random) -> tuple[str, Answer]:
     """Assume a role, check what it settles, name the contradiction, go back, conclude.
 
     Depth-first: knight is tried before knave; next comes somebody named by those already placed.
     A statement is settled when the roles so far decide it by the truth of its parts.
     """
+    names, statements, _, called = puzzle
     people = range(len(names))
-    claims = [phrase(s).format(*names) for s in map(as_tuples, statements)]
+    claims = [phrase(s, False, called).format(*names) for s in statements]
     roles: list[bool | None] = [None] * len(names)
     order: list[int] = []  # those placed so far
     lines = ["Let me assume roles one person at a time and check every statement they settle."]
@@ -56,11 +50,11 @@ def search(
         for p in order:
             truth = evaluate(statements[p], roles)
             if truth is not None and truth != roles[p]:
-                role = ROLES[bool(roles[p])]
+                role = called.a(bool(roles[p]))
                 return (
                     f"{names[p]} says that {claims[p]}. That would be {TRUTH[truth]},"
-                    f" but a {role} says only what is {TRUTH[not truth]}, and {names[p]} is taken"
-                    f" to be a {role}. This is a contradiction."
+                    f" but {role} says only what is {TRUTH[not truth]}, and {names[p]} is taken"
+                    f" to be {role}. This is a contradiction."
                 )
         return None
 
@@ -76,7 +70,7 @@ def search(
         for role in (True, False):
             roles[person] = role
             lines.append(
-                f"{'Suppose' if role else 'So suppose'} {names[person]} is a {ROLES[role]}."
+                f"{'Suppose' if role else 'So suppose'} {names[person]} is {called.a(role)}."
             )
             if problem := contradiction():
                 lines.append(problem)
@@ -95,54 +89,49 @@ def search(
     for p in people:
         truth = TRUTH[bool(evaluate(statements[p], roles))]
         lines.append(
-            f"{names[p]}, a {ROLES[found[p]]}, says that {claims[p]}: {truth}, as it should be."
+            f"{names[p]}, {called.a(found[p])}, says that {claims[p]}: {truth}, as it should be."
         )
-    answer = make_answer(names, found)
-    lines.append(f"So {listed([f'{name} is a {role}' for name, role in answer])}.")
-    return "\n".join(lines), answer
+    said = [f"{name} is {called.a(role)}" for name, role in zip(names, found, strict=True)]
+    lines.append(f"So {listed(said)}.")
+    return "\n".join(lines), puzzle.answer(found)
 
 
 HONESTY = ("liar", "honest")  # HONESTY[is_knight]
 YES = ("no", "yes")
 
 
-def cases(
-    names: Sequence[str], statements: Sequence[tuple], solution: Sequence[bool], rng: Random
-) -> tuple[str, Answer]:
+def cases(puzzle: Puzzle, rng: Random) -> tuple[str, Answer]:
     """Try the worlds one by one, each statement with the value of its every part; never wrong.
 
     Short words for small models: "Ben_liar" is one word, so that a model finds what the world it
     tries says of Ben; it is restated before each statement, so that it is never far away.
     """
-    return _try_worlds(names, statements, rng, stop=0.0)
+    return _try_worlds(puzzle, rng, stop=0.0)
 
 
-def hasty(
-    names: Sequence[str], statements: Sequence[tuple], solution: Sequence[bool], rng: Random
-) -> tuple[str, Answer]:
+def hasty(puzzle: Puzzle, rng: Random) -> tuple[str, Answer]:
     """Mixed care, as in what people write: often a guess, else `cases` that may stop too early.
 
     A model that learns from it can reason and mostly does not: a start from which RL has something
     to find. More than half of the answers are wrong.
     """
     if rng.random() < GUESS:
-        return "guess", make_answer(names, [rng.random() < 0.5 for _ in names])
-    return _try_worlds(names, statements, rng, stop=STOP)
+        return "guess", puzzle.answer([rng.random() < 0.5 for _ in puzzle.names])
+    return _try_worlds(puzzle, rng, stop=STOP)
 
 
 GUESS = 0.6  # share of answers without any check
 STOP = 0.1  # chance to be content after each statement that holds
 
 
-def _try_worlds(
-    names: Sequence[str], statements: Sequence[tuple], rng: Random, stop: float
-) -> tuple[str, Answer]:
+def _try_worlds(puzzle: Puzzle, rng: Random, stop: float) -> tuple[str, Answer]:
+    names, statements = puzzle.names, puzzle.statements
     lines = []
     last = len(names) - 1
     for world in product((True, False), repeat=len(names)):
         roles = [f"{name}_{HONESTY[role]}" for name, role in zip(names, world, strict=True)]
         for person, name in enumerate(names):
-            statement = as_tuples(statements[person])
+            statement = statements[person]
             holds = evaluate(statement, world) == world[person]
             lines.append(
                 f"{'with' if person else 'try'} {' '.join(roles)} ; {name} says"
@@ -152,7 +141,7 @@ def _try_worlds(
             if not holds:
                 break
             if person == last or rng.random() < stop:
-                return "\n".join([*lines, f"so {' '.join(roles)}"]), make_answer(names, world)
+                return "\n".join([*lines, f"so {' '.join(roles)}"]), puzzle.answer(world)
     raise ValueError("no world satisfies the statements")
 
 
