@@ -34,7 +34,7 @@ from swr1.puzzles.space import (
     statement_count,
 )
 from swr1.puzzles.statements import MAX_PEOPLE, world_roles
-from swr1.puzzles.traces import assistant_text, find_style
+from swr1.puzzles.traces import find_style, trace_fields
 from swr1.puzzles.wording import find_wording
 from swr1.registry import suggest
 
@@ -92,7 +92,9 @@ def generate(
         people = parse_people(people)
     lo, hi = (people, people) if isinstance(people, int) else people
     _check(n, lo, hi, depth, width, start, split, test_share)
-    style, pool = trace and find_style(trace), read_names(names)
+    pool = read_names(names)
+    if trace:
+        find_style(trace)
     called = find_roles(roles, find_wording(wording).language)
     if len(pool) < hi:
         raise UsageError(f"{hi} people need {hi} names, and there are {len(pool)} ({names!r})")
@@ -121,9 +123,9 @@ def generate(
             info: dict[str, Any] = {"depth": depth, "width": width, "seed": seed, "index": index}
             if split:
                 info |= {"split": split, "test_share": test_share}
-            if style:
+            if trace:
                 rng = Random(f"{seed}/{size}/{index // span}/{trace}")
-                info["trace"] = assistant_text(*style(puzzle, rng))
+                info |= trace_fields(puzzle, trace, rng)
             yield as_item(puzzle, wording, words, info)
 
     return records()

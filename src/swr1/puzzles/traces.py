@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import product
 from random import Random
+from typing import Any
 
 from swr1.errors import UsageError
 from swr1.puzzles.item import Puzzle
@@ -177,3 +178,8 @@ def find_style(name: str) -> Style:
             f"unknown trace style {name!r}.{suggest(name, STYLES)} Known: {', '.join(STYLES)}"
         )
     return STYLES[name]
+
+
+def trace_fields(puzzle: Puzzle, style: str, rng: Random) -> dict[str, Any]:
+    """What goes into a record's info: `trace`, the whole assistant turn."""
+    return {"trace": assistant_text(*find_style(style)(puzzle, rng))}
