@@ -1,0 +1,138 @@
+r"""Word lists: groups of words whose use is counted in completions.
+
+    lists = load_words(["reasoning", "mine.toml"])
+    {word.name: word.count(ready(text)) for word in lists}
+
+A list is a TOML file. Each key is a group; its words are a list, or a table of word -> spellings:
+
+    hesitation = ["wait", "hold on", '/\bh+m+\b/']  # between slashes: a regular expression
+    [verification]
+    check = ["check", "checks", "checking"]
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from swr1.errors import UsageError
+from swr1.registry import suggest
+
+CJK = r"\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+# A letter or digit of a script that puts spaces between words.
+_LETTER = rf"[^\W{CJK}]"
+_ABOUT = ("title", "source")  # keys of a file that are not groups
+
+
+class Word(NamedTuple):
+    name: str
+    group: str
+    pattern: re.Pattern[str]
+    hints: tuple[str, ...]  # texts of which one must occur for the pattern to match; () for any
+
+    def count(self, text: str) -> int:
+        """How often it occurs in a text that went through `ready`."""
+        if self.hints and not any(hint in text for hint in self.hints):
+            return 0
+        return sum(1 for _ in self.pattern.finditer(text))
+
+
+def ready(text: str) -> str:
+    """The text as words are looked for in it: lower case, straight apostrophes, single spaces."""
+    return " ".join(text.replace("\u2019", "'").lower().split())
+
+
+def list_names() -> list[str]:
+    """The names of the lists that come with the package."""
+    files = (resources.files("swr1.data") / "words").iterdir()
+    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+
+
+def load_words(names_or_files: Sequence[str]) -> list[Word]:
+    """The words of named lists and TOML files, in their order.
+
+    Raises UsageError for an unknown name (with a suggestion), a file of another shape, a regular
+    expression that is none, or a word that occurs twice.
+    """
+    words: list[Word] = []
+    for name in names_or_files:
+        words += _from_toml(name, _text_of(name))
+    names = [word.name for word in words]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"the word {twice[0]!r} stands twice in the word lists; keep one")
+    return words
+
+
+def _text_of(name: str) -> str:
+    known = list_names()
+    if name in known:
+        return (resources.files("swr1.data") / "words" / f"{name}.toml").read_text("utf-8")
+    path = Path(name)
+    if not path.is_file():
+        raise UsageError(
+            f"unknown word list {name!r}.{suggest(name, known)} Known: {', '.join(known)};"
+            " or the path of a TOML file (group = [words])"
+        )
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the word list {path}: {error}") from None
+
+
+def _from_toml(name: str, text: str) -> list[Word]:
+    try:
+        groups = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"the word list {name!r} is not valid TOML: {error}") from None
+    words = []
+    for group, entries in groups.items():
+        if group in _ABOUT:
+            continue
+        if isinstance(entries, list):
+            entries = {str(entry): [entry] for entry in entries}
+        if not isinstance(entries, dict):
+            raise UsageError(
+                f"word list {name!r}: {group!r} must be a list of words, or a table of"
+                " word = [spellings]"
+            )
+        words += [_word(word, group, spellings, name) for word, spellings in entries.items()]
+    if not words:
+        raise UsageError(f"the word list {name!r} holds no words")
+    return words
+
+
+def _word(word: str, group: str, spellings: Any, source: str) -> Word:
+    if isinstance(spellings, str):
+        spellings = [spellings]
+    if not spellings or not all(isinstance(s, str) and s.strip() for s in spellings):
+        raise UsageError(f"word list {source!r}: the spellings of {word!r} must be a list of texts")
+    hints, patterns = [], []
+    for spelling in spellings:
+        if len(spelling) > 2 and spelling[0] == spelling[-1] == "/":
+            patterns.append(f"(?:{spelling[1:-1]})")
+        else:
+            plain = ready(spelling)
+            hints.append(plain)
+            patterns.append(_bounded(plain))
+    try:
+        pattern = re.compile("|".join(patterns), re.IGNORECASE)
+    except re.error as error:
+        raise UsageError(
+            f"word list {source!r}: {word!r} is no regular expression: {error}"
+        ) from None
+    all_plain = len(hints) == len(spellings)
+    return Word(word, group, pattern, tuple(hints) if all_plain else ())
+
+
+def _bounded(text: str) -> str:
+    """A pattern of the text, between word boundaries unless its script has none.
+
+    "check" is neither in "checks" nor in "re-check"; "wait" is in "我wait一下".
+    """
+    left = rf"(?<!{_LETTER})(?<!{_LETTER}-)" if re.match(_LETTER, text[0]) else ""
+    right = rf"(?!-?{_LETTER})" if re.match(_LETTER, text[-1]) else ""
+    return left + re.escape(text) + right
