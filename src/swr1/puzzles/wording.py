@@ -2,10 +2,24 @@
 
 A wording is a function (statements, dice, roles) -> template, where the template holds "{i}" for the
 name of person i, and `dice` are 32-bit random words, one per person, for wordings that vary. To add
-a wording, write the function and put it in WORDINGS.
+a wording, write the function and put it in WORDINGS. What a statement becomes is its Grammar's; all
+wordings but "terse" are an intro, a report per person, and a question (TEXTS).
 
-Nested statements read unambiguously: a part that is itself compound stands in parentheses, and
-"not" of a leaf is said as "is not a".
+Every clause has one reading, also for somebody who knows no precedence:
+
+    clause = simple                                   {0} is a knight | {0} is not a knight
+           | pieces `flat` around parts that are all simple            S and S | if S then S
+           | pieces `deep` around parts, one of which is compound      P, and P | if P, then P
+           | negation around a part                     it is not the case that P
+    part   = simple | nested | ( clause ) | negation or flat "if" where `bare` allows it
+    nested = "both S and S", "either S or S or both"; S is simple
+
+One clause has one connective, so no precedence is needed: commas separate the parts of an outer
+clause, "both", "either" and parentheses hold an inner one together. A part that is open at its end
+("if ..." and "it is not the case that ...") stands bare only where nothing follows that it could
+swallow. Chinese has its own pieces: a nested "and" or "or" has no commas within, as the outer one
+has (S并且S，或者S), and what is denied is a whole clause in parentheses: 并非（...）.
+A clause in quotation marks begins with a capital, within its parentheses if it has some.
 """
 
 from __future__ import annotations
@@ -20,25 +34,96 @@ from swr1.puzzles.roles import Roles, find_roles
 from swr1.puzzles.statements import LEAVES
 from swr1.registry import suggest
 
-
-class Wording(NamedTuple):
-    """`language` ("en", "zh") says which words for roles and which names go with it."""
-
-    text: Callable[[Sequence[tuple], Sequence[int], Roles], str]
-    language: str = "en"
+Pieces = tuple[str, str, str]  # what stands before the first part, between parts, after the last
 
 
-ENGLISH = {"not": "it is not the case that {0}", "iff": " if and only if "}
-TERSE = {"not": "not {0}", "iff": " iff "}
+class Grammar(NamedTuple):
+    """How statements become clauses; the module's docstring says what the pieces are for."""
+
+    leaf: str  # {who}, and {a_role} or {role}
+    denied: str  # "not" of a leaf
+    negation: tuple[str, str]  # before and after the part; with an end, a clause stands inside
+    flat: dict[str, Pieces]
+    deep: dict[str, Pieces]
+    nested: dict[str, Pieces]
+    nested_parts: int  # most parts of a nested "and" or "or"; more stand in parentheses
+    bare: dict[str, tuple[str, ...]]  # place of a part -> kinds that need no parentheses there
+    brackets: tuple[str, str] = ("(", ")")
+
+
+def _infix(between: dict[str, str], conditional: Pieces) -> dict[str, Pieces]:
+    return {k: ("", word, "") for k, word in between.items()} | {"implies": conditional}
+
+
+# The places of a part: the last of its clause, between "if" and "then", or any other.
+LAST, IF, MIDDLE = "last", "if", "middle"
+
+ENGLISH = Grammar(
+    leaf="{who} is {a_role}",
+    denied="{who} is not {a_role}",
+    negation=("it is not the case that ", ""),
+    flat=_infix({"and": " and ", "or": " or ", "iff": " if and only if "}, ("if ", " then ", "")),
+    deep=_infix(
+        {"and": ", and ", "or": ", or ", "iff": ", if and only if "}, ("if ", ", then ", "")
+    ),
+    # "or both" says that the "either" does not exclude both
+    nested={"and": ("both ", " and ", ""), "or": ("either ", " or ", " or both")},
+    nested_parts=2,
+    bare={LAST: ("not", "implies"), IF: ("not",), MIDDLE: ()},
+)
+CHINESE = Grammar(
+    leaf="{who}是{role}",
+    denied="{who}不是{role}",
+    negation=("并非（", "）"),
+    flat=_infix({"and": "并且", "or": "或者", "iff": "当且仅当"}, ("如果", "，那么", "")),
+    deep=_infix({"and": "，并且", "or": "，或者", "iff": "，当且仅当"}, ("如果", "，那么", "")),
+    nested={"and": ("", "并且", ""), "or": ("", "或者", "")},
+    nested_parts=99,
+    bare={LAST: ("not", "implies"), IF: ("not",), MIDDLE: ("not",)},
+    brackets=("（", "）"),
+)
+_TERSE = _infix({"and": " and ", "or": " or ", "iff": " iff "}, ("if ", " then ", ""))
+TERSE = Grammar(
+    leaf="{who} is {a_role}",
+    denied="{who} is not {a_role}",
+    negation=("not ", ""),
+    flat=_TERSE,
+    deep=_TERSE,
+    nested={},
+    nested_parts=0,
+    bare={LAST: (), IF: (), MIDDLE: ()},
+    brackets=("( ", " )"),
+)
+
+
+class Text(NamedTuple):
+    """What stands around the clauses."""
+
+    intro: str
+    question: str
+    lists: tuple[str, str]  # between names, and before the last one
+    space: str  # between sentences
+
 
 INTRO = (
     "On an island everyone is either {a_truth} or {a_liar}. {Truths} always tell the truth, and"
     " {liars} always lie. You meet {people}."
 )
 QUESTION = "For each of them, is that person {a_truth} or {a_liar}?"
-KNIGHTS = find_roles()
+INTRO_ZH = (
+    "在一座岛上，每个居民要么是{truth}，要么是{liar}。{truth}只说真话，{liar}只说假话。"
+    "你遇到了{people}。"
+)
+QUESTION_ZH = "请问他们各自是{truth}还是{liar}？"
+TEXTS = {
+    "en": Text(INTRO, QUESTION, (", ", " and "), " "),
+    "zh": Text(INTRO_ZH, QUESTION_ZH, ("、", "和"), ""),
+}
 
 # Ways to report a statement: {who} speaks, {what} is said, {What} with a capital.
+SAYS = "{who} says that {what}."
+SAYS_TERSE = "{who} says : {what} ."
+SAYS_ZH = "{who}说：{what}。"
 REPORTS = (
     "{who} said that {what}.",
     "{who} told you that {what}.",
@@ -59,62 +144,124 @@ REPORTS = (
     '{who} noted: "{What}."',
     'What {who} claimed is this: "{What}."',
 )
+REPORTS_ZH = (
+    SAYS_ZH,
+    "{who}说：“{what}。”",
+    "{who}告诉你：{what}。",
+    "{who}对你说：“{what}。”",
+    "{who}声称：“{what}。”",
+    "{who}表示：{what}。",
+    "{who}指出：{what}。",
+    "{who}断言：“{what}。”",
+    "据{who}说，{what}。",
+    "按照{who}的说法，{what}。",
+    "用{who}的话来说：“{what}。”",
+    "你听到{who}说：“{what}。”",
+    "“{what}。”{who}说道。",
+    "“{what}。”这是{who}的原话。",
+)
+
+KNIGHTS = find_roles()
+
+
+def is_simple(statement: tuple) -> bool:
+    """Whether it is a leaf or "not" of a leaf, which need no connective."""
+    kind = statement[0]
+    return kind in LEAVES or (kind == "not" and statement[1][0] in LEAVES)
+
+
+def clause(statement: tuple, grammar: Grammar, roles: Roles) -> str:
+    """A statement as a clause with "{i}" for names: "{0} is a knight and {2} is not a knave"."""
+    kind, *parts = statement
+    if is_simple(statement):
+        form = grammar.leaf if kind in LEAVES else grammar.denied
+        leaf, person = statement if kind in LEAVES else statement[1]
+        truth = leaf == "knight"
+        return form.format(who=f"{{{person}}}", a_role=roles.a(truth), role=roles.word(truth))
+    if kind == "not":
+        return _negated(parts[0], grammar, roles, LAST)
+    pieces = (grammar.flat if all(map(is_simple, parts)) else grammar.deep)[kind]
+    texts = [_part(s, grammar, roles, IF if kind == "implies" else MIDDLE) for s in parts[:-1]]
+    texts.append(_part(parts[-1], grammar, roles, LAST))
+    return _around(pieces, texts)
+
+
+def _part(statement: tuple, grammar: Grammar, roles: Roles, place: str) -> str:
+    """A statement within another, so that it is clear where it ends."""
+    if is_simple(statement):
+        return clause(statement, grammar, roles)
+    kind, *parts = statement
+    if kind == "not" and kind in grammar.bare[place]:
+        return _negated(parts[0], grammar, roles, place)
+    if all(map(is_simple, parts)):
+        if kind in grammar.nested and len(parts) <= grammar.nested_parts:
+            return _around(grammar.nested[kind], [clause(s, grammar, roles) for s in parts])
+        if kind == "implies" and kind in grammar.bare[place]:
+            return clause(statement, grammar, roles)
+    before, after = grammar.brackets
+    return f"{before}{clause(statement, grammar, roles)}{after}"
+
+
+def _negated(statement: tuple, grammar: Grammar, roles: Roles, place: str) -> str:
+    before, after = grammar.negation
+    inner = clause(statement, grammar, roles) if after else _part(statement, grammar, roles, place)
+    return f"{before}{inner}{after}"
+
+
+def _around(pieces: Pieces, texts: Sequence[str]) -> str:
+    before, between, after = pieces
+    return f"{before}{between.join(texts)}{after}"
 
 
 @lru_cache(maxsize=1 << 16)
 def phrase(statement: tuple, terse: bool = False, roles: Roles = KNIGHTS) -> str:
-    """A statement as a clause with "{i}" for names: "{0} is a knight and {2} is not a knave"."""
-    words = TERSE if terse else ENGLISH
-    kind = statement[0]
-    if kind in LEAVES:
-        return f"{{{statement[1]}}} is {roles.a(kind == 'knight')}"
-    if kind == "not" and statement[1][0] in LEAVES:
-        return f"{{{statement[1][1]}}} is not {roles.a(statement[1][0] == 'knight')}"
-    parts = []
-    for s in statement[1:]:
-        simple = s[0] in LEAVES or (s[0] == "not" and s[1][0] in LEAVES)
-        text = phrase(s, terse, roles)
-        parts.append(text if simple else f"( {text} )" if terse else f"({text})")
-    if kind == "implies":
-        return f"if {parts[0]} then {parts[1]}"
-    if kind == "not":
-        return words["not"].replace("{0}", parts[0])
-    return words.get(kind, f" {kind} ").join(parts)
+    """The English clause of a statement, kept."""
+    return clause(statement, TERSE if terse else ENGLISH, roles)
 
 
-def listed(items: Sequence[str]) -> str:
-    """A, B and C."""
-    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)
-
-
-@lru_cache(maxsize=64)
-def _frame(people: int, roles: Roles) -> tuple[str, str]:
-    """The first and the last sentence."""
-    words = {
-        "{a_truth}": roles.a(True),
-        "{a_liar}": roles.a(False),
-        "{Truths}": roles.truths.capitalize(),
-        "{liars}": roles.liars,
-        "{people}": listed([f"{{{i}}}" for i in range(people)]),
-    }
-    intro, question = INTRO, QUESTION
-    for place, word in words.items():
-        intro, question = intro.replace(place, word), question.replace(place, word)
-    return intro, question
-
-
-@lru_cache(maxsize=1 << 10)
-def _report(speaker: int, report: int) -> tuple[str, str, bool]:
-    """What stands before and after the clause, and whether the clause takes a capital."""
-    text = REPORTS[report].replace("{who}", f"{{{speaker}}}")
-    before, clause, after = re.split("({what}|{What})", text)
-    return before, after, clause == "{What}"
+@lru_cache(maxsize=1 << 16)
+def phrase_zh(statement: tuple, roles: Roles) -> str:
+    """The Chinese clause of a statement, kept."""
+    return clause(statement, CHINESE, roles)
 
 
 @lru_cache(maxsize=1 << 16)
 def _capital_phrase(statement: tuple, roles: Roles) -> str:
     text = phrase(statement, False, roles)
-    return text[0].upper() + text[1:]
+    start = len(text) - len(text.lstrip("("))
+    return text[:start] + text[start].upper() + text[start + 1 :]
+
+
+def listed(items: Sequence[str], language: str = "en") -> str:
+    """A, B and C."""
+    comma, last = TEXTS[language].lists
+    return f"{comma.join(items[:-1])}{last}{items[-1]}" if len(items) > 1 else "".join(items)
+
+
+@lru_cache(maxsize=64)
+def _frame(people: int, roles: Roles, language: str = "en") -> tuple[str, str]:
+    """The first and the last sentence."""
+    words = {
+        "{a_truth}": roles.a(True),
+        "{a_liar}": roles.a(False),
+        "{truth}": roles.truth,
+        "{liar}": roles.liar,
+        "{Truths}": roles.truths[0].upper() + roles.truths[1:],
+        "{liars}": roles.liars,
+        "{people}": listed([f"{{{i}}}" for i in range(people)], language),
+    }
+    intro, question = TEXTS[language].intro, TEXTS[language].question
+    for place, word in words.items():
+        intro, question = intro.replace(place, word), question.replace(place, word)
+    return intro, question
+
+
+@lru_cache(maxsize=1 << 12)
+def _report(speaker: int, report: str) -> tuple[str, str, bool]:
+    """What stands before and after the clause, and whether the clause takes a capital."""
+    text = report.replace("{who}", f"{{{speaker}}}")
+    before, place, after = re.split("({what}|{What})", text)
+    return before, after, place == "{What}"
 
 
 def plain(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
@@ -127,9 +274,9 @@ def varied(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> st
     intro, question = _frame(len(statements), roles)
     said = []
     for i, s in enumerate(statements):
-        before, after, capital = _report(i, dice[i] * len(REPORTS) >> 32)
-        clause = _capital_phrase(s, roles) if capital else phrase(s, False, roles)
-        said.append(before + clause + after)
+        before, after, capital = _report(i, REPORTS[dice[i] * len(REPORTS) >> 32])
+        text = _capital_phrase(s, roles) if capital else phrase(s, False, roles)
+        said.append(before + text + after)
     return " ".join([intro, *said, question])
 
 
@@ -140,10 +287,33 @@ def terse(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str
     )
 
 
+def chinese(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
+    intro, question = _frame(len(statements), roles, "zh")
+    said = [f"{{{i}}}说：{phrase_zh(s, roles)}。" for i, s in enumerate(statements)]
+    return "".join([intro, *said, question])
+
+
+def chinese_varied(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
+    intro, question = _frame(len(statements), roles, "zh")
+    said = []
+    for i, s in enumerate(statements):
+        before, after, _ = _report(i, REPORTS_ZH[dice[i] * len(REPORTS_ZH) >> 32])
+        said.append(before + phrase_zh(s, roles) + after)
+    return "".join([intro, *said, question])
+
+
+class Wording(NamedTuple):
+    text: Callable[[Sequence[tuple], Sequence[int], Roles], str]
+    language: str = "en"  # or "zh": which words for roles, and which names, go with it
+    grammar: Grammar = ENGLISH
+
+
 WORDINGS: dict[str, Wording] = {
     "plain": Wording(plain),
     "varied": Wording(varied),
-    "terse": Wording(terse),
+    "terse": Wording(terse, grammar=TERSE),
+    "chinese": Wording(chinese, "zh", CHINESE),
+    "chinese-varied": Wording(chinese_varied, "zh", CHINESE),
 }
 
 
