@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from swr1.errors import UsageError
+from swr1.errors import SwrError, UsageError
 from swr1.policy import model_folder
 
 SCRIPTS = ("latin", "cjk", "other")
@@ -101,8 +101,12 @@ def open_tokenizer(name: str, needed: bool = True) -> TokenScripts | None:
     from tokenizers import Tokenizer
 
     file = Path(name)
-    if not file.is_file() and file.exists():
-        file = Path(model_folder(name)) / "tokenizer.json"
+    if file.is_dir():
+        try:
+            file = Path(model_folder(name)) / "tokenizer.json"
+        except SwrError:
+            if needed:
+                raise
     if not file.is_file():
         if not needed:
             return None

@@ -113,13 +113,13 @@ def _word(word: str, group: str, spellings: Any, source: str) -> Word:
     hints, patterns = [], []
     for spelling in spellings:
         if len(spelling) > 2 and spelling[0] == spelling[-1] == "/":
-            patterns.append(f"(?:{spelling[1:-1]})")
+            patterns.append(f"(?i:{spelling[1:-1]})")
         else:
             plain = ready(spelling)
             hints.append(plain)
             patterns.append(_bounded(plain))
     try:
-        pattern = re.compile("|".join(patterns), re.IGNORECASE)
+        pattern = re.compile("|".join(patterns))
     except re.error as error:
         raise UsageError(
             f"word list {source!r}: {word!r} is no regular expression: {error}"
