@@ -1,0 +1,525 @@
+"""Reads a puzzle's text back into statements: ours in every wording, and other people's.
+
+    told = read_puzzle("A very special island is inhabited only by knights and knaves. ...")
+    told.names, told.roles, told.statements
+
+A text is an opening that says which two kinds of people there are and whom you meet, sentences that
+each report what one of them says, and a question. Those are templates (FRAMES, `_reports`), so
+a text is cut by regular expressions; each clause then goes through a grammar (ENGLISH, CHINESE).
+Known are the texts of mem-kk (arXiv 2410.23123, also as Logic-RL uses them) with their perturbed
+variants, those of reasoning-gym, and puzzles/wording.py. What stands around a puzzle (a chat
+template, a word on the layout of the answer) is passed over.
+
+A text that has more than one reading is an error, never a guess: "A and B or C" without brackets,
+"either A or B" (both?), two puzzles in one text.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from swr1.errors import DataError, UsageError
+from swr1.puzzles.roles import PAIRS, Roles, find_roles
+from swr1.puzzles.wording import REPORTS, REPORTS_ZH, SAYS, SAYS_TERSE, TEXTS
+
+
+class Told(NamedTuple):
+    """What a text says: names[i] says statements[i]; people in the order of the opening."""
+
+    names: list[str]
+    roles: Roles
+    statements: tuple[tuple, ...]
+
+
+class Frame(NamedTuple):
+    """Opening, up to the people you meet, and question."""
+
+    language: str
+    opening: str
+    question: str
+
+
+_MET = "You meet {count} inhabitants: {people}."
+_ASKED = "So who is {one} and who is {other}?"
+_ISLAND = "A very special island is inhabited only by {kinds}. "
+FRAMES = [
+    Frame(
+        "en", f"{_ISLAND}{{Truths}} always tell the truth, and {{liars}} always lie. {_MET}", _ASKED
+    ),
+    Frame(
+        "en", f"{_ISLAND}{{Liars}} always lie, and {{truths}} always tell the truth. {_MET}", _ASKED
+    ),
+    *[Frame(language, text.intro, text.question) for language, text in TEXTS.items()],
+]
+PUBLISHED_REPORTS = (
+    "{who} said that {what}.",
+    "{who} told you that {what}.",
+    '{who} said, "{what}."',
+    '{who} stated, "{what}".',
+    'According to {who}, "{what}".',
+    'In {who}\'s words: "{what}".',
+    '{who} remarked, "{what}".',
+    '"{what}," {who} declared.',
+    '{who} was heard saying, "{what}".',
+    "{who} expressed that {what}.",
+    '"{what}" - {who}.',
+    'As {who} put it, "{what}".',
+    '{who} asserted: "{what}".',
+    '"{what}," {who} mentioned.',
+    '{who} commented, "{what}".',
+    'In a statement by {who}: "{what}".',
+    '{who} noted, "{what}".',
+    '"{what}," {who} claimed.',
+)
+
+# Names are replaced by one private character each before anything else is looked at, so that a
+# name may hold spaces, dots or words of the language.
+_FIRST = 0xF0000
+_NAME = "[\U000f0000-\U000ffffd]"
+_WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*"
+
+# --- clauses -----------------------------------------------------------------------------------
+
+# A `mid` part is closed at both ends; a `tail` may be open at its end ("if ..."), so it comes last.
+# Commas separate the parts of a `listed` clause, none separates those of a `flat` one.
+_SHARED = """
+?start: clause
+?tail: mid | open
+?implies: _IF cond _THEN tail -> implies
+flat: closed (_AND closed)+ -> conj | closed (_OR closed)+ -> disj | closed _IFF closed -> iff
+listed: mid (_C_AND mid)* _C_AND tail -> conj
+      | mid (_C_OR mid)* _C_OR tail -> disj
+      | mid _C_IFF tail -> iff
+?leaf: KNIGHT -> knight | KNAVE -> knave | NO_KNIGHT -> no_knight | NO_KNAVE -> no_knave
+%declare KNIGHT KNAVE NO_KNIGHT NO_KNAVE _AND _OR _IFF _C_AND _C_OR _C_IFF _IF _THEN _NOT _OPEN _CLOSE
+"""
+_ENGLISH = """
+?clause: mid | flat | listed | open
+?cond: mid | flat | _NOT cond -> neg
+?open: implies | _NOT tail -> neg
+?mid: closed | _BOTH closed _AND closed -> conj | _EITHER closed _OR closed _OR_BOTH -> disj
+?closed: leaf | _OPEN clause _CLOSE
+%declare _BOTH _EITHER _OR_BOTH
+"""
+_CHINESE = """
+?clause: mid | listed | open
+?cond: mid
+?open: implies
+?mid: closed | flat
+?closed: leaf | _OPEN clause _CLOSE | _NOT _OPEN clause _CLOSE -> neg
+"""
+# Terminal -> its words; the order matters where one begins like another.
+_WORDS = {
+    "en": {
+        "_C_IFF": r",\s+if\s+and\s+only\s+if\b",
+        "_C_AND": r",\s+and\b",
+        "_C_OR": r",\s+or\b",
+        "_IFF": r"if\s+and\s+only\s+if\b|iff\b",
+        "_AND": r"and\b",
+        "_OR_BOTH": r"or\s+both\b",
+        "_OR": r"or\b",
+        "_IF": r"if\b",
+        "_THEN": r"(?:,\s+)?then\b",
+        "_NOT": r"it\s+is\s+not\s+the\s+case\s+that\b|not\b",
+        "_BOTH": r"both\b",
+        "_EITHER": r"either\b",
+        "_OPEN": r"\(",
+        "_CLOSE": r"\)",
+    },
+    "zh": {
+        "_C_IFF": "，当且仅当",
+        "_C_AND": "，并且",
+        "_C_OR": "，或者",
+        "_IFF": "当且仅当",
+        "_AND": "并且",
+        "_OR": "或者",
+        "_IF": "如果",
+        "_THEN": "，那么",
+        "_NOT": "并非",
+        "_OPEN": "[（(]",
+        "_CLOSE": "[）)]",
+    },
+}
+_GRAMMARS = {"en": _SHARED + _ENGLISH, "zh": _SHARED + _CHINESE}
+
+
+@lru_cache
+def _parser(language: str) -> Any:
+    """tokens -> statement, by lark's LALR: that there is one reading is checked when it is made."""
+    from lark import Lark, Transformer
+    from lark.lexer import Lexer
+
+    class AsTheyAre(Lexer):
+        def __init__(self, conf: Any) -> None:
+            pass
+
+        def lex(self, data: Any) -> Any:  # type: ignore[override]
+            return iter(data)
+
+    def leaf(build: Any) -> Any:
+        return lambda self, parts: build(ord(parts[0]) - _FIRST)
+
+    def inner(kind: str) -> Any:
+        return lambda self, parts: (kind, *parts)
+
+    kinds = {"conj": "and", "disj": "or", "neg": "not", "implies": "implies", "iff": "iff"}
+    methods = {rule: inner(kind) for rule, kind in kinds.items()} | {
+        "knight": leaf(lambda i: ("knight", i)),
+        "knave": leaf(lambda i: ("knave", i)),
+        "no_knight": leaf(lambda i: ("not", ("knight", i))),
+        "no_knave": leaf(lambda i: ("not", ("knave", i))),
+    }
+    build = type("Build", (Transformer,), methods)()
+    lark = Lark(_GRAMMARS[language], parser="lalr", lexer=AsTheyAre, transformer=build)
+    return lark.parse
+
+
+@lru_cache(maxsize=256)
+def _claims(roles: Roles, language: str) -> re.Pattern:
+    """ "X is (not) a knight": groups X, not, and the truth teller's or the liar's word."""
+    truth, liar = re.escape(roles.truth), re.escape(roles.liar)
+    if language == "zh":
+        return re.compile(rf"({_NAME})\s*(不)?是(?:一?[个名位])?(?:({truth})|({liar}))")
+    return re.compile(rf"({_NAME})\s+is\s+(not\s+)?an?\s+(?:({truth})|({liar}))(?!\w)")
+
+
+@lru_cache(maxsize=256)
+def _lexer(roles: Roles, language: str) -> re.Pattern:
+    words = "|".join(rf"(?P<{name}>{word})" for name, word in _WORDS[language].items())
+    claim = _claims(roles, language).pattern
+    return re.compile(rf"\s*(?:{claim}|(?i:{words}))")
+
+
+@lru_cache(maxsize=1 << 14)
+def _parse(clause: str, roles: Roles, language: str) -> tuple:
+    """The statement of a clause in which names are single characters. Raises DataError."""
+    from lark import Token
+    from lark.exceptions import UnexpectedInput
+
+    pattern, tokens, at = _lexer(roles, language), [], 0
+    clause = clause.strip()
+    while at < len(clause):
+        found = pattern.match(clause, at)
+        if found is None:
+            unknown = _short(clause[at:].strip())
+            raise DataError(f"not understood: {unknown} (an unknown person, role or connective)")
+        name, denied, truth, _ = found.groups()[:4]
+        if name:
+            kind = ("NO_" if denied else "") + ("KNIGHT" if truth else "KNAVE")
+            tokens.append(Token(kind, name, at))
+        else:
+            tokens.append(Token(found.lastgroup or "", found[0], at))
+        at = found.end()
+    try:
+        return _parser(language)(tokens)
+    except UnexpectedInput as error:
+        token = getattr(error, "token", None)
+        at = token.start_pos if token is not None and token.type != "$END" else len(clause)
+        raise DataError(_why(clause, at or 0)) from None
+
+
+def _why(clause: str, at: int) -> str:
+    if re.search(r"\beither\b", clause, re.I) and not re.search(r"\bor both\b", clause):
+        return 'does "either" allow both? Say "either ... or ... or both"'
+    if at >= len(clause):
+        return "it ends in the middle of a statement"
+    hint = ""
+    if re.search(r"\b(and|or|then|if|case that)\b|并且|或者|那么|当且仅当", clause[:at], re.I):
+        hint = " (connectives without brackets, so it has several readings?)"
+    return f"no single reading, stuck at {_short(clause[at:].strip())}{hint}"
+
+
+def _short(text: str) -> str:
+    return f'"{text}"' if len(text) <= 60 else f'"{text[:57]}..."'
+
+
+# --- names -------------------------------------------------------------------------------------
+
+
+class _Masks:
+    """Names to single characters and back."""
+
+    def __init__(self, names: list[str], language: str) -> None:
+        self.names = names
+        self.characters = {name: chr(_FIRST + i) for i, name in enumerate(names)}
+        words = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+        # Where words stand apart, no letter follows a name; in Chinese, no Latin one.
+        letter = "[0-9A-Za-zÀ-ÿ]" if language == "zh" else r"\w"
+        self._pattern = re.compile(rf"(?<!{letter})(?:{words})(?!{letter})")
+
+    def hide(self, text: str) -> str:
+        return self._pattern.sub(lambda m: self.characters[m[0]], text)
+
+    def show(self, text: str) -> str:
+        return re.sub(_NAME, lambda m: self.names[ord(m[0]) - _FIRST], text)
+
+
+def read_statement(
+    clause: str, names: list[str], roles: Roles, language: str | None = None
+) -> tuple:
+    """The statement of a clause such as "Zoey is a knight and Bo is not a knave".
+
+    The language ("en", "zh") is seen from the clause unless given. Raises DataError when the clause
+    cannot be read, or has more than one reading.
+    """
+    language = language or _language(clause)
+    masks = _Masks(list(names), language)
+    return _statement(masks.hide(clause), masks, roles, language)
+
+
+def read_claims(text: str, names: list[str], roles: Roles) -> list[tuple[int, bool]]:
+    """(person, tells the truth) for every "X is a knight" of an answer, in the order of the text."""
+    language = _language(text)
+    found = _claims(roles, language).finditer(_Masks(list(names), language).hide(text))
+    return [(ord(m[1]) - _FIRST, bool(m[3]) is not bool(m[2])) for m in found]
+
+
+def _language(text: str) -> str:
+    return "zh" if "是" in text else "en"
+
+
+def _statement(clause: str, masks: _Masks, roles: Roles, language: str) -> tuple:
+    try:
+        return _parse(clause, roles, language)
+    except DataError as error:
+        shown, reason = masks.show(clause).strip(), masks.show(error.reason)
+        raise DataError(f"clause {_short(shown)}: {reason}") from None
+
+
+# --- frames ------------------------------------------------------------------------------------
+
+
+def _as_pattern(template: str, flags: int = 0) -> re.Pattern:
+    """A template as a pattern: placeholders are groups, a space is any white space.
+
+    {Truths} and {truths} are one group: the second must say the same, but for its first letter.
+    """
+    word = rf"(?:{_WORD}?)"
+    kinds = rf"{word}\s+and\s+{word}"
+    inside = {"count": r"\d+", "who": _NAME, "what": r"[^.:：。\"“”]+?", "kinds": kinds}
+    pattern, seen = "", set()
+    for i, piece in enumerate(re.split(r"\{(\w+)\}", template)):
+        if i % 2 == 0:
+            escaped = re.escape(piece).replace(r"\ ", r"\s+").replace('"', '["“”]')
+            pattern += escaped.replace("'", "['’]")
+            continue
+        name = piece.lower()
+        article = r"(?:an?\s+)?" if name.startswith("a_") or name in ("one", "other") else ""
+        name = name.removeprefix("a_")
+        pattern += article + (
+            rf"(?i:(?P={name}))" if name in seen else rf"(?P<{name}>{inside.get(name, word)})"
+        )
+        seen.add(name)
+    return re.compile(pattern, flags)
+
+
+@lru_cache
+def _frames() -> list[tuple[Frame, re.Pattern, re.Pattern]]:
+    return [
+        (f, _as_pattern(f.opening.partition("{people}")[0]), _as_pattern(f.question))
+        for f in FRAMES
+    ]
+
+
+@lru_cache
+def _reports(language: str) -> re.Pattern:
+    """One pattern for all ways to report a statement; its two groups that match: who and what."""
+    known = REPORTS_ZH if language == "zh" else (SAYS, *PUBLISHED_REPORTS, *REPORTS)
+    quote, patterns = '["“”]', set()
+    for template in known:
+        pattern = re.sub(r"\?P<\w+>", "", _as_pattern(template).pattern)
+        for end in (rf"\.{quote}", rf"{quote}\."):  # the full stop on either side of the quote
+            if pattern.endswith(end):
+                pattern = pattern.removesuffix(end) + rf"(?:\.{quote}|{quote}\.)"
+        patterns.add(pattern)
+    return re.compile(r"\s*(?:" + "|".join(sorted(patterns)) + ")")
+
+
+def read_puzzle(text: str, roles: Roles | None = None) -> Told:
+    """Who is there, and what each of them says. Raises DataError naming what could not be read.
+
+    Args:
+        text: the puzzle, also within a prompt.
+        roles: who tells the truth, for texts that do not say it ("terse"); without it such a text
+            is read with the pair's usual meaning.
+    """
+    return read_within(text, roles)[0]
+
+
+def read_within(text: str, roles: Roles | None = None) -> tuple[Told, str]:
+    """`read_puzzle`, and the part of the text that is the puzzle."""
+    openings = [(m, f, q) for f, opening, q in _frames() for m in opening.finditer(text)]
+    if not openings and SAYS_TERSE.partition("{what}")[0].replace("{who}", "") in text:
+        return _read_terse(text, roles)
+    if not openings:
+        raise DataError(
+            "no puzzle in it: no opening that says which kinds of people there are and whom you"
+            ' meet, such as "A very special island is inhabited only by knights and knaves. ..."'
+        )
+    if len(openings) > 1:
+        raise DataError(f"{len(openings)} puzzles in one text: which one is meant?")
+    ((opening, frame, question),) = openings
+    end = question.search(text, opening.end())
+    if end is None:
+        raise DataError(
+            'no question after the statements, such as "So who is a knight and who is a knave?"'
+        )
+    middle = text[opening.end() : end.start()]
+    told_roles = _roles(opening.groupdict(), end.groupdict(), frame.language)
+    count = opening.groupdict().get("count")
+    names, said = _people(middle, frame, int(count) if count else None)
+    masks = _Masks(names, frame.language)
+    sentences = _sentences(masks.hide(said).strip(), masks, frame.language)
+    statements = [
+        _said(who, sentences, masks, told_roles, frame.language) for who in range(len(names))
+    ]
+    return Told(names, told_roles, tuple(statements)), text[opening.start() : end.end()]
+
+
+def _said(who: int, sentences: dict[int, str], masks: _Masks, roles: Roles, language: str) -> tuple:
+    name = masks.names[who]
+    if who not in sentences:
+        raise DataError(f"{name} says nothing")
+    try:
+        return _statement(sentences[who], masks, roles, language)
+    except DataError as error:
+        raise DataError(f"statement of {name}, {error.reason}") from None
+
+
+def _sentences(said: str, masks: _Masks, language: str) -> dict[int, str]:
+    """Person -> clause, from sentences in any order."""
+    pattern, clauses, at = _reports(language), {}, 0
+    while at < len(said):
+        found = pattern.match(said, at)
+        if found is None:
+            stop = "。" if language == "zh" else ". "
+            sentence = said[at:].strip().partition(stop)[0] + stop.strip()
+            raise DataError(f"sentence not understood: {_short(masks.show(sentence))}")
+        one, other = (group for group in found.groups() if group is not None)
+        who, clause = (one, other) if re.fullmatch(_NAME, one) else (other, one)
+        person = ord(who) - _FIRST
+        if person in clauses:
+            raise DataError(f"{masks.names[person]} speaks twice")
+        clauses[person] = clause
+        at = found.end()
+    return clauses
+
+
+def _people(middle: str, frame: Frame, count: int | None) -> tuple[list[str], str]:
+    """The names, and the text after them.
+
+    The list ends with a full stop; a name may hold one too ("J. Doe"), so the end is the first stop
+    that gives `count` names and after which one of them speaks.
+    """
+    stop = "。" if frame.language == "zh" else r"\.(?=\s)"
+    ends = list(re.finditer(stop, middle))[:40]
+    for end in ends:
+        names, rest = _listed(middle[: end.start()], frame.language), middle[end.end() :]
+        if names and len(set(names)) == len(names) and count in (None, len(names)):
+            masked = _Masks(names, frame.language).hide(rest).strip()
+            if _reports(frame.language).match(masked):
+                return names, rest
+    names = _listed(middle[: ends[0].start()], frame.language) if ends else []
+    if not names:
+        raise DataError("nobody is listed after the words on whom you meet")
+    if len(set(names)) < len(names):
+        raise DataError(f"a name is listed twice: {', '.join(names)}")
+    if count not in (None, len(names)):
+        raise DataError(f"{count} inhabitants are announced, {len(names)} are listed")
+    return names, middle[ends[0].end() :]
+
+
+def _listed(text: str, language: str) -> list[str]:
+    comma, last = TEXTS[language].lists
+    *head, tail = text.split(comma)
+    if language == "en":
+        head, tail = [*head, *tail.removeprefix("and ").split(last)], ""
+    elif not head or last in tail:
+        first, _, tail = tail.partition(last)
+        head.append(first)
+    return [name.strip() for name in (*head, tail) if name.strip()]
+
+
+def _roles(opening: dict[str, str], question: dict[str, str], language: str) -> Roles:
+    """Roles from what opening and question say; plurals tell which word of the question is whose."""
+    truth, liar = opening.get("truth"), opening.get("liar")
+    truths, liars = opening.get("truths"), opening.get("liars")
+    try:
+        if truth is None or liar is None:
+            words = (question["one"], question["other"])
+            fits = [
+                w
+                for w in (words, words[::-1])
+                if _plural_fits(w[0], truths) and _plural_fits(w[1], liars)
+            ]
+            if len(fits) != 1:
+                raise DataError(
+                    f'the kinds of people, "{truths}" and "{liars}", are not those of the question,'
+                    f' "{words[0]}" and "{words[1]}"'
+                )
+            truth, liar = fits[0]
+        roles = find_roles(f"{truth}/{liar}", language)
+    except UsageError as error:
+        raise DataError(str(error)) from None
+    if truths is None or liars is None:
+        return roles
+    plurals = (_as_told(truths, truth, roles.truths), _as_told(liars, liar, roles.liars))
+    return roles._replace(truths=plurals[0], liars=plurals[1])
+
+
+def _plural_fits(word: str, plural: str | None) -> bool:
+    """Whether they begin alike: "knave" and "Knaves", "wolf" and "wolves"."""
+    plural = (plural or "").lower()
+    return plural[: max(1, len(word) - 2)] == word.lower()[: max(1, len(word) - 2)]
+
+
+def _as_told(plural: str, word: str, regular: str) -> str:
+    """The plural, with a small letter where only a sentence's beginning made it a capital.
+
+    mem-kk adds "s" to every word ("heros"), which is no other word than the regular plural.
+    """
+    if plural.lower() in (f"{word}s".lower(), regular.lower()):
+        return regular
+    return plural if word[0].isupper() else plural[0].lower() + plural[1:]
+
+
+# --- without an opening ------------------------------------------------------------------------
+
+
+def _read_terse(text: str, roles: Roles | None) -> tuple[Told, str]:
+    """Only "X says : ... ." one after the other, names being those who speak."""
+    says = SAYS_TERSE.removeprefix("{who}").partition("{what}")[0]
+    first, *rest = text.split(says)
+    begin = max(
+        [first.rfind(mark) + len(mark) for mark in ("\n", ">", ": ") if mark in first] or [0]
+    )
+    names, clauses, after = [first[begin:].strip()], [], ""
+    for piece in rest:
+        clause, stop, after = piece.partition(" .")
+        if not stop:
+            raise DataError(f'the sentence of {names[-1]} does not end with " ."')
+        clauses.append(clause)
+        names.append(after.strip())
+    del names[-1]  # what stands after the last sentence
+    if len(set(names)) < len(names):
+        raise DataError(f"somebody speaks twice: {', '.join(names)}")
+    if roles is None:
+        roles = _usual_roles(" ".join(clauses))
+    masks = _Masks(names, "en")
+    sentences = {i: masks.hide(clause) for i, clause in enumerate(clauses)}
+    statements = tuple(_said(i, sentences, masks, roles, "en") for i in range(len(names)))
+    whole = text[begin : len(text) - len(after)]
+    return Told(names, roles, statements), whole.strip()
+
+
+def _usual_roles(text: str) -> Roles:
+    words = set(re.findall(rf"\bis (?:not )?an? ({_WORD})", text))
+    for pair in PAIRS:
+        if words and words <= set(pair):
+            return find_roles("/".join(pair))
+    raise DataError(
+        f"the text does not say who tells the truth, and {', '.join(sorted(words)) or 'nobody'}"
+        " is no known pair of roles"
+    )
