@@ -14,18 +14,22 @@ from itertools import islice, product
 from typing import Any, NamedTuple
 
 from swr1.errors import DataError
+from swr1.puzzles.roles import find_roles
 from swr1.puzzles.statements import (
     LEAVES,
     MAX_PEOPLE,
     Statement,
+    evaluate,
     mentioned,
     solution_table,
     world_roles,
 )
+from swr1.records import Record
 
 World = tuple[bool, ...]
 
 TABLE_PEOPLE = 16  # most people for whom truth tables are faster than SAT (both take about 1 ms)
+LARGEST = 2**63 - 1  # integer that a record can hold
 SAT_SOLVER = "minisat22"  # fast to start; these formulas are easy
 
 
@@ -141,6 +145,62 @@ def unique(statements: Sequence[Statement]) -> World | None:
     """The only world that fits, None where none or several do."""
     found = solve(statements, most=2)
     return found.worlds[0] if found.count == 1 else None
+
+
+def solve_record(record: Record, most: int = 2, reread: bool = False) -> dict[str, Any] | None:
+    """What `swr1 solve` adds to a record as info.solved; None for a record that is no puzzle.
+
+    `count` and `exact` as in `Solutions`, `worlds` the truth tellers' names in each, `agrees`
+    whether the record's answer gives everyone the role they have in a world that fits (None
+    without an answer). The statements are info.statements, or are read from the prompt's text,
+    which `reread` asks for even where both are there.
+
+    Raises DataError for a text that cannot be read, and for statements that do not fit the people.
+    """
+    info = record.get("info") or {}
+    if record.get("task") != "knights" and "statements" not in info:
+        return None
+    answer = record.get("answer")
+    if reread or "statements" not in info:
+        from swr1.puzzles.reading import read_puzzle
+
+        turns = [turn["content"] for turn in record.get("prompt", ()) if turn["role"] == "user"]
+        if not (turns and isinstance(turns[-1], str)):
+            raise DataError("neither info.statements nor a prompt with a text to read")
+        pair = info.get("roles")
+        names, roles, statements = read_puzzle(
+            turns[-1], find_roles("/".join(pair)) if pair else None
+        )
+        words = (roles.truth, roles.liar)
+    else:
+        statements = info["statements"]
+        words = info.get("roles") or ("knight", "knave")
+        names = info.get("names") or [name for name, _ in answer or ()]
+        if not isinstance(statements, list) or len(names) != len(statements):
+            raise DataError(f"info.statements must be a list, one for each of {len(names)} people")
+    found = solve(statements, most)
+    return {
+        "count": min(found.count, LARGEST),
+        "exact": found.exact and found.count <= LARGEST,
+        "worlds": [
+            [name for name, role in zip(names, w, strict=True) if role] for w in found.worlds
+        ],
+        "agrees": _fits(answer, names, words, statements) if answer else None,
+    }
+
+
+def _fits(
+    answer: Any, names: Sequence[str], words: Sequence[str], statements: Sequence[Statement]
+) -> bool:
+    """Whether an answer [[name, role], ...], in any order, makes every statement fit."""
+    try:
+        told = {name: words.index(role) == 0 for name, role in answer}
+        world = [told[name] for name in names]
+    except (ValueError, TypeError, KeyError):
+        return False
+    return len(answer) == len(names) and all(
+        evaluate(s, world) == role for s, role in zip(statements, world, strict=True)
+    )
 
 
 def components(statements: Sequence[Statement]) -> list[list[int]]:

@@ -1,0 +1,162 @@
+"""`swr1 solve` on records and on texts, through the command line."""
+
+import orjson
+
+from tests.conftest import jsonl, load
+
+TEXT = (
+    "On an island everyone is either a knight or a knave. Knights always tell the truth, and knaves"
+    " always lie. You meet {people}. {said} For each of them, is that person a knight or a knave?"
+)
+# Zoey a knight would make Oliver a knave, whose words would then be true.
+ONE = TEXT.format(
+    people="Zoey and Oliver",
+    said="Zoey says that Oliver is a knave."
+    " Oliver says that Oliver is a knight if and only if Zoey is a knave.",
+)
+TWO = TEXT.format(
+    people="Zoey and Oliver",
+    said="Zoey says that Oliver is a knight. Oliver says that Zoey is a knight.",
+)
+NONE = TEXT.format(
+    people="Zoey and Oliver",
+    said="Zoey says that Zoey is a knave. Oliver says that Zoey is a knight.",
+)
+
+
+def record(name, statements, roles, answer="given", **info):
+    names = ["Zoey", "Oliver", "Ava"][: len(statements)]
+    answer = [list(pair) for pair in zip(names, roles, strict=True)] if answer else None
+    info = {"names": names, "statements": statements} | info
+    return {"v": 1, "id": name, "task": "knights", "answer": answer, "info": info}
+
+
+def test_records_get_all_that_fits_and_whether_the_answer_does(swr1, tmp_path):
+    mutual, against = [["knight", 1], ["knight", 0]], [["knave", 1], ["knight", 1]]
+    records = [
+        record("one", [["knave", 1], ["and", ["knight", 0], ["knight", 1]]], ["knight", "knave"]),
+        record("two", mutual, ["knave", "knave"]),
+        record("wrong", mutual, ["knave", "knight"]),
+        record("none", [["knave", 0], ["knight", 0]], ["knave", "knave"]),
+        record("asked", against, [], answer=None),
+        record("flipped", [["knave", 1], ["knave", 0]], ["knave", "knight"])
+        | {"extra": 1, "info": {"names": ["A", "B"], "statements": mutual, "more": 2}},
+        {"v": 1, "id": "sum", "task": "math", "answer": "4"},
+    ]
+    records[5]["info"]["roles"] = ["knave", "knight"]
+    records[5]["answer"] = [["B", "knave"], ["A", "knave"]]
+    done = swr1("solve", "-", "-o", "out.jsonl", stdin=jsonl(records), cwd=tmp_path, check=True)
+    out = load(tmp_path / "out.jsonl")
+    assert [r["id"] for r in out] == [r["id"] for r in records]
+    solved = {r["id"]: r.get("info", {}).get("solved") for r in out}
+    both = [[], ["Zoey", "Oliver"]]
+    assert solved == {
+        "one": {"count": 1, "exact": True, "worlds": [["Zoey"]], "agrees": True},
+        "two": {"count": 2, "exact": True, "worlds": both, "agrees": True},
+        "wrong": {"count": 2, "exact": True, "worlds": both, "agrees": False},
+        "none": {"count": 0, "exact": True, "worlds": [], "agrees": False},
+        "asked": {"count": 2, "exact": True, "worlds": [["Zoey"], ["Oliver"]], "agrees": None},
+        "flipped": {"count": 2, "exact": True, "worlds": [[], ["A", "B"]], "agrees": True},
+        "sum": None,
+    }
+    assert out[5]["extra"] == 1 and out[5]["info"]["more"] == 2
+    words = "several 57.1%, one 14.3%, none 14.3%, not a puzzle 14.3%"
+    assert words in done.stderr
+    assert "answer: fits 50.0%, does not fit 33.3%, absent 16.7%" in done.stderr
+
+
+def test_generated_puzzles_agree_by_their_statements_and_by_their_text(swr1, tmp_path):
+    swr1("gen-puzzles", "-n", "40", "--people", "2-8", "-o", "p.jsonl", cwd=tmp_path, check=True)
+    for args in ((), ("--reread",)):
+        out = swr1("solve", "p.jsonl", *args, cwd=tmp_path, check=True).stdout.splitlines()
+        for r in map(orjson.loads, out):
+            knights = [name for name, role in r["answer"] if role == "knight"]
+            expected = {"count": 1, "exact": True, "worlds": [knights], "agrees": True}
+            assert r["info"]["solved"] == expected
+
+
+def test_reread_sees_what_the_text_says(swr1):
+    told = record("told", [["knight", 0], ["knight", 0]], ["knight", "knight"])
+    told["prompt"] = [{"role": "user", "content": ONE}]
+    del told["info"]["names"]
+    by_statements = orjson.loads(swr1("solve", stdin=jsonl([told]), check=True).stdout)
+    by_text = orjson.loads(swr1("solve", "--reread", stdin=jsonl([told]), check=True).stdout)
+    assert (
+        by_statements["info"]["solved"]["count"],
+        by_statements["info"]["solved"]["agrees"],
+    ) == (
+        2,
+        True,
+    )
+    assert by_text["info"]["solved"]["worlds"] == [["Oliver"]]
+    assert by_text["info"]["solved"]["agrees"] is False
+
+
+def test_a_hundred_people_and_more_solutions_than_wanted(swr1):
+    names = [f"P{i}" for i in range(100)]
+    pairs = record("pairs", [["knight", 0]], ["knight"])
+    pairs["info"] = {"names": names, "statements": [["knight", i ^ 1] for i in range(100)]}
+    out = swr1("solve", "--most", "3", stdin=jsonl([pairs | {"answer": None}]), check=True).stdout
+    solved = orjson.loads(out)["info"]["solved"]
+    assert (solved["count"], solved["exact"], len(solved["worlds"])) == (2**50, True, 3)
+
+
+def test_a_count_that_no_record_can_hold_is_a_lower_bound(swr1):
+    free = record("free", [["knight", i] for i in range(90)], [], answer=None)
+    free["info"]["names"] = [f"P{i}" for i in range(90)]
+    solved = orjson.loads(swr1("solve", stdin=jsonl([free]), check=True).stdout)["info"]["solved"]
+    assert (solved["count"], solved["exact"]) == (2**63 - 1, False)
+
+
+def test_bad_records_are_65_and_named(swr1, tmp_path):
+    bad = [
+        record("good", [["knight", 0]], ["knight"]),
+        record("range", [["knight", 7]], ["knight"]),
+        record("short", [["knight", 0], ["knight", 0]], ["knight", "knave"], names=["Zoey"]),
+        {"v": 1, "id": "text", "task": "knights", "prompt": [{"role": "user", "content": "Hi"}]},
+        {"v": 1, "id": "empty", "task": "knights"},
+    ]
+    for one, words in zip(
+        bad[1:], ("not a statement", "1 people", "no puzzle", "neither"), strict=True
+    ):
+        done = swr1("solve", stdin=jsonl([one]))
+        assert (done.returncode, done.stdout) == (65, "")
+        assert "stdin:1" in done.stderr and words in done.stderr
+    done = swr1("solve", "--on-error", "skip", stdin=jsonl(bad), check=True)
+    assert len(done.stdout.splitlines()) == 1 and "4 dropped" in done.stderr
+
+
+def test_texts_are_solved_for_people_to_read(swr1, tmp_path):
+    done = swr1("solve", "--text", ONE, "--explain", check=True).stdout
+    assert "contradiction" in done and "One solution:" in done
+    rows = [line.split() for line in done.splitlines()]
+    assert ["Zoey", "knave", *"Oliver is a knave".split()] in rows
+    assert [row[:2] for row in rows if row[:1] == ["Oliver"]][-1] == ["Oliver", "knight"]
+    done = swr1("solve", "--text", "-", stdin=TWO, check=True).stdout
+    assert done.splitlines() == [
+        "2 solutions:",
+        "1. knights: -; knaves: Zoey, Oliver",
+        "2. knights: Zoey, Oliver; knaves: -",
+    ]
+    done = swr1("solve", "--text", TWO, "--most", "1", check=True).stdout
+    assert done.splitlines()[0] == "2 solutions; 1 of them:"
+    (tmp_path / "p.txt").write_text(NONE)
+    (tmp_path / "q.txt").write_text("Hello")
+    assert swr1("solve", "p.txt", cwd=tmp_path, check=True).stdout.startswith("No solution")
+    done = swr1("solve", "q.txt", cwd=tmp_path)
+    assert done.returncode == 65 and "q.txt: no puzzle" in done.stderr
+
+
+def test_wrong_use_is_code_2(swr1, tmp_path):
+    (tmp_path / "p.txt").write_text(ONE)
+    (tmp_path / "r.jsonl").write_bytes(jsonl([record("one", [["knight", 0]], ["knight"])]))
+    for args, words in [
+        (["--text", ONE, "r.jsonl"], "takes no files"),
+        (["p.txt", "r.jsonl"], "cannot be solved together"),
+        (["--text", ONE, "-o", "x.jsonl"], "-o is for records"),
+        (["r.jsonl", "--explain"], "--explain is for texts"),
+        (["r.jsonl", "--most", "0"], "--most"),
+    ]:
+        done = swr1("solve", *args, cwd=tmp_path)
+        assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "x.jsonl").exists()
