@@ -180,19 +180,19 @@ class Traits(NamedTuple):
     length: int  # in words
 
 
-# Sign -> what a table calls it. Order is that of the tables.
+# Sign -> its name in a table, in the order of the tables; docs/reasoning.md defines each.
 SIGNS = {
-    "no-reasoning": "no reasoning (fewer than 5 words)",
+    "no-reasoning": "no reasoning",
     "copies": "copies the question",
-    "outside": "text outside the tags",
-    "answers": "several answer blocks",
-    "guesses": "different answers given",
-    "thinks-again": "thinks again after the answer",
-    "worlds": "several assignments stated",
-    "departs": "answer departs from reasoning",
-    "repetitive": "repetitive (half of 4-grams)",
-    "foreign": "script foreign to the prompt",
-    "cut": "cut at the length limit",
+    "outside": "text outside tags",
+    "answers": "several blocks",
+    "guesses": "several answers",
+    "thinks-again": "thinks again",
+    "worlds": "several worlds",
+    "departs": "answer departs",
+    "repetitive": "repetitive",
+    "foreign": "foreign script",
+    "cut": "cut",
 }
 
 

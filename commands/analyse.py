@@ -1,0 +1,85 @@
+"""How reasoning changes over training, and which of its signs go with being right."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from swr1.commands._stage import stage_command
+from swr1.errors import UsageError
+
+
+@stage_command(files=False, writes=False)
+def command(
+    open_stage,
+    rollouts: Annotated[
+        list[str],
+        typer.Argument(
+            help="Rollouts with verdicts: files, globs, shard folders, or - (the default).",
+            metavar="[FILES]...",
+            show_default=False,
+        ),
+    ] = ("-",),  # type: ignore[assignment]
+    by: Annotated[
+        str, typer.Option(help="Rows: step (the policy's version) or a key of info.")
+    ] = "step",
+    bins: Annotated[int, typer.Option(min=1, help="Most rows of steps.")] = 10,
+    words: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Word list: reasoning (the default), terse, or a TOML file; repeatable.",
+            metavar="NAME|FILE",
+        ),
+    ] = None,
+    verdict: Annotated[
+        str | None, typer.Option(help="Which verdict says right or wrong; default: by the task.")
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            help="Policy or model folder; default: where each record's policy is.", metavar="PATH"
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw it (.png, .svg, .pdf).", metavar="OUT")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+):
+    """How reasoning changes over training, and which of its signs go with being right.
+
+    Length, words of verification and reflection, scripts, repeated guessing, text outside the
+    tags, answers that change: by step, and against the verdicts.
+
+    swr1 analyse rollouts.jsonl --picture reasoning.png
+    """
+    from swr1.evals.reasoning import Analysis
+    from swr1.evals.scripts import open_tokenizer
+    from swr1.evals.words import load_words
+
+    if picture:
+        from swr1.evals.picture import _SUFFIXES
+
+        if picture.suffix.lower() not in _SUFFIXES:
+            raise UsageError(f"cannot draw {str(picture)!r}: name it {', '.join(_SUFFIXES)}")
+    opened = open_tokenizer(tokenizer) if tokenizer else None
+    analysis = Analysis(load_words(words or ["reasoning"]), by, verdict, opened, bins)
+    for file in rollouts:  # one by one: the same samples of two versions may lie in two files
+        with open_stage(inputs=[file]) as stage:
+            for record in filter(None, stage.read()):
+                analysis.add(record)
+                stage.progress.advance(stage.came)
+    result = analysis.result()
+    if picture:
+        from swr1.evals.reasoning_picture import reasoning_picture
+
+        reasoning_picture(result, picture)
+    if as_json:
+        import orjson
+
+        print(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
+        return
+    from rich.console import Console
+
+    from swr1.evals.reasoning_report import report
+
+    Console().print(report(result))

@@ -1,0 +1,178 @@
+"""The analysis of reasoning as tables of 80 columns: over the steps, and with or without a sign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from swr1.evals.report import _new_table, _number, _page, _percent, _range
+from swr1.evals.traits import SIGNS
+
+_MOST_GROUPS = 6  # columns of word groups that fit
+Result = dict[str, Any]
+
+
+def report(result: Result) -> RenderableType:
+    """Tables of what `Analysis.result` gave, what to beware of below."""
+    tables = [_rows_table(result), _shares_table(result, "group"), _shares_table(result, "sign")]
+    return _page(
+        _head(result), [*filter(None, tables), _with_and_without(result)], list(_notes(result))
+    )
+
+
+def _head(result: Result) -> str:
+    policies = result["policies"]
+    named = ", ".join(policies[:3]) + (f" and {len(policies) - 3} more" if policies[3:] else "")
+    counts = f"{result['records']:,} completions of {result['puzzles']:,} puzzles"
+    right = f"right by {', '.join(result['verdicts'])}" if result["verdicts"] else ""
+    return " · ".join(part for part in (named, counts, right) if part)
+
+
+def _rows_table(result: Result) -> Table:
+    """A row per step (or size): how many, how right, how long."""
+    rows, unit = _all_rows(result), result["length_unit"]
+    columns: dict[str, Callable[[Result], str]] = {
+        "n": lambda r: str(r["completions"]),
+        "right": lambda r: _percent(r["right"]["value"]),
+        "95%": lambda r: _range(r["right"]["interval"] or None),
+        "score": lambda r: _number(r["score"]["value"], 2),
+        unit: lambda r: _number(r["length"]["value"]),
+        "95% ": lambda r: _whole_range(r["length"]["interval"]),
+        "worlds": lambda r: _number(r["worlds"]["value"]),
+        "changes": lambda r: _number(r["changes"]["value"]),
+        "repeated": lambda r: _percent(r["rates"]["repeated"]["value"]),
+        "cjk": lambda r: _percent(r["rates"]["cjk"]["value"]),
+    }
+    whole = result["all"]
+    empty = {
+        "score": whole["score"]["value"] is None,
+        "right": whole["right"]["value"] is None,
+        "95%": whole["right"]["value"] is None,
+        "worlds": not whole["worlds"]["value"],
+        "changes": not whole["worlds"]["value"],
+        "cjk": not whole["rates"]["cjk"]["value"],
+    }
+    shown = {name: of for name, of in columns.items() if not empty.get(name)}
+    return _filled(
+        result["by"], list(shown), [[of(r) for of in shown.values()] for r in rows], rows
+    )
+
+
+def _shares_table(result: Result, kind: str) -> Table | None:
+    """A row per step: the share of completions with a word of each group, or with each sign."""
+    shares = result["all"]["signs"]
+    names = [n for n, s in shares.items() if n.startswith(f"{kind}:") and s["value"]]
+    if kind == "group":
+        common = sorted(names, key=lambda n: -shares[n]["value"])[:_MOST_GROUPS]
+        names = [n for n in names if n in common]
+    if not names:
+        return None
+    labels = [_label(name).replace(" ", "\n") for name in names]
+    rows = _all_rows(result)
+    cells = [[_percent(r["signs"][n]["value"]) for n in names] for r in rows]
+    title = "% of completions with a word of" if kind == "group" else "% of completions with"
+    return _filled(result["by"], labels, cells, rows, title)
+
+
+def _with_and_without(result: Result) -> Table:
+    table = _new_table()
+    table.title, table.title_justify, table.title_style = "% right with and without", "left", ""
+    table.add_column("", no_wrap=True)
+    for name in ("% of all", "with", "without", "same prompt", "same length too"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for sign in _in_order(result):
+        found = result["with_and_without"][sign]
+        right = found["right"]
+        group = sign.startswith("group:")
+        table.add_row(
+            escape(_label(sign) if not sign.startswith("word:") else f"  {_label(sign)}"),
+            _percent(result["all"]["signs"][sign]["value"]),
+            _percent(right["with"]["value"]),
+            _percent(right["without"]["value"]),
+            _points(right["same_prompt"]),
+            _points(right["same_prompt_and_length"]),
+            style="bold" if group else "",
+        )
+    return table
+
+
+def _in_order(result: Result) -> Iterator[str]:
+    """The signs that occur: each group before its words, then the others."""
+    found = result["with_and_without"]
+    of = result["word_groups"]
+    for group in dict.fromkeys(of.values()):
+        names = [f"group:{group}", *(f"word:{word}" for word, its in of.items() if its == group)]
+        yield from (name for name in names if found[name]["completions"])
+    yield from (n for n, f in found.items() if n.startswith("sign:") and f["completions"])
+
+
+def _notes(result: Result) -> Iterator[str]:
+    yield (
+        "same prompt: points gained within the completions of one prompt by one version, so"
+        " neither difficulty nor the step explains them; same length too: of those, within a"
+        " factor of 1.4. [95%], or (n): no interval, n puzzles have both kinds. None shows a cause."
+    )
+    never = sum(not result["all"]["signs"][f"word:{w}"]["value"] for w in result["word_groups"])
+    if never:
+        yield f"{never} of {len(result['word_groups'])} words never occur"
+    if result["score"]:
+        yield f"score: {result['score']}"
+    scripts = {
+        "tokens": "scripts are counted by token",
+        "letters": "scripts are counted by letter, for want of token ids and a tokenizer"
+        " (--tokenizer)",
+        "mixed": "scripts are counted by token where there are ids and a tokenizer, else by letter",
+    }
+    yield scripts[result["script_unit"]]
+    if result["length_unit"] == "mixed":
+        yield "length: tokens where there are ids, else words: not to be compared"
+    if len(result["policies"]) > 1:
+        yield f"completions of {len(result['policies'])} policies are mixed"
+    for why, count in result["unused"].items():
+        yield f"{count} of {count + result['records']} records left out: {why}"
+    for why, count in result["lacks"].items():
+        yield f"{count} of {result['records']}: {why}"
+
+
+def _filled(
+    by: str,
+    columns: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    rows: Sequence[Result],
+    title: str | None = None,
+) -> Table:
+    table = _new_table()
+    table.title, table.title_justify, table.title_style = title, "left", ""
+    table.add_column(by, no_wrap=True)
+    for column in columns:
+        table.add_column(escape(column), justify="right", no_wrap=True)
+    for row, texts in zip(rows, cells, strict=True):
+        table.add_row(escape(row["name"]), *texts, style="bold" if row["name"] == "all" else "")
+    return table
+
+
+def _all_rows(result: Result) -> list[Result]:
+    return [*result["rows"], {"name": "all", **result["all"]}]
+
+
+def _label(sign: str) -> str:
+    kind, _, name = sign.partition(":")
+    return SIGNS[name] if kind == "sign" else name
+
+
+def _points(found: Result | None) -> str:
+    if found is None:
+        return "-"
+    text = f"{100 * found['difference']:+.0f}"
+    if found["interval"]:
+        low, high = found["interval"]
+        return f"{text} [{100 * low:+.0f}, {100 * high:+.0f}]"
+    return f"{text} ({found['puzzles']})"
+
+
+def _whole_range(interval: Sequence[float] | None) -> str:
+    return f"{interval[0]:.0f}-{interval[1]:.0f}" if interval else "-"
