@@ -19,6 +19,9 @@ def command(
     reread: Annotated[
         bool, typer.Option("--reread", help="Read the prompt's text, not info.statements.")
     ] = False,
+    measure: Annotated[
+        bool, typer.Option("--difficulty", help="Records get info.difficulty as well.")
+    ] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="With a text: the way to the solution, too.")
     ] = False,
@@ -32,7 +35,8 @@ def command(
 
     swr1 solve --text "$(cat puzzle.txt)" --explain
     """
-    from swr1.puzzles.solver import solve_record
+    from swr1.puzzles.difficulty import difficulty
+    from swr1.puzzles.solver import solve_record, told_in
 
     stage = open_stage()
     texts = dict(texts_among(stage.inputs, text))
@@ -40,6 +44,8 @@ def command(
         if stage.output != "-":
             raise UsageError("the solution of a text is printed; -o is for records")
         for where, puzzle in texts.items():
+            if len(texts) > 1:
+                print(f"{where}:")
             try:
                 print_solutions(puzzle, most, explain)
             except DataError as error:
@@ -56,7 +62,9 @@ def command(
         stage.tally("solutions", {0: "none", 1: "one"}.get(solved["count"], "several"))
         agrees = {True: "fits", False: "does not fit", None: "absent"}[solved["agrees"]]
         stage.tally("answer", agrees)
-        record["info"] = {**(record.get("info") or {}), "solved": solved}
+        info = record["info"] = {**(record.get("info") or {}), "solved": solved}
+        if measure:
+            info["difficulty"] = difficulty(told_in(record, reread)[2])
         return record
 
     with stage:

@@ -1,7 +1,10 @@
 """`swr1 solve` on records and on texts, through the command line."""
 
 import orjson
+import pytest
 
+from swr1.errors import DataError
+from swr1.puzzles.solver import solve_record
 from tests.conftest import jsonl, load
 
 TEXT = (
@@ -90,6 +93,11 @@ def test_reread_sees_what_the_text_says(swr1):
     )
     assert by_text["info"]["solved"]["worlds"] == [["Oliver"]]
     assert by_text["info"]["solved"]["agrees"] is False
+    both = swr1("solve", "--reread", "--difficulty", stdin=jsonl([told]), check=True).stdout
+    assert orjson.loads(both)["info"]["difficulty"]["alive"][-1] == 1
+    by_both = swr1("solve", "--difficulty", stdin=jsonl([told]), check=True).stdout
+    assert orjson.loads(by_both)["info"]["difficulty"]["alive"][-1] == 2
+    assert "difficulty" not in by_text["info"]
 
 
 def test_a_hundred_people_and_more_solutions_than_wanted(swr1):
@@ -116,12 +124,11 @@ def test_bad_records_are_65_and_named(swr1, tmp_path):
         {"v": 1, "id": "text", "task": "knights", "prompt": [{"role": "user", "content": "Hi"}]},
         {"v": 1, "id": "empty", "task": "knights"},
     ]
-    for one, words in zip(
-        bad[1:], ("not a statement", "1 people", "no puzzle", "neither"), strict=True
-    ):
-        done = swr1("solve", stdin=jsonl([one]))
-        assert (done.returncode, done.stdout) == (65, "")
-        assert "stdin:1" in done.stderr and words in done.stderr
+    done = swr1("solve", stdin=jsonl(bad))
+    assert done.returncode == 65 and "stdin:2: not a statement" in done.stderr
+    for one, words in zip(bad[2:], ("1 people", "no puzzle", "neither"), strict=True):
+        with pytest.raises(DataError, match=words):
+            solve_record(one)
     done = swr1("solve", "--on-error", "skip", stdin=jsonl(bad), check=True)
     assert len(done.stdout.splitlines()) == 1 and "4 dropped" in done.stderr
 
@@ -138,11 +145,11 @@ def test_texts_are_solved_for_people_to_read(swr1, tmp_path):
         "1. knights: -; knaves: Zoey, Oliver",
         "2. knights: Zoey, Oliver; knaves: -",
     ]
-    done = swr1("solve", "--text", TWO, "--most", "1", check=True).stdout
-    assert done.splitlines()[0] == "2 solutions; 1 of them:"
+    (tmp_path / "t.txt").write_text(TWO)
     (tmp_path / "p.txt").write_text(NONE)
     (tmp_path / "q.txt").write_text("Hello")
-    assert swr1("solve", "p.txt", cwd=tmp_path, check=True).stdout.startswith("No solution")
+    done = swr1("solve", "p.txt", "t.txt", "--most", "1", cwd=tmp_path, check=True).stdout
+    assert done.startswith("p.txt:\nNo solution") and "t.txt:\n2 solutions; 1 of them:" in done
     done = swr1("solve", "q.txt", cwd=tmp_path)
     assert done.returncode == 65 and "q.txt: no puzzle" in done.stderr
 
@@ -155,7 +162,6 @@ def test_wrong_use_is_code_2(swr1, tmp_path):
         (["p.txt", "r.jsonl"], "cannot be solved together"),
         (["--text", ONE, "-o", "x.jsonl"], "-o is for records"),
         (["r.jsonl", "--explain"], "--explain is for texts"),
-        (["r.jsonl", "--most", "0"], "--most"),
     ]:
         done = swr1("solve", *args, cwd=tmp_path)
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr

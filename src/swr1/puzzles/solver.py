@@ -147,20 +147,18 @@ def unique(statements: Sequence[Statement]) -> World | None:
     return found.worlds[0] if found.count == 1 else None
 
 
-def solve_record(record: Record, most: int = 2, reread: bool = False) -> dict[str, Any] | None:
-    """What `swr1 solve` adds to a record as info.solved; None for a record that is no puzzle.
+def told_in(
+    record: Record, reread: bool = False
+) -> tuple[Sequence[str], Sequence[str], Sequence[Statement]] | None:
+    """(names, the words for truth teller and liar, statements); None for what is no puzzle.
 
-    `count` and `exact` as in `Solutions`, `worlds` the truth tellers' names in each, `agrees`
-    whether the record's answer gives everyone the role they have in a world that fits (None
-    without an answer). The statements are info.statements, or are read from the prompt's text,
-    which `reread` asks for even where both are there.
-
-    Raises DataError for a text that cannot be read, and for statements that do not fit the people.
+    The statements are info.statements, or are read from the prompt's text, which `reread` asks for
+    even where both are there. Raises DataError for a text that cannot be read, and where there is
+    not one statement per person.
     """
     info = record.get("info") or {}
     if record.get("task") != "knights" and "statements" not in info:
         return None
-    answer = record.get("answer")
     if reread or "statements" not in info:
         from swr1.puzzles.reading import read_puzzle
 
@@ -168,17 +166,27 @@ def solve_record(record: Record, most: int = 2, reread: bool = False) -> dict[st
         if not (turns and isinstance(turns[-1], str)):
             raise DataError("neither info.statements nor a prompt with a text to read")
         pair = info.get("roles")
-        names, roles, statements = read_puzzle(
-            turns[-1], find_roles("/".join(pair)) if pair else None
-        )
-        words = (roles.truth, roles.liar)
-    else:
-        statements = info["statements"]
-        words = info.get("roles") or ("knight", "knave")
-        names = info.get("names") or [name for name, _ in answer or ()]
-        if not isinstance(statements, list) or len(names) != len(statements):
-            raise DataError(f"info.statements must be a list, one for each of {len(names)} people")
-    found = solve(statements, most)
+        told = read_puzzle(turns[-1], find_roles("/".join(pair)) if pair else None)
+        return told.names, (told.roles.truth, told.roles.liar), told.statements
+    statements = info["statements"]
+    names = info.get("names") or [name for name, _ in record.get("answer") or ()]
+    if not isinstance(statements, list) or len(names) != len(statements):
+        raise DataError(f"info.statements must be a list, one for each of {len(names)} people")
+    return names, info.get("roles") or ("knight", "knave"), statements
+
+
+def solve_record(record: Record, most: int = 2, reread: bool = False) -> dict[str, Any] | None:
+    """What `swr1 solve` adds to a record as info.solved; None for a record that is no puzzle.
+
+    `count` and `exact` as in `Solutions`, `worlds` the truth tellers' names in each, `agrees`
+    whether the record's answer gives everyone the role they have in a world that fits (None
+    without an answer). Raises DataError as `told_in` and `solve` do.
+    """
+    told = told_in(record, reread)
+    if told is None:
+        return None
+    names, words, statements = told
+    found, answer = solve(statements, most), record.get("answer")
     return {
         "count": min(found.count, LARGEST),
         "exact": found.exact and found.count <= LARGEST,
