@@ -1,177 +1,132 @@
 """Reasoning texts for puzzles, as a model should (or, for experiments, should not) write them.
 
-A style is a function (puzzle, rng) -> (reasoning, answer): the text between <think> and </think>,
-and the answer given, [[name, role], ...]. A style may be
-careless on purpose and answer wrongly. To add one, write the function and put it in STYLES.
+A trace is a list of steps. A step is a line of text and its form, which `checker` judges, and
+`telling` writes and reads. Forms are JSON lists; people are numbers, a role is true for the
+truth teller:
+
+    ["note"]                        an opening that claims nothing
+    ["assume", p, role]             suppose p's role; or, after a contradiction, p's other role
+    ["infer", p, role, s, given]    p's role follows from what s says; `given` are the roles it rests
+                                    on, [[q, role], ...], s's own first where it is used
+    ["fits"]                        no statement settled by the known roles contradicts them (settled
+                                    by the truth of its parts: strong Kleene logic)
+    ["contradiction", p, truth]     p's statement comes out as `truth`, and p's role says otherwise
+    ["must", p, role]               the assumption made last failed, so p has the other role
+    ["back", p]                     both roles of p failed: so did the assumption before
+    ["placed"]                      everyone has a role
+    ["check", p, truth]             p's statement is `truth`, as p's role demands
+    ["try", roles, p, values, ok]   in this world the parts of p's statement have these values, and
+                                    the last, its own, fits p's role or does not
+    ["conclude", roles]             who is what
+    ["guess"], ["garbled"]          no reason; a line that tells the puzzle or itself otherwise
+
+An assumption and all inferred under it are known until it is drawn back from. `try` stands by
+itself: it needs no assumption, and a world is left only when it has been refuted.
+
+A style is a function (puzzle, rng) -> forms, ending in ["conclude", roles], or, for careless ones,
+perhaps in what they guess. To add one, write the function and put it in STYLES.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from swr1.errors import UsageError
+from swr1.puzzles import propagation
+from swr1.puzzles.casework import GUESS, STOP, by_cases
+from swr1.puzzles.checker import check, first_fault
+from swr1.puzzles.faults import WRONG
 from swr1.puzzles.item import Puzzle
-from swr1.puzzles.statements import evaluate, mentioned
-from swr1.puzzles.wording import listed, phrase
+from swr1.puzzles.roles import Roles
+from swr1.puzzles.search import search as search_events
+from swr1.puzzles.telling import role_sentence, tell
 from swr1.registry import suggest
 
+Form = list[Any]
 Answer = list[list[str]]
-Style = Callable[[Puzzle, Random], tuple[str, Answer]]
-
-TRUTH = ("false", "true")
 
 
-def answer_text(answer: Sequence[Sequence[str]]) -> str:
+class Step(NamedTuple):
+    text: str
+    form: Form
+
+
+class Trace(NamedTuple):
+    """`fault` is None for right reasoning, else {"kind", "step"}: the first wrong step."""
+
+    steps: list[Step]
+    answer: Answer
+    fault: dict[str, Any] | None = None
+
+    @property
+    def reasoning(self) -> str:
+        return "\n".join(step.text for step in self.steps)
+
+
+def answer_text(answer: Sequence[Sequence[str]], roles: Roles) -> str:
     """The answer as it stands between <answer> and </answer>: "(1) Zoey is a knight", a line each."""
-    return "\n".join(f"({i}) {name} is a {role}" for i, (name, role) in enumerate(answer, 1))
+    return "\n".join(
+        f"({i}) {role_sentence(name, word, roles)}" for i, (name, word) in enumerate(answer, 1)
+    )
 
 
-def assistant_text(reasoning: str, answer: Sequence[Sequence[str]]) -> str:
+def assistant_text(reasoning: str, answer: Sequence[Sequence[str]], roles: Roles) -> str:
     """The whole assistant turn."""
-    return f"<think> {reasoning} </think>\n<answer>{answer_text(answer)}</answer>"
+    return f"<think> {reasoning} </think>\n<answer>{answer_text(answer, roles)}</answer>"
 
 
-def search(puzzle: Puzzle, rng: Random) -> tuple[str, Answer]:
-    """Assume a role, check what it settles, name the contradiction, go back, conclude.
-
-    Depth-first: knight is tried before knave; next comes somebody named by those already placed.
-    A statement is settled when the roles so far decide it by the truth of its parts.
-    """
-    names, statements, _, called = puzzle
-    people = range(len(names))
-    claims = [phrase(s, False, called).format(*names) for s in statements]
-    roles: list[bool | None] = [None] * len(names)
-    order: list[int] = []  # those placed so far
-    lines = ["Let me assume roles one person at a time and check every statement they settle."]
-
-    def contradiction() -> str | None:
-        for p in order:
-            truth = evaluate(statements[p], roles)
-            if truth is not None and truth != roles[p]:
-                role = called.a(bool(roles[p]))
-                return (
-                    f"{names[p]} says that {claims[p]}. That would be {TRUTH[truth]},"
-                    f" but {role} says only what is {TRUTH[not truth]}, and {names[p]} is taken"
-                    f" to be {role}. This is a contradiction."
-                )
-        return None
-
-    def next_person() -> int:
-        named = (q for p in order for q in mentioned(statements[p]) if roles[q] is None)
-        return next(named, next((p for p in people if roles[p] is None), -1))
-
-    def place() -> bool:
-        person = next_person()
-        if person < 0:
-            return True
-        order.append(person)
-        for role in (True, False):
-            roles[person] = role
-            lines.append(
-                f"{'Suppose' if role else 'So suppose'} {names[person]} is {called.a(role)}."
-            )
-            if problem := contradiction():
-                lines.append(problem)
-            else:
-                lines.append("Nothing said so far contradicts this.")
-                if place():
-                    return True
-        roles[order.pop()] = None
-        back = f" Let me go back to {names[order[-1]]}." if order else ""
-        lines.append(f"Neither role works for {names[person]}.{back}")
-        return False
-
-    place()
-    found = [bool(role) for role in roles]
-    lines.append("Now everyone has a role. Let me check all the statements.")
-    for p in people:
-        truth = TRUTH[bool(evaluate(statements[p], roles))]
-        lines.append(
-            f"{names[p]}, {called.a(found[p])}, says that {claims[p]}: {truth}, as it should be."
-        )
-    said = [f"{name} is {called.a(role)}" for name, role in zip(names, found, strict=True)]
-    lines.append(f"So {listed(said)}.")
-    return "\n".join(lines), puzzle.answer(found)
+def search(puzzle: Puzzle, rng: Random) -> list[Form]:
+    """Assume a role, check what it settles, name the contradiction, go back, conclude."""
+    forms: list[Form] = [["note"]]
+    roles: dict[int, bool] = {}
+    for kind, *event in search_events(puzzle.statements):
+        if forms[-1][0] == "assume" and kind in ("assume", "solved"):
+            forms.append(["fits"])
+        if kind == "conflict":
+            forms.append(["contradiction", *event])
+        elif kind != "solved":
+            forms.append([kind, *event])
+        if kind == "assume":
+            roles[event[0]] = event[1]
+        elif kind == "solved":
+            world = [roles[p] for p in range(len(puzzle.names))]
+            checks = [["check", p, role] for p, role in enumerate(world)]
+            return [*forms, ["placed"], *checks, ["conclude", world]]
+    raise ValueError("no world satisfies the statements")
 
 
-HONESTY = ("liar", "honest")  # HONESTY[is_knight]
-YES = ("no", "yes")
+def propagate(puzzle: Puzzle, rng: Random) -> list[Form]:
+    """Derive what follows, assume where nothing does, keep the opposite of what is contradicted."""
+    return propagation.propagate(puzzle)
 
 
-def cases(puzzle: Puzzle, rng: Random) -> tuple[str, Answer]:
-    """Try the worlds one by one, each statement with the value of its every part; never wrong.
-
-    Short words for small models: "Ben_liar" is one word, so that a model finds what the world it
-    tries says of Ben; it is restated before each statement, so that it is never far away.
-    """
-    return _try_worlds(puzzle, rng, stop=0.0)
+def cases(puzzle: Puzzle, rng: Random) -> list[Form]:
+    """Try the worlds one by one, each statement with the value of its every part; never wrong."""
+    return by_cases(puzzle, rng, stop=0.0)
 
 
-def hasty(puzzle: Puzzle, rng: Random) -> tuple[str, Answer]:
+def hasty(puzzle: Puzzle, rng: Random) -> list[Form]:
     """Mixed care, as in what people write: often a guess, else `cases` that may stop too early.
 
     A model that learns from it can reason and mostly does not: a start from which RL has something
     to find. More than half of the answers are wrong.
     """
     if rng.random() < GUESS:
-        return "guess", puzzle.answer([rng.random() < 0.5 for _ in puzzle.names])
-    return _try_worlds(puzzle, rng, stop=STOP)
+        return [["guess"]]
+    return by_cases(puzzle, rng, stop=STOP)
 
 
-GUESS = 0.6  # share of answers without any check
-STOP = 0.1  # chance to be content after each statement that holds
+STYLES: dict[str, Callable[[Puzzle, Random], list[Form]]] = {
+    "search": search,
+    "propagate": propagate,
+    "cases": cases,
+    "hasty": hasty,
+}
 
 
-def _try_worlds(puzzle: Puzzle, rng: Random, stop: float) -> tuple[str, Answer]:
-    names, statements = puzzle.names, puzzle.statements
-    lines = []
-    last = len(names) - 1
-    for world in product((True, False), repeat=len(names)):
-        roles = [f"{name}_{HONESTY[role]}" for name, role in zip(names, world, strict=True)]
-        for person, name in enumerate(names):
-            statement = statements[person]
-            holds = evaluate(statement, world) == world[person]
-            lines.append(
-                f"{'with' if person else 'try'} {' '.join(roles)} ; {name} says"
-                f" {_values(statement, names, world)} , {name} {HONESTY[world[person]]}"
-                f" {'ok' if holds else 'bad'} ."
-            )
-            if not holds:
-                break
-            if person == last or rng.random() < stop:
-                return "\n".join([*lines, f"so {' '.join(roles)}"]), puzzle.answer(world)
-    raise ValueError("no world satisfies the statements")
-
-
-def _values(statement: tuple, names: Sequence[str], world: Sequence[bool]) -> str:
-    """The statement with what the world says of each person in it, and each part's value."""
-    kind, *parts = statement
-    value = YES[bool(evaluate(statement, world))]
-    if kind in ("knight", "knave"):
-        return f"{names[parts[0]]} {HONESTY[world[parts[0]]]} {kind} {value}"
-    if kind == "not":
-        inner = parts[0]
-        if inner[0] in ("knight", "knave"):
-            return f"{names[inner[1]]} {HONESTY[world[inner[1]]]} not {inner[0]} {value}"
-        return f"not ( {_values(inner, names, world)} ) = {value}"
-    texts = [
-        _values(p, names, world)
-        if p[0] in ("knight", "knave") or (p[0] == "not" and p[1][0] in ("knight", "knave"))
-        else f"( {_values(p, names, world)} )"
-        for p in parts
-    ]
-    if kind == "implies":
-        return f"if {texts[0]} then {texts[1]} = {value}"
-    return f" {kind} ".join(texts) + f" = {value}"
-
-
-STYLES: dict[str, Style] = {"search": search, "cases": cases, "hasty": hasty}
-
-
-def find_style(name: str) -> Style:
+def find_style(name: str) -> Callable[[Puzzle, Random], list[Form]]:
     """Raises UsageError, with a suggestion, for an unknown style."""
     if name not in STYLES:
         raise UsageError(
@@ -180,6 +135,61 @@ def find_style(name: str) -> Style:
     return STYLES[name]
 
 
-def trace_fields(puzzle: Puzzle, style: str, rng: Random) -> dict[str, Any]:
-    """What goes into a record's info: `trace`, the whole assistant turn."""
-    return {"trace": assistant_text(*find_style(style)(puzzle, rng))}
+def check_wrong(style: str, wrong: str | None) -> None:
+    """Raises UsageError for an unknown kind of wrong reasoning, or a style that has its own."""
+    if wrong is not None and wrong not in WRONG:
+        raise UsageError(
+            f"unknown kind of wrong reasoning {wrong!r}.{suggest(wrong, WRONG)}"
+            f" Known: {', '.join(WRONG)}"
+        )
+    if wrong is not None and style == "hasty":
+        raise UsageError(f"hasty makes its own mistakes; take {wrong!r} with another style")
+
+
+def make_trace(puzzle: Puzzle, style: str, rng: Random, wrong: str | None = None) -> Trace:
+    """Reasoning in a style, right, or wrong in the given way (a kind in faults.WRONG).
+
+    Raises UsageError for what `find_style` and `check_wrong` refuse, ValueError for a puzzle
+    that no world fits.
+    """
+    check_wrong(style, wrong)
+    forms = find_style(style)(puzzle, rng)
+    fault = None
+    if wrong is not None:
+        forms, world, step = WRONG[wrong](puzzle, forms, rng)
+        fault = {"kind": wrong, "step": step}
+    elif forms[-1][0] == "guess":
+        world = [rng.random() < 0.5 for _ in puzzle.names]
+    else:
+        world = forms[-1][1]
+    if style == "hasty" and (hasty_step := first_fault(check(puzzle, forms))) is not None:
+        fault = {"kind": "hasty", "step": hasty_step}
+    steps = [Step(tell(puzzle, style, form), form) for form in forms]
+    return Trace(steps, puzzle.answer(world), fault)
+
+
+def trace_fields(
+    puzzle: Puzzle, style: str, rng: Random, wrong: str | None = None, steps: bool = False
+) -> dict[str, Any]:
+    """What goes into a record's info.
+
+    `trace` is the whole assistant turn, `trace_style` the style, `trace_answer` what it answers,
+    `trace_fault` what is wrong with it: null, or {"kind", "step": the first wrong step, counted
+    from 0; the number of steps where only the answer is wrong}.
+    With `steps`, which more than doubles the record: `steps`, [{"text", "form", "ok"}, ...],
+    where `ok` is the checker's verdict.
+    """
+    trace = make_trace(puzzle, style, rng, wrong)
+    fields: dict[str, Any] = {
+        "trace": assistant_text(trace.reasoning, trace.answer, puzzle.roles),
+        "trace_style": style,
+        "trace_answer": trace.answer,
+        "trace_fault": trace.fault,
+    }
+    if steps:
+        verdicts = check(puzzle, [step.form for step in trace.steps])
+        fields["steps"] = [
+            {"text": step.text, "form": step.form, "ok": verdict.ok}
+            for step, verdict in zip(trace.steps, verdicts, strict=True)
+        ]
+    return fields

@@ -1,0 +1,129 @@
+"""Reasoning by cases: try the worlds one by one, short words for small models.
+
+    try Ava_honest Ben_honest ; Ava says Ben honest knave no , Ava honest bad .
+    try Ava_honest Ben_liar ; Ava says Ben liar knave yes , Ava honest ok .
+
+"Ben_liar" is one word, so that a model finds what the world it tries says of Ben; it is restated
+before each statement, so that it is never far away. Every part of a statement is followed by its
+value. A line's form is ["try", roles, person, values, fits], see `traces`.
+
+The laptop recipe learns from these texts: they never change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import product
+from random import Random
+from typing import Any
+
+from swr1.puzzles.item import Puzzle
+from swr1.puzzles.statements import LEAVES, Statement, evaluate
+
+Form = list[Any]
+
+HONESTY = ("liar", "honest")  # HONESTY[is_knight]
+YES = ("no", "yes")
+FITS = ("bad", "ok")
+GUESS = 0.6  # share of hasty answers without any check
+STOP = 0.1  # chance of a hasty one to be content after each statement that holds
+_LINE = re.compile(r"(?:try|with) (.+?) ; (.+?) says (.+) , (.+?) (liar|honest) (ok|bad) \.")
+
+
+def by_cases(puzzle: Puzzle, rng: Random, stop: float) -> list[Form]:
+    """Worlds in order, knights first, each until a statement does not fit; the first that fits.
+
+    Args:
+        stop: the chance to be content with a world after each statement that fits.
+    """
+    people = range(len(puzzle.names))
+    forms: list[Form] = []
+    for world in product((True, False), repeat=len(people)):
+        for person in people:
+            found = values(puzzle.statements[person], world)
+            fits = found[-1] == world[person]
+            forms.append(["try", list(world), person, found, fits])
+            if not fits:
+                break
+            if person == people[-1] or rng.random() < stop:
+                return [*forms, ["conclude", list(world)]]
+    raise ValueError("no world satisfies the statements")
+
+
+def values(statement: Statement, world: Sequence[bool]) -> list[bool]:
+    """The truth of a statement's parts in the order in which they are told, its own the last."""
+    parts = [] if _is_simple(statement) else statement[1:]
+    inner = [value for part in parts for value in values(part, world)]
+    return [*inner, bool(evaluate(statement, world))]
+
+
+def tell_try(puzzle: Puzzle, form: Form) -> str:
+    """The line of a "try" form."""
+    _, world, person, found, fits = form
+    names = puzzle.names
+    told = iter([YES[value] for value in found])
+    return (
+        f"{'with' if person else 'try'} {tell_world(puzzle, world)} ; {names[person]} says"
+        f" {_says(puzzle.statements[person], names, world, told)} ,"
+        f" {names[person]} {HONESTY[world[person]]} {FITS[fits]} ."
+    )
+
+
+def tell_world(puzzle: Puzzle, world: Sequence[bool]) -> str:
+    """ "Ava_honest Ben_liar"."""
+    return " ".join([f"{n}_{HONESTY[role]}" for n, role in zip(puzzle.names, world, strict=True)])
+
+
+def read_try(puzzle: Puzzle, line: str) -> Form | None:
+    """The form of a line; None if it is none, ["garbled"] if it tells the puzzle or world wrong."""
+    found = _LINE.fullmatch(line)
+    if not found:
+        return None
+    world = read_world(puzzle, found[1])
+    if world is None or found[2] not in puzzle.names:
+        return ["garbled"]
+    person = puzzle.names.index(found[2])
+    pattern = _values_pattern(puzzle.statements[person], tuple(puzzle.names), tuple(world))
+    told = re.fullmatch(pattern, found[3])
+    if not told or found[4] != found[2] or found[5] != HONESTY[world[person]]:
+        return ["garbled"]
+    return ["try", world, person, [value == "yes" for value in told.groups()], found[6] == "ok"]
+
+
+def read_world(puzzle: Puzzle, text: str) -> list[bool] | None:
+    """A world from "Ava_honest Ben_liar"; None unless it gives everybody a role, in order."""
+    words = [f"{re.escape(name)}_(liar|honest)" for name in puzzle.names]
+    found = re.fullmatch(" ".join(words), text)
+    return [word == "honest" for word in found.groups()] if found else None
+
+
+def _is_simple(statement: Statement) -> bool:
+    kind, *parts = statement
+    return kind in LEAVES or (kind == "not" and parts[0][0] in LEAVES)
+
+
+def _says(
+    statement: Statement, names: Sequence[str], world: Sequence[bool], told: Iterator[str]
+) -> str:
+    """The statement with what the world says of each person in it, and each part's value."""
+    kind, *parts = statement
+    if _is_simple(statement):
+        leaf, denied = (parts[0], "not ") if kind == "not" else (statement, "")
+        return f"{names[leaf[1]]} {HONESTY[world[leaf[1]]]} {denied}{leaf[0]} {next(told)}"
+    if kind == "not":
+        return f"not ( {_says(parts[0], names, world, told)} ) = {next(told)}"
+    texts = []
+    for part in parts:
+        text = _says(part, names, world, told)
+        texts.append(text if _is_simple(part) else f"( {text} )")
+    joined = f"if {texts[0]} then {texts[1]}" if kind == "implies" else f" {kind} ".join(texts)
+    return f"{joined} = {next(told)}"
+
+
+@lru_cache(maxsize=1 << 12)
+def _values_pattern(statement: tuple, names: tuple[str, ...], world: tuple[bool, ...]) -> str:
+    blanks = iter(lambda: "\0", None)
+    told = re.escape(_says(statement, names, world, blanks))
+    return told.replace(re.escape("\0"), "(yes|no)")
