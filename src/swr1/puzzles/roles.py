@@ -9,7 +9,9 @@ answer use for that.
 from __future__ import annotations
 
 import re
+import tomllib
 from functools import lru_cache
+from importlib import resources
 from typing import NamedTuple
 
 from swr1.errors import UsageError
@@ -30,20 +32,18 @@ class Roles(NamedTuple):
     def a(self, is_truth_teller: bool) -> str:
         """With the English article: "a knight", "an angel"."""
         word = self.word(is_truth_teller)
-        return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
+        return f"{'an' if re.match(_VOWEL, word, re.IGNORECASE) else 'a'} {word}"
 
 
-# English pairs (those of arXiv 2410.23123, section 2.2, and reasoning-gym) and their Chinese words.
-PAIRS = {
-    ("knight", "knave"): ("骑士", "无赖"),
-    ("pioneer", "laggard"): ("先锋", "懒汉"),
-    ("saint", "sinner"): ("圣人", "罪人"),
-    ("hero", "villain"): ("英雄", "恶棍"),
-    ("angel", "devil"): ("天使", "魔鬼"),
-    ("altruist", "egoist"): ("利他者", "利己者"),
-    ("sage", "fool"): ("智者", "愚人"),
-}
+def _pairs() -> dict[tuple[str, str], tuple[str, str]]:
+    """The English pairs and their Chinese words, as data/roles.toml lists them."""
+    listed = tomllib.loads((resources.files("swr1.data") / "roles.toml").read_text("utf-8"))
+    return {tuple(pair["en"]): tuple(pair["zh"]) for pair in listed["pairs"]}
+
+
+PAIRS = _pairs()
 _WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*"
+_VOWEL = "(?!eu|one|uni|use|usu)[aeiou]|heir|honest|hono|hour"  # by sound: a unicorn, an heir
 
 
 @lru_cache(maxsize=256)
@@ -52,12 +52,12 @@ def find_roles(text: str = "knight/knave", language: str = "en") -> Roles:
 
     A user's own pair is written the same way, plurals after a colon where they are not regular:
     "elf:elves/orc". With language "zh" the built-in pairs are translated. Raises UsageError for
-    anything that is not two different words.
+    anything that is not two different words, of which no form is shared.
     """
     sides = [side.strip().partition(":") for side in text.split("/")]
     words = [word for word, _, _ in sides]
     plurals = [plural or _plural(word) for word, _, plural in sides]
-    if len(sides) != 2 or len({*words, *plurals}) < 2 or words[0] == words[1]:
+    if len(sides) != 2 or not all(words) or words[0].casefold() == words[1].casefold():
         raise UsageError(
             f"roles are two words, the truth teller's first, such as saint/sinner, not {text!r}"
             f"{suggest(text, ['/'.join(pair) for pair in PAIRS])}"
@@ -65,12 +65,16 @@ def find_roles(text: str = "knight/knave", language: str = "en") -> Roles:
     for word in (*words, *plurals):
         if not re.fullmatch(_WORD, word):
             raise UsageError(f"a role is one word of letters, not {word!r} (in {text!r})")
+    first, second = ({word.casefold(), plurals[i].casefold()} for i, word in enumerate(words))
+    if first & second:
+        raise UsageError(
+            f"in {text!r} one word stands for both roles: {', '.join(first & second)}. Choose"
+            " another, or write the plural after a colon, such as elf:elves/orc"
+        )
     if language == "zh":
-        for pair, (truth, liar) in PAIRS.items():
+        for pair, translated in PAIRS.items():
             if set(words) == set(pair):
-                known = dict(zip(pair, (truth, liar), strict=True))
-                first, second = (known[word] for word in words)
-                return Roles(first, second, first, second)
+                words = [translated[pair.index(word)] for word in words]
         return Roles(words[0], words[1], words[0], words[1])
     return Roles(words[0], words[1], plurals[0], plurals[1])
 
@@ -78,4 +82,6 @@ def find_roles(text: str = "knight/knave", language: str = "en") -> Roles:
 def _plural(word: str) -> str:
     if "\u3400" <= word[:1] <= "\u9fff":  # Chinese
         return word
+    if re.search("[^aeiou]y$", word):
+        return f"{word[:-1]}ies"
     return f"{word}es" if word.endswith(("o", "s", "x", "z", "ch", "sh")) else f"{word}s"

@@ -17,28 +17,37 @@ sentence. To teach the reader a word, put it into WORDS ("_" stands for a space 
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from importlib import resources
 from typing import NamedTuple
 
 from swr1.errors import DataError
 
-# Truth teller first. Pairs other than the first come with perturbed puzzles (arXiv 2410.23123).
-ROLE_PAIRS = (
-    ("knight", "knave"),
-    ("pioneer", "laggard"),
-    ("saint", "sinner"),
-    ("hero", "villain"),
-    ("angel", "devil"),
-    ("altruist", "egoist"),
-    ("sage", "fool"),
-)
 TRUTH_TELLER = (
     "truth-teller truth_teller truthteller 老实人 诚实人 诚实者 诚实的人 说真话的人 说实话的人"
 )
 LIAR = "liar 说谎者 說謊者 说谎的人 撒谎者 骗子 騙子"
-TRANSLATIONS = {"knight": "骑士 騎士", "knave": "无赖 無賴 恶棍 惡棍 流氓 恶徒 小人"}
+
+
+def _synonyms() -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """Pairs of role words, the truth teller's first; and a role word -> what else it is called.
+
+    Both from data/roles.toml, in English and in Chinese.
+    """
+    file = resources.files("swr1.data") / "roles.toml"
+    pairs, synonyms = [], {}
+    for pair in tomllib.loads(file.read_text("utf-8"))["pairs"]:
+        pairs += [tuple(pair["en"]), tuple(pair["zh"])]
+        for english, chinese, also in zip(pair["en"], pair["zh"], pair["also"], strict=True):
+            synonyms[english] = f"{chinese} {also}"
+            synonyms[chinese] = f"{english} {also}"
+    return pairs, synonyms
+
+
+ROLE_PAIRS, SYNONYMS = _synonyms()
 
 WORDS = {
     "C": "is are was were am be been being 's 're equals 是 就是 即 为 為 乃",
@@ -155,16 +164,27 @@ def _entries(table: Table, first: str) -> list[Entry]:
     return found if isinstance(found, list) else [([first], *found)]
 
 
+def _plurals(word: str) -> list[str]:
+    """What the plural of an English word may be, right and wrong spellings."""
+    if not word.isascii():
+        return []
+    return [word + "s", word + "es", word.removesuffix("y") + "ies"] + [
+        word.removesuffix(end) + "ves" for end in ("f", "fe") if word.endswith(end)
+    ]
+
+
 @lru_cache(maxsize=64)
 def _grammar(roles: tuple[str, str]) -> Table:
     """Everything but the names."""
     phrases: list[tuple[str, str, int]] = []
-    for index, (role, synonyms) in enumerate(zip(roles, (TRUTH_TELLER, LIAR), strict=True)):
-        for word in [role, *f"{synonyms} {TRANSLATIONS.get(role.casefold(), '')}".split()]:
-            phrases.append((word, "R", index))
-            if word.isascii():
-                plurals = (word + "s", word + "es", word.removesuffix("y") + "ies")
-                phrases += [(plural, "r", index) for plural in plurals]
+    own = [{role.casefold(), *_plurals(role.casefold())} for role in roles]
+    for index, role in enumerate(roles):
+        phrases += [(role, "R", index), *[(word, "r", index) for word in _plurals(role)]]
+    for index, called in enumerate((TRUTH_TELLER, LIAR)):  # what the roles are called besides
+        for group in (called.split(), SYNONYMS.get(roles[index].casefold(), "").split()):
+            if own[1 - index].isdisjoint(group):  # a puzzle may well call its truth tellers "liars"
+                for word in group:
+                    phrases += [(word, "R", index), *[(p, "r", index) for p in _plurals(word)]]
     for kind, text in WORDS.items():
         phrases += [(word, kind, int(word == "?")) for word in text.split()]
     phrases = [(word.replace("_", " "), kind, value) for word, kind, value in phrases]
