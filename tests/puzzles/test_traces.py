@@ -72,7 +72,7 @@ def test_large_puzzles(style):
 @pytest.mark.parametrize("style", CAREFUL)
 def test_no_world_fits(style):
     paradox = Puzzle(["Ava"], (("knave", 0),), (True,), find_roles())
-    with pytest.raises(ValueError, match="no world"):
+    with pytest.raises(DataError, match="no world"):
         make_trace(paradox, style, Random(0))
 
 

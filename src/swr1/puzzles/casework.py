@@ -19,6 +19,7 @@ from itertools import product
 from random import Random
 from typing import Any
 
+from swr1.errors import DataError
 from swr1.puzzles.item import Puzzle
 from swr1.puzzles.statements import LEAVES, Statement, evaluate
 
@@ -27,6 +28,7 @@ Form = list[Any]
 HONESTY = ("liar", "honest")  # HONESTY[is_knight]
 YES = ("no", "yes")
 FITS = ("bad", "ok")
+NO_WORLD = "no world fits what they say, so there is nothing to reason to"
 GUESS = 0.6  # share of hasty answers without any check
 STOP = 0.1  # chance of a hasty one to be content after each statement that holds
 _LINE = re.compile(r"(?:try|with) (.+?) ; (.+?) says (.+) , (.+?) (liar|honest) (ok|bad) \.")
@@ -49,7 +51,7 @@ def by_cases(puzzle: Puzzle, rng: Random, stop: float) -> list[Form]:
                 break
             if person == people[-1] or rng.random() < stop:
                 return [*forms, ["conclude", list(world)]]
-    raise ValueError("no world satisfies the statements")
+    raise DataError(NO_WORLD)
 
 
 def values(statement: Statement, world: Sequence[bool]) -> list[bool]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from swr1.errors import DataError
+from swr1.puzzles.casework import NO_WORLD
 from swr1.puzzles.checker import Meaning, meaning
 from swr1.puzzles.item import Puzzle
 from swr1.puzzles.statements import MAX_PEOPLE
@@ -51,7 +52,7 @@ class Clash(NamedTuple):
 def propagate(puzzle: Puzzle) -> list[Form]:
     """The steps from nothing to the conclusion, in the language of `traces`.
 
-    Raises ValueError when no world fits, DataError for a statement about too many people.
+    Raises DataError when no world fits, or for a statement about too many people.
     """
     words = [meaning(p, s) for p, s in enumerate(puzzle.statements)]
     if None in words:
@@ -66,7 +67,7 @@ def propagate(puzzle: Puzzle) -> list[Form]:
         block.known.update({fact.person: fact.role for fact in facts})
         if clash and clash.truth is not None:
             if len(blocks) == 1:
-                raise ValueError("no world satisfies the statements")
+                raise DataError(NO_WORLD)
             blocks.pop()
             fact = _refuted(block, clash)
             blocks[-1].facts.append(fact)

@@ -33,9 +33,9 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
-from swr1.errors import UsageError
+from swr1.errors import DataError, UsageError
 from swr1.puzzles import propagation
-from swr1.puzzles.casework import GUESS, STOP, by_cases
+from swr1.puzzles.casework import GUESS, NO_WORLD, STOP, by_cases
 from swr1.puzzles.checker import check, first_fault
 from swr1.puzzles.faults import WRONG
 from swr1.puzzles.item import Puzzle
@@ -94,7 +94,7 @@ def search(puzzle: Puzzle, rng: Random) -> list[Form]:
             world = [roles[p] for p in range(len(puzzle.names))]
             checks = [["check", p, role] for p, role in enumerate(world)]
             return [*forms, ["placed"], *checks, ["conclude", world]]
-    raise ValueError("no world satisfies the statements")
+    raise DataError(NO_WORLD)
 
 
 def propagate(puzzle: Puzzle, rng: Random) -> list[Form]:
@@ -137,25 +137,27 @@ def find_style(name: str) -> Callable[[Puzzle, Random], list[Form]]:
 
 def check_wrong(style: str, wrong: str | None) -> None:
     """Raises UsageError for an unknown kind of wrong reasoning, or a style that has its own."""
-    if wrong is not None and wrong not in WRONG:
+    known = (*WRONG, "any")
+    if wrong is not None and wrong not in known:
         raise UsageError(
-            f"unknown kind of wrong reasoning {wrong!r}.{suggest(wrong, WRONG)}"
-            f" Known: {', '.join(WRONG)}"
+            f"unknown kind of wrong reasoning {wrong!r}.{suggest(wrong, known)}"
+            f" Known: {', '.join(known)}"
         )
     if wrong is not None and style == "hasty":
         raise UsageError(f"hasty makes its own mistakes; take {wrong!r} with another style")
 
 
 def make_trace(puzzle: Puzzle, style: str, rng: Random, wrong: str | None = None) -> Trace:
-    """Reasoning in a style, right, or wrong in the given way (a kind in faults.WRONG).
+    """Reasoning in a style, right, or wrong in the given way (a kind in faults.WRONG, or any).
 
-    Raises UsageError for what `find_style` and `check_wrong` refuse, ValueError for a puzzle
+    Raises UsageError for what `find_style` and `check_wrong` refuse, DataError for a puzzle
     that no world fits.
     """
     check_wrong(style, wrong)
     forms = find_style(style)(puzzle, rng)
     fault = None
     if wrong is not None:
+        wrong = rng.choice(list(WRONG)) if wrong == "any" else wrong
         forms, world, step = WRONG[wrong](puzzle, forms, rng)
         fault = {"kind": wrong, "step": step}
     elif forms[-1][0] == "guess":
@@ -193,3 +195,17 @@ def trace_fields(
             for step, verdict in zip(trace.steps, verdicts, strict=True)
         ]
     return fields
+
+
+def pair_fields(
+    puzzle: Puzzle, style: str, rng: Random, wrong: str = "any", steps: bool = False
+) -> dict[str, Any]:
+    """The fields of right reasoning, and `pair` for preference training such as DPO.
+
+    `pair` holds `chosen` (the same as `trace`) and `rejected`, assistant turns, and `fault`, what
+    is wrong with the second.
+    """
+    fields = trace_fields(puzzle, style, rng, steps=steps)
+    rejected = make_trace(puzzle, style, rng, wrong)
+    turn = assistant_text(rejected.reasoning, rejected.answer, puzzle.roles)
+    return fields | {"pair": {"chosen": fields["trace"], "rejected": turn, "fault": rejected.fault}}
