@@ -261,6 +261,7 @@ GOOD = published(
         (("Bo remarked", "Zoey remarked"), "Zoey speaks twice"),
         (("2 inhabitants", "3 inhabitants"), "3 inhabitants are announced, 2 are listed"),
         (("Zoey, and Bo.", "Zoey, and Zoey."), "listed twice"),
+        (("Zoey, and Bo.", "Zoey, Al, and Bo."), "2 inhabitants are announced, 3 are listed"),
         (
             ("who is a knave?", "who is a sinner?"),
             'not those of the question, "knight" and "sinner"',

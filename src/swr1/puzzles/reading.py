@@ -394,8 +394,9 @@ def _sentences(said: str, masks: _Masks, language: str) -> dict[int, str]:
     while at < len(said):
         found = pattern.match(said, at)
         if found is None:
-            stop = "。" if language == "zh" else ". "
-            sentence = said[at:].strip().partition(stop)[0] + stop.strip()
+            sentence = re.split(
+                r"(?<=[。.])(?:\s|$)" if language == "en" else "(?<=。)", said[at:].strip()
+            )[0]
             raise DataError(f"sentence not understood: {_short(masks.show(sentence))}")
         one, other = (group for group in found.groups() if group is not None)
         who, clause = (one, other) if re.fullmatch(_NAME, one) else (other, one)
@@ -411,24 +412,32 @@ def _people(middle: str, frame: Frame, count: int | None) -> tuple[list[str], st
     """The names, and the text after them.
 
     The list ends with a full stop; a name may hold one too ("J. Doe"), so the end is the first stop
-    that gives `count` names and after which one of them speaks.
+    after which somebody listed speaks.
     """
     stop = "。" if frame.language == "zh" else r"\.(?=\s)"
     ends = list(re.finditer(stop, middle))[:40]
-    for end in ends:
-        names, rest = _listed(middle[: end.start()], frame.language), middle[end.end() :]
-        if names and len(set(names)) == len(names) and count in (None, len(names)):
-            masked = _Masks(names, frame.language).hide(rest).strip()
-            if _reports(frame.language).match(masked):
-                return names, rest
-    names = _listed(middle[: ends[0].start()], frame.language) if ends else []
-    if not names:
+    lists = [_listed(middle[: end.start()], frame.language) for end in ends]
+    if not lists or not lists[0]:
         raise DataError("nobody is listed after the words on whom you meet")
+    at = next(
+        (i for i, end in enumerate(ends) if _speaks(lists[i], middle[end.end() :], frame.language)),
+        0,
+    )
+    names = lists[at]
     if len(set(names)) < len(names):
         raise DataError(f"a name is listed twice: {', '.join(names)}")
     if count not in (None, len(names)):
         raise DataError(f"{count} inhabitants are announced, {len(names)} are listed")
-    return names, middle[ends[0].end() :]
+    return names, middle[ends[at].end() :]
+
+
+def _speaks(names: list[str], said: str, language: str) -> bool:
+    """Whether a sentence of one of them comes next, no name being a sentence about another."""
+    for name in names:
+        others = [n for n in names if n != name]
+        if ". " in name and others and _Masks(others, language).hide(name) != name:
+            return False
+    return bool(_reports(language).match(_Masks(names, language).hide(said).strip()))
 
 
 def _listed(text: str, language: str) -> list[str]:

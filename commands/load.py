@@ -1,0 +1,65 @@
+"""Turn other people's data sets into records, each item checked."""
+
+from typing import Annotated
+
+import typer
+
+from swr1.commands._stage import stage_command
+
+
+@stage_command(files=False)
+def command(
+    open_stage,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="The data set's kind: kk (see --list), or ./mine.py:load.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files (.jsonl .json .parquet .csv), folders, hub ids, or - (the default).",
+            metavar="[SOURCE...]",
+        ),
+    ] = (),  # type: ignore[assignment]
+    split: Annotated[
+        str | None, typer.Option(help="Split of a hub set; files of a folder with that word.")
+    ] = None,
+    subset: Annotated[str | None, typer.Option(help="Subset (config) of a hub set.")] = None,
+    set: Annotated[
+        list[str],
+        typer.Option(help="Change an option: kk has keep_prompt.", metavar="NAME=VALUE"),
+    ] = (),  # type: ignore[assignment]
+    show_list: Annotated[
+        bool, typer.Option("--list", help="List what can be loaded and stop.")
+    ] = False,
+):
+    """Turn other people's data sets into records, each item checked.
+
+    swr1 load kk people3_num1000.jsonl --on-error skip -o kk3.jsonl
+
+    A row that cannot be read, or that contradicts itself, is a bad record: it is
+    reported with its place, and --on-error says what follows.
+    """
+    from functools import partial
+
+    from swr1.errors import UsageError
+    from swr1.loading._rows import find_sources, load_rows
+    from swr1.registry import Registry, parse_options
+
+    loaders = Registry("loader", "swr1.loading", "load")
+    if show_list:
+        for known in loaders.names():
+            first_line = (loaders.get(known).__doc__ or "").strip().partition("\n")[0]
+            print(f"{known}  {first_line}")
+        return
+    if name is None:
+        raise UsageError(f"load what? Known: {', '.join(loaders.names())} (see --list)")
+    load = loaders.get(name)
+    load = partial(load, **parse_options(load, set))
+    files, hub = find_sources(list(sources) or ["-"], split)
+    with open_stage(inputs=files or None, options={"sources": list(sources)}) as stage:
+        load_rows(stage, load, files, hub, subset, split)
