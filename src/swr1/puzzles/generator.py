@@ -1,13 +1,13 @@
 """Endless, reproducible sequences of Knights & Knaves puzzles, each with exactly one solution.
 
-One (seed, people, depth, width, split) means one sequence: no puzzle (ordered statements) comes
-twice, and positions start .. start+n-1 are always the same puzzles, so ranges of one seed never
-overlap. Names and wording change the text of a position, never its statements. Sizes take turns:
-position i has lo + i % (hi - lo + 1) people, and the puzzles of a size are the same in every range
-of people. A later `start` is reached by drawing what comes before it (without text).
+One (seed, people, rules, split) means one sequence: no puzzle (ordered statements) comes twice, and
+positions start .. start+n-1 are always the same puzzles, so ranges of one seed never overlap. Names,
+roles and wording change the text of a position, never its statements. Sizes take turns: position i
+has lo + i % (hi - lo + 1) people, and the puzzles of a size are the same in every range of people.
 
-Memory: 12 to 24 bytes per puzzle drawn, to tell duplicates by a 64-bit code. None ever comes
-twice; the chance that a code clash leaves one out is below 1e-7 in a million puzzles.
+Up to 12 people a later position is reached by drawing what comes before it (without text), and
+duplicates are told apart by `seen.CodeSet`, in bounded memory. From 13 people on each puzzle has a
+random stream of its own (`large`), so any position is reached at once.
 """
 
 from __future__ import annotations
@@ -15,26 +15,32 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Iterator, Sequence
-from itertools import islice, permutations
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import permutations
 from random import Random
 from typing import Any
 
 from swr1.errors import UsageError
-from swr1.puzzles.canonical import SPLITS, in_test, puzzle_code
+from swr1.puzzles.canonical import SPLITS, canonical_key, in_test, puzzle_code
+from swr1.puzzles.difficulty import difficulty as difficulty_of
 from swr1.puzzles.item import Puzzle, as_item
-from swr1.puzzles.names import read_names
+from swr1.puzzles.large import LARGE, MOST_PEOPLE, draw_large
+from swr1.puzzles.names import default_names, read_names
 from swr1.puzzles.roles import find_roles
+from swr1.puzzles.rules import PUBLISHED, Rules
+from swr1.puzzles.seen import CodeSet
 from swr1.puzzles.space import (
     BLOCK,
     count_puzzles,
+    draw_planted,
     draw_puzzles,
     list_puzzles,
     random_words,
     statement_count,
 )
 from swr1.puzzles.statements import MAX_PEOPLE, world_roles
-from swr1.puzzles.traces import find_style, trace_fields
+from swr1.puzzles.traces import check_wrong, find_style, trace_fields
 from swr1.puzzles.wording import find_wording
 from swr1.registry import suggest
 
@@ -45,6 +51,10 @@ COUNTED = 1 << 28  # spaces of at most so many puzzles are counted before the fi
 LISTED = 1 << 20  # spaces of at most so many puzzles are listed to find the last ones
 ADVICE = "Ask for fewer, retell them with other names, or raise depth, width or people."
 TEXT_BLOCK = 64  # positions per block of random words for names and wording
+DISTINCT = ("text", "form")
+
+Drawn = tuple[tuple[tuple, ...], tuple[bool, ...]]  # statements, the only world that fits
+Wanted = Callable[[tuple[tuple, ...]], bool]  # whether a puzzle belongs to the split
 
 
 def parse_people(text: str) -> tuple[int, int]:
@@ -64,24 +74,39 @@ def generate(
     start: int = 0,
     split: str | None = None,
     test_share: float = 0.1,
+    rules: Rules = PUBLISHED,
+    knights: float | None = None,
+    distinct: str = "text",
     wording: str = "plain",
-    names: str | Sequence[str] = "common",
+    names: str | Sequence[str] | None = None,
     roles: str = "knight/knave",
     trace: str | None = None,
+    wrong: str | None = None,
+    steps: bool = False,
+    difficulty: bool = False,
     retell: int = 1,
+    every: int = 1,
 ) -> Iterator[dict[str, Any]]:
     """Puzzle records (all but `v` and `id`) for positions start .. start+n-1 of a sequence.
 
     Args:
-        n, start: how many puzzles, and from which position on.
-        people: (lo, hi) or "lo-hi" or one number, 2 to 20; sizes take turns.
+        n, start: how many positions, and from which one on; `every` k takes every k-th of them.
+        people: (lo, hi) or "lo-hi" or one number, 2 to 1000; sizes take turns.
         depth: levels of a statement, from 2 (depth 1 never has exactly one solution).
         width: most parts of an "and" or "or", from 2.
         split: None for all puzzles, or "train" or "test": see canonical.split_of.
         test_share: the share of "test" among all puzzles.
-        wording: a name in wording.WORDINGS; names: a list in names.LISTS, a file, or names.
+        rules: chances of the connectives, self-reference, trivial statements.
+        knights: the chance of each person to tell the truth, see space.draw_planted; None takes
+            solutions as they come (54 to 55% truth tellers).
+        distinct: "text": no two puzzles have the same statements; "form": nor are any two the same
+            up to names and order (canonical.canonical_form).
+        wording: a name in wording.WORDINGS; names: a list in names.LISTS, a file, names, or None
+            for a list of the wording's language that is long enough.
         roles: what truth tellers and liars are called, see roles.find_roles.
-        trace: a style in traces.STYLES; its text is put in info.trace.
+        trace, wrong, steps: a style in traces.STYLES, a kind in faults.WRONG, and whether to add
+            the machine-checkable steps; see traces.trace_fields.
+        difficulty: add info.difficulty, see difficulty.difficulty.
         retell: how often each puzzle comes, each time told of other people, for small spaces.
 
     Raises UsageError before the first record for sizes that cannot be, and when a size is known
@@ -91,50 +116,102 @@ def generate(
     if isinstance(people, str):
         people = parse_people(people)
     lo, hi = (people, people) if isinstance(people, int) else people
-    _check(n, lo, hi, depth, width, start, split, test_share)
-    pool = read_names(names)
+    _check(n, lo, hi, depth, width, start, split, test_share, rules, knights, distinct)
     if trace:
         find_style(trace)
-    called = find_roles(roles, find_wording(wording).language)
-    if len(pool) < hi:
-        raise UsageError(f"{hi} people need {hi} names, and there are {len(pool)} ({names!r})")
+        check_wrong(trace, wrong)
+    elif wrong or steps:
+        raise UsageError("wrong and steps say how a trace is told: choose a trace style, too")
+    language = find_wording(wording).language
+    called = find_roles(roles, language)
+    pool = read_names(default_names(language, hi) if names is None else names, called, hi)
     if not 1 <= retell <= math.perm(len(pool), lo):
         raise UsageError(
             f"retell must be from 1 to {math.perm(len(pool), lo)}: so often can {len(pool)} names"
             f" be given to {lo} people, not {retell}"
         )
     for size in range(lo, hi + 1):
-        _check_enough(size, start + n, lo, hi, depth, width, split, test_share, retell)
+        _check_enough(size, start + n, lo, hi, depth, width, split, test_share, retell, rules)
+
+    drawn: dict[str, Any] = {"depth": depth, "width": width, "seed": seed}
+    told = {"split": split, "test_share": test_share} if split else {}
+    told |= rules.changes()
+    if knights is not None:
+        told["knights"] = knights
+    if distinct != "text":
+        told["distinct"] = distinct
+
+    def wanted(statements: tuple[tuple, ...]) -> bool:
+        return split is None or in_test(statements, test_share) == (split == "test")
 
     def records() -> Iterator[dict[str, Any]]:
         span = hi - lo + 1
-        sources = []
-        for size in range(lo, hi + 1):
-            skip = len(range(size - lo, start, span))
-            puzzles = unique_puzzles(size, depth, width, seed, split, test_share)
-            for _ in range(skip // retell if n else 0):
-                next(puzzles)
-            tellings = _tellings(puzzles, pool, size, seed, skip - skip % retell, retell)
-            sources.append((size, islice(tellings, skip % retell, None)))
-        for index in range(start, start + n):
-            size, tellings = sources[index % span]
-            statements, world, chosen, words = next(tellings)
-            puzzle = Puzzle(chosen, statements, world_roles(world, size), called)
-            info: dict[str, Any] = {"depth": depth, "width": width, "seed": seed, "index": index}
-            if split:
-                info |= {"split": split, "test_share": test_share}
+        sizes = range(lo, hi + 1)
+        puzzles = [numbered(s, depth, width, seed, wanted, rules, knights, distinct) for s in sizes]
+        tellers = [_teller(pool, size, seed, retell) for size in sizes]
+        for index in range(start, start + n, every):
+            turn, which = divmod(index, span)
+            statements, solution = puzzles[which](turn // retell)
+            chosen, words = tellers[which](turn)
+            puzzle = Puzzle(chosen, statements, solution, called)
+            info = {**drawn, "index": index, **told}
+            if difficulty:
+                info["difficulty"] = difficulty_of(statements)
             if trace:
-                rng = Random(f"{seed}/{size}/{index // span}/{trace}")
-                info |= trace_fields(puzzle, trace, rng)
+                rng = Random(f"{seed}/{lo + which}/{turn}/{trace}")
+                info |= trace_fields(puzzle, trace, rng, wrong, steps)
             yield as_item(puzzle, wording, words, info)
 
     return records()
 
 
-def unique_puzzles(
-    people: int, depth: int, width: int, seed: int, split: str | None, test_share: float
+def numbered(
+    people: int,
+    depth: int,
+    width: int,
+    seed: int,
+    wanted: Wanted,
+    rules: Rules = PUBLISHED,
+    knights: float | None = None,
+    distinct: str = "text",
+) -> Callable[[int], Drawn]:
+    """The sequence of one size, as a function: number of a puzzle -> (statements, solution).
+
+    Ask for increasing numbers (the last one may be asked for again). Up to 12 people they are drawn
+    one after the other; the function raises UsageError after the last one.
+    """
+    key = f"knights/{seed}/{people}/{depth}/{width}"
+    key += "".join(f"/{k}={v}" for k, v in rules.changes().items())
+    key += "" if knights is None else f"/knights={knights!r}"
+    if people >= LARGE:
+        return lru_cache(maxsize=1)(
+            lambda number: draw_large(
+                people, depth, width, f"{key}/{number}", rules, knights, wanted
+            )
+        )
+    puzzles = enumerate(
+        _unique_puzzles(people, depth, width, key, wanted, rules, knights, distinct)
+    )
+
+    @lru_cache(maxsize=1)
+    def puzzle(number: int) -> Drawn:
+        statements, world = next(drawn for at, drawn in puzzles if at == number)
+        return statements, world_roles(world, people)
+
+    return puzzle
+
+
+def _unique_puzzles(
+    people: int,
+    depth: int,
+    width: int,
+    key: str,
+    wanted: Wanted,
+    rules: Rules,
+    knights: float | None,
+    distinct: str,
 ) -> Iterator[tuple[tuple[tuple, ...], int]]:
-    """The sequence of one size: (statements as tuples, number of the only world), no duplicates.
+    """(statements, number of the only world), no duplicates.
 
     Drawn at random until RETRIES candidates in a row brought nothing new. Then what is left of a
     space of at most LISTED puzzles comes in listed order; raises UsageError after the last one.
@@ -142,11 +219,18 @@ def unique_puzzles(
     seen = CodeSet()
 
     def is_new(statements: tuple[tuple, ...]) -> bool:
-        wanted = split is None or in_test(statements, test_share) == (split == "test")
-        return wanted and seen.add(puzzle_code(statements))
+        if not wanted(statements):
+            return False
+        if distinct == "form":
+            return seen.add(int(canonical_key(statements)[:16], 16))
+        return seen.add(puzzle_code(statements))
 
+    if knights is None:
+        draws = draw_puzzles(people, depth, width, key, rules)
+    else:
+        draws = draw_planted(people, depth, width, key, rules, knights)
     idle = 0
-    for drawn in draw_puzzles(people, depth, width, f"knights/{seed}/{people}/{depth}/{width}"):
+    for drawn in draws:
         if drawn is None:
             idle += BLOCK
             if idle > RETRIES:
@@ -154,21 +238,27 @@ def unique_puzzles(
         elif is_new(drawn[0]):
             idle = 0
             yield drawn
-    if statement_count(people, depth, width) ** people <= LISTED:
-        yield from (listed for listed in list_puzzles(people, depth, width) if is_new(listed[0]))
+    if knights is None and statement_count(people, depth, width, rules) ** people <= LISTED:
+        listed = list_puzzles(people, depth, width, rules)
+        yield from (puzzle for puzzle in listed if is_new(puzzle[0]))
     raise UsageError(
-        f"only {len(seen)} puzzles found {_sized(people, depth, width, split, test_share)}"
+        f"only {len(seen)} such puzzles found for {people} people, depth {depth}, width {width}"
         f" ({RETRIES} candidates in a row brought nothing new). {ADVICE}"
     )
 
 
-def _sized(people: int, depth: int, width: int, split: str | None, test_share: float) -> str:
-    part = f" in the {split} split (test share {test_share})" if split else ""
-    return f"for {people} people, depth {depth}, width {width}{part}"
-
-
 def _check(
-    n: int, lo: int, hi: int, depth: int, width: int, start: int, split: str | None, share: float
+    n: int,
+    lo: int,
+    hi: int,
+    depth: int,
+    width: int,
+    start: int,
+    split: str | None,
+    share: float,
+    rules: Rules,
+    knights: float | None,
+    distinct: str,
 ) -> None:
     def need(holds: bool, what: str) -> None:
         if not holds:
@@ -178,13 +268,15 @@ def _check(
     need(start >= 0, f"start must be 0 or more, not {start}")
     need(lo <= hi, f"people must go from few to many, such as 3-7, not {lo}-{hi}")
     need(lo >= 2, f"a puzzle needs at least 2 people, not {lo}: alone nobody can be told apart")
-    need(hi <= MAX_PEOPLE, f"at most {MAX_PEOPLE} people, not {hi}")
+    need(hi <= MOST_PEOPLE, f"at most {MOST_PEOPLE} people, not {hi}")
     need(
         2 <= depth <= MAX_DEPTH,
         f"depth must be 2 to {MAX_DEPTH}, not {depth}"
         + " (at depth 1 no puzzle has exactly one solution)" * (depth == 1),
     )
-    most = min(MAX_WIDTH, statement_count(lo, depth - 1, 2))  # parts of a statement differ
+    told_of = lo - (not rules.self_reference)
+    # Parts of a statement differ, and where none is trivial they are about different people.
+    most = min(MAX_WIDTH, statement_count(lo, depth - 1, 2, rules) if rules.trivial else told_of)
     need(
         2 <= width <= most,
         f"width must be 2 to {most} for {lo} people at depth {depth}, not {width}",
@@ -192,6 +284,19 @@ def _check(
     if split is not None and split not in SPLITS:
         raise UsageError(f"split must be train or test, not {split!r}.{suggest(split, SPLITS)}")
     need(0 < share < 1, f"the test share must lie between 0 and 1, not {share}")
+    need(
+        knights is None or 0 <= knights <= 1,
+        f"the share of knights must lie between 0 and 1, not {knights}",
+    )
+    if distinct not in DISTINCT:
+        raise UsageError(
+            f"distinct must be text or form, not {distinct!r}.{suggest(distinct, DISTINCT)}"
+        )
+    need(
+        rules.trivial or min(hi, width ** (depth - 1)) <= MAX_PEOPLE,
+        f"trivial statements are told by truth tables, up to {MAX_PEOPLE} people in a statement:"
+        " allow trivial ones, or lower depth, width or people",
+    )
 
 
 def _check_enough(
@@ -204,42 +309,52 @@ def _check_enough(
     split: str | None,
     test_share: float,
     retell: int,
+    rules: Rules,
 ) -> None:
     """Refuses positions 0 .. end-1 of sizes lo .. hi when one size is known to run out."""
     span = hi - lo + 1
-    if statement_count(size, depth, width) ** size > COUNTED:
+    if statement_count(size, depth, width, rules) ** size > COUNTED:
         return
-    have = count_puzzles(size, depth, width, split, test_share if split else 0.0)
+    have = count_puzzles(size, depth, width, split, test_share if split else 0.0, rules=rules)
     if have is None or len(range(size - lo, end, span)) <= have * retell:
         return
     filled = have * retell * span + size - lo
     turns = f"; sizes {lo}-{hi} take turns, so only {filled} positions can be filled"
     times = f" (each {retell} times)" if retell > 1 else ""
+    part = f" in the {split} split (test share {test_share})" if split else ""
     raise UsageError(
         f"only {have} puzzles with exactly one solution exist{times}"
-        f" {_sized(size, depth, width, split, test_share)}{turns if span > 1 else ''},"
+        f" for {size} people, depth {depth}, width {width}{part}{turns if span > 1 else ''},"
         f" and start + n is {end}. {ADVICE}"
     )
 
 
-def _tellings(
-    puzzles: Iterator[tuple], pool: Sequence[str], size: int, seed: int, skip: int, retell: int
-) -> Iterator[tuple[tuple, int, list[str], array]]:
-    """(statements, world, names, words for the wording), each puzzle `retell` times in a row.
+def _teller(
+    pool: Sequence[str], size: int, seed: int, retell: int
+) -> Callable[[int], tuple[list[str], array]]:
+    """Function of a size's position (only increasing ones) -> (names, words for the wording).
 
-    No two tellings of a puzzle are of the same people in the same roles of it. `skip` positions of
-    this size, whole puzzles, came before.
+    No two tellings of a puzzle (`retell` positions in a row) are of the same people in the same
+    roles of it.
     """
-    dice = _text_words(size, seed, skip)
-    for statements, world in puzzles:
-        told: set[tuple[str, ...]] = set()
-        for _ in range(retell):
-            words = next(dice)
-            chosen = _choose(pool, words[:size])
-            if tuple(chosen) in told:
-                chosen = list(next(p for p in _arrangements(pool, words) if p not in told))
-            told.add(tuple(chosen))
-            yield statements, world, chosen, words[size:]
+    words_at = _text_words(size, seed)
+    told: dict[tuple[str, ...], None] = {}  # how the puzzle at hand was told, in order
+    first = 0  # the position of its first telling
+
+    def tell(position: int) -> tuple[list[str], array]:
+        nonlocal first
+        if position - first >= retell:
+            first = position - position % retell
+            told.clear()
+        for telling in range(first + len(told), position + 1):
+            words = words_at(telling)
+            chosen = tuple(_choose(pool, words[:size]))
+            if chosen in told:
+                chosen = next(p for p in _arrangements(pool, words) if p not in told)
+            told[chosen] = None
+        return list(chosen), words[size:]
+
+    return tell
 
 
 def _arrangements(pool: Sequence[str], words: Sequence[int]) -> Iterator[tuple[str, ...]]:
@@ -247,15 +362,19 @@ def _arrangements(pool: Sequence[str], words: Sequence[int]) -> Iterator[tuple[s
     return permutations(_choose(pool, [*words, *words][: len(pool)]), len(words) // 2)
 
 
-def _text_words(size: int, seed: int, skip: int) -> Iterator[array]:
-    """Per position of a size, 2 * size random words: for the names and for the wording."""
+def _text_words(size: int, seed: int) -> Callable[[int], array]:
+    """Position of a size -> 2 * size random words: for the names and for the wording."""
     each = 2 * size
-    blocks = random_words(f"knights/{seed}/{size}/text", each * TEXT_BLOCK, skip // TEXT_BLOCK)
-    first = skip % TEXT_BLOCK
-    for block in blocks:
-        for i in range(first, TEXT_BLOCK):
-            yield block[i * each : (i + 1) * each]
-        first = 0
+
+    @lru_cache(maxsize=1)
+    def block(number: int) -> array:
+        return next(random_words(f"knights/{seed}/{size}/text", each * TEXT_BLOCK, number))
+
+    def words(position: int) -> array:
+        at = position % TEXT_BLOCK * each
+        return block(position // TEXT_BLOCK)[at : at + each]
+
+    return words
 
 
 def _choose(pool: Sequence[str], words: Sequence[int]) -> list[str]:
@@ -266,35 +385,3 @@ def _choose(pool: Sequence[str], words: Sequence[int]) -> list[str]:
         names[i], names[j] = names[j], names[i]
         left -= 1
     return names[: len(words)]
-
-
-class CodeSet:
-    """A set of 64-bit numbers in 12 to 24 bytes each (a Python set takes about 80).
-
-    Open addressing with linear probing in one array, at most two thirds full; 0 marks a free slot,
-    so 0 itself is kept as 1.
-    """
-
-    def __init__(self) -> None:
-        self._slots, self._size = array("Q", bytes(8 << 10)), 0
-
-    def __len__(self) -> int:
-        return self._size
-
-    def add(self, code: int) -> bool:
-        """Whether the number is new; it is in the set afterwards."""
-        slots, mask = self._slots, len(self._slots) - 1
-        code = code or 1
-        slot = code & mask
-        while slots[slot]:
-            if slots[slot] == code:
-                return False
-            slot = (slot + 1) & mask
-        slots[slot] = code
-        self._size += 1
-        if 3 * self._size > 2 * len(slots):
-            self._slots, self._size = array("Q", bytes(16 * len(slots))), 0
-            for old in slots:
-                if old:
-                    self.add(old)
-        return True
