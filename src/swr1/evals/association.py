@@ -74,9 +74,9 @@ def within(s: Sums) -> dict[str, Any] | None:
     variance = (np.bincount(cluster, xy - slope * xx) ** 2).sum() / xx.sum() ** 2
     puzzles, interval = _count(cluster), None
     if puzzles >= _FEWEST and variance > 1e-18:
-        from scipy.stats import t
+        from scipy.special import stdtrit
 
-        half = t.ppf(0.975, puzzles - 1) * np.sqrt(variance * puzzles / (puzzles - 1))
+        half = stdtrit(puzzles - 1, 0.975) * np.sqrt(variance * puzzles / (puzzles - 1))
         interval = [float(slope - half), float(slope + half)]
     return {"difference": float(slope), "interval": interval, "puzzles": puzzles}
 
@@ -96,9 +96,9 @@ def mean_interval(total: Any, n: Any, cluster: Any) -> tuple[float, list[float] 
     puzzles = _count(cluster[n > 0])
     if puzzles < _FEWEST:
         return float(mean), None
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
-    half = t.ppf(0.975, puzzles - 1) * np.sqrt(
+    half = stdtrit(puzzles - 1, 0.975) * np.sqrt(
         (residuals**2).sum() / size**2 * puzzles / (puzzles - 1)
     )
     return float(mean), [float(mean - half), float(mean + half)]

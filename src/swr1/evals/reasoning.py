@@ -127,7 +127,7 @@ class Analysis:
     def _row(self, record: Record, generation: dict[str, Any], length: int) -> array[int]:
         policy = generation.get("policy") or {}
         version = policy.get("version")
-        if version is None:
+        if version is None and self.by == STEP:
             self.lacks["no generation.policy.version: no step"] += 1
         value = version if self.by == STEP else (record.get("info") or {}).get(self.by)
         id_, epoch, sample = records.key(record)
@@ -177,8 +177,9 @@ class Analysis:
         verdict = (record.get("verdicts") or {}).get(name)
         score = (verdict or {}).get("score")
         if not isinstance(score, int | float):
-            why = "has no number" if verdict else "is not there"
-            self.lacks[f"verdict {name!r} {why}: neither right nor wrong"] += 1
+            why = "gives no number" if verdict else "is not there"
+            what = f"verdict {name!r} {why}" if name else "no task, so no verdict (--verdict)"
+            self.lacks[f"{what}: neither right nor wrong"] += 1
             return None
         self.verdicts.add(name)
         return int(score == 1)

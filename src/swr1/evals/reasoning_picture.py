@@ -39,7 +39,7 @@ def reasoning_picture(result: Result, out: str | Path) -> None:
     unit = result["length_unit"]
     _clean(axes[2], f"Length, {'tokens or words' if unit == 'mixed' else unit}")
     _line(axes[2], result, [row["length"] for row in rows], _COLOURS[0])
-    axes[2].set_ylim(bottom=0)
+    axes[2].set_ylim(0, axes[2].get_ylim()[1] * 1.05)
     _clean(axes[3], f"Right, % of completions ({', '.join(result['verdicts']) or 'not judged'})")
     _line(axes[3], result, [row["right"] for row in rows], _COLOURS[0], 100)
     axes[3].set_ylim(0, 100)

@@ -19,9 +19,9 @@ Result = dict[str, Any]
 def report(result: Result) -> RenderableType:
     """Tables of what `Analysis.result` gave, what to beware of below."""
     tables = [_rows_table(result), _shares_table(result, "group"), _shares_table(result, "sign")]
-    return _page(
-        _head(result), [*filter(None, tables), _with_and_without(result)], list(_notes(result))
-    )
+    if result["verdicts"]:
+        tables.append(_with_and_without(result))
+    return _page(_head(result), list(filter(None, tables)), list(_notes(result)))
 
 
 def _head(result: Result) -> str:
@@ -111,11 +111,13 @@ def _in_order(result: Result) -> Iterator[str]:
 
 
 def _notes(result: Result) -> Iterator[str]:
-    yield (
-        "same prompt: points gained within the completions of one prompt by one version, so"
-        " neither difficulty nor the step explains them; same length too: of those, within a"
-        " factor of 1.4. [95%], or (n): no interval, n puzzles have both kinds. None shows a cause."
-    )
+    if result["verdicts"]:
+        yield (
+            "same prompt: points gained within the completions of one prompt by one version, so"
+            " neither difficulty nor the step explains them; same length too: of those, within a"
+            " factor of 1.4. [95%], or (n): no interval, n puzzles have both kinds. None shows a"
+            " cause."
+        )
     never = sum(not result["all"]["signs"][f"word:{w}"]["value"] for w in result["word_groups"])
     if never:
         yield f"{never} of {len(result['word_groups'])} words never occur"
