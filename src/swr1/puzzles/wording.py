@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -37,7 +38,8 @@ from swr1.registry import suggest
 Pieces = tuple[str, str, str]  # what stands before the first part, between parts, after the last
 
 
-class Grammar(NamedTuple):
+@dataclass(frozen=True, eq=False)  # compared by identity, so that clauses can be kept by grammar
+class Grammar:
     """How statements become clauses; the module's docstring says what the pieces are for."""
 
     leaf: str  # {who}, and {a_role} or {role}
@@ -170,15 +172,15 @@ def is_simple(statement: tuple) -> bool:
     return kind in LEAVES or (kind == "not" and statement[1][0] in LEAVES)
 
 
+@lru_cache(maxsize=1 << 16)
 def clause(statement: tuple, grammar: Grammar, roles: Roles) -> str:
     """A statement as a clause with "{i}" for names: "{0} is a knight and {2} is not a knave"."""
     kind, *parts = statement
-    if is_simple(statement):
-        form = grammar.leaf if kind in LEAVES else grammar.denied
-        leaf, person = statement if kind in LEAVES else statement[1]
-        truth = leaf == "knight"
-        return form.format(who=f"{{{person}}}", a_role=roles.a(truth), role=roles.word(truth))
+    if kind in LEAVES:
+        return _leaf(grammar.leaf, statement, roles)
     if kind == "not":
+        if parts[0][0] in LEAVES:
+            return _leaf(grammar.denied, parts[0], roles)
         return _negated(parts[0], grammar, roles, LAST)
     pieces = (grammar.flat if all(map(is_simple, parts)) else grammar.deep)[kind]
     texts = [_part(s, grammar, roles, IF if kind == "implies" else MIDDLE) for s in parts[:-1]]
@@ -186,6 +188,12 @@ def clause(statement: tuple, grammar: Grammar, roles: Roles) -> str:
     return _around(pieces, texts)
 
 
+def _leaf(form: str, leaf: tuple, roles: Roles) -> str:
+    truth = leaf[0] == "knight"
+    return form.format(who=f"{{{leaf[1]}}}", a_role=roles.a(truth), role=roles.word(truth))
+
+
+@lru_cache(maxsize=1 << 14)
 def _part(statement: tuple, grammar: Grammar, roles: Roles, place: str) -> str:
     """A statement within another, so that it is clear where it ends."""
     if is_simple(statement):
@@ -213,21 +221,19 @@ def _around(pieces: Pieces, texts: Sequence[str]) -> str:
     return f"{before}{between.join(texts)}{after}"
 
 
-@lru_cache(maxsize=1 << 16)
 def phrase(statement: tuple, terse: bool = False, roles: Roles = KNIGHTS) -> str:
-    """The English clause of a statement, kept."""
+    """The English clause of a statement."""
     return clause(statement, TERSE if terse else ENGLISH, roles)
 
 
-@lru_cache(maxsize=1 << 16)
 def phrase_zh(statement: tuple, roles: Roles) -> str:
-    """The Chinese clause of a statement, kept."""
+    """The Chinese clause of a statement."""
     return clause(statement, CHINESE, roles)
 
 
 @lru_cache(maxsize=1 << 16)
 def _capital_phrase(statement: tuple, roles: Roles) -> str:
-    text = phrase(statement, False, roles)
+    text = clause(statement, ENGLISH, roles)
     start = len(text) - len(text.lstrip("("))
     return text[:start] + text[start].upper() + text[start + 1 :]
 
@@ -266,7 +272,7 @@ def _report(speaker: int, report: str) -> tuple[str, str, bool]:
 
 def plain(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
     intro, question = _frame(len(statements), roles)
-    said = [f"{{{i}}} says that {phrase(s, False, roles)}." for i, s in enumerate(statements)]
+    said = [f"{{{i}}} says that {clause(s, ENGLISH, roles)}." for i, s in enumerate(statements)]
     return " ".join([intro, *said, question])
 
 
@@ -275,7 +281,7 @@ def varied(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> st
     said = []
     for i, s in enumerate(statements):
         before, after, capital = _report(i, REPORTS[dice[i] * len(REPORTS) >> 32])
-        text = _capital_phrase(s, roles) if capital else phrase(s, False, roles)
+        text = _capital_phrase(s, roles) if capital else clause(s, ENGLISH, roles)
         said.append(before + text + after)
     return " ".join([intro, *said, question])
 
@@ -283,13 +289,13 @@ def varied(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> st
 def terse(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
     """All tokens stand apart, punctuation too, and few words are used: for tiny models."""
     return " ".join(
-        [f"{{{i}}} says : {phrase(s, True, roles)} ." for i, s in enumerate(statements)]
+        [f"{{{i}}} says : {clause(s, TERSE, roles)} ." for i, s in enumerate(statements)]
     )
 
 
 def chinese(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
     intro, question = _frame(len(statements), roles, "zh")
-    said = [f"{{{i}}}说：{phrase_zh(s, roles)}。" for i, s in enumerate(statements)]
+    said = [f"{{{i}}}说：{clause(s, CHINESE, roles)}。" for i, s in enumerate(statements)]
     return "".join([intro, *said, question])
 
 
@@ -298,7 +304,7 @@ def chinese_varied(statements: Sequence[tuple], dice: Sequence[int], roles: Role
     said = []
     for i, s in enumerate(statements):
         before, after, _ = _report(i, REPORTS_ZH[dice[i] * len(REPORTS_ZH) >> 32])
-        said.append(before + phrase_zh(s, roles) + after)
+        said.append(before + clause(s, CHINESE, roles) + after)
     return "".join([intro, *said, question])
 
 
