@@ -5,7 +5,7 @@
 
 A text is an opening that says which two kinds of people there are and whom you meet, sentences that
 each report what one of them says, and a question. Those are templates (FRAMES, `_reports`), so
-a text is cut by regular expressions; each clause then goes through a grammar (ENGLISH, CHINESE).
+a text is cut by regular expressions; each clause then goes through a grammar (`clauses.py`).
 Known are the texts of mem-kk (arXiv 2410.23123, also as Logic-RL uses them) with their perturbed
 variants, those of reasoning-gym, and puzzles/wording.py. What stands around a puzzle (a chat
 template, a word on the layout of the answer) is passed over.
@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from swr1.errors import DataError, UsageError
+from swr1.puzzles.clauses import FIRST, NAME, claims_pattern, parse_clause, short
 from swr1.puzzles.roles import PAIRS, Roles, find_roles
 from swr1.puzzles.wording import REPORTS, REPORTS_ZH, SAYS, SAYS_TERSE, TEXTS
 
@@ -74,168 +75,7 @@ PUBLISHED_REPORTS = (
     '"{what}," {who} claimed.',
 )
 
-# Names are replaced by one private character each before anything else is looked at, so that a
-# name may hold spaces, dots or words of the language.
-_FIRST = 0xF0000
-_NAME = "[\U000f0000-\U000ffffd]"
 _WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*"
-
-# --- clauses -----------------------------------------------------------------------------------
-
-# A `mid` part is closed at both ends; a `tail` may be open at its end ("if ..."), so it comes last.
-# Commas separate the parts of a `listed` clause, none separates those of a `flat` one.
-_SHARED = """
-?start: clause
-?tail: mid | open
-?implies: _IF cond _THEN tail -> implies
-flat: closed (_AND closed)+ -> conj | closed (_OR closed)+ -> disj | closed _IFF closed -> iff
-listed: mid (_C_AND mid)* _C_AND tail -> conj
-      | mid (_C_OR mid)* _C_OR tail -> disj
-      | mid _C_IFF tail -> iff
-?leaf: KNIGHT -> knight | KNAVE -> knave | NO_KNIGHT -> no_knight | NO_KNAVE -> no_knave
-%declare KNIGHT KNAVE NO_KNIGHT NO_KNAVE _AND _OR _IFF _C_AND _C_OR _C_IFF _IF _THEN _NOT _OPEN _CLOSE
-"""
-_ENGLISH = """
-?clause: mid | flat | listed | open
-?cond: mid | flat | _NOT cond -> neg
-?open: implies | _NOT tail -> neg
-?mid: closed | _BOTH closed _AND closed -> conj | _EITHER closed _OR closed _OR_BOTH -> disj
-?closed: leaf | _OPEN clause _CLOSE
-%declare _BOTH _EITHER _OR_BOTH
-"""
-_CHINESE = """
-?clause: mid | listed | open
-?cond: mid
-?open: implies
-?mid: closed | flat
-?closed: leaf | _OPEN clause _CLOSE | _NOT _OPEN clause _CLOSE -> neg
-"""
-# Terminal -> its words; the order matters where one begins like another.
-_WORDS = {
-    "en": {
-        "_C_IFF": r",\s+if\s+and\s+only\s+if\b",
-        "_C_AND": r",\s+and\b",
-        "_C_OR": r",\s+or\b",
-        "_IFF": r"if\s+and\s+only\s+if\b|iff\b",
-        "_AND": r"and\b",
-        "_OR_BOTH": r"or\s+both\b",
-        "_OR": r"or\b",
-        "_IF": r"if\b",
-        "_THEN": r"(?:,\s+)?then\b",
-        "_NOT": r"it\s+is\s+not\s+the\s+case\s+that\b|not\b",
-        "_BOTH": r"both\b",
-        "_EITHER": r"either\b",
-        "_OPEN": r"\(",
-        "_CLOSE": r"\)",
-    },
-    "zh": {
-        "_C_IFF": "，当且仅当",
-        "_C_AND": "，并且",
-        "_C_OR": "，或者",
-        "_IFF": "当且仅当",
-        "_AND": "并且",
-        "_OR": "或者",
-        "_IF": "如果",
-        "_THEN": "，那么",
-        "_NOT": "并非",
-        "_OPEN": "[（(]",
-        "_CLOSE": "[）)]",
-    },
-}
-_GRAMMARS = {"en": _SHARED + _ENGLISH, "zh": _SHARED + _CHINESE}
-
-
-@lru_cache
-def _parser(language: str) -> Any:
-    """tokens -> statement, by lark's LALR: that there is one reading is checked when it is made."""
-    from lark import Lark, Transformer
-    from lark.lexer import Lexer
-
-    class AsTheyAre(Lexer):
-        def __init__(self, conf: Any) -> None:
-            pass
-
-        def lex(self, data: Any) -> Any:  # type: ignore[override]
-            return iter(data)
-
-    def leaf(build: Any) -> Any:
-        return lambda self, parts: build(ord(parts[0]) - _FIRST)
-
-    def inner(kind: str) -> Any:
-        return lambda self, parts: (kind, *parts)
-
-    kinds = {"conj": "and", "disj": "or", "neg": "not", "implies": "implies", "iff": "iff"}
-    methods = {rule: inner(kind) for rule, kind in kinds.items()} | {
-        "knight": leaf(lambda i: ("knight", i)),
-        "knave": leaf(lambda i: ("knave", i)),
-        "no_knight": leaf(lambda i: ("not", ("knight", i))),
-        "no_knave": leaf(lambda i: ("not", ("knave", i))),
-    }
-    build = type("Build", (Transformer,), methods)()
-    lark = Lark(_GRAMMARS[language], parser="lalr", lexer=AsTheyAre, transformer=build)
-    return lark.parse
-
-
-@lru_cache(maxsize=256)
-def _claims(roles: Roles, language: str) -> re.Pattern:
-    """ "X is (not) a knight": groups X, not, and the truth teller's or the liar's word."""
-    truth, liar = re.escape(roles.truth), re.escape(roles.liar)
-    if language == "zh":
-        return re.compile(rf"({_NAME})\s*(不)?是(?:一?[个名位])?(?:({truth})|({liar}))")
-    return re.compile(rf"({_NAME})\s+is\s+(not\s+)?an?\s+(?:({truth})|({liar}))(?!\w)")
-
-
-@lru_cache(maxsize=256)
-def _lexer(roles: Roles, language: str) -> re.Pattern:
-    words = "|".join(rf"(?P<{name}>{word})" for name, word in _WORDS[language].items())
-    claim = _claims(roles, language).pattern
-    return re.compile(rf"\s*(?:{claim}|(?i:{words}))")
-
-
-@lru_cache(maxsize=1 << 14)
-def _parse(clause: str, roles: Roles, language: str) -> tuple:
-    """The statement of a clause in which names are single characters. Raises DataError."""
-    from lark import Token
-    from lark.exceptions import UnexpectedInput
-
-    pattern, tokens, at = _lexer(roles, language), [], 0
-    clause = clause.strip()
-    while at < len(clause):
-        found = pattern.match(clause, at)
-        if found is None:
-            unknown = _short(clause[at:].strip())
-            raise DataError(f"not understood: {unknown} (an unknown person, role or connective)")
-        name, denied, truth, _ = found.groups()[:4]
-        if name:
-            kind = ("NO_" if denied else "") + ("KNIGHT" if truth else "KNAVE")
-            tokens.append(Token(kind, name, at))
-        else:
-            tokens.append(Token(found.lastgroup or "", found[0], at))
-        at = found.end()
-    try:
-        return _parser(language)(tokens)
-    except UnexpectedInput as error:
-        token = getattr(error, "token", None)
-        at = token.start_pos if token is not None and token.type != "$END" else len(clause)
-        raise DataError(_why(clause, at or 0)) from None
-
-
-def _why(clause: str, at: int) -> str:
-    if re.search(r"\beither\b", clause, re.I) and not re.search(r"\bor both\b", clause):
-        return 'does "either" allow both? Say "either ... or ... or both"'
-    if at >= len(clause):
-        return "it ends in the middle of a statement"
-    hint = ""
-    if re.search(r"\b(and|or|then|if|case that)\b|并且|或者|那么|当且仅当", clause[:at], re.I):
-        hint = " (connectives without brackets, so it has several readings?)"
-    return f"no single reading, stuck at {_short(clause[at:].strip())}{hint}"
-
-
-def _short(text: str) -> str:
-    return f'"{text}"' if len(text) <= 60 else f'"{text[:57]}..."'
-
-
-# --- names -------------------------------------------------------------------------------------
 
 
 class _Masks:
@@ -243,7 +83,7 @@ class _Masks:
 
     def __init__(self, names: list[str], language: str) -> None:
         self.names = names
-        self.characters = {name: chr(_FIRST + i) for i, name in enumerate(names)}
+        self.characters = {name: chr(FIRST + i) for i, name in enumerate(names)}
         words = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
         # Where words stand apart, no letter follows a name; in Chinese, no Latin one.
         letter = "[0-9A-Za-zÀ-ÿ]" if language == "zh" else r"\w"
@@ -253,7 +93,7 @@ class _Masks:
         return self._pattern.sub(lambda m: self.characters[m[0]], text)
 
     def show(self, text: str) -> str:
-        return re.sub(_NAME, lambda m: self.names[ord(m[0]) - _FIRST], text)
+        return re.sub(NAME, lambda m: self.names[ord(m[0]) - FIRST], text)
 
 
 def read_statement(
@@ -272,8 +112,8 @@ def read_statement(
 def read_claims(text: str, names: list[str], roles: Roles) -> list[tuple[int, bool]]:
     """(person, tells the truth) for every "X is a knight" of an answer, in the order of the text."""
     language = _language(text)
-    found = _claims(roles, language).finditer(_Masks(list(names), language).hide(text))
-    return [(ord(m[1]) - _FIRST, bool(m[3]) is not bool(m[2])) for m in found]
+    found = claims_pattern(roles, language).finditer(_Masks(list(names), language).hide(text))
+    return [(ord(m[1]) - FIRST, bool(m[3]) is not bool(m[2])) for m in found]
 
 
 def _language(text: str) -> str:
@@ -282,23 +122,23 @@ def _language(text: str) -> str:
 
 def _statement(clause: str, masks: _Masks, roles: Roles, language: str) -> tuple:
     try:
-        return _parse(clause, roles, language)
+        return parse_clause(clause, roles, language)
     except DataError as error:
         shown, reason = masks.show(clause).strip(), masks.show(error.reason)
-        raise DataError(f"clause {_short(shown)}: {reason}") from None
+        raise DataError(f"clause {short(shown)}: {reason}") from None
 
 
 # --- frames ------------------------------------------------------------------------------------
 
 
-def _as_pattern(template: str, flags: int = 0) -> re.Pattern:
+def _as_pattern(template: str) -> re.Pattern:
     """A template as a pattern: placeholders are groups, a space is any white space.
 
     {Truths} and {truths} are one group: the second must say the same, but for its first letter.
     """
     word = rf"(?:{_WORD}?)"
     kinds = rf"{word}\s+and\s+{word}"
-    inside = {"count": r"\d+", "who": _NAME, "what": r"[^.:：。\"“”]+?", "kinds": kinds}
+    inside = {"count": r"\d+", "who": NAME, "what": r"[^.:：。\"“”]+?", "kinds": kinds}
     pattern, seen = "", set()
     for i, piece in enumerate(re.split(r"\{(\w+)\}", template)):
         if i % 2 == 0:
@@ -312,7 +152,7 @@ def _as_pattern(template: str, flags: int = 0) -> re.Pattern:
             rf"(?i:(?P={name}))" if name in seen else rf"(?P<{name}>{inside.get(name, word)})"
         )
         seen.add(name)
-    return re.compile(pattern, flags)
+    return re.compile(pattern)
 
 
 @lru_cache
@@ -397,10 +237,10 @@ def _sentences(said: str, masks: _Masks, language: str) -> dict[int, str]:
             sentence = re.split(
                 r"(?<=[。.])(?:\s|$)" if language == "en" else "(?<=。)", said[at:].strip()
             )[0]
-            raise DataError(f"sentence not understood: {_short(masks.show(sentence))}")
+            raise DataError(f"sentence not understood: {short(masks.show(sentence))}")
         one, other = (group for group in found.groups() if group is not None)
-        who, clause = (one, other) if re.fullmatch(_NAME, one) else (other, one)
-        person = ord(who) - _FIRST
+        who, clause = (one, other) if re.fullmatch(NAME, one) else (other, one)
+        person = ord(who) - FIRST
         if person in clauses:
             raise DataError(f"{masks.names[person]} speaks twice")
         clauses[person] = clause
