@@ -152,9 +152,9 @@ class Analysis:
         return words if ids is None else len(ids)
 
     def _count_words(self, text: str, amounts: Counter[str], present: set[str]) -> None:
-        text = ready(text)
+        prepared = ready(text)
         for word in self.words:
-            if count := word.count(text):
+            if count := word.count(prepared):
                 amounts[f"count:{word.name}"] = count
                 present |= {f"word:{word.name}", f"group:{word.group}"}
 

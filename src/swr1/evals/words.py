@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -25,24 +26,41 @@ from swr1.registry import suggest
 CJK = r"\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 # A letter or digit of a script that puts spaces between words.
 _LETTER = rf"[^\W{CJK}]"
+_TOKEN = re.compile(rf"{_LETTER}+(?:-{_LETTER}+)*")
 _ABOUT = ("title", "source")  # keys of a file that are not groups
 
 
+class Text(NamedTuple):
+    """A text as words are looked for in it, see `ready`."""
+
+    text: str
+    tokens: Counter[str]
+
+
+def ready(text: str) -> Text:
+    """In lower case, with straight apostrophes and single spaces; and its words counted."""
+    plain = _plain(text)
+    return Text(plain, Counter(_TOKEN.findall(plain)))
+
+
 class Word(NamedTuple):
+    """Spellings that are one token are looked up; phrases, expressions and CJK are searched for."""
+
     name: str
     group: str
-    pattern: re.Pattern[str]
+    tokens: tuple[str, ...]
+    pattern: re.Pattern[str] | None
     hints: tuple[str, ...]  # texts of which one must occur for the pattern to match; () for any
 
-    def count(self, text: str) -> int:
-        """How often it occurs in a text that went through `ready`."""
-        if self.hints and not any(hint in text for hint in self.hints):
-            return 0
-        return sum(1 for _ in self.pattern.finditer(text))
+    def count(self, text: Text) -> int:
+        """How often it occurs; each spelling is counted for itself."""
+        found = sum(text.tokens[token] for token in self.tokens)
+        if self.pattern and (not self.hints or any(hint in text.text for hint in self.hints)):
+            found += sum(1 for _ in self.pattern.finditer(text.text))
+        return found
 
 
-def ready(text: str) -> str:
-    """The text as words are looked for in it: lower case, straight apostrophes, single spaces."""
+def _plain(text: str) -> str:
     return " ".join(text.replace("\u2019", "'").lower().split())
 
 
@@ -110,22 +128,24 @@ def _word(word: str, group: str, spellings: Any, source: str) -> Word:
         spellings = [spellings]
     if not spellings or not all(isinstance(s, str) and s.strip() for s in spellings):
         raise UsageError(f"word list {source!r}: the spellings of {word!r} must be a list of texts")
-    hints, patterns = [], []
+    tokens, hints, patterns = [], [], []
     for spelling in spellings:
+        plain = _plain(spelling)
         if len(spelling) > 2 and spelling[0] == spelling[-1] == "/":
             patterns.append(f"(?i:{spelling[1:-1]})")
+        elif _TOKEN.fullmatch(plain):
+            tokens.append(plain)
         else:
-            plain = ready(spelling)
             hints.append(plain)
             patterns.append(_bounded(plain))
     try:
-        pattern = re.compile("|".join(patterns))
+        pattern = re.compile("|".join(patterns)) if patterns else None
     except re.error as error:
         raise UsageError(
             f"word list {source!r}: {word!r} is no regular expression: {error}"
         ) from None
-    all_plain = len(hints) == len(spellings)
-    return Word(word, group, pattern, tuple(hints) if all_plain else ())
+    all_plain = len(hints) == len(patterns)
+    return Word(word, group, tuple(tokens), pattern, tuple(hints) if all_plain else ())
 
 
 def _bounded(text: str) -> str:
