@@ -196,6 +196,11 @@ T, F = True, False
         ([["try", [T, F], 1, [F, T, F], T], ["try", [T, T], 0, [F], F]], "left-open"),
         ([["try", [T, T], 0, [F], F], ["try", [T, T], 1, [F, F, F], F]], "refuted-before"),
         ([["try", [T, F], 1, [F, T, F], T], ["conclude", [T, F]]], "unchecked"),
+        ([["assume", 1, T], ["infer", 0, T, 1, [[1, T]]]], "does-not-follow"),
+        ([["assume", 0, F], ["assume", 1, F], ["check", 0, T]], "wrong-value"),
+        ([["assume", 0, T], ["assume", 1, F], ["contradiction", 0, T]], "no-contradiction"),
+        ([["try", [F, T], 0, [F], T], ["try", [F, T], 1, [T, F, F], F],
+          ["try", [T, F], 1, [F, T, F], T], ["conclude", [T, F]]], "unchecked"),
         ([["guess"]], "guess"),
         ([["garbled"]], "garbled"),
         ([["assume", 2, T]], "malformed"),
@@ -216,6 +221,43 @@ def test_reasons(forms, reason):
     assert all(verdict.ok for verdict in before)
     assert last == (False, reason)
     assert reason in REASONS
+
+
+def test_a_check_ends_with_the_assumption_under_which_it_was_made():
+    """Ava: "I am a knight." Ben: "Ava is a knight and I am a knave.\""""
+    said = (("knight", 0), ("and", ("knight", 0), ("knave", 1)))
+    puzzle = Puzzle(["Ava", "Ben"], said, (False, False), find_roles())
+    forms = [
+        ["assume", 0, T],
+        ["check", 0, T],
+        ["assume", 1, T],
+        ["contradiction", 1, F],
+        ["assume", 1, F],
+        ["contradiction", 1, T],
+        ["back", 1],
+        ["assume", 0, F],
+        ["assume", 1, F],
+        ["check", 1, F],
+    ]
+    stale = check(puzzle, [*forms, ["conclude", [F, F]]])
+    assert first_fault(stale) == len(forms)
+    assert stale[-1].reason == "unchecked"
+    assert first_fault(check(puzzle, [*forms, ["check", 0, F], ["conclude", [F, F]]])) is None
+
+
+def test_nothing_is_concluded_where_no_world_fits():
+    """Ava: "Ben is a knight." Ben: "Ava is a knave.\""""
+    puzzle = Puzzle(["Ava", "Ben"], (("knight", 1), ("knave", 0)), (False, False), find_roles())
+    forms = [
+        ["assume", 0, T],
+        ["infer", 1, T, 0, [[0, T]]],
+        ["contradiction", 1, F],
+        ["must", 0, F],
+        ["infer", 1, F, 0, [[0, F]]],
+        ["contradiction", 1, T],
+        ["conclude", [F, F]],
+    ]
+    assert [v.ok for v in check(puzzle, forms)] == [True] * 6 + [False]
 
 
 def test_what_does_not_stand_on_a_wrong_step_is_judged_by_itself():
