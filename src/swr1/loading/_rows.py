@@ -20,7 +20,7 @@ import orjson
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.records import VERSION, make_id
 from swr1.streams import Stage
-from swr1.streams.reading import RECENT, OnBad, _lines, expand, open_lines
+from swr1.streams.reading import RECENT, OnBad, expand, lines, open_lines
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".parquet", ".csv", ".csv.gz")
 _NOT_ROWS = ("meta.json", "plan.json", "dataset_infos.json", "dataset_info.json", "state.json")
@@ -69,7 +69,7 @@ def file_rows(name: str, on_bad: OnBad) -> Rows:
     elif name.endswith((".csv", ".csv.gz")):
         rows = _csv_rows(name)
     else:
-        rows = _lines(name, on_bad)
+        rows = lines(name, on_bad)
     first = next(rows, None)
     if first is None:
         raise DataError("the file is empty: it holds no row", name)

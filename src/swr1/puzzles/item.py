@@ -39,14 +39,17 @@ def as_item(
     `dice` are 32-bit random words, one per person, for wordings that vary; `info` is added to
     what every puzzle says of itself: people, names, roles, statements, wording.
     """
-    text = find_wording(wording).text(puzzle.statements, dice, puzzle.roles).format(*puzzle.names)
-    about = {
+    roles = puzzle.roles
+    text = find_wording(wording).text(puzzle.statements, dice, roles).format(*puzzle.names)
+    about: dict[str, Any] = {
         "people": len(puzzle.names),
         "names": list(puzzle.names),
-        "roles": [puzzle.roles.truth, puzzle.roles.liar],
+        "roles": [roles.truth, roles.liar],
         "statements": [as_lists(s) for s in puzzle.statements],
         "wording": wording,
     }
+    if roles != find_roles(f"{roles.truth}/{roles.liar}"):
+        about["plurals"] = [roles.truths, roles.liars]  # a user's own, irregular ones
     prompt = [{"role": "user", "content": text}]
     return {
         "task": "knights",
@@ -71,7 +74,8 @@ def puzzle_of(record: dict[str, Any]) -> Puzzle:
         for statement in statements:
             truth_table(statement, len(names)) if len(names) <= 20 else None
         truth, liar = info.get("roles") or ("knight", "knave")
-        roles = find_roles(f"{truth}/{liar}")
+        many = info.get("plurals")
+        roles = find_roles(f"{truth}:{many[0]}/{liar}:{many[1]}" if many else f"{truth}/{liar}")
         solution = tuple({truth: True, liar: False}[role] for _, role in answer)  # type: ignore[union-attr]
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, UsageError) as error:
         raise DataError(

@@ -123,7 +123,7 @@ class _Zstd(io.RawIOBase):
         return len(data)
 
 
-def _lines(name: str, on_bad: OnBad) -> Iterator[tuple[Any, str]]:
+def lines(name: str, on_bad: OnBad) -> Iterator[tuple[Any, str]]:
     """(parsed line or None when bad, where) for every line that is not blank."""
     label = "stdin" if name == "-" else name
     where = f"{label}:1"
@@ -201,7 +201,7 @@ def read(
     seen: dict[tuple, None] = {}
     positions = count()
     for name in expand(inputs):
-        pairs = _rows(name) if name.endswith(".parquet") else _lines(name, on_bad)
+        pairs = _rows(name) if name.endswith(".parquet") else lines(name, on_bad)
         empty = True
         for record, where in pairs:
             empty = False
