@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import product
 from random import Random
 from typing import Any
@@ -87,18 +86,31 @@ def read_try(puzzle: Puzzle, line: str) -> Form | None:
     if world is None or found[2] not in puzzle.names:
         return ["garbled"]
     person = puzzle.names.index(found[2])
-    pattern = _values_pattern(puzzle.statements[person], tuple(puzzle.names), tuple(world))
-    told = re.fullmatch(pattern, found[3])
-    if not told or found[4] != found[2] or found[5] != HONESTY[world[person]]:
+    blanks = iter(lambda: "\0", None)
+    says = _says(puzzle.statements[person], puzzle.names, world, blanks)
+    told = _read_blanks(says.split("\0"), YES, found[3])
+    if told is None or found[4] != found[2] or found[5] != HONESTY[world[person]]:
         return ["garbled"]
-    return ["try", world, person, [value == "yes" for value in told.groups()], found[6] == "ok"]
+    return ["try", world, person, told, found[6] == "ok"]
 
 
 def read_world(puzzle: Puzzle, text: str) -> list[bool] | None:
     """A world from "Ava_honest Ben_liar"; None unless it gives everybody a role, in order."""
-    words = [f"{re.escape(name)}_(liar|honest)" for name in puzzle.names]
-    found = re.fullmatch(" ".join(words), text)
-    return [word == "honest" for word in found.groups()] if found else None
+    first, *others = puzzle.names
+    return _read_blanks([f"{first}_", *[f" {name}_" for name in others], ""], HONESTY, text)
+
+
+def _read_blanks(pieces: Sequence[str], words: tuple[str, str], text: str) -> list[bool] | None:
+    """Which of two words stands in each gap between the pieces; None if the text is another."""
+    told, at = [], 0
+    for piece in pieces[:-1]:
+        at = at + len(piece) if text.startswith(piece, at) else len(text)
+        word = next((word for word in words if text.startswith(word, at)), None)
+        if word is None:
+            return None
+        told.append(word == words[True])
+        at += len(word)
+    return told if text[at:] == pieces[-1] else None
 
 
 def _is_simple(statement: Statement) -> bool:
@@ -122,10 +134,3 @@ def _says(
         texts.append(text if _is_simple(part) else f"( {text} )")
     joined = f"if {texts[0]} then {texts[1]}" if kind == "implies" else f" {kind} ".join(texts)
     return f"{joined} = {next(told)}"
-
-
-@lru_cache(maxsize=1 << 12)
-def _values_pattern(statement: tuple, names: tuple[str, ...], world: tuple[bool, ...]) -> str:
-    blanks = iter(lambda: "\0", None)
-    told = re.escape(_says(statement, names, world, blanks))
-    return told.replace(re.escape("\0"), "(yes|no)")

@@ -125,9 +125,11 @@ def read_step(line: str, puzzle: Puzzle) -> Form | None:
         return form
     if line.startswith("so ") and (world := read_world(puzzle, line[3:])):
         return ["conclude", world]
-    for key, pattern in _patterns(tuple(puzzle.names), puzzle.roles).items():
-        if found := pattern.fullmatch(line):
-            return _read(puzzle, key, found.groupdict(), line)
+    for key, pattern in _patterns(puzzle.roles).items():
+        if (found := pattern.fullmatch(line)) and (
+            form := _read(puzzle, key, found.groupdict(), line)
+        ):
+            return form
     return None
 
 
@@ -202,66 +204,69 @@ def _list(puzzle: Puzzle, known: Sequence[Sequence[Any]], each: str) -> str:
 # --- texts to forms --------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1 << 10)
-def _patterns(names: tuple[str, ...], roles: Roles) -> dict[str, re.Pattern[str]]:
-    """A regular expression per template, with the puzzle's names and roles in it."""
+@lru_cache(maxsize=256)
+def _patterns(roles: Roles) -> dict[str, re.Pattern[str]]:
+    """A regular expression per template, the longest first; names are any text, read later."""
     language = language_of(roles)
-    who = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
     what = "|".join(re.escape(role_text(roles, role)) for role in (True, False))
-    groups = {"who": who, "speaker": who, "role": what, "other": what, "its": what, "claim": ".+"}
+    groups = dict.fromkeys(("role", "other", "its"), what)
     groups |= dict.fromkeys(("truth", "untruth"), "|".join(TRUTH[language]))
     patterns = {}
-    for key, template in TEMPLATES[language].items():
-        seen: set[str] = set()
-        item = (IS if key == "conclude" else A_KNOWN)[language].format(f"(?:{who})", f"(?:{what})")
-        groups["given"] = f"{item}(?:(?:, | and |，){item})*"
-
-        def group(found: re.Match[str], seen: set[str] = seen) -> str:
-            slot = found[1]
-            if slot in seen:
-                return f"(?P={slot})"
-            seen.add(slot)
-            return f"(?P<{slot}>{groups[slot]})"
-
-        text = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
-        patterns[key] = re.compile(re.sub(r"\{(\w+)\}", group, text))
-    # A template whose slots are empty must not be taken for the one with more to say.
-    return dict(sorted(patterns.items(), key=lambda item: -len(TEMPLATES[language][item[0]])))
+    for key, template in sorted(TEMPLATES[language].items(), key=lambda item: -len(item[1])):
+        pattern = ""
+        for text, slot in re.findall(r"([^{]*)(?:\{(\w+)\})?", template):
+            pattern += re.escape(text)
+            if slot:
+                known = f"(?P<{slot}>" in pattern
+                group = f"(?P<{slot}>{groups.get(slot, '.+?')})"
+                pattern += f"(?P={slot})" if known else group
+        patterns[key] = re.compile(pattern)
+    return patterns
 
 
-def _read(puzzle: Puzzle, key: str, words: dict[str, str], line: str) -> Form:
+def _read(puzzle: Puzzle, key: str, words: dict[str, str], line: str) -> Form | None:
+    """The form of a line that fits a template; None if it speaks of others than these people."""
     names, roles = puzzle.names, puzzle.roles
     language = language_of(roles)
-
-    def role_of(text: str) -> bool:
-        return text == role_text(roles, True)
-
     kind = "assume" if key.endswith("suppose") else key.split()[-1 if "short" in key else 0]
+    given = _read_list(puzzle, words.get("given", ""), IS if kind == "conclude" else A_KNOWN)
+    if given is None or any(words[who] not in names for who in ("who", "speaker") if who in words):
+        return None
+
     form: Form = [kind]
-    given = _read_list(puzzle, words.get("given", ""), (IS if kind == "conclude" else A_KNOWN))
     if kind == "conclude":
+        if len(given) != len(names):
+            return ["garbled"]
         form.append([role for _, role in given])
     elif "who" in words:
         form.append(names.index(words["who"]))
         if kind in ("check", "contradiction"):
             form.append(words["truth"] == TRUTH[language][True])
         elif kind != "back":
-            form.append(role_of(words["role"]))
+            form.append(words["role"] == role_text(roles, True))
     if kind == "infer":
         speaker = names.index(words.get("speaker") or words["who"])
-        told = [[speaker, role_of(words["its"])]] if "its" in words else []
+        told = [[speaker, words["its"] == role_text(roles, True)]] if "its" in words else []
         form += [speaker, told + given]
-    if kind == "conclude" and len(form[1]) != len(names):
-        return ["garbled"]
     return form if _fill(puzzle, key, form) == line else ["garbled"]
 
 
-def _read_list(puzzle: Puzzle, text: str, each: dict[str, str]) -> list[list[Any]]:
-    """[[person, role], ...] of "Ben a knave and Cleo a knight"; what does not fit is left out."""
+def _read_list(puzzle: Puzzle, text: str, each: dict[str, str]) -> list[list[Any]] | None:
+    """[[person, role], ...] of "Ben a knave and Cleo a knight"; None if it is no such list."""
+    language = language_of(puzzle.roles)
     items = {
-        each[language_of(puzzle.roles)].format(name, role_text(puzzle.roles, role)): [p, role]
-        for p, name in enumerate(puzzle.names)
+        each[language].format(name, role_text(puzzle.roles, role)): (person, role)
+        for person, name in enumerate(puzzle.names)
         for role in (True, False)
     }
-    longest_first = sorted(map(re.escape, items), key=len, reverse=True)
-    return [list(items[found]) for found in re.findall("|".join(longest_first), text)]
+    longest_first = sorted(items, key=len, reverse=True) if text else []
+    found: list[list[Any]] = []
+    while text:
+        item = next((item for item in longest_first if text.startswith(item)), None)
+        if item is None:
+            return None
+        found.append(list(items[item]))
+        text = text[len(item) :]
+        between = next((mark for mark in ("，", ", ", " and ") if text.startswith(mark)), "")
+        text = text[len(between) :]
+    return found
