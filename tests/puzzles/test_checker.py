@@ -1,6 +1,7 @@
 """The checker accepts right steps, and only right ones; texts are read back as the steps they tell."""
 
 from random import Random
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -354,6 +355,15 @@ def test_damaged_texts_never_crash_and_never_read_as_something_else(data, style)
 def test_any_text_can_be_tried(text):
     forms = read_steps(text, DUO)
     assert len(check(DUO, forms)) == len(forms)
+
+
+@pytest.mark.parametrize("again", [" is a knight", ", ", "; with ", "; so ", "Ava a knight and "])
+def test_hostile_lines_take_no_time(again):
+    start = process_time()
+    line = "As Ava is a knight, it is true that Ben is a knave"
+    assert read_steps(line + again * (18_000 // len(again)), DUO) == [None]
+    assert read_steps(line * 10**5, DUO) == [None]
+    assert process_time() - start < 2
 
 
 def test_solutions_are_what_these_tests_say():

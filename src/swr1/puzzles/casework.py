@@ -12,7 +12,6 @@ The laptop recipe learns from these texts: they never change.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 from random import Random
@@ -30,7 +29,6 @@ FITS = ("bad", "ok")
 NO_WORLD = "no world fits what they say, so there is nothing to reason to"
 GUESS = 0.6  # share of hasty answers without any check
 STOP = 0.1  # chance of a hasty one to be content after each statement that holds
-_LINE = re.compile(r"(?:try|with) (.+?) ; (.+?) says (.+) , (.+?) (liar|honest) (ok|bad) \.")
 
 
 def by_cases(puzzle: Puzzle, rng: Random, stop: float) -> list[Form]:
@@ -79,19 +77,21 @@ def tell_world(puzzle: Puzzle, world: Sequence[bool]) -> str:
 
 def read_try(puzzle: Puzzle, line: str) -> Form | None:
     """The form of a line; None if it is none, ["garbled"] if it tells the puzzle or world wrong."""
-    found = _LINE.fullmatch(line)
-    if not found:
+    first, _, rest = line.partition(" ")
+    head, found, rest = rest.partition(" ; ")
+    name, says, rest = rest.partition(" says ")
+    told, comma, verdict = rest.rpartition(" , ")
+    if first not in ("try", "with") or not (found and says and comma):
         return None
-    world = read_world(puzzle, found[1])
-    if world is None or found[2] not in puzzle.names:
+    world = read_world(puzzle, head)
+    if world is None or name not in puzzle.names:
         return ["garbled"]
-    person = puzzle.names.index(found[2])
+    person = puzzle.names.index(name)
     blanks = iter(lambda: "\0", None)
-    says = _says(puzzle.statements[person], puzzle.names, world, blanks)
-    told = _read_blanks(says.split("\0"), YES, found[3])
-    if told is None or found[4] != found[2] or found[5] != HONESTY[world[person]]:
-        return ["garbled"]
-    return ["try", world, person, told, found[6] == "ok"]
+    pieces = _says(puzzle.statements[person], puzzle.names, world, blanks).split("\0")
+    parts = _read_blanks(pieces, YES, told)
+    fits = _read_blanks([f"{name} {HONESTY[world[person]]} ", " ."], FITS, verdict)
+    return ["try", world, person, parts, fits[0]] if parts and fits else ["garbled"]
 
 
 def read_world(puzzle: Puzzle, text: str) -> list[bool] | None:

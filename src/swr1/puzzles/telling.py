@@ -80,6 +80,7 @@ CHINESE = {
     "check": "{who}是{role}，说：{claim}，这是{truth}的，符合身份。",
     "conclude": "所以{given}。",
 }
+LONGEST = 20_000  # characters of a line that can be a step; bounds the time of a hostile text
 TEMPLATES = {"en": ENGLISH, "zh": CHINESE}
 TRUTH = {"en": ("false", "true"), "zh": ("假", "真")}
 IS = {"en": "{0} is {1}", "zh": "{0}是{1}"}  # somebody's role, as in a conclusion
@@ -125,7 +126,9 @@ def read_step(line: str, puzzle: Puzzle) -> Form | None:
         return form
     if line.startswith("so ") and (world := read_world(puzzle, line[3:])):
         return ["conclude", world]
-    for key, pattern in _patterns(puzzle.roles).items():
+    if len(line) > LONGEST:
+        return None
+    for key, pattern in _patterns(puzzle.roles, max(map(len, puzzle.names))).items():
         if (found := pattern.fullmatch(line)) and (
             form := _read(puzzle, key, found.groupdict(), line)
         ):
@@ -205,11 +208,16 @@ def _list(puzzle: Puzzle, known: Sequence[Sequence[Any]], each: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _patterns(roles: Roles) -> dict[str, re.Pattern[str]]:
-    """A regular expression per template, the longest first; names are any text, read later."""
+def _patterns(roles: Roles, longest: int) -> dict[str, re.Pattern[str]]:
+    """A regular expression per template, the longest first.
+
+    Names are any text of at most `longest` characters, and looked up later: a few patterns serve
+    all puzzles.
+    """
     language = language_of(roles)
     what = "|".join(re.escape(role_text(roles, role)) for role in (True, False))
     groups = dict.fromkeys(("role", "other", "its"), what)
+    groups |= dict.fromkeys(("who", "speaker"), f".{{1,{longest}}}?")
     groups |= dict.fromkeys(("truth", "untruth"), "|".join(TRUTH[language]))
     patterns = {}
     for key, template in sorted(TEMPLATES[language].items(), key=lambda item: -len(item[1])):
