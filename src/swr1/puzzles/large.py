@@ -3,7 +3,7 @@
 Whole puzzles are drawn by the rules and kept iff exactly one world fits, as for fewer people; only
 the test is a SAT solver's (`solver.unique`) instead of a truth table. So the distribution is exact.
 Rejection goes on working since the share of candidates with one solution falls slowly with size
-(by the published rules 32% at 8 people, 25% at 20, 15% at 100, 12% at 200, 8% at 1000), and stays
+(by the published rules 32% at 8 people, 25% at 20, 15% at 100, 12% at 200, 9% at 1000), and stays
 above 10% at 100 people for all weights of the connectives and shares of knights that were tried;
 `benchmarks/puzzles.py` measures both.
 
