@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from swr1.commands._stage import stage_command
+from swr1.errors import UsageError
 
 POLICY = "Make the rollouts now"
+HEART = "Reasoned, or known by heart?"
 
 
 @stage_command(files=False, writes=False)
@@ -32,6 +34,27 @@ def command(
     picture: Annotated[
         Path | None, typer.Option(help="Draw accuracy by group (.png, .svg, .pdf).")
     ] = None,
+    memorisation: Annotated[
+        bool,
+        typer.Option(
+            "--memorisation",
+            help="Accuracy on puzzles and on perturbed ones (`swr1 perturb`): LiMem. All files of"
+            " one label, or without one, are one run.",
+            rich_help_panel=HEART,
+        ),
+    ] = False,
+    seen: Annotated[
+        list[str],
+        typer.Option(
+            help="Training data: are the puzzles in it, up to names, order, roles, wording?",
+            metavar="FILE",
+            rich_help_panel=HEART,
+        ),
+    ] = (),  # type: ignore[assignment]
+    list_matches: Annotated[
+        bool,
+        typer.Option("--list", help="With --seen: name both sides.", rich_help_panel=HEART),
+    ] = False,
     policy: Annotated[
         str | None,
         typer.Option(help="Complete the prompts with this policy.", rich_help_panel=POLICY),
@@ -53,7 +76,27 @@ def command(
     swr1 eval before=a.jsonl after=b.jsonl --trained 2,3 --picture accuracy.png
 
     swr1 eval puzzles.jsonl --policy runs/kk
+
+    swr1 eval train=train.jsonl held-out=test.jsonl --memorisation
+
+    swr1 eval test.jsonl --seen train.jsonl --list
     """
+    if memorisation or seen or list_matches:
+        if policy or picture or (memorisation and seen) or (list_matches and not seen):
+            raise UsageError(
+                "--memorisation and --seen stand alone, without --policy and --picture, and --list"
+                " goes with --seen"
+            )
+        if memorisation:
+            numbers, page = twins(open_stage, grouped(runs), by, verdict)
+        else:
+            numbers, page = contaminated(open_stage, grouped(runs), by, verdict, seen)
+        show(numbers, page, as_json)
+        if list_matches and not as_json:
+            from swr1.evals.contamination import match_lines
+
+            print(*match_lines(numbers), sep="\n")
+        return
     from swr1.engines import Sampling
     from swr1.evals.metrics import summarise
     from swr1.evals.report import compare, report
@@ -77,20 +120,59 @@ def command(
         from swr1.evals.picture import accuracy_picture
 
         accuracy_picture(summaries, picture, trained=sizes)
-    if as_json:
-        import orjson
-
-        short = {n: {k: v for k, v in s.items() if k != "items"} for n, s in summaries.items()}
-        print(orjson.dumps(short, option=orjson.OPT_INDENT_2).decode())
-        return
-    from rich.console import Console
-
+    short = {n: {k: v for k, v in s.items() if k != "items"} for n, s in summaries.items()}
     only = next(iter(summaries)) if len(summaries) == 1 else None
-    Console().print(
+    page = (
         report(summaries[only], title=only, trained=sizes)
         if only
         else compare(summaries, trained=sizes)
     )
+    show(short, page, as_json)
+
+
+def show(numbers, page, as_json):
+    """Print the numbers as JSON, or the page."""
+    if as_json:
+        import orjson
+
+        print(orjson.dumps(numbers, option=orjson.OPT_INDENT_2).decode())
+    else:
+        from rich.console import Console
+
+        Console().print(page)
+
+
+def twins(open_stage, runs, by, verdict):
+    """LiMem of each run."""
+    from swr1.evals.memorisation import memorisation, report
+
+    results = {}
+    for label, files in runs.items():
+        with open_stage(inputs=files) as stage:
+            judged = filter(None, stage.read(needs=("id", "completion")))
+            results[label] = memorisation(judged, by, verdict)
+    return results, report(results)
+
+
+def contaminated(open_stage, runs, by, verdict, seen):
+    """Which puzzles of each run are in the training files."""
+    from swr1.evals.contamination import Held, report
+
+    results = {}
+    for label, files in runs.items():
+        with open_stage(inputs=files) as stage:
+            held = Held(filter(None, stage.read(needs=("id", "info"))), by, verdict)
+        with open_stage(inputs=seen) as stage:
+            results[label] = held.look_through(filter(None, stage.read(needs=("id", "info"))))
+    return results, report(results)
+
+
+def grouped(runs):
+    """["a=1.jsonl", "a=2.jsonl", "b=3.jsonl"] as {"a": [1.jsonl, 2.jsonl], "b": [3.jsonl]}."""
+    labelled: dict[str, list[str]] = {}
+    for label, file in map(split_label, runs):
+        labelled.setdefault(label, []).append(file)
+    return labelled
 
 
 def split_label(text: str) -> tuple[str, str]:
