@@ -150,38 +150,33 @@ def _share(part: list[int], whole: list[int]) -> Share:
     }
 
 
-_FIGURES = ("original", "perturbed", "consistency", "limem")
-
-
 def report(runs: Mapping[str, Memorisation]) -> RenderableType:
     """Under each kind a row per size, or, for several runs, a row per run."""
-    by = next(iter(runs.values()))["by"] if len(runs) == 1 else "run"
+    several = len(runs) > 1  # names of runs need the room of the accuracies' intervals
     table = _new_table()
-    table.add_column(f"kind\n  {by}")
-    for name in (
-        "\npuzzles",
-        "right",
-        "95%",
-        "perturbed\nright",
-        "95%",
-        "\nCR",
-        "95%",
-        "\nLiMem",
-        "95%",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name, cell in _one_run(*runs.values()) if len(runs) == 1 else _several_runs(runs):
-        style = "" if name.startswith(" ") else "bold"
-        figures = [cell[figure] for figure in _FIGURES] if cell else []  # type: ignore[literal-required]
-        texts = [text for f in figures for text in (_percent(f["share"]), _range(f["interval"]))]
-        table.add_row(escape(name), str(cell["puzzles"]) if cell else "", *texts, style=style)
-    heads = [" · ".join(filter(None, (name, run["run"]))) for name, run in runs.items()]
+    table.add_column(
+        f"kind\n  {'run' if several else next(iter(runs.values()))['by']}", no_wrap=True
+    )
+    heads = {"original": "\nright", "perturbed": "perturbed\nright"}
+    heads |= {"consistency": "\nCR", "limem": "\nLiMem"}
+    bare = ("original", "perturbed") if several else ()
+    table.add_column("\npuzzles", justify="right", no_wrap=True)
+    for figure, head in heads.items():
+        for text in [head] if figure in bare else [head, "95%"]:
+            table.add_column(text, justify="right", no_wrap=True)
+    for name, cell in _several_runs(runs) if several else _one_run(*runs.values()):
+        row = [escape(name), str(cell["puzzles"]) if cell else ""]
+        for figure in heads if cell else ():
+            share = cell[figure]  # type: ignore[index,literal-required]
+            row += [_percent(share["share"])] + [_range(share["interval"])] * (figure not in bare)
+        table.add_row(*row, style="" if name.startswith(" ") else "bold")
+    titles = [" · ".join(filter(None, (name, run["run"]))) for name, run in runs.items()]
     notes = [
         f"{name}: {line}" if name and len(runs) > 1 else line
         for name, run in runs.items()
         for line in [*_unpaired(run), *run["beware"]]
     ]
-    return _page("\n".join(heads), [table], notes)
+    return _page("\n".join(titles), [table], notes)
 
 
 def _one_run(run: Memorisation) -> Iterator[tuple[str, Twins | None]]:
