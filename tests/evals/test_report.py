@@ -104,3 +104,14 @@ def test_describe_shortens_many_policies(record):
     many = summarise(record(f"p{v}", 1.0, version=v) for v in range(5))
     assert describe(many).startswith("runs/kk@0, runs/kk@1, runs/kk@2 and 2 more · greedy")
     assert "5 policy versions are mixed" in as_text(report(many))
+
+
+def test_seven_runs_of_one_decoding_show_every_accuracy(run):
+    pages = {f"run{i}": summarise(run({3: (20 + i, 40)}, tokens=100 + i)) for i in range(7)}
+    text = as_text(compare(pages))
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    rows = [line for line in lines if line.startswith("3 40 ")]
+    gains = [row.split()[3:7] for row in rows]  # right and points of two runs over the first
+    assert [row.split()[2] for row in rows] == ["50.0"] * 3
+    assert gains[2] == ["62.5", "+12.5", "65.0", "+15.0"]
+    assert all(len(line) <= 80 for line in text.splitlines())

@@ -86,7 +86,8 @@ def compare(summaries: Mapping[str, Summary], trained: Sequence[object] = ()) ->
     """
     sides = by_decoding(summaries)
     together = len(summaries) <= _WIDE
-    blocks = [sides] if together else [{side: runs} for side, runs in sides.items()]
+    apart = ({side: some} for side, runs in sides.items() for some in _few_at_a_time(runs))
+    blocks = [sides] if together else list(apart)
     tables = [_side_by_side(block, trained) for block in blocks]
     notes = [line for side, runs in sides.items() for line in _gain_lines(side, runs, trained)]
     head = "% right, with points over the first run that was decoded the same way"
@@ -111,6 +112,13 @@ def by_decoding(summaries: Mapping[str, Summary]) -> dict[str, dict[str, Summary
         if all(short) and len(set(short)) == len(short):
             sides[side] = dict(zip(short, runs.values(), strict=True))
     return sides
+
+
+def _few_at_a_time(runs: dict[str, Summary]) -> list[dict[str, Summary]]:
+    """At most _WIDE - 1 runs at a time, each time with the first, which the others refer to."""
+    first, *others = runs.items()
+    step = _WIDE - 2
+    return [dict([first, *others[i : i + step]]) for i in range(0, max(1, len(others)), step)]
 
 
 def _side_by_side(sides: Mapping[str, dict[str, Summary]], trained: Sequence[object]) -> Table:
