@@ -76,6 +76,7 @@ def command(
     from swr1.engines import Sampling, open_engine
     from swr1.engines._rollout import rollout
     from swr1.engines._source import Prompts, Weights
+    from swr1.errors import DataError
     from swr1.prompts import load_prompt
     from swr1.streams.stage import default_threads
 
@@ -91,7 +92,15 @@ def command(
         completer = open_engine(
             engine, weights.folder, dtype=dtype, device=device, threads=threads or default_threads()
         )
-        prompts = Prompts(stage, epochs, seed if shuffle else None, used)
+
+        def fits(record):
+            try:
+                completer.request((record["id"], 0, 0), record["prompt"], prompt)
+            except DataError:
+                return False
+            return True
+
+        prompts = Prompts(stage, epochs, seed if shuffle else None, used, fits)
 
         def refuse(record, error):
             prompts.lose(record)
@@ -104,7 +113,8 @@ def command(
             samples=samples,
             sampling=sampling,
             policy_name=policy,
-            refresh=lambda: weights.refresh(completer, prompts.given),
+            admit=lambda wanted: weights.admit(completer, prompts.given, wanted),
+            refresh=lambda: weights.version,
             epoch_of=prompts.epoch_of,
             done=stage,
             on_error=refuse,

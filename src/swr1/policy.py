@@ -6,6 +6,11 @@
     runs/kk/trainer/           the trainer's state, runs/kk/metrics.jsonl its measurements
     runs/kk/.lock              held (flock) by the one process that may publish
 
+`groups_consumed` in a version's marker is the trainer's place in its stream: groups taken from it,
+used by a step or dropped (incomplete, without signal), over the policy's life; `groups_dropped` are
+those of them that no step used. Between versions `Policy.count_dropped` tells rollouts of further
+drops, since a group that will not be used must not hold back the prompts that take its place.
+
 A version is written aside, fsynced and renamed, so a reader sees it whole or not at all, and a
 publisher killed at any moment leaves the versions before it untouched. Nothing here imports torch:
 what a version holds is up to the `save` function that `publish` is given.
@@ -197,28 +202,58 @@ class Policy:
                 )
             time.sleep(min(poll, max(0.0, deadline - time.monotonic())))
 
-    def announce(self, batch: int, publish_every: int, consumed: int, before: int) -> None:
+    def announce(
+        self, batch: int, publish_every: int, consumed: int, before: int, dropped: int = 0
+    ) -> None:
         """Tell rollouts that follow this policy what the trainer at work does.
 
         The lock must be held; what is announced counts while it is.
 
         Args:
             batch: groups per step. publish_every: steps between versions.
-            consumed: groups that this run used already, when it was resumed.
-            before: groups that the policy had used when the run began.
+            consumed: groups that this run took already (used or dropped), when it was resumed.
+            before: groups that the policy had taken when the run began.
+            dropped: groups dropped in the policy's whole life.
         """
-        folder = self.path / "trainer"
-        folder.mkdir(parents=True, exist_ok=True)
-        plan = {
-            "pid": os.getpid(),
-            "batch": batch,
-            "publish_every": publish_every,
-            "consumed": consumed,
-            "before": before,
-        }
-        aside = folder / f".plan-{os.getpid()}"
+        (self.path / "trainer").mkdir(parents=True, exist_ok=True)
+        self._write_plan(
+            {
+                "pid": os.getpid(),
+                "batch": batch,
+                "publish_every": publish_every,
+                "consumed": consumed,
+                "before": before,
+                "dropped": dropped,
+            }
+        )
+
+    def count_dropped(self, dropped: int) -> None:
+        """Tell rollouts at once how many groups were dropped in the policy's life.
+
+        For the trainer that has announced itself, whenever it drops a group. Without it a rollout
+        at its `--max-lag` and a trainer whose batch is not full would wait for each other.
+        """
+        self._write_plan(self._read_plan() | {"dropped": dropped})
+
+    def groups_taken(self, version: int, plan: dict[str, int]) -> int:
+        """Groups of the announced run that steps up to `version` used, or that were dropped.
+
+        Reads the marker first and the drops after it, so that a drop is seen once: what was
+        dropped since that version counts too, what later steps used does not.
+        """
+        meta = self.meta(version)
+        now = self._read_plan()
+        dropped = now.get("dropped", 0) if now["pid"] == plan["pid"] else plan.get("dropped", 0)
+        since = max(0, dropped - meta.get("groups_dropped", 0))
+        return meta.get("groups_consumed", 0) - plan["before"] + since
+
+    def _read_plan(self) -> dict[str, int]:
+        return json.loads((self.path / "trainer" / "plan.json").read_text())
+
+    def _write_plan(self, plan: dict[str, int]) -> None:
+        aside = self.path / "trainer" / f".plan-{os.getpid()}"
         aside.write_text(json.dumps(plan))
-        os.replace(aside, folder / "plan.json")
+        os.replace(aside, self.path / "trainer" / "plan.json")
 
     def announced(self) -> dict[str, int] | None:
         """What the trainer at work announced, None before it did.
@@ -226,7 +261,7 @@ class Policy:
         The plan of a trainer that ended or was killed does not count.
         """
         try:
-            plan = json.loads((self.path / "trainer" / "plan.json").read_text())
+            plan = self._read_plan()
             holder = (self.path / ".lock").read_text()
         except FileNotFoundError:
             return None

@@ -1,8 +1,8 @@
 """The rollout stage: prompt records in, completed records out, block by block.
 
-A block is a fixed number of consecutive records; what is in it depends on the input alone, so a
-stage that is run again computes the same batches. Weights may be swapped between blocks, never
-within one.
+A block is a fixed number of consecutive records (fewer where `admit` says so); what is in it depends
+on the input alone, so a stage that is run again computes the same batches. Weights may be swapped
+between blocks, never within one.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def rollout(
     sampling: Sampling,
     policy_name: str,
     refresh: Callable[[], int | None],
+    admit: Callable[[int], int] = lambda wanted: wanted,
     epoch_of: Callable[[dict], int] = stored_epoch,
     done: Container[tuple[str, int, int]] = (),
     on_error: Callable[[dict, DataError], None] = _refuse,
@@ -47,8 +48,10 @@ def rollout(
     """Complete every record `samples` times: samples 0..n-1 of each, in input order.
 
     Args:
-        refresh: called before each block; swaps in newer weights if there are any and returns the
-            policy version the block is written with (None for a model without versions).
+        admit: called with the size of a block before its records are taken; it may wait, swap in
+            newer weights, and return a smaller size, at least 1.
+        refresh: called when a block is generated; returns the policy version that it is written
+            with (None for a model without versions), and may swap weights before it does.
         epoch_of: which time round the source a record belongs to.
         done: (id, epoch, sample) that need not be yielded again. A block with all of them is not
             generated; a block with some is generated whole, so that the rest come out as they
@@ -57,7 +60,7 @@ def rollout(
             leave the record out.
     """
     records = iter(records)
-    while block := list(islice(records, prompts_per_block)):
+    while block := list(islice(records, admit(prompts_per_block))):
         keys = [[(r["id"], epoch_of(r), s) for s in range(samples)] for r in block]
         if all(key in done for row in keys for key in row):
             continue

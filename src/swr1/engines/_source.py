@@ -1,18 +1,18 @@
 """What a rollout draws from: the prompts, time after time, and the newest weights of a policy.
 
-`Weights.refresh` is where an asynchronous run is bounded: it lets a block of prompts start only
-when the published version is new enough for the optimizer step that will use them.
+`Weights.admit` is where an asynchronous run is bounded: it lets prompts start only when the
+published version is new enough for the optimizer step that will use them.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from swr1.errors import SwrError, UsageError
+from swr1.errors import DataError, SwrError, UsageError
 from swr1.policy import model_folder, resolve
 from swr1.records import key
 from swr1.streams import Placed, Stage
@@ -28,11 +28,18 @@ class _Prompt(Placed):
 class Prompts:
     """The prompt records of a stage, `epochs` times round, in a new order each time if shuffled.
 
-    The first `skip` are passed over. Counts what it has given (those too), and notes for each input
-    whether it will have completions.
+    The first `skip` that `fits` are passed over. Counts what it has given (those too), and notes
+    for each input whether it will have completions.
     """
 
-    def __init__(self, stage: Stage, epochs: int, shuffle_seed: int | None, skip: int = 0) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        epochs: int,
+        shuffle_seed: int | None,
+        skip: int = 0,
+        fits: Callable[[dict], bool] = lambda record: True,
+    ) -> None:
         again = epochs > 1 or shuffle_seed is not None
         if again and stage.shard != (0, 1):
             raise UsageError(
@@ -40,7 +47,7 @@ class Prompts:
             )
         self.stage, self.epochs, self.shuffle_seed = stage, epochs, shuffle_seed
         self.keep = again
-        self.given, self.skip = 0, skip
+        self.given, self.skip, self.fits = 0, skip, fits
         self._good = bytearray()
         self._lost: set[int] = set()
 
@@ -61,9 +68,10 @@ class Prompts:
                 yield from self._give(record, epoch)
 
     def _give(self, record: Placed, epoch: int) -> Iterator[Placed]:
-        self.given += 1
-        if self.given <= self.skip:
+        if self.given < self.skip:
+            self.given += self.fits(record)
             return
+        self.given += 1
         copy = _Prompt(record)
         copy.where, copy.epoch, copy.at = record.where, epoch, len(self._good) - 1
         yield copy
@@ -79,16 +87,20 @@ class Prompts:
                 self.stage.end_input(samples if good and at not in self._lost else 0)
 
     def lose(self, record: Any) -> None:
-        """This record has no completions (its prompt is too long, say)."""
+        """This record has no completions (its prompt is too long, say), so it is not `given`."""
         self._lost.add(record.at)
+        self.given -= 1
 
 
 class Weights:
     """The weights a rollout uses: fixed, or those that a train-step at the other end publishes.
 
     With `max_lag` K, a prompt whose sample will be used in optimizer step s starts only when the
-    version made by step s - K is there. Groups are used in the order of the pipe, `batch` of them
-    per step, so step s uses groups s*batch ... (s+1)*batch - 1.
+    version made by step s - K is there. A step uses `batch` groups in the order of the pipe, so
+    when `taken` groups were used (by steps up to that version) or dropped (by now), and i prompts
+    started before, the next one is used at most (i - taken) // batch steps after that version:
+    it may start while i < taken + (K + 1) * batch. All that is in flight, in whichever stage,
+    pipe or buffer, is among those i - taken. Drops only bring the use of a group forward.
     """
 
     def __init__(self, name: str, max_lag: int | None, wait: float) -> None:
@@ -127,23 +139,41 @@ class Weights:
         self.plan, self.version = plan, policy.latest()
         return plan["consumed"]
 
-    def refresh(self, engine: Any, given: int) -> int | None:
-        """Load what is newest into `engine`, waiting until it is new enough for `given` prompts.
+    def admit(self, engine: Any, given: int, wanted: int) -> int:
+        """Wait until prompts may start after `given` others, and load what is newest then.
+
+        Returns how many of `wanted` may start. A block is smaller than wanted where the bound
+        cannot hold it, or where the trainer needs a few more groups before it publishes. At K=0
+        its size depends on `given` and the drops alone.
 
         Raises SwrError when --wait seconds were not enough, saying what was waited for.
         """
         if self.max_lag is None or self.policy is None:
-            return self.version
+            return wanted
+        batch = self.plan["batch"]
+        # More would leave no room to go on while the trainer works on what it has.
+        wanted = min(wanted, batch * max(1, self.max_lag))
+        enough = batch * self.plan["publish_every"]  # groups with which a version must come
         for _ in self._waiting(f"for a version of {self.policy.path} newer than {self.version}"):
             newest = self.policy.latest()
-            consumed = self.policy.meta(newest).get("groups_consumed", 0) - self.plan["before"]
-            batch = self.plan["batch"]
-            if (given - 1) // batch - consumed // batch <= self.max_lag:
+            try:
+                ahead = given - self.policy.groups_taken(newest, self.plan)
+            except DataError:
+                if newest in self.policy.versions():
+                    raise
+                continue  # pruned since, so there are newer ones
+            room = (self.max_lag + 1) * batch - ahead
+            if room >= wanted or (ahead < enough and room > 0):
                 break
-        if newest != self.version:
-            engine.load(self.policy.folder(newest))
-            self.version = newest
-        return self.version
+        while newest != self.version:
+            try:
+                engine.load(self.policy.folder(newest))
+                self.version = newest
+            except SwrError:
+                if newest in self.policy.versions():
+                    raise
+                newest = self.policy.latest()
+        return min(wanted, room)
 
     def _waiting(self, what: str) -> Iterator[None]:
         """One turn every 10 ms; says what it waits for, and raises SwrError after --wait."""
