@@ -1,0 +1,93 @@
+"""A run as `swr1 view` sees it: its policy folders with their curves, and its record files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.text import Text
+
+from swr1.errors import UsageError
+from swr1.viewing import ago, number
+from swr1.viewing.metrics import CURVES, Follower, Row, curve, sparkline
+from swr1.viewing.processes import age
+from swr1.viewing.source import is_record_file, record_files
+
+
+@dataclass
+class Run:
+    """What an argument of `view` stands for.
+
+    `records` are names to open as one source each: a file, or a folder of shards.
+    """
+
+    path: Path
+    policies: list[Path] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
+
+
+def find(name: str) -> Run:
+    """The policies and record files behind an argument. Raises UsageError when there are none."""
+    path = Path(name)
+    if not path.is_dir():
+        record_files(name)
+        return Run(path, records=[name])
+    if (path / "versions").is_dir():
+        run = Run(path, policies=[path])
+        run.records = [str(p) for p in sorted(path.iterdir()) if _has_records(p)]
+        return run
+    if (path / "plan.json").is_file():
+        return Run(path, records=[name])
+    run = Run(path)
+    for below in sorted(path.iterdir()):
+        if (below / "versions").is_dir():
+            run.policies.append(below)
+        elif _has_records(below):
+            run.records.append(str(below))
+    # The policy at work, or last at work, first.
+    run.policies.sort(key=lambda p: age(p / "metrics.jsonl") or float("inf"))
+    if not run.policies and not run.records:
+        raise UsageError(f"no policy folder (versions/) and no record file in {name}")
+    return run
+
+
+def _has_records(path: Path) -> bool:
+    if path.is_dir():
+        return any(map(is_record_file, path.iterdir())) if path.name != "versions" else False
+    return is_record_file(path)
+
+
+def heading(policy: Path, follower: Follower, rows: Sequence[Row]) -> Text:
+    """Name, last step and its age, in one line."""
+    silent = age(follower.path)
+    text = Text.assemble((str(policy), "bold"))
+    if not rows or silent is None:
+        return text.append("  no metrics yet: a training run writes them")
+    last = rows[-1]
+    stage = " ".join(str(last[k]) for k in ("stage", "objective") if k in last)
+    return text.append(
+        f"  {stage} step {number(last.get('step'))}, version {number(last.get('version'))},"
+        f" {ago(silent)} ago"
+    )
+
+
+def curves(rows: Sequence[Row], width: int) -> list[Text]:
+    """A line for each figure that the run has: name, first, curve, last, and its range."""
+    lines = []
+    drawn = max(width - 60, 8)
+    for key, title in CURVES.items():
+        values = curve(rows, key)
+        if not values:
+            continue
+        lines.append(
+            Text.assemble(
+                f"{title:<18}",
+                (f"{number(values[0]):>9} ", "dim"),
+                (sparkline(values, drawn).ljust(min(drawn, len(values))), "cyan"),
+                (f" {number(values[-1]):<9}", "bold"),
+                (f" {number(min(values))} to {number(max(values))}", "dim"),
+                no_wrap=True,
+            )
+        )
+    return lines

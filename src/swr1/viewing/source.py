@@ -1,0 +1,200 @@
+"""Records by number, from files of any size that may still grow, in constant memory.
+
+A plain file is read where it stands; a compressed one, Parquet or standard input is unpacked into a
+temporary file as far as somebody looked. Of every block of 64 records only the place is kept
+(16 bytes), so ten million records take 2.5 MB.
+
+Records are numbered as they are found: file by file, and what is added to a file later comes after
+what was seen before, so a number never changes its record.
+"""
+
+from __future__ import annotations
+
+import glob
+import tempfile
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from swr1.errors import DataError, UsageError
+from swr1.records import Record, validate
+from swr1.streams.parquet import read_parquet
+from swr1.streams.reading import MAX_LINE, SUFFIXES, open_lines
+
+BLOCK = 64
+BROKEN = "not a record"
+"""Field of what stands in for a line that is not a record: the reason."""
+
+
+def record_files(name: str) -> list[str]:
+    """The record files behind an argument: finished ones and journals (FILE.part) alike.
+
+    Raises UsageError when there are none.
+    """
+    path = Path(name)
+    if name == "-" or path.is_file() or path.is_fifo():
+        return [name]
+    if path.is_dir():
+        found = [p for p in sorted(path.iterdir()) if p.is_file() and is_record_file(p)]
+        if not found:
+            raise UsageError(f"no record files ({', '.join(SUFFIXES)}) in {name}")
+        return [str(p) for p in found]
+    if (part := path.with_name(f"{path.name}.part")).is_file():
+        return [str(part)]
+    matches = [m for m in sorted(glob.glob(name, recursive=True)) if is_record_file(Path(m))]
+    if not matches:
+        raise UsageError(f"no file, folder or glob match {name!r}")
+    return matches
+
+
+def is_record_file(path: Path) -> bool:
+    """Whether a name is that of a record file or its journal."""
+    name = path.name.removesuffix(".part")
+    return name.endswith(SUFFIXES) and not name.startswith((".", "metrics.jsonl"))
+
+
+class _Lines:
+    """One file as a seekable stream of lines: itself, or its unpacked copy."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.more: Iterator[bytes] | None = None  # what is not unpacked yet
+        self.end = 0  # how far this file is indexed
+        self.file: IO[bytes]
+        if name == "-" or Path(name).is_fifo() or not name.endswith((".jsonl", ".part")):
+            self.file = tempfile.TemporaryFile()
+            self.more = _unpacked(name)
+        else:
+            self.file = open(name, "rb")
+
+    def read(self, offset: int, count: int) -> tuple[list[bytes], int]:
+        """Up to `count` whole lines from `offset`, and where they end."""
+        if self.more is not None and offset == self.end:
+            self.file.seek(offset)
+            for _ in range(count):
+                line = next(self.more, None)
+                if line is None:
+                    self.more = None
+                    break
+                self.file.write(line if line.endswith(b"\n") else line + b"\n")
+        self.file.seek(offset)
+        lines: list[bytes] = []
+        while len(lines) < count:
+            line = self.file.readline(MAX_LINE)
+            if not line.endswith(b"\n"):
+                if len(line) == MAX_LINE:
+                    line = line[:1]  # not a record: its beginning stands for it
+                    while (rest := self.file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                        pass
+                elif not _is_whole(line):
+                    break  # the end, or a record on its way
+            offset = self.file.tell()
+            if not line.isspace():
+                lines.append(line)
+        return lines, offset
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a last line without a newline is an object: its beginning alone never is."""
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _unpacked(name: str) -> Iterator[bytes]:
+    if name.endswith(".parquet"):
+        for record in read_parquet(Path(name)):
+            yield orjson.dumps(record)
+        return
+    try:
+        with open_lines(name) as stream:
+            for line in iter(lambda: stream.readline(MAX_LINE), b""):
+                if not line.isspace():
+                    yield line
+    except (EOFError, OSError) as error:
+        raise DataError(f"the file is truncated or damaged ({error})", name) from None
+
+
+class Source:
+    """Records of several files by number. Nothing is read before it is asked for."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._files = [_Lines(name) for name in names]
+        self._first = array("Q")  # number of each block's first record
+        self._at = array("Q")  # where it begins in its file
+        self._of = array("I")  # which file that is
+        self._turn = 0
+        self._cache: OrderedDict[int, list[bytes]] = OrderedDict()
+        self.count = 0
+
+    def extend(self) -> bool:
+        """Index up to 64 more records; False when there are none for now."""
+        for _ in self._files:
+            file = self._files[self._turn]
+            begin = file.end
+            lines, file.end = file.read(begin, BLOCK)
+            if lines:
+                self._first.append(self.count)
+                self._at.append(begin)
+                self._of.append(self._turn)
+                self._remember(len(self._first) - 1, lines)
+                self.count += len(lines)
+                return True
+            self._turn = (self._turn + 1) % len(self._files)
+        return False
+
+    def __getitem__(self, number: int) -> Record:
+        """Record `number`. Raises IndexError past the present end."""
+        while number >= self.count and self.extend():
+            pass
+        if not 0 <= number < self.count:
+            raise IndexError(number)
+        block = bisect_right(self._first, number) - 1
+        return _parse(self._block(block)[number - self._first[block]])
+
+    def walk(self, start: int = 0) -> Iterator[tuple[int, Record]]:
+        """(number, record) from `start` to the present end."""
+        number = start
+        while number < self.count or self.extend():
+            block = bisect_right(self._first, number) - 1
+            for line in self._block(block)[number - self._first[block] :]:
+                yield number, _parse(line)
+                number += 1
+
+    def _block(self, block: int) -> list[bytes]:
+        if block not in self._cache:
+            last = block + 1 == len(self._first)
+            size = (self.count if last else self._first[block + 1]) - self._first[block]
+            file = self._files[self._of[block]]
+            self._remember(block, file.read(self._at[block], size)[0])
+        self._cache.move_to_end(block)
+        return self._cache[block]
+
+    def _remember(self, block: int, lines: list[bytes]) -> None:
+        self._cache[block] = lines
+        if len(self._cache) > 8:
+            self._cache.popitem(last=False)
+
+
+def _parse(line: bytes) -> Record:
+    try:
+        record = orjson.loads(line)
+        validate(record)
+    except orjson.JSONDecodeError as error:
+        return {BROKEN: f"broken JSON: {error.msg}"}
+    except ValueError as error:
+        return {BROKEN: str(error)} | (record if isinstance(record, dict) else {})
+    return record
+
+
+def matching(
+    source: Source, test: Callable[[Record], Any], start: int = 0
+) -> Iterator[tuple[int, Record]]:
+    """(number, record) of those that pass, from `start` to the present end."""
+    return ((n, r) for n, r in source.walk(start) if test(r))

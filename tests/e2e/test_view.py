@@ -1,0 +1,87 @@
+"""`swr1 view` in a pipe: plain text that other tools can read."""
+
+import subprocess
+
+import pytest
+
+from tests.conftest import SWR1, jsonl
+
+RECORDS = [
+    {
+        "id": f"{i:016x}",
+        "task": "knights",
+        "prompt": [{"role": "user", "content": f"question {i}"}],
+        "info": {"people": 2 + i % 2},
+        "sample": 0,
+        "completion": f"answer {i}\nmore",
+        "verdicts": {"knights": {"score": float(i % 2), "label": "right" if i % 2 else "wrong"}},
+        "reward": 3 if i % 2 else -0.5,
+    }
+    for i in range(200)
+]
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(jsonl(RECORDS))
+    return path
+
+
+def test_a_table_with_a_row_for_each_record(swr1, file):
+    head, *rows = swr1("view", file, check=True).stdout.splitlines()
+    assert head.split() == ["id", "people", "sample", "knights", "reward", "completion"]
+    assert len(rows) == 200
+    assert rows[1].split() == [f"{1:016x}", "3", "0", "right", "3", "answer", "1", "more"]
+
+
+def test_filters_and_standard_input(swr1, file):
+    done = swr1("view", "-w", "people=3", "-w", "reward>0", stdin=file.read_bytes(), check=True)
+    assert len(done.stdout.splitlines()) == 101
+    none = swr1("view", file, "-w", "people=9", check=True)
+    assert none.stdout == ""
+
+
+def test_one_in_full_by_the_start_of_its_id(swr1, file):
+    page = swr1("view", file, "--id", f"{7:016x}", check=True).stdout
+    assert "  question 7\n" in page and "  answer 7\n  more\n" in page
+    assert "right" in page and "\x1b" not in page
+    assert not any(line.endswith(" ") for line in page.splitlines())
+    missing = swr1("view", file, "--id", "ffff")
+    assert missing.returncode == 2 and "'ffff'" in missing.stderr
+
+
+def test_several_in_full(swr1, file):
+    page = swr1("view", file, "-n", 2, "-w", "knights=right", check=True).stdout
+    assert "question 1\n" in page and "question 3\n" in page and "question 5" not in page
+
+
+def test_a_run_prints_its_curves_and_names_its_records(swr1, file, tmp_path):
+    (tmp_path / "kk" / "versions").mkdir(parents=True)
+    rows = [{"step": s, "stage": "rl", "reward_mean": s / 4, "lag": s % 2} for s in range(1, 9)]
+    (tmp_path / "kk" / "metrics.jsonl").write_bytes(jsonl(rows))
+    page = swr1("view", tmp_path, check=True).stdout
+    assert "step 8" in page and "a.jsonl" in page
+    (reward,) = [line for line in page.splitlines() if line.split()[0] == "reward"]
+    assert reward.split() == ["reward", "0.25", "▁▂▃▄▅▆▇█", "2", "0.25", "to", "2"]
+
+
+def test_a_reader_that_has_had_enough_is_no_failure(file):
+    file.write_bytes(jsonl(RECORDS * 100))
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {SWR1} view {file} | head -3"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    assert len(done.stdout.splitlines()) == 3
+
+
+def test_what_is_not_there_is_said(swr1, tmp_path):
+    missing = swr1("view", tmp_path / "nope.jsonl")
+    assert missing.returncode == 2 and "no file, folder or glob" in missing.stderr
+    empty = swr1("view", tmp_path)
+    assert empty.returncode == 2 and "no policy folder" in empty.stderr
+    wrong = swr1("view", tmp_path, "--colour", "blue")
+    assert wrong.returncode == 2 and "--colour is one of" in wrong.stderr
