@@ -8,13 +8,14 @@ import typer
 
 def command(
     what: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="A record file (also one still written), a glob, a shard folder, a policy folder,"
-            " a folder that holds such, or - for standard input.",
+            " a folder that holds such, or - for standard input; default: standard input in a pipe,"
+            " this folder on a terminal.",
             metavar="FILE|RUN",
         ),
-    ] = "-",
+    ] = None,
     where: Annotated[
         list[str],
         typer.Option(
@@ -58,6 +59,7 @@ def command(
 
     if colour not in COLOURINGS:
         raise UsageError(f"--colour is one of {', '.join(COLOURINGS)}, not {colour!r}")
+    what = what or ("." if sys.stdin.isatty() else "-")
     interactive = sys.stdout.isatty() and sys.stdin.isatty() and what != "-" and not plain
     condition = " ".join(where)
     try:

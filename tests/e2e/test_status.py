@@ -87,7 +87,7 @@ def test_finished_and_stopped_files_of_a_run_folder(swr1, tmp_path):
     swr1("gen-puzzles", "-n", 3, "-o", run / "a.jsonl.gz", check=True)
     (run / "b.parquet.part").write_text('{"id":"x"}\n')
     old(run / "b.parquet.part")
-    first, second = status(swr1, tmp_path)["outputs"]
+    first, second = status(swr1, ".", cwd=tmp_path)["outputs"]
     assert (first["state"], first["records"]) == ("done", 3)
     assert first["path"].endswith("a.jsonl.gz")
     assert (second["state"], second["records"]) == ("stopped", None)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
+
+# Mid tones, told apart on dark and light grounds and, by brightness, without colours.
+GOOD, BAD, UNSURE = "#5faf5f", "#e05561", "#c39a3b"
 
 
 def console() -> Console:
@@ -17,6 +20,16 @@ def console() -> Console:
 
     plain = Console(highlight=False)
     return plain if plain.is_terminal else Console(highlight=False, width=10_000, no_color=True)
+
+
+def put(what: RenderableType, to: Console) -> None:
+    """Print `what`; in a pipe or file without the spaces that rich fills lines with."""
+    if to.is_terminal:
+        to.print(what)
+        return
+    with to.capture() as text:
+        to.print(what)
+    print("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
 def ago(seconds: float) -> str:

@@ -26,7 +26,7 @@ from textual.widgets import Footer, Input, OptionList, Static
 
 from swr1.errors import SwrError
 from swr1.records import Record
-from swr1.viewing import filters, number
+from swr1.viewing import BAD, GOOD, filters, number
 from swr1.viewing.metrics import Follower
 from swr1.viewing.page import COLOURINGS, Columns, in_full
 from swr1.viewing.run import Run, curves, find, heading
@@ -295,9 +295,9 @@ class ListScreen(Screen[None]):
         if self.records.test is not None:
             title.append(f" of {number(self.records.source.count)}{some} with {self.condition}")
         if self.records.following:
-            title.append("  following", "green")
+            title.append("  following", GOOD)
         if self.trouble:
-            title.append(f"  {self.trouble}", "red")
+            title.append(f"  {self.trouble}", BAD)
         title.append(f"  {self.file}", "dim")  # last, for it may be longer than the line
         self.query_one(".title", Static).update(title)
         if self.records.columns:

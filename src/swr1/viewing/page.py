@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swr1.records import Record
-from swr1.viewing import number
+from swr1.viewing import BAD, GOOD, UNSURE, number
 from swr1.viewing.source import BROKEN
 from swr1.viewing.tokens import pieces
 
@@ -27,13 +27,13 @@ COLOURINGS = ("probability", "mask", "none")
 # Underlined too where it matters, so that it is seen without colours.
 LEVELS = (
     (0.9, "≥ 0.9", ""),
-    (0.5, "≥ 0.5", "cyan"),
-    (0.1, "≥ 0.1", "yellow"),
-    (0.01, "≥ 0.01", "underline magenta"),
-    (0.0, "< 0.01", "bold underline red"),
+    (0.5, "≥ 0.5", "#4aa5b5"),
+    (0.1, "≥ 0.1", UNSURE),
+    (0.01, "≥ 0.01", "underline #c678dd"),
+    (0.0, "< 0.01", f"bold underline {BAD}"),
 )
 NARROW = 110  # cells; a narrower list shortens the id and leaves out what the record shows anyway
-UNWRITTEN = "reverse blue"
+UNWRITTEN = "reverse"
 
 
 class Columns:
@@ -60,7 +60,7 @@ class Columns:
     def row(self, record: Record, width: int | None = None) -> Text:
         """One line, cut at `width` cells; without a width the text column has 80."""
         if BROKEN in record:
-            line = Text(f"{BROKEN}: {record[BROKEN]}", "red", no_wrap=True)
+            line = Text(f"{BROKEN}: {record[BROKEN]}", BAD, no_wrap=True)
             line.truncate(width or 100, overflow="ellipsis")
             return line
         return self._line([(_cell(record, n), _style(record, n)) for n in self.names], width)
@@ -117,9 +117,9 @@ def _style(record: Record, name: str) -> str:
     if name.startswith("verdicts."):
         verdict = (record.get("verdicts") or {}).get(name.removeprefix("verdicts.")) or {}
         score = verdict.get("score")
-        return "yellow" if score is None else "green" if score > 0 else "red"
+        return UNSURE if score is None else GOOD if score > 0 else BAD
     if name == "reward" and "reward" in record:
-        return "green" if record["reward"] > 0 else "red"
+        return GOOD if record["reward"] > 0 else BAD
     return "dim" if name == "id" else ""
 
 
@@ -129,7 +129,7 @@ def in_full(
     """One record: prompt, completion, answer, verdicts, reward parts, then all else."""
     if BROKEN in record:
         rest = {k: v for k, v in record.items() if k != BROKEN}
-        return Group(Text(f"{BROKEN}: {record[BROKEN]}", "red"), Text(_json(rest)))
+        return Group(Text(f"{BROKEN}: {record[BROKEN]}", BAD), Text(_json(rest)))
     generation = record.get("generation") or {}
     parts: list[RenderableType] = [_title(record)]
     for message in record.get("prompt") or ():
@@ -224,7 +224,7 @@ def _legend(values: Sequence[float], colouring: str) -> Text:
             (f"{len(values)} tokens, ", "dim"),
             (f"{unwritten} not written by the policy", UNWRITTEN if unwritten else "dim"),
         )
-    line = Text("probability: ", "dim")
+    line = Text.assemble(("probability: ", "dim"))
     for _, name, style in LEVELS:
         line.append(name, style)
         line.append("  ")
@@ -239,7 +239,7 @@ def _verdicts(verdicts: dict[str, Any]) -> RenderableType:
             table.add_row(f"  {name}", _json(verdict))
             continue
         score = verdict.get("score")
-        style = "yellow" if score is None else "green" if score > 0 else "red"
+        style = UNSURE if score is None else GOOD if score > 0 else BAD
         rest = {k: v for k, v in verdict.items() if k not in ("score", "label")}
         table.add_row(
             f"  {name}", Text(number(score), style), Text(_judged(verdict), style), _fields(rest)
@@ -249,7 +249,7 @@ def _verdicts(verdicts: dict[str, Any]) -> RenderableType:
 
 def _reward(record: Record) -> RenderableType:
     reward = record["reward"]
-    line = Text.assemble("  ", (number(reward), "bold green" if reward > 0 else "bold red"))
+    line = Text.assemble("  ", (number(reward), f"bold {GOOD if reward > 0 else BAD}"))
     parts = record.get("reward_parts") or {}
     if parts:
         line.append("  = ")

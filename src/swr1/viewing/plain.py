@@ -12,7 +12,7 @@ from rich.text import Text
 from swr1.errors import UsageError
 from swr1.records import Record
 from swr1.viewing import console as make_console
-from swr1.viewing import filters
+from swr1.viewing import filters, put
 from swr1.viewing.metrics import Follower
 from swr1.viewing.page import Columns, in_full
 from swr1.viewing.run import Run, curves, find, heading
@@ -52,13 +52,7 @@ def print_view(
     for record in islice(records, count):
         if printed:
             console.print("\n" + "─" * 40)
-        page = in_full(record, tokenizers.of(record), colouring)
-        if console.is_terminal:
-            console.print(page)
-        else:
-            with console.capture() as text:
-                console.print(page)
-            print("\n".join(line.rstrip() for line in text.get().splitlines()))
+        put(in_full(record, tokenizers.of(record), colouring), console)
         printed += 1
     if not printed:
         raise UsageError(

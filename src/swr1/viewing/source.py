@@ -44,7 +44,7 @@ def record_files(name: str) -> list[str]:
         if not found:
             raise UsageError(f"no record files ({', '.join(SUFFIXES)}) in {name}")
         return [str(p) for p in found]
-    if (part := path.with_name(f"{path.name}.part")).is_file():
+    if (part := Path(f"{path}.part")).is_file():
         return [str(part)]
     matches = [m for m in sorted(glob.glob(name, recursive=True)) if is_record_file(Path(m))]
     if not matches:

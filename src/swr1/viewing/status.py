@@ -39,8 +39,7 @@ def inspect(name: str | Path) -> dict[str, Any]:
     Raises UsageError for what does not exist, DataError for what is none of these.
     """
     path = Path(name)
-    part = path.with_name(f"{path.name}.part")
-    if not path.exists() and not part.exists():
+    if not path.exists() and not Path(f"{path}.part").exists():
         raise UsageError(f"no such folder or file: {name}")
     processes = running()
     policies: list[dict] = []

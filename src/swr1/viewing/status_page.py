@@ -10,17 +10,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from swr1.viewing import ago, number
+from swr1.viewing import BAD, GOOD, UNSURE, ago, number, put
 from swr1.viewing.metrics import CURVES
 from swr1.viewing.processes import seen
 
 COLOURS = {
-    "training": "green",
-    "running": "green",
-    "recent": "yellow",
-    "stopped": "red",
-    "empty": "red",
-    "owed": "yellow",
+    "training": GOOD,
+    "running": GOOD,
+    "recent": UNSURE,
+    "stopped": BAD,
+    "empty": BAD,
+    "owed": UNSURE,
     "done": "default",
     "idle": "default",
 }
@@ -47,7 +47,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     for error in report["errors"]:
         console.print(
             f"last error in {_short(error['where'], root)} ({ago(error['age_s'])} ago):",
-            style="red",
+            style=BAD,
         )
         console.print(f"  {error['error']}", markup=False, soft_wrap=True)
 
@@ -73,7 +73,7 @@ def _policy(policy: dict[str, Any], root: Path, console: Console) -> None:
         plan = f", batches of {policy['batch']} groups" if policy["batch"] else ", not begun"
         console.print(f"  held by {trainer['what']}{where}{plan}", markup=False)
     if policy["trouble"]:
-        console.print(f"  {policy['trouble']}", style="red", markup=False)
+        console.print(f"  {policy['trouble']}", style=BAD, markup=False)
     if last := policy["last"]:
         figures = [f"{CURVES[k]} {number(last[k])}" for k in SHOWN if last.get(k) is not None]
         console.print(
@@ -105,7 +105,7 @@ def _outputs(outputs: list[dict[str, Any]], root: Path, console: Console) -> Non
             *cells,
             written,
         )
-    console.print(table)
+    put(table, console)
     for out in outputs:
         for line in _advice(out):
             console.print(f"  {_short(out['path'], root)}: {line}", markup=False, soft_wrap=True)
@@ -150,7 +150,7 @@ def _stages(report: dict[str, Any], console: Console) -> None:
     table.add_column("runs", no_wrap=True, overflow="ellipsis")
     for stage in report["stages"]:
         table.add_row(str(stage["pid"]), ago(stage["seconds"]), Text(f"swr1 {stage['command']}"))
-    console.print(table)
+    put(table, console)
 
 
 def _list(numbers: list[int]) -> str:
