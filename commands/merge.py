@@ -22,7 +22,8 @@ def command(
     from swr1.merging.shards import merge_records
 
     with open_stage() as stage:
+        done = stage.writer.done
         for record, _ in merge_records(stage.inputs, partial):
             stage.came += 1
-            if key(record) not in stage:
+            if not done or key(record) not in stage:
                 stage.write(record)

@@ -2,10 +2,13 @@
 
 Each shard's marker (FILE.meta.json) says how many records every one of its inputs gave, so the
 blocks that went round the shards are put back in their order.
+
+Memory: 8 bytes a record, for its hash, and what the groups that are still open lack.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,11 +16,12 @@ from typing import Any, NoReturn
 import orjson
 
 from swr1.errors import DataError
-from swr1.records import Record, key
+from swr1.records import Record, key, mark
 from swr1.streams import read
 from swr1.streams.reading import read_plan, shard_files
 
 Pair = tuple[Record, str]
+LOOK_FIRST = 2**16  # records after which duplicates are looked for; then at every doubling
 
 
 def merge_records(inputs: Sequence[str], partial: bool = False) -> Iterator[Pair]:
@@ -30,32 +34,67 @@ def merge_records(inputs: Sequence[str], partial: bool = False) -> Iterator[Pair
     Raises DataError, by name, for a missing or unfinished shard, a shard that holds more or fewer
     records than its marker says, a record that comes twice, and an incomplete group.
     """
-    seen: dict[int, str] = {}
-    groups: dict[tuple[str, int], list[int]] = {}  # what each unfinished group still lacks
-    for name in inputs:
-        for record, where in _folder(Path(name)) if Path(name).is_dir() else _file(name):
-            name_, epoch, sample = mark = key(record)
-            if (first := seen.setdefault(hash(mark), where)) != where:
-                raise DataError(
-                    f"id {name_} (epoch {epoch}, sample {sample}) stands at {first} already:"
-                    " these shards overlap",
-                    where,
-                )
-            size = record.get("generation", {}).get("group", 1)
-            lacks = groups.setdefault((name_, epoch), list(range(size)))
-            if sample in lacks:
-                lacks.remove(sample)
-            if not lacks:
-                groups[name_, epoch] = []
-            yield record, where
-    short = [(n, e, lacks) for (n, e), lacks in groups.items() if lacks]
-    if short and not partial:
-        name_, epoch, lacks = short[0]
+    marks = array("q")
+    look = LOOK_FIRST
+    groups: dict[tuple[str, int], set[int]] = {}  # what each unfinished group still lacks
+    for record, where in _all(inputs):
+        marks.append(hash(mark(record)))
+        size = record["generation"].get("group", 1) if "generation" in record else 1
+        if size > 1 and not partial:
+            name, epoch, sample = key(record)
+            if sample < size:
+                lacks = groups.setdefault((name, epoch), set(range(size)))
+                lacks.discard(sample)
+                if not lacks:
+                    del groups[name, epoch]
+        yield record, where
+        if len(marks) == look:
+            _refuse_twins(marks, inputs)
+            look *= 2
+    _refuse_twins(marks, inputs)
+    if groups:
+        (name, epoch), lacks = next(iter(groups.items()))
         raise DataError(
-            f"{len(short)} groups are incomplete, such as id {name_} (epoch {epoch}), which lacks"
-            f" the samples {', '.join(map(str, lacks))}; --partial accepts them",
+            f"{len(groups)} groups are incomplete, such as id {name} (epoch {epoch}), which lacks"
+            f" the samples {', '.join(map(str, sorted(lacks)))}; --partial accepts them",
             ", ".join(inputs),
         )
+
+
+def _all(inputs: Sequence[str]) -> Iterator[Pair]:
+    for name in inputs:
+        yield from _folder(Path(name)) if Path(name).is_dir() else _file(name)
+
+
+def _refuse_twins(marks: array, inputs: Sequence[str]) -> None:
+    """Raise DataError when two hashes are equal and a second reading finds their records equal."""
+    if len(marks) <= LOOK_FIRST and len(set(marks)) == len(marks):
+        return  # and numpy need not be loaded
+    import numpy as np
+
+    hashes = np.frombuffer(marks, np.int64)
+    hashes.sort()  # in place: their order tells nothing
+    twins = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+    if not twins:
+        return
+    if any(name == "-" or Path(name).is_fifo() for name in inputs):
+        raise DataError(
+            "a record comes twice (same id, epoch and sample); merge a file instead of a stream"
+            " to learn which",
+            ", ".join(inputs),
+        )
+    first: dict[Any, str] = {}
+    for record, where in _all(inputs):
+        twin = mark(record)
+        if twin in first:
+            name, epoch, sample = key(record)
+            raise DataError(
+                f"id {name} (epoch {epoch}, sample {sample}) stands at {first[twin]} already:"
+                " these shards overlap",
+                where,
+            )
+        if hash(twin) in twins:
+            first[twin] = where
 
 
 def _refuse(where: str, reason: str, raw: Any) -> NoReturn:

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 LINE_EVERY = 10.0  # seconds
+AT_MOST_UNSEEN = 64  # records between two looks at the clock, however fast they come
 
 
 class Progress:
@@ -15,6 +16,7 @@ class Progress:
     def __init__(self, name: str, total: int | None, quiet: bool, bar: bool) -> None:
         self.name, self.total, self.quiet = name, total, quiet
         self.started = self._last = time.monotonic()
+        self.look_at = 0  # the count at which `advance` is due again; sooner it does no harm
         self._bar: Any = None
         if bar and not quiet and sys.stderr.isatty():
             from rich.console import Console
@@ -41,13 +43,14 @@ class Progress:
     def advance(self, count: int, note: str = "") -> None:
         """`count` records (or steps) are done; `note` is a short word on how it goes."""
         now = time.monotonic()
+        rate = count / (now - self.started + 1e-9)
+        self.look_at = count + min(AT_MOST_UNSEEN, int(rate * 0.05))
         if self._bar is not None:
             if now - self._last > 0.1:
                 self._bar.update(self._task, completed=count, note=note)
                 self._last = now
         elif not self.quiet and now - self._last > LINE_EVERY:
             of = f" of {self.total:,}" if self.total else ""
-            rate = count / (now - self.started)
             text = f"swr1 {self.name}: {count:,}{of} ({rate:,.1f}/s) {note}".rstrip()
             print(text, file=sys.stderr, flush=True)
             self._last = now

@@ -9,18 +9,17 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from swr1.errors import DataError, UsageError
-from swr1.records import Record, key, validate
+from swr1.records import Record, key, mark, validate
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 MAX_LINE = 64 * 2**20  # bytes; a record of 1M tokens is about 25 MB
-RECENT = 2**17  # how far back a duplicate is seen in a stream: bounded memory
+RECENT = 2**17  # how far back, at least, a duplicate is seen in a stream: bounded memory
 
 OnBad = Callable[[str, str, Any], None]
 """Called with (where, reason, what was read) for a bad record; may raise to stop."""
@@ -198,26 +197,27 @@ def read(
     """
     needs = tuple(needs)
     index, shards = shard
-    seen: dict[tuple, None] = {}
-    positions = count()
+    seen: set[Any] = set()
+    before: set[Any] = set()
+    position = -1
     for name in expand(inputs):
         pairs = _rows(name) if name.endswith(".parquet") else lines(name, on_bad)
         empty = True
         for record, where in pairs:
             empty = False
-            if (next(positions) // block) % shards != index:
+            position += 1
+            if shards > 1 and (position // block) % shards != index:
                 continue
             if record is not None:
                 try:
                     validate(record, needs)
-                    mark = key(record)
-                    if mark in seen:
-                        raise ValueError(
-                            f"duplicate id {mark[0]} (epoch {mark[1]}, sample {mark[2]})"
-                        )
-                    seen[mark] = None
-                    if len(seen) > RECENT:
-                        del seen[next(iter(seen))]
+                    it = mark(record)
+                    if it in seen or it in before:
+                        of, epoch, sample = key(record)
+                        raise ValueError(f"duplicate id {of} (epoch {epoch}, sample {sample})")
+                    seen.add(it)
+                    if len(seen) == RECENT:
+                        seen, before = set(), seen
                 except ValueError as error:
                     on_bad(where, str(error), record)
                     record = None

@@ -178,6 +178,7 @@ class Stage:
         A bad record is dropped by the policy and comes as None: close it with `end_input`.
         """
         for record, where in self._pairs(needs):
+            self.came += 1
             if record is None:
                 yield None
                 continue
@@ -190,11 +191,12 @@ class Stage:
     ) -> None:
         """Apply `function` to each record and write what it returns; None was dropped by it."""
         done = self.writer.done
+        runs = self._per_input
         for record, where in self._pairs(needs):
+            self.came += 1
             written = 0
             if record is not None:
-                name, epoch, sample = key(record)
-                if done and sample in done.get((name, epoch), ()):
+                if done and key(record) in self:
                     written = 1
                 else:
                     try:
@@ -205,18 +207,17 @@ class Stage:
                     if result is not None:
                         self.write(result)
                         written = 1
-            self.end_input(written)
+            if runs and runs[-1][0] == written:
+                runs[-1][1] += 1
+            else:
+                self.end_input(written)
 
     def _pairs(self, needs: Sequence[str]) -> Iterator[tuple[Record | None, str]]:
         def on_bad(where: str, reason: str, raw: Any) -> None:
             self.drop(reason, where, raw)
 
         assert self.inputs is not None and self.shard is not None
-        for pair in read(
-            self.inputs, on_bad=on_bad, needs=needs, shard=self.shard, block=self.block
-        ):
-            self.came += 1
-            yield pair
+        return read(self.inputs, on_bad=on_bad, needs=needs, shard=self.shard, block=self.block)
 
     def drop(self, reason: str, where: str, raw: Any = None) -> None:
         """Drop a record for a reason, by the policy: fail here, or count it, or set it aside."""
@@ -252,7 +253,8 @@ class Stage:
         record["trail"] = {**trail, self.name: self.digest} if trail else {self.name: self.digest}
         self.writer.write(record)
         self.went += 1
-        self.progress.advance(self.went)
+        if self.went >= self.progress.look_at:
+            self.progress.advance(self.went)
 
     def tally(self, name: str, label: str) -> None:
         """Count a label for the summary, e.g. a verifier's verdicts."""

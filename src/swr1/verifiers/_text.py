@@ -33,7 +33,7 @@ def is_truncated(record: Record) -> bool:
 
 def prompt_text(record: Record) -> str:
     """The prompt's messages as one text, a line break between them; images are left out."""
-    return "\n".join(content_text(message) for message in record.get("prompt") or ())
+    return "\n".join([content_text(message) for message in record.get("prompt") or ()])
 
 
 def content_text(message: dict) -> str:

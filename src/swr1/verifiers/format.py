@@ -77,6 +77,45 @@ def verify(
 
 
 def _strict_faults(record: Record, text: str, min_reasoning: int) -> list[str]:
+    tags = _well_placed(text)
+    faults: list[str] = []
+    if tags is None:
+        faults, tags = _tag_faults(text)
+    if tags is None:
+        return faults
+    think, end_think, answer, end_answer = tags
+    thinking = text[think + 7 : end_think]
+    result = text[answer + 8 : end_answer]
+    if (
+        text[:think].strip()
+        or text[end_think + 8 : answer].strip()
+        or text[end_answer + 9 :].strip()
+    ):
+        faults.append("outside-text")
+    if min_reasoning > 0 and (fault := _reasoning_fault(record, thinking, result, min_reasoning)):
+        faults.append(fault)
+    if not _WORD.search(result):
+        faults.append("empty-answer")
+    return faults
+
+
+def _well_placed(text: str) -> tuple[int, ...] | None:
+    """Where the tags stand when all is well, told by substrings alone: four "<", all of them ours."""
+    if text.count("<") != 4:
+        return None
+    think = text.find("<think>")
+    end_think = text.find("</think>", think + 7)
+    answer = text.find("<answer>", end_think + 8)
+    end_answer = text.find("</answer>", answer + 8)
+    return (
+        (think, end_think, answer, end_answer)
+        if -1 < think < end_think < answer < end_answer
+        else None
+    )
+
+
+def _tag_faults(text: str) -> tuple[list[str], tuple[int, ...] | None]:
+    """What is wrong with the tags, and where they stand if each is there once, in order."""
     counts = [text.count(tag) for tag in TAGS]
     faults = ["missing-tag"] if 0 in counts else []
     if max(counts) > 1:
@@ -84,20 +123,11 @@ def _strict_faults(record: Record, text: str, min_reasoning: int) -> list[str]:
     if sum(1 for _ in _ANY_TAG.finditer(text)) > sum(counts):
         faults.append("odd-tag")
     if 0 in counts or max(counts) > 1:
-        return faults
-    places = [text.find(tag) for tag in TAGS]
-    if places != sorted(places):
-        return [*faults, "tag-order"]
-    think, end_think, answer, end_answer = places
-    thinking = text[think + 7 : end_think]
-    result = text[answer + 8 : end_answer]
-    if any(map(str.strip, (text[:think], text[end_think + 8 : answer], text[end_answer + 9 :]))):
-        faults.append("outside-text")
-    if min_reasoning > 0 and (fault := _reasoning_fault(record, thinking, result, min_reasoning)):
-        faults.append(fault)
-    if not _WORD.search(result):
-        faults.append("empty-answer")
-    return faults
+        return faults, None
+    places = tuple(text.find(tag) for tag in TAGS)
+    if list(places) != sorted(places):
+        return [*faults, "tag-order"], None
+    return faults, places
 
 
 def _reasoning_fault(record: Record, thinking: str, result: str, least: int) -> str | None:
@@ -110,17 +140,21 @@ def _reasoning_fault(record: Record, thinking: str, result: str, least: int) -> 
             break
     else:
         return "short-reasoning" if content else "placeholder"
-    sources = (_prompt_words(prompt_text(record)), _words(result))
+    sources = (prompt_text(record).casefold(), result.casefold())
     for sentence in islice(_SENTENCE.finditer(thinking), _SENTENCES_CHECKED):
-        words = _words(sentence[0])
-        if words != "  " and not any(words in source for source in sources):
+        words = _WORD.findall(sentence[0].casefold())
+        if words and not any(_holds(source, words) for source in sources):
             return None
     return "copied"
 
 
+def _holds(source: str, words: list[str]) -> bool:
+    """Whether a text in lower case holds these words in a row, whatever stands between them."""
+    # most sentences have a word that is nowhere in the source: no need to split that into words
+    return all(map(source.__contains__, words)) and f" {' '.join(words)} " in _words(source)
+
+
+@lru_cache(maxsize=256)  # one prompt has many samples, one result many sentences
 def _words(text: str) -> str:
-    """The words alone, in lower case, each between spaces: " zoey is a knight "."""
-    return f" {' '.join(_WORD.findall(text.casefold()))} "
-
-
-_prompt_words = lru_cache(maxsize=256)(_words)  # one prompt has many samples
+    """The words alone, each between spaces: " zoey is a knight "."""
+    return f" {' '.join(_WORD.findall(text))} "
