@@ -62,6 +62,22 @@ def command(
             rich_help_panel=ASYNC,
         ),
     ] = None,
+    curriculum: Annotated[
+        bool,
+        typer.Option(
+            "--curriculum",
+            help="Draw prompts whose recent pass rate is near 1/2 more often (with --max-lag).",
+            rich_help_panel=ASYNC,
+        ),
+    ] = False,
+    by: Annotated[
+        str,
+        typer.Option(
+            help="Prompts with the same value of this key of info share a pass rate, as far as"
+            " they have none of their own.",
+            rich_help_panel=ASYNC,
+        ),
+    ] = "people",
     wait: Annotated[
         float,
         typer.Option(help="Seconds to wait for a version at most.", rich_help_panel=ASYNC),
@@ -74,9 +90,10 @@ def command(
     from dataclasses import replace
 
     from swr1.engines import Sampling, open_engine
+    from swr1.engines._curriculum import Curriculum
     from swr1.engines._rollout import rollout
     from swr1.engines._source import Prompts, Weights
-    from swr1.errors import DataError
+    from swr1.errors import DataError, UsageError
     from swr1.prompts import load_prompt
     from swr1.streams.stage import default_threads
 
@@ -85,6 +102,8 @@ def command(
     if prefill is not None:
         prompt = replace(prompt, prefill=prefill)
     weights = Weights(policy, max_lag, wait)
+    if curriculum and max_lag is None:
+        raise UsageError("--curriculum goes by what train-step learns: use it with --max-lag")
     facts = {"policy_version": weights.version} if max_lag is None else {}
 
     with open_stage(options=facts, block=batch) as stage:
@@ -96,11 +115,17 @@ def command(
         def fits(record):
             try:
                 completer.request((record["id"], 0, 0), record["prompt"], prompt)
-            except DataError:
+            except DataError as error:
+                if curriculum:  # else it was dropped when its turn came
+                    stage.drop(error.reason, record.where, record)
                 return False
             return True
 
-        prompts = Prompts(stage, epochs, seed if shuffle else None, used, fits)
+        prompts = (
+            Curriculum(stage, epochs, seed, weights, by, fits)
+            if curriculum
+            else Prompts(stage, epochs, seed if shuffle else None, used, fits)
+        )
 
         def refuse(record, error):
             prompts.lose(record)

@@ -34,6 +34,7 @@ from typing import Any
 from swr1.errors import DataError, SwrError
 
 MARKER = "swr1.json"
+HALF_LIFE = 20  # versions after which a result counts half: policies change fast
 
 
 def resolve(name: str | Path) -> Policy | None:
@@ -327,6 +328,54 @@ class Policy:
         aside.symlink_to(f"versions/{version:06d}")
         os.replace(aside, self.path / "latest")
         fsync_folder(self.path)
+
+
+class PassRates:
+    """How often the samples of each prompt passed lately: what a curriculum goes by.
+
+    The trainer adds the groups it takes and saves them into the folder of the version that they
+    made, beside its own state: so they survive a kill, are taken back with a version that is
+    retracted, and a rollout that draws by them depends on the version alone.
+
+    `prompts`: id -> [passed, judged, version, visits]: both counts decayed to that version, and how
+    many groups of this prompt were ever taken.
+    """
+
+    FILE = "pass_rates.json"
+
+    def __init__(self, prompts: dict[str, list[float]] | None = None) -> None:
+        self.prompts = prompts or {}
+
+    def add(self, id_: str, passed: int, judged: int, version: int) -> None:
+        """A group was taken when `version` was the newest: so many of its samples were right.
+
+        Dropped groups belong here too: all right or all wrong is what tells most.
+        """
+        before, of = self.recent(id_, version)
+        visits = self.visits(id_) + 1
+        self.prompts[id_] = [round(before + passed, 4), round(of + judged, 4), version, visits]
+
+    def recent(self, id_: str, version: int) -> tuple[float, float]:
+        """(passed, judged) as they count at `version`: half for every HALF_LIFE versions past."""
+        passed, judged, then, _ = self.prompts.get(id_, (0, 0, version, 0))
+        weight = 0.5 ** (max(0, version - then) / HALF_LIFE)
+        return passed * weight, judged * weight
+
+    def visits(self, id_: str) -> int:
+        """Groups of this prompt that were taken so far."""
+        return int(self.prompts[id_][3]) if id_ in self.prompts else 0
+
+    def save(self, folder: Path) -> None:
+        """Write the file into `folder`, which is not yet published."""
+        (folder / self.FILE).write_text(json.dumps(self.prompts))
+
+    @classmethod
+    def load(cls, folder: Path) -> PassRates:
+        """From the folder of a version or a state; empty where none were saved."""
+        try:
+            return cls(json.loads((folder / cls.FILE).read_text()))
+        except FileNotFoundError:
+            return cls()
 
 
 def write_marker(folder: Path, meta: dict[str, Any]) -> None:

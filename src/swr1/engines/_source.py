@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.policy import model_folder, resolve
+from swr1.policy import PassRates, model_folder, resolve
 from swr1.records import key
 from swr1.streams import Placed, Stage
 
@@ -72,9 +72,12 @@ class Prompts:
             self.given += self.fits(record)
             return
         self.given += 1
+        yield self._place(record, epoch)
+
+    def _place(self, record: Placed, epoch: int) -> Placed:
         copy = _Prompt(record)
         copy.where, copy.epoch, copy.at = record.where, epoch, len(self._good) - 1
-        yield copy
+        return copy
 
     @staticmethod
     def epoch_of(record: Any) -> int:
@@ -174,6 +177,16 @@ class Weights:
                     raise
                 newest = self.policy.latest()
         return min(wanted, room)
+
+    def pass_rates(self) -> PassRates:
+        """What was saved with the version in use: how often prompts pass."""
+        assert self.policy
+        return PassRates.load(self.policy.folder(self.version))
+
+    def used(self) -> int:
+        """Groups of this run that the steps up to the version in use took."""
+        assert self.policy
+        return self.policy.meta(self.version).get("groups_consumed", 0) - self.plan["before"]
 
     def _waiting(self, what: str) -> Iterator[None]:
         """One turn every 10 ms; says what it waits for, and raises SwrError after --wait."""

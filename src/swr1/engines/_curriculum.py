@@ -1,0 +1,100 @@
+"""Which prompts come next: those that the policy passes about half the time.
+
+A prompt that always passes, or never does, gives groups without signal; the chance of a difference
+between two samples is 2p(1 - p), greatest at p = 1/2. So prompts are drawn with weights
+
+    FLOOR + (1 - FLOOR) * 4p(1 - p)
+
+where p is the recent pass rate: first of the prompt's cell (all prompts of as many people, say),
+starting at 1/2; then of the prompt itself, its own samples against PRIOR samples at the cell's
+rate. Results fade (`PassRates`), and nothing has weight 0, so what was too hard comes again.
+
+Draw number n uses the random numbers of (seed, n) and the pass rates saved with the version that
+the rollout is at: at --max-lag 0 a run that was killed draws on as if it had not been. A prompt is
+not drawn again while it is under way, and its epoch counts its draws.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from random import Random
+from typing import Any
+
+from swr1.engines._source import Prompts, Weights
+from swr1.policy import PassRates
+from swr1.streams import Placed, Stage
+
+FLOOR = 0.05  # weight of what always or never passes, of the greatest
+PRIOR = 4.0  # samples that the rate of a prompt's cell counts for
+TRIES = 100  # draws until one is not under way; a pool as small as that is gone through in order
+
+
+class Curriculum(Prompts):
+    """The prompt records of a stage, drawn by pass rate, `epochs` times as many as there are.
+
+    The whole input is read before the first draw, since any prompt may come first.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        epochs: int,
+        seed: int,
+        weights: Weights,
+        by: str,
+        fits: Callable[[dict], bool],
+    ) -> None:
+        super().__init__(stage, epochs, seed, 0, fits)
+        self.weights, self.by, self.seed = weights, by, seed
+        self.given = weights.plan["consumed"]
+        self._epoch_of: dict[str, int] = {}
+        self._under_way: deque[tuple[int, str]] = deque()
+
+    def __iter__(self) -> Iterator[Placed]:
+        records = [r for r in self.stage.read(needs=("id", "prompt")) if r is not None]
+        pool = [r for r in records if self.fits(r)]
+        cells = [(r.get("info") or {}).get(self.by) for r in pool]
+        drawn_at, chances, rates = None, [], PassRates()
+        while pool and self.given < self.epochs * len(pool):
+            version = self.weights.version or 0
+            if version != drawn_at:
+                drawn_at, rates = version, self.weights.pass_rates()
+                names = [r["id"] for r in pool]
+                chances = list(accumulate(weigh(names, cells, rates, version)))
+                while self._under_way and self._under_way[0][0] < self.weights.used():
+                    self._under_way.popleft()
+            record = pool[self._draw(pool, chances)]
+            self._under_way.append((self.given, record["id"]))
+            epoch = self._epoch_of.get(record["id"], rates.visits(record["id"]))
+            self._epoch_of[record["id"]] = epoch + 1
+            self.given += 1
+            yield self._place(record, epoch)
+
+    def _draw(self, pool: list[Placed], chances: list[float]) -> int:
+        draw, busy = Random(f"{self.seed}/{self.given}"), {id_ for _, id_ in self._under_way}
+        for _ in range(TRIES):
+            # The sum may be rounded up to the end of the last chance.
+            at = min(bisect(chances, draw.random() * chances[-1]), len(pool) - 1)
+            if pool[at]["id"] not in busy:
+                return at
+        free = (i for i, record in enumerate(pool) if record["id"] not in busy)
+        return next(free, at)
+
+
+def weigh(ids: list[str], cells: list[Any], rates: PassRates, version: int) -> list[float]:
+    """The weight of each prompt, by its recent results and those of its cell at `version`."""
+    recent = [rates.recent(id_, version) for id_ in ids]
+    sums: dict[Any, list[float]] = {}
+    for cell, (passed, judged) in zip(cells, recent, strict=True):
+        total = sums.setdefault(str(cell), [1.0, 2.0])  # one pass, one failure: 1/2 at first
+        total[0] += passed
+        total[1] += judged
+    weights = []
+    for cell, (passed, judged) in zip(cells, recent, strict=True):
+        right, of = sums[str(cell)]
+        p = (passed + PRIOR * right / of) / (judged + PRIOR)
+        weights.append(FLOOR + (1 - FLOOR) * 4 * p * (1 - p))
+    return weights

@@ -1,0 +1,85 @@
+"""`rollout --curriculum` before a trainer: it follows the pass rates, and goes on after a kill."""
+
+import shutil
+import subprocess
+from collections import Counter
+
+import orjson
+import pytest
+
+from swr1.policy import PassRates, Policy
+from tests.conftest import SWR1, run_swr1
+
+BATCH, SAMPLES = 8, 2
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("curriculum")
+    for args in (
+        "gen-puzzles -n 60 --people 2-3 --wording terse --names few --trace hasty -o p.jsonl",
+        "init-policy start p.jsonl --hidden 16 --layers 1 --heads 2",
+    ):
+        run_swr1(*args.split(), cwd=folder, check=True)
+    return folder
+
+
+def train(policy: Policy, world, steps: int) -> list[list[dict]]:
+    """Be the trainer of `steps` batches: 2 people always pass, 3 half the time. Returns groups."""
+    done = policy.meta()["groups_consumed"]
+    rates = PassRates.load(policy.folder())
+    with policy.lock():
+        policy.announce(BATCH, 1, done, 0)
+        line = "rollout p.jsonl --curriculum --max-lag 0 --max-tokens 2 --epochs 9 --batch 5"
+        line += " --system-prompt logic-rl-terse"
+        process = subprocess.Popen(
+            [SWR1, *line.split(), "--policy", policy.name, "--samples", str(SAMPLES)],
+            cwd=world,
+            stdout=subprocess.PIPE,
+        )
+        batches = []
+        for _ in range(steps):
+            batch = [
+                [orjson.loads(process.stdout.readline()) for _ in range(SAMPLES)]
+                for _ in range(BATCH)
+            ]
+            version = policy.latest()
+            for group in batch:
+                assert {r["generation"]["policy"]["version"] for r in group} == {version}
+                right = SAMPLES // (1 if group[0]["info"]["people"] == 2 else 2)
+                rates.add(group[0]["id"], right, SAMPLES, version)
+            done += BATCH
+            batches.append([group[0] for group in batch])
+
+            def save(folder):
+                shutil.copytree(policy.folder(0), folder, dirs_exist_ok=True)
+                (folder / "swr1.json").unlink()
+                rates.save(folder)
+
+            policy.publish(save, {"step": done // BATCH, "groups_consumed": done})
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    return batches
+
+
+def test_it_follows_the_pass_rates_and_goes_on_after_a_kill(world):
+    for name in ("unbroken", "killed"):
+        run_swr1("init-policy", name, "--from", "start", cwd=world, check=True)
+    unbroken = train(Policy(world / "unbroken"), world, 7)
+    people = [Counter(r["info"]["people"] for r in batch) for batch in unbroken]
+    late = sum(people[4:], Counter())
+    assert late[3] > 2 * late[2]
+    killed = train(Policy(world / "killed"), world, 3) + train(Policy(world / "killed"), world, 4)
+    keys = [
+        [(r["id"], r["generation"]["epoch"]) for batch in run for r in batch]
+        for run in (unbroken, killed)
+    ]
+    assert keys[0] == keys[1]
+    assert len(set(keys[0])) == 7 * BATCH
+
+
+def test_without_a_trainer_to_follow_it_is_refused(world):
+    done = run_swr1("rollout", "p.jsonl", "--policy", "start", "--curriculum", cwd=world)
+    assert done.returncode == 2
+    assert "--max-lag" in done.stderr
