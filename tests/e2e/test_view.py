@@ -78,6 +78,27 @@ def test_a_reader_that_has_had_enough_is_no_failure(file):
     assert len(done.stdout.splitlines()) == 3
 
 
+def test_records_of_odd_shapes_are_shown_and_do_not_break_the_page(swr1, tmp_path):
+    odd = [
+        {"id": "a", "prompt": [{"role": "user", "content": [{"type": "text", "text": "hm"}]}]},
+        {"id": "b", "verdicts": {"x": {"score": "high"}, "y": True, "z": {"score": True}}},
+        {"id": "c", "reward": 0, "reward_parts": {"p": 2}, "answer": {"deep": [1]}},
+        {"id": "d", "completion": "", "generation": {"token_ids": [], "logprobs": []}},
+        {"id": "e", "completion": "[red]x[/red] \x1b[2J", "info": {"people": None}},
+        {"id": "f", "generation": [], "prompt": 3, "verdicts": 1},
+        {"id": 7},
+        [],
+    ]
+    file = tmp_path / "odd.jsonl"
+    file.write_bytes(jsonl(odd))
+    table = swr1("view", file, check=True).stdout
+    assert len(table.splitlines()) == 9 and "\x1b" not in table and "[red]x[/red]" in table
+    assert table.count("not a record") == 3
+    full = swr1("view", file, "-n", 8, check=True).stdout
+    assert "\x1b" not in full and "[red]x[/red]" in full
+    assert swr1("view", file, "-w", "people=1 word p>1", check=True).stdout == ""
+
+
 def test_what_is_not_there_is_said(swr1, tmp_path):
     missing = swr1("view", tmp_path / "nope.jsonl")
     assert missing.returncode == 2 and "no file, folder or glob" in missing.stderr

@@ -90,6 +90,7 @@ def _text(value: Any) -> str:
 def _texts(record: Record) -> Iterator[str]:
     yield str(record.get("id", ""))
     yield str(record.get("completion", ""))
-    for message in record.get("prompt") or ():
+    prompt = record.get("prompt")
+    for message in prompt if isinstance(prompt, list) else ():
         if isinstance(message, dict):
             yield _text(message.get("content", ""))

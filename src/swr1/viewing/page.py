@@ -35,18 +35,34 @@ LEVELS = (
 NARROW = 110  # cells; a narrower list shortens the id and leaves out what the record shows anyway
 UNWRITTEN = "reverse"
 
+# What a model writes may hold codes that move the cursor or clear the screen: shown, never sent.
+_CONTROLS = {c: 0x2400 + c for c in range(32) if chr(c) not in "\n\t"}
+_CONTROLS |= {0x7F: 0x2421, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
+
+
+def _clean(value: Any) -> Any:
+    """The value with every control character in its texts replaced by a visible sign."""
+    if isinstance(value, str):
+        return value.translate(_CONTROLS)
+    if isinstance(value, dict):
+        return {_clean(k): _clean(v) for k, v in value.items()}
+    if isinstance(value, list) and not (value and isinstance(value[0], int | float)):
+        return [_clean(v) for v in value]
+    return value
+
 
 class Columns:
     """The list's columns, chosen from its first records: only what some of them have."""
 
     def __init__(self, first: Sequence[Record]) -> None:
+        first = [r for r in first if BROKEN not in r]
         verdicts = sorted({v for r in first for v in r.get("verdicts") or {}})
         has = lambda name: any(_cell(r, name) for r in first)  # noqa: E731
         names = [n for n in ("people", "sample", "version") if has(n)]
         names += [f"verdicts.{v}" for v in verdicts]
         names += [n for n in ("reward", "tokens", "end") if has(n)]
         self.names = ["id", *names, "text"]
-        titles = {n: n.removeprefix("verdicts.") for n in self.names}
+        titles = {n: _clean(n.removeprefix("verdicts.")) for n in self.names}
         titles["text"] = "completion" if any("completion" in r for r in first) else "prompt"
         self.titles = titles
         self.widths = {
@@ -60,7 +76,7 @@ class Columns:
     def row(self, record: Record, width: int | None = None) -> Text:
         """One line, cut at `width` cells; without a width the text column has 80."""
         if BROKEN in record:
-            line = Text(f"{BROKEN}: {record[BROKEN]}", BAD, no_wrap=True)
+            line = Text(_clean(f"{BROKEN}: {record[BROKEN]}"), BAD, no_wrap=True)
             line.truncate(width or 100, overflow="ellipsis")
             return line
         return self._line([(_cell(record, n), _style(record, n)) for n in self.names], width)
@@ -89,6 +105,10 @@ class Columns:
 
 
 def _cell(record: Record, name: str) -> str:
+    return _clean(_raw_cell(record, name))
+
+
+def _raw_cell(record: Record, name: str) -> str:
     generation = record.get("generation") or {}
     if name == "text":
         text = record.get("completion")
@@ -97,7 +117,9 @@ def _cell(record: Record, name: str) -> str:
         return " ".join(text[:400].split())
     if name.startswith("verdicts."):
         verdict = (record.get("verdicts") or {}).get(name.removeprefix("verdicts."))
-        return _judged(verdict) if isinstance(verdict, dict) else ""
+        if not isinstance(verdict, dict):
+            return "" if verdict is None else _json(verdict)
+        return _judged(verdict)
     value = {
         "people": lambda: (record.get("info") or {}).get("people"),
         "version": lambda: (generation.get("policy") or {}).get("version"),
@@ -116,17 +138,21 @@ def _judged(verdict: dict[str, Any]) -> str:
 def _style(record: Record, name: str) -> str:
     if name.startswith("verdicts."):
         verdict = (record.get("verdicts") or {}).get(name.removeprefix("verdicts.")) or {}
-        score = verdict.get("score")
-        return UNSURE if score is None else GOOD if score > 0 else BAD
+        return _scored(verdict.get("score") if isinstance(verdict, dict) else None)
     if name == "reward" and "reward" in record:
         return GOOD if record["reward"] > 0 else BAD
     return "dim" if name == "id" else ""
+
+
+def _scored(score: Any) -> str:
+    return (GOOD if score > 0 else BAD) if isinstance(score, int | float) else UNSURE
 
 
 def in_full(
     record: Record, tokenizer: Tokenizer | None, colouring: str = "probability"
 ) -> RenderableType:
     """One record: prompt, completion, answer, verdicts, reward parts, then all else."""
+    record = _clean(record)
     if BROKEN in record:
         rest = {k: v for k, v in record.items() if k != BROKEN}
         return Group(Text(f"{BROKEN}: {record[BROKEN]}", BAD), Text(_json(rest)))
@@ -191,7 +217,7 @@ def completion(
             "no colours: the policy's tokenizer was not found; name it with --tokenizer",
             "dim italic",
         )
-    texts = pieces(tokenizer, ids)
+    texts = _clean(pieces(tokenizer, ids))
     if not record["completion"].strip() or record["completion"].strip() not in "".join(texts):
         special = _without_special(tokenizer, ids)
         if special.strip() != record["completion"].strip():
@@ -206,7 +232,7 @@ def completion(
 
 
 def _without_special(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
-    return tokenizer.decode(list(ids), skip_special_tokens=True)
+    return _clean(tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
 def token_style(value: float, colouring: str) -> str:
@@ -239,7 +265,7 @@ def _verdicts(verdicts: dict[str, Any]) -> RenderableType:
             table.add_row(f"  {name}", _json(verdict))
             continue
         score = verdict.get("score")
-        style = UNSURE if score is None else GOOD if score > 0 else BAD
+        style = _scored(score)
         rest = {k: v for k, v in verdict.items() if k not in ("score", "label")}
         table.add_row(
             f"  {name}", Text(number(score), style), Text(_judged(verdict), style), _fields(rest)

@@ -83,7 +83,7 @@ def _walk(folder: Path, depth: int) -> Iterator[tuple[str, Path]]:
     if (folder / "versions").is_dir():
         yield "policy", folder
         return
-    if (folder / "plan.json").is_file() and "shards" in (read_plan(folder) or {}):
+    if _is_shard_folder(folder):
         yield "shards", folder
         yield from (("log", p) for p in sorted(folder.iterdir()) if _is_log(p))
         return
@@ -101,6 +101,14 @@ def _walk(folder: Path, depth: int) -> Iterator[tuple[str, Path]]:
             whole = path.with_suffix("")
             if not (whole.name in names and f"{whole.name}.meta.json" in names):
                 yield "file", whole
+
+
+def _is_shard_folder(folder: Path) -> bool:
+    try:
+        plan = read_plan(folder)
+    except orjson.JSONDecodeError:
+        return False  # somebody else's plan.json
+    return isinstance(plan, dict) and isinstance(plan.get("shards"), int)
 
 
 def _is_log(path: Path) -> bool:
