@@ -45,7 +45,7 @@ def test_filters_and_standard_input(swr1, file):
 def test_one_in_full_by_the_start_of_its_id(swr1, file):
     page = swr1("view", file, "--id", f"{7:016x}", check=True).stdout
     assert "  question 7\n" in page and "  answer 7\n  more\n" in page
-    assert "right" in page and "\x1b" not in page
+    assert "right" in page and "\x1b" not in page and "colours" not in page
     assert not any(line.endswith(" ") for line in page.splitlines())
     missing = swr1("view", file, "--id", "ffff")
     assert missing.returncode == 2 and "'ffff'" in missing.stderr

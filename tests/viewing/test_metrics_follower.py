@@ -1,6 +1,6 @@
 """metrics.jsonl as it grows: torn lines, resumed steps, speed, and curves as text."""
 
-from swr1.viewing.metrics import Follower, sparkline, with_speed
+from swr1.viewing.metrics import Follower, figures, sparkline, with_speed
 from tests.conftest import jsonl
 
 
@@ -44,3 +44,8 @@ def test_sparkline_shows_the_whole_range_in_any_width():
     assert sparkline([3, 3], 8) == "▁▁"
     assert sparkline([], 8) == ""
     assert len(sparkline(range(1000), 60)) == 60
+
+
+def test_a_figure_that_is_not_known_is_drawn_once_it_changes():
+    rows = [{"step": s, "loss": 1, "new": s / 2, "same": 3, "objective": "grpo"} for s in range(3)]
+    assert [k for k in figures(rows) if k in rows[0]] == ["loss", "new"]

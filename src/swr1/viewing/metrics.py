@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,17 @@ CURVES = {
     "lag": "lag (versions)",
     "lag_max": "lag, largest",
     "ratio_max": "ratio, largest",
-    "ess": "effective samples",
     "clip_share": "clipped share",
     "dead_groups": "groups, no signal",
     "entropy": "entropy (nats)",
     "kl": "KL (nats)",
     "grad_norm": "gradient norm",
 }
-"""What is drawn of a step, in this order, where a run has it."""
+"""What is drawn of a step first, in this order, where a run has it."""
+
+COUNTERS = {"step", "version", "seconds", "epoch", "groups_consumed", "wait_s", "compute_s"}
+COUNTERS |= {"updates", "samples", "tokens", "target_tokens"}
+"""Numbers of a step that are no curve, or are in one already."""
 
 
 class Follower:
@@ -100,9 +104,16 @@ def with_speed(rows: list[Row]) -> list[Row]:
     return out
 
 
+def figures(rows: Sequence[Row]) -> dict[str, str]:
+    """key -> title of what can be drawn: the known figures, then others that ever change."""
+    others = {k for row in rows for k in row if k not in CURVES and k not in COUNTERS}
+    changing = [k for k in sorted(others) if len(set(curve(rows, k))) > 1]
+    return CURVES | {k: k for k in changing}
+
+
 def curve(rows: Sequence[Row], key: str) -> list[float]:
     """The numbers of `key` over the rows that have it."""
-    return [r[key] for r in rows if isinstance(r.get(key), int | float)]
+    return [r[key] for r in rows if isinstance(r.get(key), int | float) and math.isfinite(r[key])]
 
 
 def sparkline(values: Sequence[float], width: int) -> str:

@@ -165,7 +165,7 @@ def in_full(
         text, legend = completion(record, tokenizer, colouring)
         if generation.get("prefill"):
             text = Text.assemble((generation["prefill"], "dim"), text)
-        parts += [_inside(text), legend]
+        parts += [_inside(text), *([legend] if legend else [])]
     if "answer" in record:
         parts += [_head("answer"), _inside(_answer(record["answer"]))]
     if record.get("verdicts"):
@@ -197,9 +197,7 @@ def _title(record: Record) -> Text:
     return Text.assemble((str(record.get("id", "?")), "bold reverse"), "  ", about)
 
 
-def completion(
-    record: Record, tokenizer: Tokenizer | None, colouring: str
-) -> tuple[Text, RenderableType]:
+def completion(record: Record, tokenizer: Tokenizer | None, colouring: str) -> tuple[Text, Text]:
     """The completion with its tokens coloured, and the line below that explains the colours."""
     generation = record.get("generation") or {}
     plain = Text(record["completion"])
@@ -260,6 +258,8 @@ def _legend(values: Sequence[float], colouring: str) -> Text:
 
 def _verdicts(verdicts: dict[str, Any]) -> RenderableType:
     table = Table(box=None, pad_edge=False, show_header=False)
+    for _ in range(4):
+        table.add_column(overflow="fold")
     for name, verdict in verdicts.items():
         if not isinstance(verdict, dict):
             table.add_row(f"  {name}", _json(verdict))

@@ -48,6 +48,8 @@ def print_view(
         _print_table(records, console)
         return
     tokenizers = Tokenizers(tokenizer, near=[*run.path.absolute().parents, run.path])
+    if not console.is_terminal:
+        colouring = "none"
     printed = 0
     for record in islice(records, count):
         if printed:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from swr1.errors import UsageError
 from swr1.viewing import ago, number
-from swr1.viewing.metrics import CURVES, Follower, Row, curve, sparkline
+from swr1.viewing.metrics import Follower, Row, curve, figures, sparkline
 from swr1.viewing.processes import age
 from swr1.viewing.source import is_record_file, record_files
 
@@ -73,20 +73,21 @@ def heading(policy: Path, follower: Follower, rows: Sequence[Row]) -> Text:
 
 
 def curves(rows: Sequence[Row], width: int) -> list[Text]:
-    """A line for each figure that the run has: name, first, curve, last, and its range."""
+    """A line for each figure that the run has: name, first, curve, last; its range if it fits."""
     lines = []
-    drawn = max(width - 60, 8)
-    for key, title in CURVES.items():
+    wide = width >= 100  # room for the range, too
+    drawn = max(width - (60 if wide else 40), 8)
+    for key, title in figures(rows).items():
         values = curve(rows, key)
         if not values:
             continue
         lines.append(
             Text.assemble(
-                f"{title:<18}",
+                f"{title:<18.18}",
                 (f"{number(values[0]):>9} ", "dim"),
                 (sparkline(values, drawn).ljust(min(drawn, len(values))), "cyan"),
                 (f" {number(values[-1]):<9}", "bold"),
-                (f" {number(min(values))} to {number(max(values))}", "dim"),
+                (f" {number(min(values))} to {number(max(values))}" if wide else "", "dim"),
                 no_wrap=True,
             )
         )
