@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import orjson
 
@@ -102,9 +102,7 @@ def _refuse(where: str, reason: str, raw: Any) -> NoReturn:
 
 
 def _file(name: str) -> Iterator[Pair]:
-    for record, where in read([name], on_bad=_refuse):
-        assert record is not None
-        yield record, where
+    return cast("Iterator[Pair]", read([name], on_bad=_refuse))  # no None: `_refuse` raises
 
 
 def _folder(folder: Path) -> Iterator[Pair]:

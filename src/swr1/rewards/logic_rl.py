@@ -37,12 +37,12 @@ def reward(
     Raises DataError for a missing verdict, or a label that `verify knights` does not give.
     """
     verdicts = record.get("verdicts") or {}
-    if missing := [name for name in NEEDS if name not in verdicts]:
+    form, answer = verdicts.get("format"), verdicts.get("knights")
+    if form is None or answer is None:
         raise DataError(
-            f"record {record.get('id')!r} has no verdict {missing[0]!r}:"
+            f"record {record.get('id')!r} has no verdict {NEEDS[form is not None]!r}:"
             f" run `swr1 verify {' '.join(NEEDS)}` first"
         )
-    form, answer = (verdicts[name] for name in NEEDS)
     if form.get("score") is None:
         return _null("format", form)
     well_formed = form["score"] > 0
@@ -58,10 +58,13 @@ def reward(
                 f" {answer.get('label')!r}, not one of {', '.join(values)}"
             )
         value = values[answer["label"]]
-    parts = {"format": format_ok if well_formed else format_bad, "answer": value}
+    form_value = format_ok if well_formed else format_bad
     return {
-        "reward": sum(parts.values()),
-        "reward_parts": {name: {"value": v, "weight": 1.0} for name, v in parts.items()},
+        "reward": form_value + value,
+        "reward_parts": {
+            "format": {"value": form_value, "weight": 1.0},
+            "answer": {"value": value, "weight": 1.0},
+        },
     }
 
 

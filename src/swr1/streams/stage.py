@@ -15,7 +15,7 @@ import signal
 import stat
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -89,7 +89,7 @@ class Stage:
         self.digest = hashlib.blake2b(packed, digest_size=4).hexdigest()
         self.came = self.went = 0
         self.drops: Counter[str] = Counter()
-        self.tallies: dict[str, Counter[str]] = {}
+        self.tallies: dict[str, Counter[str]] = defaultdict(Counter)
         self._per_input: list[list[int]] = []  # [outputs of an input, how many such in a row]
         self._quarantine: Any = None
 
@@ -258,7 +258,7 @@ class Stage:
 
     def tally(self, name: str, label: str) -> None:
         """Count a label for the summary, e.g. a verifier's verdicts."""
-        self.tallies.setdefault(name, Counter())[label] += 1
+        self.tallies[name][label] += 1
 
     def on_step(self, row: dict[str, Any]) -> None:
         """Show an optimizer step: its number, and the reward (or loss) and accuracy it had."""

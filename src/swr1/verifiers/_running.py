@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def judges(
             mine.append(f"grader={grader}")
         options = parse_options(function, mine)
         if function.__module__.startswith("swr1."):
-            checks[name] = _bind(function, options)
+            checks[name] = partial(function, **options)
         else:
             worker = _Killable(name, options, timeout)
             workers.append(worker)
@@ -79,10 +80,6 @@ def judges(
     finally:
         for worker in workers:
             worker.kill()
-
-
-def _bind(function: Callable, options: dict[str, Any]) -> Callable[[Record], dict[str, Any]]:
-    return lambda record: function(record, **options)
 
 
 class _Killable:

@@ -131,19 +131,19 @@ def _tag_faults(text: str) -> tuple[list[str], tuple[int, ...] | None]:
 
 
 def _reasoning_fault(record: Record, thinking: str, result: str, least: int) -> str | None:
-    if not _WORD.search(thinking):
-        return "no-reasoning"
-    content = 0
+    content, word = 0, None
     for word in _WORD.finditer(thinking):
         content += word[0].casefold() not in _TALK
         if content >= least:
             break
     else:
+        if word is None:
+            return "no-reasoning"
         return "short-reasoning" if content else "placeholder"
-    sources = (prompt_text(record).casefold(), result.casefold())
+    asked, told = prompt_text(record).casefold(), result.casefold()
     for sentence in islice(_SENTENCE.finditer(thinking), _SENTENCES_CHECKED):
         words = _WORD.findall(sentence[0].casefold())
-        if words and not any(_holds(source, words) for source in sources):
+        if words and not (_holds(asked, words) or _holds(told, words)):
             return None
     return "copied"
 
