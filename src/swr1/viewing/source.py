@@ -15,7 +15,7 @@ import tempfile
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +23,6 @@ import orjson
 
 from swr1.errors import DataError, UsageError
 from swr1.records import Record, validate
-from swr1.streams.parquet import read_parquet
 from swr1.streams.reading import MAX_LINE, SUFFIXES, open_lines
 
 BLOCK = 64
@@ -109,6 +108,8 @@ def _is_whole(line: bytes) -> bool:
 
 def _unpacked(name: str) -> Iterator[bytes]:
     if name.endswith(".parquet"):
+        from swr1.streams.parquet import read_parquet
+
         for record in read_parquet(Path(name)):
             yield orjson.dumps(record)
         return
@@ -191,10 +192,3 @@ def _parse(line: bytes) -> Record:
     except ValueError as error:
         return {BROKEN: str(error)} | (record if isinstance(record, dict) else {})
     return record
-
-
-def matching(
-    source: Source, test: Callable[[Record], Any], start: int = 0
-) -> Iterator[tuple[int, Record]]:
-    """(number, record) of those that pass, from `start` to the present end."""
-    return ((n, r) for n, r in source.walk(start) if test(r))
