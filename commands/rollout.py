@@ -127,6 +127,11 @@ def command(
             else Prompts(stage, epochs, seed if shuffle else None, used, fits)
         )
 
+        def admit(wanted):
+            # No waiting at the end of the input: the trainer may be waiting for it.
+            more = prompts.more()
+            return weights.admit(completer, prompts.given, wanted) if more else wanted
+
         def refuse(record, error):
             prompts.lose(record)
             stage.drop(error.reason, record.where, record)
@@ -138,7 +143,7 @@ def command(
             samples=samples,
             sampling=sampling,
             policy_name=policy,
-            admit=lambda wanted: weights.admit(completer, prompts.given, wanted),
+            admit=admit,
             refresh=lambda: weights.version,
             epoch_of=prompts.epoch_of,
             done=stage,

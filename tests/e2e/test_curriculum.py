@@ -89,3 +89,15 @@ def test_without_a_trainer_to_follow_it_is_refused(world):
     done = run_swr1("rollout", "p.jsonl", "--policy", "start", "--curriculum", cwd=world)
     assert done.returncode == 2
     assert "--max-lag" in done.stderr
+
+
+def test_the_end_of_the_input_comes_without_a_version_to_wait_for(world):
+    """A trainer whose last group lacks a sample waits for the end: rollout must not wait for it."""
+    run_swr1("init-policy", "ends", "--from", "start", cwd=world, check=True)
+    policy = Policy(world / "ends")
+    head = b"".join((world / "p.jsonl").read_bytes().splitlines(keepends=True)[:BATCH])
+    line = "rollout --max-lag 0 --max-tokens 2 --system-prompt logic-rl-terse --wait 20 --policy"
+    with policy.lock():
+        policy.announce(BATCH, 1, 0, 0)
+        done = run_swr1(*line.split(), "ends", stdin=head, cwd=world, check=True)
+    assert done.stdout.count("\n") == BATCH

@@ -221,3 +221,13 @@ def test_prompts_that_cannot_be_completed_are_passed_over_but_not_counted():
         if record["id"] == "p1":
             fresh.lose(record)
     assert fresh.given == 9
+
+
+def test_looking_ahead_gives_nothing():
+    """At the end of the input no version is waited for, so the end is known before."""
+    prompts = Prompts(Inputs(), 1, None, 8)
+    assert prompts.more() and prompts.more()
+    assert prompts.given == 8
+    assert [r["id"] for r in prompts] == ["p8", "p9"]
+    assert not prompts.more()
+    assert prompts.given == 10

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import accumulate
 from random import Random
 from typing import Any
@@ -50,28 +50,41 @@ class Curriculum(Prompts):
         super().__init__(stage, epochs, seed, 0, fits)
         self.weights, self.by, self.seed = weights, by, seed
         self.given = weights.plan["consumed"]
+        self._pool: list[Placed] | None = None
+        self._cells: list[Any] = []
+        self._chances: list[float] = []
+        self._rates = PassRates()
+        self._drawn_at: int | None = None
         self._epoch_of: dict[str, int] = {}
         self._under_way: deque[tuple[int, str]] = deque()
 
-    def __iter__(self) -> Iterator[Placed]:
-        records = [r for r in self.stage.read(needs=("id", "prompt")) if r is not None]
-        pool = [r for r in records if self.fits(r)]
-        cells = [(r.get("info") or {}).get(self.by) for r in pool]
-        drawn_at, chances, rates = None, [], PassRates()
-        while pool and self.given < self.epochs * len(pool):
-            version = self.weights.version or 0
-            if version != drawn_at:
-                drawn_at, rates = version, self.weights.pass_rates()
-                names = [r["id"] for r in pool]
-                chances = list(accumulate(weigh(names, cells, rates, version)))
-                while self._under_way and self._under_way[0][0] < self.weights.used():
-                    self._under_way.popleft()
-            record = pool[self._draw(pool, chances)]
-            self._under_way.append((self.given, record["id"]))
-            epoch = self._epoch_of.get(record["id"], rates.visits(record["id"]))
-            self._epoch_of[record["id"]] = epoch + 1
-            self.given += 1
-            yield self._place(record, epoch)
+    def more(self) -> bool:
+        """Whether a prompt follows. Which one is known when it is drawn."""
+        if self._pool is None:
+            records = [r for r in self.stage.read(needs=("id", "prompt")) if r is not None]
+            self._pool = [r for r in records if self.fits(r)]
+            self._cells = [(r.get("info") or {}).get(self.by) for r in self._pool]
+        return self.given < self.epochs * len(self._pool)
+
+    def __next__(self) -> Placed:
+        if not self.more():
+            raise StopIteration
+        assert self._pool is not None
+        version = self.weights.version or 0
+        if version != self._drawn_at:
+            self._drawn_at, self._rates = version, self.weights.pass_rates()
+            names = [r["id"] for r in self._pool]
+            self._chances = list(accumulate(weigh(names, self._cells, self._rates, version)))
+            used = self.weights.used()
+            while self._under_way and self._under_way[0][0] < used:
+                self._under_way.popleft()
+        record = self._pool[self._draw(self._pool, self._chances)]
+        id_ = record["id"]
+        self._under_way.append((self.given, id_))
+        epoch = self._epoch_of.get(id_, self._rates.visits(id_))
+        self._epoch_of[id_] = epoch + 1
+        self.given += 1
+        return self._place(record, epoch)
 
     def _draw(self, pool: list[Placed], chances: list[float]) -> int:
         draw, busy = Random(f"{self.seed}/{self.given}"), {id_ for _, id_ in self._under_way}

@@ -50,8 +50,26 @@ class Prompts:
         self.given, self.skip, self.fits = 0, skip, fits
         self._good = bytearray()
         self._lost: set[int] = set()
+        self._stream = self._read()
+        self._next: Placed | None = None
+
+    def more(self) -> bool:
+        """Whether a prompt follows; reads it, but does not count it as given."""
+        self._next = self._next or next(self._stream, None)
+        return self._next is not None
 
     def __iter__(self) -> Iterator[Placed]:
+        return self
+
+    def __next__(self) -> Placed:
+        if not self.more():
+            raise StopIteration
+        record, self._next = self._next, None
+        assert record is not None
+        self.given += 1
+        return record
+
+    def _read(self) -> Iterator[Placed]:
         kept: list[Placed] = []
         for record in self.stage.read(needs=("id", "prompt")):
             self._good.append(record is not None)
@@ -71,7 +89,6 @@ class Prompts:
         if self.given < self.skip:
             self.given += self.fits(record)
             return
-        self.given += 1
         yield self._place(record, epoch)
 
     def _place(self, record: Placed, epoch: int) -> Placed:
