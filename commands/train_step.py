@@ -68,7 +68,17 @@ def command(
     aggregation: Annotated[str | None, goal("token-mean, seq-mean-token-mean, ...")] = None,
     entropy: Annotated[float | None, goal("Coefficient of an entropy bonus.")] = None,
     gamma: Annotated[float | None, goal("Discount per token.")] = None,
+    importance: Annotated[
+        str, goal("Weight stale samples by their ratio: none, token or sequence.")
+    ] = "token",
+    importance_cap: Annotated[float, goal("Truncate that weight here.")] = 2.0,
+    importance_mask: Annotated[
+        bool, goal("Weight 0 beyond the cap, instead of the cap.", "--importance-mask")
+    ] = False,
     reference: Annotated[str | None, goal("Model of the KL [the policy at the start].")] = None,
+    max_staleness: Annotated[
+        int | None, data("Drop groups sampled more optimizer steps ago than this.")
+    ] = None,
     drop_dead: Annotated[
         bool, data("Leave out groups whose rewards are all equal.", "--drop-dead")
     ] = False,

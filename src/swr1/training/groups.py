@@ -28,7 +28,9 @@ OPEN_GROUPS = 1024
 class Sample:
     """One scored completion, as tensors.
 
-    `old` [N] are the recorded log-probabilities at the N trainable positions `example.targets`.
+    `recorded` [N] are the log-probabilities at the N trainable positions `example.targets` under
+    the policy that sampled, `old` those that the update compares with: the same, or recomputed for
+    a sample that is `lag` optimizer steps old, whose loss is multiplied by `weight` [N].
     """
 
     id: str
@@ -36,6 +38,7 @@ class Sample:
     sample: int
     size: int
     example: Example
+    recorded: Tensor
     old: Tensor
     reward: float
     parts: dict[str, float]
@@ -45,6 +48,10 @@ class Sample:
     limit: int | None
     truncated: bool
     version: int | None
+    policy: str
+    where: str | None
+    lag: int = 0
+    weight: Tensor | None = None
 
 
 def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = False) -> Sample:
@@ -123,12 +130,14 @@ def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = Fa
             " would be biased. Sample without, or accept the bias with --allow-truncated-sampling"
         )
     ids = torch.tensor(prompt + tokens, dtype=torch.long)
+    source = generation.get("policy") or {}
     return Sample(
         id=str(record["id"]),
         epoch=generation.get("epoch") or 0,
         sample=sample,
         size=size,
         example=Example(ids, torch.tensor(positions, dtype=torch.long) + len(prompt)),
+        recorded=old,
         old=old,
         reward=float(reward),
         parts={
@@ -145,7 +154,9 @@ def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = Fa
         tokens=len(tokens),
         limit=sampling.get("max_tokens"),
         truncated=generation.get("finish_reason") == "length",
-        version=(generation.get("policy") or {}).get("version"),
+        version=source.get("version"),
+        policy=str(source.get("name") or ""),
+        where=where,
     )
 
 

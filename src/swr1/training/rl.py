@@ -14,13 +14,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from swr1.errors import DataError, UsageError
+from swr1.objectives.importance import LEVELS
 from swr1.objectives.presets import get_preset
 from swr1.policy import Policy, model_folder
 from swr1.training import engine
@@ -60,6 +60,10 @@ def train_rl(
     mask_truncated: bool = False,
     allow_truncated_sampling: bool = False,
     shuffle_rewards: bool = False,
+    importance: str = "token",
+    importance_cap: float = 2.0,
+    importance_mask: bool = False,
+    max_staleness: int | None = None,
     remainder: str = "drop",
     publish_every: int = 1,
     checkpoint_every: int | None = None,
@@ -91,6 +95,11 @@ def train_rl(
             in their group's baseline).
         shuffle_rewards: permute the rewards within each batch before anything is computed from
             them: a control that must not learn. The metrics tell the true rewards.
+        importance: how the loss of samples that are older than the policy is weighted: "token" or
+            "sequence" (ratios of the weights before the update to the policy that sampled,
+            truncated at `importance_cap`, or masked beyond it with `importance_mask`), or "none":
+            the clip of the ratio to the policy that sampled is all. On-policy they are one.
+        max_staleness: groups with a sample that is more optimizer steps old are dropped.
         remainder: "drop" or "train" on the groups left when the input ends within a batch.
         publish_every, checkpoint_every: steps; the second defaults to the first.
         keep: newest versions kept on disk (None: all), besides the one this run started from.
@@ -105,6 +114,11 @@ def train_rl(
     goal = get_preset(objective, **objective_options)
     if min(batch, epochs, publish_every, micro_tokens, minibatch or 1) < 1:
         raise UsageError("batch, minibatch, epochs, micro-tokens and publish-every are at least 1")
+    if importance not in ("none", *LEVELS) or not importance_cap > 0:
+        raise UsageError(
+            f"importance is none, token or sequence with a positive cap, not {importance!r} with"
+            f" {importance_cap}"
+        )
     if remainder not in ("drop", "train"):
         raise UsageError(f"unknown remainder {remainder!r}: it is drop or train")
     checkpoint_every = checkpoint_every or publish_every
@@ -161,7 +175,16 @@ def train_rl(
         try:
             while steps is None or run.step < steps:
                 clock = time.perf_counter()
-                taken = list(islice(groups, batch))
+                stale = 0
+                taken: list[list[Sample]] = []
+                while len(taken) < batch and (group := next(groups, None)) is not None:
+                    for s in group:
+                        s.lag = _lag(s, run)
+                    if max_staleness is not None and max(s.lag for s in group) > max_staleness:
+                        stale += 1
+                        dropped[f"more than {max_staleness} steps old"] += len(group)
+                    else:
+                        taken.append(group)
                 waited = time.perf_counter() - clock
                 if len(taken) < batch and not (taken and remainder == "train"):
                     if taken:
@@ -181,12 +204,16 @@ def train_rl(
                     drop_dead=drop_dead,
                     mask_truncated=mask_truncated,
                     shuffle_rewards=shuffle_rewards,
+                    importance=importance,
+                    importance_cap=importance_cap,
+                    importance_mask=importance_mask,
                     seed=seed * 1_000_003 + run.step,
                     what=f"step {run.step + 1}; {policy.path} stays at version {run.version}",
                 )
-                lags = [run.version - s.version for g in taken for s in g if s.version is not None]
-                run.groups_consumed += len(taken)
-                run.position["groups"] += len(taken)
+                lags = [s.lag for g in taken for s in g]
+                # A group that was too old is behind this run all the same.
+                run.groups_consumed += len(taken) + stale
+                run.position["groups"] += len(taken) + stale
                 done = run.step + 1
                 last = done == steps
                 row = run.end_step(
@@ -196,6 +223,7 @@ def train_rl(
                         **row,
                         "lag": mean_of(lags),
                         "lag_max": max(lags, default=None),
+                        "dropped_stale": stale,
                         "groups_consumed": run.groups_consumed,
                         "lr": rate,
                         "wait_s": round(waited, 3),
@@ -215,6 +243,26 @@ def train_rl(
     for reason, n in dropped.items():
         log(f"{n} samples dropped: {reason}")
     return _summary(run, dropped)
+
+
+def _lag(sample: Sample, run: Run) -> int:
+    """How many optimizer steps older than the weights the policy that sampled is.
+
+    Versions of another folder cannot be compared with this one's (a run on rollouts of the policy
+    that it was made from): those samples count as being of this run's beginning.
+    Raises DataError for a version that this policy does not have yet.
+    """
+    ours = Path(sample.policy).resolve().name == run.policy.path.resolve().name
+    if sample.version is None or not ours:
+        return run.step
+    if sample.version > run.version:
+        raise DataError(
+            f"record {sample.id!r}, sample {sample.sample}: written by version {sample.version} of"
+            f" {sample.policy}, but {run.policy.path} is at version {run.version}; train the policy"
+            " that sampled, or make the rollouts again",
+            sample.where,
+        )
+    return run.steps_since(sample.version)
 
 
 def _summary(run: Run, dropped: Counter[str]) -> dict[str, Any]:

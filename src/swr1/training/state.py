@@ -28,6 +28,8 @@ from swr1.policy import MARKER, Policy, fsync_folder, write_marker
 from swr1.training import engine
 
 KEPT_STATES = 2
+# How many versions back a run knows the step of each.
+KEPT_VERSIONS = 256
 
 
 class Run:
@@ -36,6 +38,7 @@ class Run:
     Attributes:
         step: optimizer batches done. `base`: the version that the run started from.
         version: the newest version published. `groups_consumed`: over the policy's whole life.
+        published: the step that made each version of this run, as far back as KEPT_VERSIONS.
         position: what the stage wants to remember about its input, a JSON object.
         resumed: whether an earlier state was found.
     """
@@ -68,6 +71,7 @@ class Run:
             self.base = self.version = policy.latest()
             self.id = uuid.uuid4().hex[:12]
             self.step = 0
+            self.published = {self.base: 0}
             self.groups_consumed = int(policy.meta(self.version).get("groups_consumed", 0))
             self.position: dict[str, Any] = {}
 
@@ -117,6 +121,8 @@ class Run:
         self.id, self.base, self.step = state["run"], state["base"], state["step"]
         self.groups_consumed, self.position = state["groups_consumed"], state["position"]
         self.version = state["version"] if owed else after
+        self.published = {int(v): n for v, n in state.get("published", {self.base: 0}).items()}
+        self.published[self.version] = self._published_step()
         self.publish_due = bool(owed)
         there = self.metrics.stat().st_size if self.metrics.exists() else 0
         if state["metrics"] == str(self.metrics.absolute()) and there > state["metrics_bytes"]:
@@ -166,6 +172,15 @@ class Run:
             self._publish()
         return row
 
+    def steps_since(self, version: int) -> int:
+        """How many optimizer steps ago `version` was made, at least.
+
+        A version that is too old to be remembered counts as one step older than the one after it.
+        """
+        oldest = min(self.published)
+        step = self.published.get(version, self.published[oldest] - (oldest - version))
+        return self.step - step
+
     def finish(self) -> None:
         """Save and publish what the last steps did, if it is not on disk yet."""
         if self._published_step() != self.step:
@@ -186,6 +201,9 @@ class Run:
             "from": self.base,
         }
         self.version = self.policy.publish(self._save, meta, keep=self.keep, protect={self.base})
+        self.published[self.version] = self.step
+        if len(self.published) > KEPT_VERSIONS:
+            del self.published[min(self.published)]
         self.publish_due = False
 
     def _write_state(self, begin: bool = False) -> None:
@@ -208,6 +226,7 @@ class Run:
                 "step": self.step,
                 "base": self.base,
                 "version": self.version,
+                "published": self.published,
                 "publish_due": self.publish_due,
                 "groups_consumed": self.groups_consumed,
                 "position": self.position,

@@ -16,6 +16,7 @@ from torch import Tensor
 from swr1.errors import SwrError
 from swr1.objectives.advantages import ADVANTAGES, dead_groups, token_rewards
 from swr1.objectives.aggregate import Counts, aggregate
+from swr1.objectives.importance import LEVELS, effective_share, mask, truncate
 from swr1.objectives.kl import ESTIMATORS
 from swr1.objectives.losses import LOSSES, ratio
 from swr1.objectives.presets import Objective
@@ -51,7 +52,7 @@ class Scorer:
         )
 
     @torch.no_grad()
-    def reference(self, samples: list[Sample]) -> list[Tensor]:
+    def logprobs(self, samples: list[Sample]) -> list[Tensor]:
         """Per sample, on the CPU."""
         out = [torch.empty(0)] * len(samples)
         for cut in self.cuts(samples):
@@ -80,6 +81,9 @@ def rl_step(
     drop_dead: bool,
     mask_truncated: bool,
     shuffle_rewards: bool,
+    importance: str,
+    importance_cap: float,
+    importance_mask: bool,
     seed: int,
     what: str,
 ) -> dict[str, Any]:
@@ -96,7 +100,11 @@ def rl_step(
     used = [g for g, d in zip(groups, dead, strict=True) if not (d and drop_dead)]
     samples = [s for g in used for s in g]
     spans = torch.tensor([0] + [len(g) for g in used]).cumsum(0).tolist()
-    reference = ref.reference(samples) if ref and samples else None
+    if importance != "none":
+        row |= _correct(
+            [s for s in samples if s.lag], scorer, importance, importance_cap, importance_mask
+        )
+    reference = ref.logprobs(samples) if ref and samples else None
     advantage = _advantages(samples, used, goal, reference)
 
     tally = _Tally()
@@ -134,6 +142,29 @@ def rl_step(
                 )
             tally.updates.append((loss, norm))
     return row | tally.row(goal)
+
+
+def _correct(
+    stale: list[Sample], scorer: Scorer, level: str, cap: float, leave_out: bool
+) -> dict[str, Any]:
+    """Give stale samples the log-probabilities of the weights before the update, and their weight.
+
+    Samples of the very policy stay as they are: their ratio is 1 but for rounding. Returns the
+    share of the stale samples' tokens whose ratio is above the cap.
+    """
+    if not any(len(s.recorded) for s in stale):
+        return {"importance_capped": 0.0}
+    for s, now in zip(stale, scorer.logprobs(stale), strict=True):
+        s.old = now
+    sizes = torch.tensor([len(s.recorded) for s in stale])
+    seq = torch.repeat_interleave(torch.arange(len(stale)), sizes)
+    raw = LEVELS[level](
+        torch.cat([s.old for s in stale]), torch.cat([s.recorded for s in stale]), seq
+    )
+    weight = (mask if leave_out else truncate)(raw, cap)
+    for s, part in zip(stale, weight.split(sizes.tolist()), strict=True):
+        s.weight = part
+    return {"importance_capped": mean_of((raw > cap).tolist())}
 
 
 def _dead(groups: list[list[Sample]]) -> list[bool]:
@@ -185,9 +216,17 @@ def _backward(
     sizes = torch.tensor([len(s.old) for s in samples])
     seq = torch.repeat_interleave(torch.arange(len(samples)), sizes).to(device)
     old = torch.cat([s.old for s in samples]).to(device)
+    recorded = torch.cat([s.recorded for s in samples]).to(device)
     adv = torch.cat(advantage).to(device)
 
-    def mean(x: Tensor) -> Tensor:
+    weight = None
+    if any(s.weight is not None for s in samples):
+        parts = [torch.ones(len(s.old)) if s.weight is None else s.weight for s in samples]
+        weight = torch.cat(parts).to(device)
+
+    def mean(x: Tensor, weighted: bool = True) -> Tensor:
+        if weighted and weight is not None:
+            x = x * weight
         return aggregate(x, seq, goal.aggregation, counts, length)
 
     options = {f: getattr(goal, f) for f in ("clip_low", "clip_high", "dual_clip")}
@@ -198,10 +237,10 @@ def _backward(
         if goal.kl_in == "loss":
             loss = loss + goal.kl * mean(kl)
     if goal.entropy:
-        loss = loss - goal.entropy * mean(entropy)
+        loss = loss - goal.entropy * mean(entropy, weighted=False)
     loss.backward()
     with torch.no_grad():
-        tally.add(ratio(logp, old), adv, entropy, kl, goal)
+        tally.add(ratio(logp, recorded), ratio(logp, old), adv, entropy, kl, goal)
     return float(loss.detach())
 
 
@@ -212,13 +251,23 @@ class _Tally:
         self.updates: list[tuple[float, float]] = []
         self.tokens = 0
         self.sums: Counter[str] = Counter()
+        self.raw: list[Tensor] = []
         self.low, self.high = math.inf, -math.inf
 
     def add(
-        self, r: Tensor, adv: Tensor, entropy: Tensor, kl: Tensor | None, goal: Objective
+        self,
+        r: Tensor,
+        moved: Tensor,
+        adv: Tensor,
+        entropy: Tensor,
+        kl: Tensor | None,
+        goal: Objective,
     ) -> None:
+        """`r` is the raw ratio to the policy that sampled, `moved` the one that PPO clips."""
         self.tokens += r.numel()
-        clipped = ((r > 1 + goal.clip_high) & (adv > 0)) | ((r < 1 - goal.clip_low) & (adv < 0))
+        self.raw.append(r.cpu())
+        up, down = moved > 1 + goal.clip_high, moved < 1 - goal.clip_low
+        clipped = (up & (adv > 0)) | (down & (adv < 0))
         for name, x in (
             ("ratio", r),
             ("clipped", clipped),
@@ -245,6 +294,7 @@ class _Tally:
             "ratio_min": self.low if self.tokens else None,
             "ratio_mean": mean("ratio"),
             "ratio_max": self.high if self.tokens else None,
+            "ess": effective_share(torch.cat(self.raw)) if self.tokens else None,
             "clip_share": mean("clipped"),
             "updates": len(self.updates),
         }

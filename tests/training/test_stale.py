@@ -1,0 +1,127 @@
+"""Samples older than the policy: weighted, counted, dropped beyond a limit, refused from the future."""
+
+import copy
+import json
+import math
+
+import pytest
+import torch
+from tiny_runs import load, noisy_reward, same_weights, sample_records, tiny_policy, weights
+
+from swr1.errors import DataError, UsageError
+from swr1.training.rl import train_rl
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """12 groups of 4, written by version 0 of a policy called "p"."""
+    return sample_records(tiny_policy(tmp_path_factory.mktemp("stale") / "p"), 12, 4, noisy_reward)
+
+
+def train(policy, records, **options):
+    options = {"lr": 5e-2, "batch": 4, "kl": 0.0, "log": lambda _: None, "keep": None} | options
+    summary = train_rl(iter(records), policy, options.pop("objective", "dr-grpo"), **options)
+    return [json.loads(line) for line in (policy.path / "metrics.jsonl").open()], summary
+
+
+def test_on_policy_the_correction_changes_no_bit(tmp_path, records):
+    runs = []
+    for level in ("none", "token", "sequence"):
+        policy = tiny_policy(tmp_path / level / "p")
+        (row,), _ = train(policy, records[:16], importance=level)
+        assert row["lag_max"] == 0 and row["ess"] == pytest.approx(1, abs=1e-5)
+        runs.append(weights(policy))
+    assert same_weights(runs[0], runs[1]) and same_weights(runs[0], runs[2])
+
+
+@pytest.mark.parametrize("level", ["none", "token", "sequence"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_loss_of_a_stale_step_by_plain_loops(tmp_path, records, level, masked):
+    """Before the first update of a step pi is the old policy itself: the loss is -w A, summed."""
+    policy = tiny_policy(tmp_path / "p")
+    cap = 1.05
+    rows, _ = train(
+        policy,
+        records[:32],
+        aggregation="token-mean",
+        importance=level,
+        importance_cap=cap,
+        importance_mask=masked,
+    )
+    model = load(policy, 1)[0]
+    rewards = {r["id"]: [] for r in records}
+    for r in records:
+        rewards[r["id"]].append(r["reward"])
+    loss, tokens, raw = 0.0, 0, []
+    for r in records[16:32]:
+        g = r["generation"]
+        with torch.no_grad():
+            logits = model(torch.tensor([g["prompt_ids"] + g["token_ids"]])).logits[0]
+        now = logits[len(g["prompt_ids"]) - 1 : -1].log_softmax(-1)
+        ratios = [
+            math.exp(now[t, token] - was)
+            for t, (token, was) in enumerate(zip(g["token_ids"], g["logprobs"], strict=True))
+        ]
+        advantage = r["reward"] - sum(rewards[r["id"]]) / 4
+        for ratio in ratios:
+            if level == "none":
+                clipped = min(max(ratio, 0.8), 1.2)
+                loss -= min(ratio * advantage, clipped * advantage)
+                continue
+            w = ratio if level == "token" else math.prod(ratios)
+            loss -= (w if w <= cap else 0.0 if masked else cap) * advantage
+        tokens += len(ratios)
+        raw += ratios
+    row = rows[1]
+    assert row["lag"] == row["lag_max"] == 1
+    assert row["loss"] == pytest.approx(loss / tokens, rel=1e-3, abs=1e-6)
+    assert row["ratio_min"] == pytest.approx(min(raw), rel=1e-4)
+    assert row["ratio_max"] == pytest.approx(max(raw), rel=1e-4)
+    assert row["ess"] == pytest.approx(sum(raw) ** 2 / len(raw) / sum(x * x for x in raw), rel=1e-4)
+    assert row["ess"] < 0.999
+    if level == "token":
+        assert row["importance_capped"] == pytest.approx(sum(x > cap for x in raw) / len(raw))
+
+
+def test_lag_is_counted_in_optimizer_steps_also_after_a_restart(tmp_path, records):
+    policy = tiny_policy(tmp_path / "p")
+    rows, _ = train(policy, records, batch=2, publish_every=2, steps=4)
+    rows, _ = train(policy, records, batch=2, publish_every=2, steps=6)
+    assert [r["lag"] for r in rows] == [0, 1, 2, 3, 4, 5]
+    newer = copy.deepcopy(records)
+    for r in newer:
+        r["id"] += "x"
+        r["generation"]["policy"]["version"] = 2  # made by step 4
+    rows, _ = train(policy, newer, batch=2, publish_every=2, steps=8)
+    assert [r["lag"] for r in rows[6:]] == [2, 3]
+
+
+def test_groups_that_are_too_old_are_dropped_whole_and_counted(tmp_path, records):
+    mixed = copy.deepcopy(records)
+    for r in mixed[36:]:
+        r["generation"]["policy"]["version"] = 1
+    mixed[40]["generation"]["policy"]["version"] = 0  # one old sample in the last group but one
+    policy = tiny_policy(tmp_path / "p")
+    rows, summary = train(policy, mixed, batch=2, max_staleness=0, steps=2, remainder="train")
+    assert [(r["samples"], r["dropped_stale"]) for r in rows] == [(8, 0), (8, 8)]
+    assert summary["dropped"] == {"more than 0 steps old": 32}
+    assert rows[1]["lag_max"] == 0
+    assert rows[1]["groups_consumed"] == 12  # they are behind the run too
+
+
+def test_a_version_of_the_future_is_refused_by_name(tmp_path, records):
+    future = copy.deepcopy(records[:16])
+    future[5]["generation"]["policy"]["version"] = 3
+    policy = tiny_policy(tmp_path / "p")
+    with pytest.raises(DataError, match=r"'p1', sample 1: written by version 3 .* is at version 0"):
+        train(policy, future)
+    # Versions of a policy of another name say nothing about this one's.
+    other = tiny_policy(tmp_path / "other")
+    rows, _ = train(other, future)
+    assert rows[0]["lag_max"] == 0
+
+
+@pytest.mark.parametrize("options", [{"importance": "tokens"}, {"importance_cap": 0.0}])
+def test_wrong_use(tmp_path, records, options):
+    with pytest.raises(UsageError, match="importance is none, token or sequence"):
+        train(tiny_policy(tmp_path / "p"), records, **options)
