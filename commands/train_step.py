@@ -25,8 +25,8 @@ def opt(help: str, *names: str, panel: str | None = None, **more):
     return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
-def goal(help: str):
-    return opt(help, panel="The objective (default: the preset's)")
+def goal(help: str, *names: str):
+    return opt(help, *names, panel="The objective (default: the preset's)")
 
 
 def data(help: str, *names: str):
