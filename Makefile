@@ -1,5 +1,6 @@
 # make logic-rl   the main job: puzzles, a small policy, RL with the rule reward, before and after
 # make test       the tests; make check: lint and types as well; make docs: the generated pages
+# make chaos      kills processes of a running pipe at random, about 6 minutes; SEED=1: others
 # Each sets up .venv first if that is not done (Python 3.11 or later).
 
 PYTHON  ?= python3
@@ -8,7 +9,7 @@ SEED    ?= 0
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup logic-rl test check docs bench clean
+.PHONY: setup logic-rl test check docs bench chaos clean
 
 setup: $(BIN)/.ready
 
@@ -26,6 +27,9 @@ test: setup
 check: setup
 	ruff check . && ruff format --check .
 	mypy
+
+chaos: setup
+	python -m tests.chaos.run --seed $(SEED)
 
 docs: setup
 	python docs/generate.py

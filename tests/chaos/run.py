@@ -1,0 +1,128 @@
+"""Chaos: kill -9 random processes of the pipe at random moments, start it again, until it is done.
+
+    make chaos                 at least 50 kills over at least 3 runs
+    make chaos SEED=7          the same kills again, as far as a machine's timing repeats
+
+Then the run must be what an unbroken one is: the same prompts in the same order, none twice and
+none lost; equal metrics; every version whole, and its weights equal bit for bit (K=0, float32, one
+thread). After every kill the rest of the pipe must end by itself, and no version may be half there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.chaos import pipe
+
+STEPS = 24
+ENDS_WITHIN = 90.0  # seconds in which the rest of a broken pipe must have ended
+
+
+def choose(rng: random.Random) -> tuple[str, ...]:
+    """Whom to kill: one stage, several, or all."""
+    kind = rng.choices(("one", "several", "all"), (4, 3, 3))[0]
+    count = {"one": 1, "several": rng.randint(2, 4), "all": len(pipe.STAGES)}[kind]
+    return tuple(rng.sample(pipe.STAGES, count))
+
+
+def break_one(world: Path, rng: random.Random, say) -> tuple[list[str], float]:
+    """Start the line and kill somebody; returns who was hit and how long the others took to end.
+
+    A quarter of the kills come while processes start; the others within half a second of a step,
+    when the trainer writes metrics, state and version and the rollout reads the new weights.
+    """
+    line = pipe.pipe_line("policy", STEPS)
+    had = len(pipe.read_rows(world / "policy"))
+    names = choose(rng)
+    early = rng.random() < 0.25
+    pause, more = (rng.uniform(0, 6), 0) if early else (rng.uniform(0, 0.5), rng.randint(1, 2))
+    with pipe.Pipe(line, world) as running:
+        deadline = time.monotonic() + 120
+        while len(pipe.read_rows(world / "policy")) < had + more and running.bash.poll() is None:
+            assert time.monotonic() < deadline, f"no step came\n{running.said()}"
+            time.sleep(0.003)
+        time.sleep(pause)
+        hit = running.kill(names)
+        killed = time.monotonic()
+        running.wait(ENDS_WITHIN)
+        seconds = time.monotonic() - killed
+        said = running.said()
+    assert "Traceback" not in said, said
+    now = len(pipe.read_rows(world / "policy"))
+    say(
+        f"  {' '.join(hit) or 'nobody left'}: {'while starting' if early else f'step {now}'};"
+        f" the rest ended in {seconds:.1f} s"
+    )
+    return hit, seconds
+
+
+def chaos(seed: int, kills: int, runs: int, say=print) -> Counter[str]:
+    """Break runs until there were so many kills and runs; returns the kills by stage.
+
+    Raises AssertionError when a broken run differs from the unbroken one; the folder is kept.
+    """
+    began = time.monotonic()
+    base = Path(tempfile.mkdtemp(prefix="swr1-chaos-"))
+    say(f"chaos: seed {seed}, in {base}")
+    pipe.make_world(base / "world")
+    unbroken = pipe.fresh(base / "world", "unbroken")
+    with pipe.Pipe(pipe.pipe_line("policy", STEPS, keep=1000), unbroken) as running:
+        assert running.wait(200) == 0, running.said()
+    right = pipe.hashes(unbroken / "policy")
+    assert len(set(right.values())) == STEPS + 1, "a step that moves no weight shows nothing"
+    say(f"the unbroken run: {STEPS} steps [{time.monotonic() - began:.0f} s]")
+    hits: Counter[str] = Counter()
+    starts, longest, number = 0, 0.0, 0
+    while hits.total() < kills or number < runs:
+        number += 1
+        rng = random.Random(f"{seed}/{number}")
+        world = pipe.fresh(base / "world", f"killed-{number}")
+        # As many kills as are owed, shared among the runs to come; then it may end.
+        owed = -(-(kills - hits.total()) // max(1, runs - number + 1))
+        before = hits.total()
+        say(f"run {number} (seed {seed}/{number})")
+        while hits.total() - before < max(owed, 1):
+            if len(pipe.read_rows(world / "policy")) >= STEPS:
+                break
+            hit, seconds = break_one(world, rng, say)
+            hits.update(hit)
+            starts += 1
+            longest = max(longest, seconds)
+            for version, weights in pipe.hashes(world / "policy").items():
+                assert weights == right[version], f"version {version} is not the unbroken run's"
+        with pipe.Pipe(pipe.pipe_line("policy", STEPS), world) as running:
+            assert running.wait(200) == 0, running.said()
+        pipe.compare(unbroken, world, STEPS)
+        say(f"run {number}: {hits.total() - before} kills; equal to the unbroken run in all")
+    by_stage = ", ".join(f"{name} {hits[name]}" for name in pipe.STAGES)
+    say(
+        f"{hits.total()} kills ({by_stage}) in {starts} broken starts over {number} runs:"
+        f" every run trained the same samples in the same order to the same weights;"
+        f" the rest of a broken pipe ended within {longest:.1f} s"
+        f" [{time.monotonic() - began:.0f} s]"
+    )
+    shutil.rmtree(base)
+    return hits
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--runs", type=int, default=3)
+    args = parser.parse_args()
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
+    chaos(args.seed, args.kills, args.runs, say)
+
+
+if __name__ == "__main__":
+    main()
