@@ -98,14 +98,14 @@ class Pipe:
         return running
 
     def kill(self, names: tuple[str, ...]) -> list[str]:
-        """SIGKILL these stages (all of them: bash too, all at once); returns those hit."""
+        """SIGKILL these stages ; returns those hit."""
         running = self.stages()
         hit = [name for name in names if name in running]
-        if set(names) == set(STAGES):
-            os.killpg(self.bash.pid, signal.SIGKILL)
-        else:
-            for name in hit:
+        for name in list(hit):
+            try:
                 os.kill(running[name], signal.SIGKILL)
+            except ProcessLookupError:  # it ended by itself just now
+                hit.remove(name)
         return hit
 
     def wait(self, seconds: float) -> int:
