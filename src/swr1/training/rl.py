@@ -22,7 +22,7 @@ import torch
 from swr1.errors import DataError, UsageError
 from swr1.objectives.importance import LEVELS
 from swr1.objectives.presets import get_preset
-from swr1.policy import Policy, model_folder
+from swr1.policy import PassRates, Policy, model_folder
 from swr1.training import engine
 from swr1.training.groups import Sample, digest, gather, mean_of, read_sample
 from swr1.training.state import Run
@@ -150,9 +150,17 @@ def train_rl(
         stepper = engine.Optimizer(
             model.named_parameters(), optimizer, lr=lr, weight_decay=weight_decay
         )
-        run.start(model, stepper, lambda f: engine.save_model(model, tokenizer, f, compute))
+        rates = _rates(run)
+
+        def save(folder: Path) -> None:
+            engine.save_model(model, tokenizer, folder, compute)
+            rates.save(folder)
+
+        run.start(model, stepper, save, rates.save)
         before = int(policy.meta(run.base).get("groups_consumed", 0))
-        policy.announce(batch, publish_every, run.groups_consumed - before, before)
+        policy.announce(
+            batch, publish_every, run.groups_consumed - before, before, run.groups_dropped
+        )
         scorer = Scorer(model, micro_tokens, compute)
         ref = None
         if goal.kl > 0:
@@ -180,8 +188,12 @@ def train_rl(
                 while len(taken) < batch and (group := next(groups, None)) is not None:
                     for s in group:
                         s.lag = _lag(s, run)
+                    passed = [bool(s.scores) and set(s.scores.values()) == {1} for s in group]
+                    rates.add(group[0].id, sum(passed), len(group), run.version)
                     if max_staleness is not None and max(s.lag for s in group) > max_staleness:
                         stale += 1
+                        run.groups_dropped += 1
+                        policy.count_dropped(run.groups_dropped)
                         dropped[f"more than {max_staleness} steps old"] += len(group)
                     else:
                         taken.append(group)
@@ -243,6 +255,15 @@ def train_rl(
     for reason, n in dropped.items():
         log(f"{n} samples dropped: {reason}")
     return _summary(run, dropped)
+
+
+def _rates(run: Run) -> PassRates:
+    """Of the state that is continued, else of the version that the run starts from."""
+    states = [run.folder] if run.resumed and run.folder else []
+    for folder in (*states, run.policy.folder(run.version)):
+        if (folder / PassRates.FILE).exists():
+            return PassRates.load(folder)
+    return PassRates()
 
 
 def _lag(sample: Sample, run: Run) -> int:

@@ -37,7 +37,8 @@ class Run:
 
     Attributes:
         step: optimizer batches done. `base`: the version that the run started from.
-        version: the newest version published. `groups_consumed`: over the policy's whole life.
+        version: the newest version published. `groups_consumed`: over the policy's whole life,
+            used or dropped; `groups_dropped`: the latter.
         published: the step that made each version of this run, as far back as KEPT_VERSIONS.
         position: what the stage wants to remember about its input, a JSON object.
         resumed: whether an earlier state was found.
@@ -72,7 +73,9 @@ class Run:
             self.id = uuid.uuid4().hex[:12]
             self.step = 0
             self.published = {self.base: 0}
-            self.groups_consumed = int(policy.meta(self.version).get("groups_consumed", 0))
+            meta = policy.meta(self.version)
+            self.groups_consumed = int(meta.get("groups_consumed", 0))
+            self.groups_dropped = int(meta.get("groups_dropped", 0))
             self.position: dict[str, Any] = {}
 
     def _states(self) -> list[Path]:
@@ -120,6 +123,7 @@ class Run:
             self.log(f"versions {gone} are ahead of the trainer's state and were retracted")
         self.id, self.base, self.step = state["run"], state["base"], state["step"]
         self.groups_consumed, self.position = state["groups_consumed"], state["position"]
+        self.groups_dropped = state.get("groups_dropped", 0)
         self.version = state["version"] if owed else after
         self.published = {int(v): n for v, n in state.get("published", {self.base: 0}).items()}
         self.published[self.version] = self._published_step()
@@ -129,9 +133,19 @@ class Run:
             os.truncate(self.metrics, state["metrics_bytes"])
         return True
 
-    def start(self, model: Any, optimizer: engine.Optimizer, save: Callable[[Path], None]) -> None:
-        """Bring model and optimizer to where the run stands, and record a run that begins."""
+    def start(
+        self,
+        model: Any,
+        optimizer: engine.Optimizer,
+        save: Callable[[Path], None],
+        save_state: Callable[[Path], None] = lambda folder: None,
+    ) -> None:
+        """Bring model and optimizer to where the run stands, and record a run that begins.
+
+        `save` writes a version into a folder, `save_state` what else belongs to the trainer's state.
+        """
         self._model, self._optimizer, self._save = model, optimizer, save
+        self._save_state = save_state
         if not self.resumed:
             self._write_state(begin=True)
             return
@@ -198,6 +212,7 @@ class Run:
             "run": self.id,
             "step": self.step,
             "groups_consumed": self.groups_consumed,
+            "groups_dropped": self.groups_dropped,
             "from": self.base,
         }
         self.version = self.policy.publish(self._save, meta, keep=self.keep, protect={self.base})
@@ -217,6 +232,7 @@ class Run:
             torch.save(
                 {"weights": weights, "optimizer": self._optimizer.state_dict()}, aside / "state.pt"
             )
+            self._save_state(aside)
         size = self.metrics.stat().st_size if self.metrics.exists() else 0
         write_marker(
             aside,
@@ -229,6 +245,7 @@ class Run:
                 "published": self.published,
                 "publish_due": self.publish_due,
                 "groups_consumed": self.groups_consumed,
+                "groups_dropped": self.groups_dropped,
                 "position": self.position,
                 "fixed": self.fixed,
                 "metrics": str(self.metrics.absolute()),
