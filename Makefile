@@ -1,6 +1,7 @@
 # make logic-rl   the main job: puzzles, a small policy, RL with the rule reward, before and after
 # make test       the tests; make check: lint and types as well; make docs: the generated pages
 # make chaos      kills processes of a running pipe at random, about 6 minutes; SEED=1: others
+# make slurm-test array jobs on a Slurm of one node, about 2 minutes; needs root, installs Slurm
 # Each sets up .venv first if that is not done (Python 3.11 or later).
 
 PYTHON  ?= python3
@@ -9,7 +10,7 @@ SEED    ?= 0
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup logic-rl test check docs bench chaos clean
+.PHONY: setup logic-rl test check docs bench chaos slurm-test clean
 
 setup: $(BIN)/.ready
 
@@ -37,6 +38,9 @@ docs: setup
 bench: setup
 	python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[bench]'
 	python benchmarks/puzzles.py
+
+slurm-test: setup
+	tests/slurm/test.sh
 
 clean:
 	rm -rf .venv build src/*.egg-info

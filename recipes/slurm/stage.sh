@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Any stage as a Slurm job, or as the shards of an array, that goes on after whatever interrupts it.
+#
+#   sbatch recipes/slurm/stage.sh merge rollouts/ -o rollouts.jsonl
+#   sbatch --array=0-15 -c 4 recipes/slurm/stage.sh rollout prompts.jsonl --policy P -o rollouts/
+#
+# Preempted: Slurm requeues it. Out of time, or killed by a signal that nobody asked Slurm for (out
+# of memory, say): it requeues itself, at most $SWR1_RESTARTS times (5). It does so while it still
+# runs, since a task that has once failed spoils --dependency=afterok for good, even when a requeue
+# then succeeds. Cancelled, or failed by itself: it ends.
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --signal=B:USR1@60
+set -u
+export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
+
+swr1 "$@" &
+stage=$!
+again=
+trap 'kill -TERM $stage' TERM
+trap 'again=1; kill -TERM $stage' USR1 # a minute is left
+wait $stage
+code=$?
+while kill -0 $stage 2>/dev/null; do # a signal ended the waiting, not the stage
+  wait $stage
+  code=$?
+done
+
+[ $code = 137 ] && again=1
+if [ $code != 0 ] && [ -n "$again" ] && [ "${SLURM_RESTART_COUNT:-0}" -lt "${SWR1_RESTARTS:-5}" ]; then
+  # $SLURM_JOB_ID of one of the tasks is the number of the whole array: name the task.
+  job=$SLURM_JOB_ID
+  [ -z "${SLURM_ARRAY_TASK_ID-}" ] || job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+  echo "stage.sh: exit code $code, start again (${SLURM_RESTART_COUNT:-0} times so far)" >&2
+  # Slurm ends this script then; should it be slow, the task must not count as failed meanwhile.
+  scontrol requeue "$job" && sleep 60
+fi
+exit $code
