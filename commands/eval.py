@@ -81,6 +81,8 @@ def command(
 
     swr1 eval test.jsonl --seen train.jsonl --list
     """
+    from swr1.evals.runs import by_label, split_label
+
     if memorisation or seen or list_matches:
         if policy or picture or (memorisation and seen) or (list_matches and not seen):
             raise UsageError(
@@ -88,9 +90,9 @@ def command(
                 " goes with --seen"
             )
         if memorisation:
-            numbers, page = twins(open_stage, grouped(runs), by, verdict)
+            numbers, page = twins(open_stage, by_label(runs), by, verdict)
         else:
-            numbers, page = contaminated(open_stage, grouped(runs), by, verdict, seen)
+            numbers, page = contaminated(open_stage, by_label(runs), by, verdict, seen)
         show(numbers, page, as_json)
         if list_matches and not as_json:
             from swr1.evals.contamination import match_lines
@@ -98,6 +100,7 @@ def command(
             print(*match_lines(numbers), sep="\n")
         return
     from swr1.engines import Sampling
+    from swr1.engines._rollout import complete
     from swr1.evals.metrics import summarise
     from swr1.evals.report import compare, report
     from swr1.verifiers._running import judges
@@ -110,12 +113,19 @@ def command(
             open_stage(inputs=[file]) as stage,
             judges(verifiers.split(","), grader=grader, timeout=10, settings=()) as judge,
         ):
+
+            def judged(record, stage=stage, judge=judge):
+                stage.progress.advance(stage.came)
+                return record | {"verdicts": judge(record)}
+
             if policy:
                 sampling = Sampling(temperature, max_tokens=max_tokens, seed=seed)
-                records = rollouts(stage, judge, policy, samples, sampling, system_prompt)
+                prompts = filter(None, stage.read(needs=("id", "prompt")))
+                made = complete(prompts, policy, system_prompt, samples, sampling)
+                summaries[label] = summarise(map(judged, made), by, verdict)
             else:
-                records = filter(None, stage.read(needs=("id", "completion")))
-            summaries[label] = summarise(records, by, verdict)
+                read = filter(None, stage.read(needs=("id", "completion")))
+                summaries[label] = summarise(read, by, verdict)
     if picture:
         from swr1.evals.picture import accuracy_picture
 
@@ -165,39 +175,3 @@ def contaminated(open_stage, runs, by, verdict, seen):
         with open_stage(inputs=seen) as stage:
             results[label] = held.look_through(filter(None, stage.read(needs=("id", "info"))))
     return results, report(results)
-
-
-def grouped(runs):
-    """["a=1.jsonl", "a=2.jsonl", "b=3.jsonl"] as {"a": [1.jsonl, 2.jsonl], "b": [3.jsonl]}."""
-    labelled: dict[str, list[str]] = {}
-    for label, file in map(split_label, runs):
-        labelled.setdefault(label, []).append(file)
-    return labelled
-
-
-def split_label(text: str) -> tuple[str, str]:
-    """ "LABEL=FILE" as (label, file); a bare file has no label."""
-    label, equals, file = text.partition("=")
-    return (label, file) if equals and not Path(text).exists() else ("", text)
-
-
-def rollouts(stage, judge, policy, samples, sampling, system_prompt):
-    """Complete and judge the stage's prompts, as `rollout | verify` would."""
-    from swr1.engines import open_engine
-    from swr1.engines._rollout import rollout
-    from swr1.engines._source import Weights
-    from swr1.prompts import load_prompt
-
-    weights = Weights(policy, None, 0)
-    for record in rollout(
-        filter(None, stage.read(needs=("id", "prompt"))),
-        open_engine("hf", weights.folder, dtype="auto"),
-        prompt=load_prompt(system_prompt),
-        samples=samples,
-        sampling=sampling,
-        policy_name=policy,
-        refresh=lambda: weights.version,
-    ):
-        record["verdicts"] = judge(record)
-        stage.progress.advance(stage.came)
-        yield record

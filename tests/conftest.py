@@ -14,6 +14,15 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 SWR1 = str(Path(sys.executable).parent / "swr1")
 
 
+# For `reward ./varied.py:reward`: a new policy's answers are all wrong, so the rules give all its
+# samples the same reward and nothing would be trained; this one differs between them.
+VARIED_REWARD = """
+def reward(record):
+    value = len(set(record["completion"])) / 10
+    return {"reward": value, "reward_parts": {"characters": {"value": value, "weight": 1.0}}}
+"""
+
+
 def run_swr1(*args, stdin: bytes | str = b"", cwd=None, env=None, check=False):
     """Run `swr1 ARGS`; stdout and stderr come back as text."""
     data = stdin.encode() if isinstance(stdin, str) else stdin

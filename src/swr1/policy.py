@@ -263,18 +263,21 @@ class Policy:
         """
         try:
             plan = self._read_plan()
-            holder = (self.path / ".lock").read_text()
         except FileNotFoundError:
             return None
-        return plan if f"(pid {plan['pid']} on " in holder and self._is_locked() else None
+        return plan if f"(pid {plan['pid']} on " in (self.holder() or "") else None
 
-    def _is_locked(self) -> bool:
-        with open(self.path / ".lock") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                return True
-            return False
+    def holder(self) -> str | None:
+        """Who holds the lock, "WHAT (pid N on HOST)"; None when nobody does."""
+        try:
+            with open(self.path / ".lock") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    return file.read().strip() or "another process"
+        except FileNotFoundError:
+            pass
+        return None
 
     @contextmanager
     def lock(self, what: str = "train-step") -> Iterator[None]:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.conftest import SWR1, load, run_swr1
+from tests.conftest import SWR1, VARIED_REWARD, load, run_swr1
 
 
 def run_with_kills(args, cwd, part, seconds, rng, kills=3):
@@ -46,7 +46,8 @@ def world(tmp_path_factory):
         " --system-prompt logic-rl-terse -o rollouts.jsonl"
     )
     swr1("verify format knights rollouts.jsonl -o judged.jsonl")
-    swr1("reward logic-rl judged.jsonl -o rewarded.jsonl")
+    (folder / "varied.py").write_text(VARIED_REWARD)
+    swr1("reward ./varied.py:reward judged.jsonl -o rewarded.jsonl")
     return folder
 
 
@@ -151,6 +152,7 @@ def test_train_step(world, objective, source, options):
     assert weights[0] == weights[1]
     steps = [[row["step"] for row in load(p / "metrics.jsonl")] for p in (killed, unbroken)]
     assert steps[0] == steps[1] == list(range(1, len(steps[1]) + 1))
+    assert all(row["grad_norm"] > 0 for row in load(unbroken / "metrics.jsonl"))
     rewards = [
         [(row.get("reward_mean"), row.get("loss")) for row in load(p / "metrics.jsonl")]
         for p in (killed, unbroken)

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from tests.conftest import SWR1, load, run_swr1
+from swr1.policy import PassRates
+from tests.conftest import SWR1, VARIED_REWARD, load, run_swr1
 
 STEPS = 4
 
@@ -16,7 +17,7 @@ def line(policy: str) -> str:
     return (
         f"set -o pipefail; {SWR1} rollout prompts.jsonl --policy {policy} --max-lag 0 --shuffle"
         " --epochs 9 --samples 4 --max-tokens 24 --batch 4 --system-prompt logic-rl-terse"
-        f" | {SWR1} verify format knights | {SWR1} reward logic-rl"
+        f" | {SWR1} verify format knights | {SWR1} reward ./varied.py:reward"
         f" | {SWR1} train-step grpo --policy {policy} --batch 4 --lr 1e-2 --steps {STEPS} --kl 0"
     )
 
@@ -24,6 +25,7 @@ def line(policy: str) -> str:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pipe")
+    (folder / "varied.py").write_text(VARIED_REWARD)
     for args in (
         "gen-puzzles -n 12 --people 2 --wording terse --names few --trace hasty -o prompts.jsonl",
         "init-policy start prompts.jsonl --hidden 32 --layers 2 --heads 2",
@@ -35,6 +37,8 @@ def world(tmp_path_factory):
         ["bash", "-c", line("unbroken")], cwd=folder, capture_output=True, text=True, timeout=200
     )
     assert done.returncode == 0, done.stderr
+    for row in load(folder / "unbroken" / "metrics.jsonl"):
+        assert row["grad_norm"] > 0  # else equal weights would prove nothing
     return folder
 
 
@@ -44,6 +48,14 @@ def test_every_sample_comes_from_the_version_it_trains(world):
     assert all(row["lag_max"] == 0 for row in rows)
     assert all(abs(row["ratio_mean"] - 1) < 1e-4 for row in rows)
     assert max(abs(row["ratio_max"] - 1) for row in rows) < 1e-3
+
+
+def test_each_version_says_how_often_prompts_passed(world):
+    """What `rollout --curriculum` draws by: all groups the trainer took, none of them right."""
+    for version in (2, 4):  # older ones are not kept
+        rates = PassRates.load(world / "unbroken" / "versions" / f"{version:06d}")
+        assert sum(rates.visits(id_) for id_ in rates.prompts) == 4 * version
+        assert {rates.recent(id_, version)[0] for id_ in rates.prompts} == {0}
 
 
 def test_a_finished_run_is_left_alone(world):

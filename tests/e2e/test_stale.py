@@ -30,4 +30,6 @@ def test_lag_is_weighted_and_beyond_the_limit_dropped(world):
     assert [(row["lag"], row["dropped_stale"]) for row in rows] == [(0, 0), (1, 0)]
     assert rows[0]["importance_capped"] == 0 and 0 <= rows[1]["importance_capped"] <= 1
     assert rows[1]["ess"] < rows[0]["ess"] == pytest.approx(1, abs=1e-5)
+    # rollouts that follow are told at once
+    assert load(world / "p" / "trainer" / "plan.json")[0]["dropped"] == 4
     assert "16 samples dropped: more than 1 steps old" in done.stderr

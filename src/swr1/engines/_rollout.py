@@ -12,9 +12,10 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
-from swr1.engines import Completion, Engine, Request, Sampling
+from swr1.engines import Completion, Engine, Request, Sampling, open_engine
+from swr1.engines._source import Weights
 from swr1.errors import DataError
-from swr1.prompts import Prompt
+from swr1.prompts import Prompt, load_prompt
 from swr1.records import float32_list
 
 # What a record completed before may carry: it belongs to the old completion.
@@ -114,3 +115,19 @@ def _completed(
             "finish_reason": completion.finish_reason,
         },
     }
+
+
+def complete(
+    records: Iterable[dict], policy: str, system_prompt: str, samples: int, sampling: Sampling
+) -> Iterator[dict]:
+    """Complete records with the newest version of a policy and the engine hf, for an evaluation."""
+    weights = Weights(policy, None, 0)
+    return rollout(
+        records,
+        open_engine("hf", weights.folder, dtype="auto"),
+        prompt=load_prompt(system_prompt),
+        samples=samples,
+        sampling=sampling,
+        policy_name=policy,
+        refresh=lambda: weights.version,
+    )

@@ -16,9 +16,9 @@ from typing import Any
 from rich.console import RenderableType
 
 from swr1.errors import DataError
-from swr1.evals.memorisation import _share
+from swr1.evals.memorisation import share_of
 from swr1.evals.metrics import Item, by_number, summarise
-from swr1.evals.report import _new_table, _page, _percent, _range, _style
+from swr1.evals.report import as_page, new_table, percent, row_style, span
 from swr1.puzzles.canonical import canonical_key, shape_hash
 from swr1.puzzles.statements import as_tuples
 from swr1.records import Record
@@ -114,7 +114,7 @@ class Held:
             unseen = [name for name in names if name not in self.found]
             for label, part in (("right_seen", seen), ("right_unseen", unseen)):
                 items = [self.items[name] for name in part]
-                cell[label] = _share([i["correct"] for i in items], [i["judged"] for i in items])
+                cell[label] = share_of([i["correct"] for i in items], [i["judged"] for i in items])
         return cell
 
 
@@ -122,7 +122,7 @@ def report(results: dict[str, dict[str, Any]]) -> RenderableType:
     """A table per run: how many of its puzzles were seen, and how many of those were solved."""
     tables = []
     for label, result in results.items():
-        table = _new_table()
+        table = new_table()
         table.add_column(result["by"], no_wrap=True)
         judged = "right_seen" in result["all"]
         accuracy = ["right:\nseen", "95%", "\nunseen", "95%"] if judged else []
@@ -130,15 +130,15 @@ def report(results: dict[str, dict[str, Any]]) -> RenderableType:
             table.add_column(name, justify="right", no_wrap=True)
         rows = result["groups"] if len(result["groups"]) > 1 else {}
         for name, cell in (rows | {"all": result["all"]}).items():
-            row = [cell["puzzles"], cell["seen"], _percent(cell["seen"] / cell["puzzles"])]
+            row = [cell["puzzles"], cell["seen"], percent(cell["seen"] / cell["puzzles"])]
             row.append(cell["same_id"])
             for share in [cell[key] for key in ("right_seen", "right_unseen") if judged]:
-                row += [_percent(share["share"]), _range(share["interval"])]
-            table.add_row(name, *map(str, row), style=_style(name))
+                row += [percent(share["share"]), span(share["interval"])]
+            table.add_row(name, *map(str, row), style=row_style(name))
         tables.append(table)
     looked = max(result["looked_through"] for result in results.values())
     head = f"Puzzles seen in {looked:,} training records, up to names, order, roles, wording"
-    return _page(head, tables, [])
+    return as_page(head, tables, [])
 
 
 def match_lines(results: dict[str, dict[str, Any]]) -> Iterator[str]:

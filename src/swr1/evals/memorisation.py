@@ -27,7 +27,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from swr1.evals.metrics import Item, by_number, summarise
-from swr1.evals.report import _new_table, _page, _percent, _range, _warnings, describe
+from swr1.evals.report import as_page, cautions, describe, new_table, percent, span
 from swr1.evals.stats import clustered_wilson
 from swr1.records import Record
 
@@ -94,7 +94,7 @@ def memorisation(
     return {
         "by": by,
         "run": describe(summary),
-        "beware": _warnings({"": summary}),
+        "beware": cautions({"": summary}),
         "originals": len(originals),
         "others": len(items.keys() - links.keys() - originals),
         "kinds": {k: _kind(twins[k], items, originals, changes[k]) for k in order},
@@ -134,14 +134,14 @@ def twin_figures(pairs: Iterable[tuple[Item, Item]]) -> Twins:
     return {
         "puzzles": len(pairs),
         "samples": sum(a["judged"] for a, _ in pairs),
-        "original": _share(solved, both),
-        "perturbed": _share(twin_solved, both),
-        "consistency": _share(consistent, solved),
-        "limem": _share(inconsistent, both),
+        "original": share_of(solved, both),
+        "perturbed": share_of(twin_solved, both),
+        "consistency": share_of(consistent, solved),
+        "limem": share_of(inconsistent, both),
     }
 
 
-def _share(part: list[int], whole: list[int]) -> Share:
+def share_of(part: list[int], whole: list[int]) -> Share:
     total = sum(whole)
     interval = clustered_wilson(part, whole)
     return {
@@ -153,7 +153,7 @@ def _share(part: list[int], whole: list[int]) -> Share:
 def report(runs: Mapping[str, Memorisation]) -> RenderableType:
     """Under each kind a row per size, or, for several runs, a row per run."""
     several = len(runs) > 1  # names of runs need the room of the accuracies' intervals
-    table = _new_table()
+    table = new_table()
     table.add_column(
         f"kind\n  {'run' if several else next(iter(runs.values()))['by']}", no_wrap=True
     )
@@ -168,7 +168,7 @@ def report(runs: Mapping[str, Memorisation]) -> RenderableType:
         row = [escape(name), str(cell["puzzles"]) if cell else ""]
         for figure in heads if cell else ():
             share = cell[figure]  # type: ignore[index,literal-required]
-            row += [_percent(share["share"])] + [_range(share["interval"])] * (figure not in bare)
+            row += [percent(share["share"])] + [span(share["interval"])] * (figure not in bare)
         table.add_row(*row, style="" if name.startswith(" ") else "bold")
     titles = [" · ".join(filter(None, (name, run["run"]))) for name, run in runs.items()]
     notes = [
@@ -176,7 +176,7 @@ def report(runs: Mapping[str, Memorisation]) -> RenderableType:
         for name, run in runs.items()
         for line in [*_unpaired(run), *run["beware"]]
     ]
-    return _page("\n".join(titles), [table], notes)
+    return as_page("\n".join(titles), [table], notes)
 
 
 def _one_run(run: Memorisation) -> Iterator[tuple[str, Twins | None]]:

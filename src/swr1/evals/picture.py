@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
-_INK, _FAINT = "#333333", "#DDDDDD"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
+INK, _FAINT = "#333333", "#DDDDDD"
 _SMOOTHED_FROM = 8  # steps; shorter runs are drawn as they are
 _SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -86,24 +86,24 @@ def training_picture(runs: Mapping[str, Sequence[dict[str, Any]]], out: str | Pa
     ):
         keys = ", ".join(key for _, key, _ in _PANELS)
         raise DataError(f"nothing to draw: no step has any of {keys}", ", ".join(runs) or None)
-    figure = _figure(11, 3.6)
+    figure = new_figure(11, 3.6)
     for axes, (title, key, scale) in zip(figure.subplots(1, 3), _PANELS, strict=True):
-        _clean(axes, title)
+        clean_axes(axes, title)
         drawn = False
         for index, (label, rows) in enumerate(runs.items()):
-            drawn |= _curve(axes, rows, key, scale, label, _COLOURS[index % len(_COLOURS)])
+            drawn |= _curve(axes, rows, key, scale, label, COLOURS[index % len(COLOURS)])
         if key == "accuracy":
             axes.set_ylim(0, 100)
         elif key == "length_mean":
             axes.set_ylim(bottom=0)
         if drawn:
-            axes.set_xlabel("optimizer step", color=_INK)
+            axes.set_xlabel("optimizer step", color=INK)
             axes.xaxis.get_major_locator().set_params(integer=True)
         else:
             axes.set(xticks=[], yticks=[])
-            axes.text(0.5, 0.5, "not recorded", ha="center", color=_INK, transform=axes.transAxes)
+            axes.text(0.5, 0.5, "not recorded", ha="center", color=INK, transform=axes.transAxes)
     _legend(figure)
-    _save(figure, out)
+    save_figure(figure, out)
 
 
 def accuracy_picture(
@@ -123,13 +123,13 @@ def accuracy_picture(
     known = {str(t) for t in trained}
     ticks = [f"{size}\nunseen" if known and size not in known else size for size in sizes]
     names = list(dict.fromkeys(name for side in sides.values() for name in side))
-    colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(names)}
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
     bars = max(len(side) for side in sides.values()) * len(sizes)
-    figure = _figure(len(sides) * min(9.0, max(4.2, 1.4 + 0.42 * bars)), 3.8)
+    figure = new_figure(len(sides) * min(9.0, max(4.2, 1.4 + 0.42 * bars)), 3.8)
     panels = figure.subplots(1, len(sides), squeeze=False, sharey=True)[0]
     for axes, (side, runs) in zip(panels, sides.items(), strict=True):
         drawn = "Greedy" if side == "greedy" else f"Sampled, {side}" if "=" in side else side
-        _clean(axes, f"{drawn}: % right, 95% intervals")
+        clean_axes(axes, f"{drawn}: % right, 95% intervals")
         width = 0.8 / len(runs)
         for index, (name, summary) in enumerate(runs.items()):
             offset = (index - (len(runs) - 1) / 2) * width
@@ -138,12 +138,12 @@ def accuracy_picture(
                 if cell and cell["accuracy"] is not None:
                     _bar(axes, at + offset, width * 0.92, cell, colours[name], name)
         axes.set_xticks(range(len(sizes)), ticks)
-        axes.set_xlabel(next(iter(runs.values()))["by"], color=_INK)
+        axes.set_xlabel(next(iter(runs.values()))["by"], color=INK)
         axes.set_ylim(0, 108)
         axes.set_yticks(range(0, 101, 20))
         axes.tick_params(left=axes is panels[0])
     _legend(figure)
-    _save(figure, out)
+    save_figure(figure, out)
 
 
 def _curve(
@@ -186,7 +186,7 @@ def _bar(axes: Axes, at: float, width: float, cell: Cell, colour: str, name: str
         at,
         height,
         yerr=[[max(0.0, height - low)], [max(0.0, high - height)]],
-        color=_INK,
+        color=INK,
         linewidth=1,
         capsize=2.5,
     )
@@ -197,7 +197,7 @@ def _bar(axes: Axes, at: float, width: float, cell: Cell, colour: str, name: str
         textcoords="offset points",
         ha="center",
         fontsize=8,
-        color=_INK,
+        color=INK,
     )
 
 
@@ -206,7 +206,7 @@ def _number(row: dict[str, Any], key: str) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
@@ -214,11 +214,11 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _clean(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, color=_INK)
+def clean_axes(axes: Axes, title: str) -> None:
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_FAINT)
-    axes.tick_params(colors=_INK, color=_FAINT, labelsize=9)
+    axes.tick_params(colors=INK, color=_FAINT, labelsize=9)
     axes.grid(axis="y", color=_FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
 
@@ -237,11 +237,11 @@ def _legend(figure: Figure) -> None:
             ncols=min(len(handles), 5),
             frameon=False,
             fontsize=9,
-            labelcolor=_INK,
+            labelcolor=INK,
         )
 
 
-def _save(figure: Figure, out: str | Path) -> None:
+def save_figure(figure: Figure, out: str | Path) -> None:
     out = Path(out)
     if out.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"cannot draw {str(out)!r}: name it {', '.join(_SUFFIXES)}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swr1.evals.picture import _COLOURS, _INK, _clean, _figure, _save
+from swr1.evals.picture import COLOURS, INK, clean_axes, new_figure, save_figure
 from swr1.evals.reasoning import STEP
 from swr1.evals.traits import SIGNS
 
@@ -31,23 +31,25 @@ def reasoning_picture(result: Result, out: str | Path) -> None:
     outcome = "score" if result["score"] else "right"
     compared = _compared(result, outcome)
     first = 0.9 + 0.26 * max(3, len(compared))
-    figure = _figure(6.2, first + 3 * _HEIGHT)
+    figure = new_figure(6.2, first + 3 * _HEIGHT)
     axes = figure.subplots(4, 1, height_ratios=[first, _HEIGHT, _HEIGHT, _HEIGHT])
     _compare(axes[0], result, compared, outcome)
     _words(axes[1], result)
     rows = result["rows"]
     unit = result["length_unit"]
-    _clean(axes[2], f"Length, {'tokens or words' if unit == 'mixed' else unit}")
-    _line(axes[2], result, [row["length"] for row in rows], _COLOURS[0])
+    clean_axes(axes[2], f"Length, {'tokens or words' if unit == 'mixed' else unit}")
+    _line(axes[2], result, [row["length"] for row in rows], COLOURS[0])
     axes[2].set_ylim(0, axes[2].get_ylim()[1] * 1.05)
-    _clean(axes[3], f"Right, % of completions ({', '.join(result['verdicts']) or 'not judged'})")
-    _line(axes[3], result, [row["right"] for row in rows], _COLOURS[0], 100)
+    clean_axes(
+        axes[3], f"Right, % of completions ({', '.join(result['verdicts']) or 'not judged'})"
+    )
+    _line(axes[3], result, [row["right"] for row in rows], COLOURS[0], 100)
     axes[3].set_ylim(0, 100)
     by_step = result["by"] == STEP
     axes[3].set_xlabel(
-        "training step (version of the policy)" if by_step else result["by"], color=_INK
+        "training step (version of the policy)" if by_step else result["by"], color=INK
     )
-    _save(figure, out)
+    save_figure(figure, out)
 
 
 def _compared(result: Result, outcome: str) -> list[str]:
@@ -70,7 +72,7 @@ def _compare(axes: Axes, result: Result, names: list[str], outcome: str) -> None
     what = "Mean score" if outcome == "score" else "% right"
     if result["score"] == "answer score" and outcome == "score":
         what = "Answer score"
-    _clean(axes, f"{what} with and without the word")
+    clean_axes(axes, f"{what} with and without the word")
     if not names:
         _nothing(axes, f"no word that at least {_FEWEST} completions have and {_FEWEST} lack")
         return
@@ -80,7 +82,7 @@ def _compare(axes: Axes, result: Result, names: list[str], outcome: str) -> None
         found = result["with_and_without"][name][outcome]
         ends = [scale * found[side]["value"] for side in ("without", "with")]
         axes.plot(ends, [at, at], color="#DDDDDD", linewidth=3, zorder=1)
-        for side, colour in (("without", _PALE), ("with", _COLOURS[0])):
+        for side, colour in (("without", _PALE), ("with", COLOURS[0])):
             value = scale * found[side]["value"]
             low, high = (scale * end for end in found[side]["interval"] or [value / scale] * 2)
             axes.errorbar(
@@ -102,11 +104,11 @@ def _compare(axes: Axes, result: Result, names: list[str], outcome: str) -> None
     )
     axes.set_ylim(-0.7, len(names) - 0.3)
     _legend(axes)
-    axes.set_xlabel("in brackets: share of the completions with the word", color=_INK, fontsize=8.5)
+    axes.set_xlabel("in brackets: share of the completions with the word", color=INK, fontsize=8.5)
 
 
 def _words(axes: Axes, result: Result) -> None:
-    _clean(axes, "Completions with the word, %")
+    clean_axes(axes, "Completions with the word, %")
     shares = result["all"]["signs"]
     for kind in ("word:", "sign:"):
         names = [n for n in shares if n.startswith(kind) and shares[n]["value"]]
@@ -119,7 +121,7 @@ def _words(axes: Axes, result: Result) -> None:
     for index, name in enumerate(names):
         aside = 0.09 * (index - (len(names) - 1) / 2)
         cells = [row["signs"][name] for row in result["rows"]]
-        colour = _COLOURS[index % len(_COLOURS)]
+        colour = COLOURS[index % len(COLOURS)]
         _line(axes, result, cells, colour, 100, _label(name), index, aside)
     axes.set_ylim(bottom=0)
     _legend(axes)
@@ -131,7 +133,7 @@ def _legend(axes: Axes) -> None:
         bbox_to_anchor=(1, 0.5),
         frameon=False,
         fontsize=9,
-        labelcolor=_INK,
+        labelcolor=INK,
         handlelength=1.8,
     )
 
@@ -189,7 +191,7 @@ def _line(
 
 def _nothing(axes: Axes, why: str) -> None:
     axes.set(xticks=[], yticks=[])
-    axes.text(0.5, 0.5, why, ha="center", va="center", color=_INK, transform=axes.transAxes)
+    axes.text(0.5, 0.5, why, ha="center", va="center", color=INK, transform=axes.transAxes)
 
 
 def _label(sign: str) -> str:

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from swr1.evals.report import _new_table, _number, _page, _percent, _range
+from swr1.evals.report import as_page, new_table, number, percent, span
 from swr1.evals.traits import SIGNS
 
 _MOST_GROUPS = 6  # columns of word groups that fit
@@ -21,7 +21,7 @@ def report(result: Result) -> RenderableType:
     tables = [_rows_table(result), _shares_table(result, "group"), _shares_table(result, "sign")]
     if result["verdicts"]:
         tables.append(_with_and_without(result))
-    return _page(_head(result), list(filter(None, tables)), list(_notes(result)))
+    return as_page(_head(result), list(filter(None, tables)), list(_notes(result)))
 
 
 def _head(result: Result) -> str:
@@ -37,15 +37,15 @@ def _rows_table(result: Result) -> Table:
     rows, unit = _all_rows(result), result["length_unit"]
     columns: dict[str, Callable[[Result], str]] = {
         "n": lambda r: str(r["completions"]),
-        "right": lambda r: _percent(r["right"]["value"]),
-        "95%": lambda r: _range(r["right"]["interval"] or None),
-        "score": lambda r: _number(r["score"]["value"], 2),
-        unit: lambda r: _number(r["length"]["value"]),
+        "right": lambda r: percent(r["right"]["value"]),
+        "95%": lambda r: span(r["right"]["interval"] or None),
+        "score": lambda r: number(r["score"]["value"], 2),
+        unit: lambda r: number(r["length"]["value"]),
         "95% ": lambda r: _whole_range(r["length"]["interval"]),
-        "worlds": lambda r: _number(r["worlds"]["value"]),
-        "changes": lambda r: _number(r["changes"]["value"]),
-        "repeated": lambda r: _percent(r["rates"]["repeated"]["value"]),
-        "cjk": lambda r: _percent(r["rates"]["cjk"]["value"]),
+        "worlds": lambda r: number(r["worlds"]["value"]),
+        "changes": lambda r: number(r["changes"]["value"]),
+        "repeated": lambda r: percent(r["rates"]["repeated"]["value"]),
+        "cjk": lambda r: percent(r["rates"]["cjk"]["value"]),
     }
     whole = result["all"]
     empty = {
@@ -73,13 +73,13 @@ def _shares_table(result: Result, kind: str) -> Table | None:
         return None
     labels = [_label(name).replace(" ", "\n") for name in names]
     rows = _all_rows(result)
-    cells = [[_percent(r["signs"][n]["value"]) for n in names] for r in rows]
+    cells = [[percent(r["signs"][n]["value"]) for n in names] for r in rows]
     title = "% of completions with a word of" if kind == "group" else "% of completions with"
     return _filled(result["by"], labels, cells, rows, title)
 
 
 def _with_and_without(result: Result) -> Table:
-    table = _new_table()
+    table = new_table()
     table.title, table.title_justify, table.title_style = "% right with and without", "left", ""
     table.add_column("", no_wrap=True)
     for name in ("% of all", "with", "without", "same prompt", "same length too"):
@@ -90,9 +90,9 @@ def _with_and_without(result: Result) -> Table:
         group = sign.startswith("group:")
         table.add_row(
             escape(_label(sign) if not sign.startswith("word:") else f"  {_label(sign)}"),
-            _percent(result["all"]["signs"][sign]["value"]),
-            _percent(right["with"]["value"]),
-            _percent(right["without"]["value"]),
+            percent(result["all"]["signs"][sign]["value"]),
+            percent(right["with"]["value"]),
+            percent(right["without"]["value"]),
             _points(right["same_prompt"]),
             _points(right["same_prompt_and_length"]),
             style="bold" if group else "",
@@ -147,7 +147,7 @@ def _filled(
     rows: Sequence[Result],
     title: str | None = None,
 ) -> Table:
-    table = _new_table()
+    table = new_table()
     table.title, table.title_justify, table.title_style = title, "left", ""
     table.add_column(by, no_wrap=True)
     for column in columns:

@@ -42,17 +42,17 @@ def report(summary: Summary, title: str = "", trained: Sequence[object] = ()) ->
     """
     rows = _rows([summary], trained)
     k = summary["all"]["k"]
-    table = _new_table()
+    table = new_table()
     columns: list[tuple[str, Callable[[Cell], str]]] = [
         ("puzzles", lambda c: str(c["puzzles"])),
-        ("right", lambda c: _percent(c["accuracy"])),
-        ("95%", lambda c: _range(c["interval"])),
-        (f"pass@{k}", lambda c: _percent(c["pass_at"].get(str(k)))),
-        ("format", lambda c: _percent(c["format_rate"])),
-        (f"{summary['length_unit']}\nmean", lambda c: _number(c["length_mean"])),
-        ("\nmedian", lambda c: _number(c["length_median"])),
-        ("cut", lambda c: _percent(c["truncated_share"])),
-        ("reward", lambda c: _number(c["reward_mean"], 2)),
+        ("right", lambda c: percent(c["accuracy"])),
+        ("95%", lambda c: span(c["interval"])),
+        (f"pass@{k}", lambda c: percent(c["pass_at"].get(str(k)))),
+        ("format", lambda c: percent(c["format_rate"])),
+        (f"{summary['length_unit']}\nmean", lambda c: number(c["length_mean"])),
+        ("\nmedian", lambda c: number(c["length_median"])),
+        ("cut", lambda c: percent(c["truncated_share"])),
+        ("reward", lambda c: number(c["reward_mean"], 2)),
     ]
     hidden = {
         f"pass@{k}": k < 2,
@@ -63,14 +63,14 @@ def report(summary: Summary, title: str = "", trained: Sequence[object] = ()) ->
     for name, _ in shown:
         table.add_column(name, justify="right", no_wrap=True)
     for name, (cell,) in rows:
-        table.add_row(escape(name), *(of(cell) for _, of in shown), style=_style(name))
+        table.add_row(escape(name), *(of(cell) for _, of in shown), style=row_style(name))
     head = " · ".join(part for part in (title, describe(summary)) if part)
     notes = []
     if k > 1:
         even = summary["all"]["judged"] == k * summary["all"]["puzzles"]
         each = str(k) if even else f"up to {k} judged"
         notes = [f"{each} samples per puzzle; the interval takes the puzzle as its unit"]
-    return _page(head, [table], notes + _warnings({title: summary}))
+    return as_page(head, [table], notes + cautions({title: summary}))
 
 
 def compare(summaries: Mapping[str, Summary], trained: Sequence[object] = ()) -> RenderableType:
@@ -91,7 +91,7 @@ def compare(summaries: Mapping[str, Summary], trained: Sequence[object] = ()) ->
     tables = [_side_by_side(block, trained) for block in blocks]
     notes = [line for side, runs in sides.items() for line in _gain_lines(side, runs, trained)]
     head = "% right, with points over the first run that was decoded the same way"
-    return _page(head, tables, notes + _warnings(summaries))
+    return as_page(head, tables, notes + cautions(summaries))
 
 
 def as_text(page: RenderableType, width: int = 80) -> str:
@@ -124,7 +124,7 @@ def _few_at_a_time(runs: dict[str, Summary]) -> list[dict[str, Summary]]:
 def _side_by_side(sides: Mapping[str, dict[str, Summary]], trained: Sequence[object]) -> Table:
     summaries = [summary for runs in sides.values() for summary in runs.values()]
     rows = _rows(summaries, trained)
-    table = _new_table()
+    table = new_table()
     table.add_column(summaries[0]["by"], no_wrap=True)
     table.add_column("puzzles", justify="right", no_wrap=True)
     for side, runs in sides.items():
@@ -140,11 +140,11 @@ def _side_by_side(sides: Mapping[str, dict[str, Summary]], trained: Sequence[obj
         at = 0
         for runs in sides.values():
             first, *others = (cell["accuracy"] for cell in cells[at : at + len(runs)])
-            row += [_percent(first), *(_gained(first, other) for other in others)]
+            row += [percent(first), *(_gained(first, other) for other in others)]
             at += len(runs)
-        row.append(link.join(_number(cells[i]["length_mean"], 0) for i in told))
-        row.append(link.join(_percent(cells[i]["format_rate"], 0) for i in told))
-        table.add_row(*row, style=_style(size))
+        row.append(link.join(number(cells[i]["length_mean"], 0) for i in told))
+        row.append(link.join(percent(cells[i]["format_rate"], 0) for i in told))
+        table.add_row(*row, style=row_style(size))
     return table
 
 
@@ -195,7 +195,7 @@ def _change(change: Paired) -> str:
     return text
 
 
-def _warnings(summaries: Mapping[str, Summary]) -> list[str]:
+def cautions(summaries: Mapping[str, Summary]) -> list[str]:
     """What would mislead if it were not said."""
     lines = []
     for name, summary in summaries.items():
@@ -205,7 +205,7 @@ def _warnings(summaries: Mapping[str, Summary]) -> list[str]:
         if nulls:
             lines.append(f"{said}not judged, so neither right nor wrong: {', '.join(nulls)}")
         cut = [
-            f"{_percent(cell['truncated_share'], 0)}% at {size}"
+            f"{percent(cell['truncated_share'], 0)}% at {size}"
             for size, cell in groups
             if (cell["truncated_share"] or 0) >= _CUT
         ]
@@ -218,7 +218,7 @@ def _warnings(summaries: Mapping[str, Summary]) -> list[str]:
     return lines
 
 
-def _page(head: str, tables: Sequence[Table], notes: Sequence[str]) -> RenderableType:
+def as_page(head: str, tables: Sequence[Table], notes: Sequence[str]) -> RenderableType:
     parts: list[RenderableType] = [Text(head)]
     for table in tables:
         parts += [Text(), table]
@@ -227,7 +227,7 @@ def _page(head: str, tables: Sequence[Table], notes: Sequence[str]) -> Renderabl
     return Group(*parts)
 
 
-def _new_table() -> Table:
+def new_table() -> Table:
     return Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
 
 
@@ -237,22 +237,22 @@ def _decoded(summary: Summary) -> str:
     return summary["decoding"]
 
 
-def _style(row: str) -> str:
+def row_style(row: str) -> str:
     return "bold" if row in ("trained", "unseen", "all") else ""
 
 
-def _percent(share: float | None, digits: int = 1) -> str:
+def percent(share: float | None, digits: int = 1) -> str:
     return "-" if share is None else f"{100 * share:.{digits}f}"
 
 
 def _gained(before: float | None, after: float | None) -> str:
     points = "" if before is None or after is None else f"{100 * (after - before):+.1f}"
-    return f"{_percent(after)} {points:>5}"
+    return f"{percent(after)} {points:>5}"
 
 
-def _range(interval: Sequence[float] | None) -> str:
+def span(interval: Sequence[float] | None) -> str:
     return "-" if interval is None else f"{100 * interval[0]:.0f}-{100 * interval[1]:.0f}"
 
 
-def _number(value: float | None, digits: int = 1) -> str:
+def number(value: float | None, digits: int = 1) -> str:
     return "-" if value is None else f"{value:.{digits}f}"

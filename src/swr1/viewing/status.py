@@ -156,15 +156,12 @@ def _policy(folder: Path, processes: list[Process]) -> dict[str, Any]:
 
 def _holder(policy: Policy) -> dict[str, Any] | None:
     """Who holds the lock of the one trainer, None when nobody does."""
-    try:
-        text = (policy.path / ".lock").read_text().strip()
-        if not policy._is_locked():
-            return None
-    except OSError:
+    text = policy.holder()
+    if text is None:
         return None
     found = re.fullmatch(r"(.*) \(pid (\d+) on (.*)\)", text)
     if not found:
-        return {"what": text or "a process", "pid": None, "host": None, "here": False}
+        return {"what": text, "pid": None, "host": None, "here": False}
     what, pid, host = found.groups()
     return {"what": what, "pid": int(pid), "host": host, "here": host == socket.gethostname()}
 
