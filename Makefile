@@ -1,6 +1,6 @@
 # make logic-rl   the main job: puzzles, a small policy, RL with the rule reward, before and after
 # make test       the tests; make check: lint and types as well; make docs: the generated pages
-# make chaos      kills processes of a running pipe at random, about 6 minutes; SEED=1: others
+# make chaos      kills processes of a running pipe at random, about 4 minutes; SEED=1: others
 # make slurm-test array jobs on a Slurm of one node, about 2 minutes; needs root, installs Slurm
 # Each sets up .venv first if that is not done (Python 3.11 or later).
 
