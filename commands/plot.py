@@ -21,8 +21,8 @@ def command(
 
     swr1 plot seed0=runs/a seed1=runs/b control=runs/c -o training.png
     """
-    from swr1.commands.eval import split_label
     from swr1.evals.picture import read_metrics, training_picture
+    from swr1.evals.runs import split_label
 
     named = dict(map(split_label, runs))
     curves = {label or Path(path).name: read_metrics(path) for label, path in named.items()}
