@@ -25,6 +25,7 @@ from torch import Tensor
 
 from swr1.errors import SwrError, UsageError
 from swr1.registry import suggest
+from swr1.training import parallel
 
 # Logits held at once, in float32 elements: beyond it they are recomputed in the backward pass.
 LOGITS_AT_ONCE = 2**26
@@ -228,9 +229,19 @@ def plain_state(model: Any) -> dict[str, Tensor]:
     return state
 
 
-def save_model(model: Any, tokenizer: Any, folder: Path, dtype: torch.dtype) -> None:
-    """Write a plain model folder: merged weights in `dtype`, config, tokenizer, chat template."""
-    state = {k: v.detach().to("cpu", dtype) for k, v in plain_state(model).items()}
+def save_model(
+    model: Any,
+    tokenizer: Any,
+    folder: Path,
+    dtype: torch.dtype,
+    weights: dict[str, Tensor] | None = None,
+) -> None:
+    """Write a plain model folder: weights in `dtype`, config, tokenizer, chat template.
+
+    `weights`: of plain_state, where they were gathered before.
+    """
+    weights = plain_state(model) if weights is None else weights
+    state = {k: v.detach().to("cpu", dtype) for k, v in weights.items()}
     model.save_pretrained(folder, state_dict=state)
     config = json.loads((folder / "config.json").read_text())
     config["dtype"] = str(dtype).removeprefix("torch.")
@@ -279,7 +290,7 @@ class Optimizer:
         A norm that is not finite is returned without a step being taken.
         """
         limit = math.inf if max_grad_norm is None else max_grad_norm
-        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, limit))
+        norm = float(parallel.whole(torch.nn.utils.clip_grad_norm_(self.parameters, limit)))
         if math.isfinite(norm):
             for part in self.parts:
                 for group in part.param_groups:
@@ -294,7 +305,12 @@ class Optimizer:
 
     def load_state_dict(self, states: list[dict]) -> None:
         for part, state in zip(self.parts, states, strict=True):
-            part.load_state_dict(state)
+            parameters = [p for group in part.param_groups for p in group["params"]]
+            moments = {
+                i: {k: parallel.like(v, parameters[i]) for k, v in values.items()}
+                for i, values in state["state"].items()
+            }
+            part.load_state_dict(state | {"state": moments})
 
 
 def _is_hidden(name: str) -> bool:

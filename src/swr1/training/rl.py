@@ -26,7 +26,8 @@ from swr1.policy import PassRates, Policy, model_folder
 from swr1.training import engine
 from swr1.training.groups import Sample, digest, gather, mean_of, read_sample
 from swr1.training.state import Run
-from swr1.training.update import Scorer, rl_step
+from swr1.training.scorer import Scorer
+from swr1.training.update import rl_step
 
 
 def say(message: str) -> None:
@@ -152,8 +153,8 @@ def train_rl(
         )
         rates = _rates(run)
 
-        def save(folder: Path) -> None:
-            engine.save_model(model, tokenizer, folder, compute)
+        def save(folder: Path, weights: dict[str, torch.Tensor]) -> None:
+            engine.save_model(model, tokenizer, folder, compute, weights)
             rates.save(folder)
 
         run.start(model, stepper, save, rates.save)

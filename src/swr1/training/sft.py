@@ -135,7 +135,7 @@ def train_sft(
         stepper = engine.Optimizer(
             model.named_parameters(), optimizer, lr=lr, weight_decay=weight_decay
         )
-        run.start(model, stepper, lambda f: engine.save_model(model, tokenizer, f, compute))
+        run.start(model, stepper, lambda f, w: engine.save_model(model, tokenizer, f, compute, w))
         saves = checkpoint_every or publish_every or max(1, total // 20)
         if run.step:
             log(f"resumed at step {run.step} of {total}")

@@ -25,7 +25,8 @@ import torch
 
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.policy import MARKER, Policy, fsync_folder, write_marker
-from swr1.training import engine
+from swr1.training import engine, parallel
+from swr1.training.parallel import Team
 
 KEPT_STATES = 2
 # How many versions back a run knows the step of each.
@@ -137,15 +138,17 @@ class Run:
         self,
         model: Any,
         optimizer: engine.Optimizer,
-        save: Callable[[Path], None],
+        save: Callable[[Path, dict[str, Any]], None],
         save_state: Callable[[Path], None] = lambda folder: None,
+        team: Team | None = None,
     ) -> None:
         """Bring model and optimizer to where the run stands, and record a run that begins.
 
-        `save` writes a version into a folder, `save_state` what else belongs to the trainer's state.
+        `save` writes a version with the weights it is given into a folder, `save_state` what else
+        belongs to the trainer's state. All ranks of `team` call every method; its lead writes.
         """
         self._model, self._optimizer, self._save = model, optimizer, save
-        self._save_state = save_state
+        self._save_state, self.team = save_state, team or Team()
         if not self.resumed:
             self._write_state(begin=True)
             return
@@ -157,7 +160,7 @@ class Run:
         weights = dict(model.named_parameters())
         with torch.no_grad():
             for name, value in state["weights"].items():
-                weights[name].copy_(value)
+                weights[name].copy_(parallel.like(value, weights[name]))
         optimizer.load_state_dict(state["optimizer"])
         if self.publish_due:
             self._publish()
@@ -167,18 +170,18 @@ class Run:
 
         Raises SwrError, and writes nothing, when weights that would be saved are not finite.
         """
-        if (checkpoint or publish) and not all(
-            bool(p.isfinite().all()) for p in self._model.parameters() if p.requires_grad
-        ):
+        trained = (p for p in self._model.parameters() if p.requires_grad)
+        if (checkpoint or publish) and not parallel.finite(trained, self.team):
             raise SwrError(
                 f"step {self.step + 1} made weights that are not finite; {self.policy.path} stays at"
                 f" version {self.version}. Try a lower learning rate or a warm-up"
             )
         self.step += 1
         row = {"step": self.step, "version": self.version + publish, **row}
-        self.metrics.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.metrics, "a") as file:
-            file.write(json.dumps(row) + "\n")
+        if self.team.lead:
+            self.metrics.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.metrics, "a") as file:
+                file.write(json.dumps(row) + "\n")
         self.publish_due = publish
         if checkpoint:
             self._write_state()
@@ -197,7 +200,7 @@ class Run:
 
     def finish(self) -> None:
         """Save and publish what the last steps did, if it is not on disk yet."""
-        if self._published_step() != self.step:
+        if self.team.first(self._published_step) != self.step:
             self.publish_due = True
             self._write_state()
             self._publish()
@@ -215,23 +218,40 @@ class Run:
             "groups_dropped": self.groups_dropped,
             "from": self.base,
         }
-        self.version = self.policy.publish(self._save, meta, keep=self.keep, protect={self.base})
+        weights = parallel.whole(engine.plain_state(self._model))
+
+        def publish() -> int:
+            return self.policy.publish(
+                lambda folder: self._save(folder, weights),
+                meta,
+                keep=self.keep,
+                protect={self.base},
+            )
+
+        self.version = self.team.first(publish)
         self.published[self.version] = self.step
         if len(self.published) > KEPT_VERSIONS:
             del self.published[min(self.published)]
         self.publish_due = False
 
     def _write_state(self, begin: bool = False) -> None:
+        state = None
+        if not begin:
+            weights = {n: p.detach() for n, p in self._model.named_parameters() if p.requires_grad}
+            state = {"weights": weights, "optimizer": self._optimizer.state_dict()}
+            state = parallel.whole(state)
+        if self.team.lead:
+            self._write(state)
+
+    def _write(self, state: dict[str, Any] | None) -> None:
+        """Of a run's beginning when `state` is None: the base version's weights, no moments."""
         folder = self.policy.path / "trainer"
         folder.mkdir(parents=True, exist_ok=True)
         for debris in folder.glob(".tmp-*"):
             shutil.rmtree(debris, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder))
-        if not begin:
-            weights = {n: p.detach() for n, p in self._model.named_parameters() if p.requires_grad}
-            torch.save(
-                {"weights": weights, "optimizer": self._optimizer.state_dict()}, aside / "state.pt"
-            )
+        if state is not None:
+            torch.save(state, aside / "state.pt")
             self._save_state(aside)
         size = self.metrics.stat().st_size if self.metrics.exists() else 0
         write_marker(
@@ -253,7 +273,7 @@ class Run:
             },
         )
         # A new run starts again at step 0: the states of the run before go first.
-        if begin:
+        if state is None:
             for old in self._states():
                 shutil.rmtree(old)
         target = folder / f"{self.step:06d}"
