@@ -26,6 +26,7 @@ from torch import Tensor
 from swr1.errors import SwrError, UsageError
 from swr1.registry import suggest
 from swr1.training import parallel
+from swr1.training.parallel import Team
 
 # Logits held at once, in float32 elements: beyond it they are recomputed in the backward pass.
 LOGITS_AT_ONCE = 2**26
@@ -264,7 +265,9 @@ class Optimizer:
         lr: float,
         betas: tuple[float, float] = (0.9, 0.999),
         weight_decay: float = 0.0,
+        team: Team | None = None,
     ) -> None:
+        self.team = team or Team()
         if kind not in ("adamw", "muon"):
             raise UsageError(f"unknown optimizer {kind!r}: it is adamw or muon")
         named = [(n, p) for n, p in parameters if p.requires_grad]
@@ -273,6 +276,8 @@ class Optimizer:
         ours = set(map(id, matrices))
         rest = [p for p in self.parameters if id(p) not in ours]
         self.parts: list[torch.optim.Optimizer] = []
+        if matrices and self.team.sharded:
+            raise UsageError("Muon needs whole matrices: use adamw, or --parallel ddp")
         if matrices:
             self.parts.append(
                 torch.optim.Muon(
@@ -287,8 +292,10 @@ class Optimizer:
     def step(self, lr: float, max_grad_norm: float | None) -> float:
         """Clip, step at `lr`, forget the gradients. Returns the norm before clipping.
 
-        A norm that is not finite is returned without a step being taken.
+        The gradients are summed over the ranks first. A norm that is not finite is returned without
+        a step being taken.
         """
+        self.team.sum_gradients(self.parameters)
         limit = math.inf if max_grad_norm is None else max_grad_norm
         norm = float(parallel.whole(torch.nn.utils.clip_grad_norm_(self.parameters, limit)))
         if math.isfinite(norm):

@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from swr1.errors import DataError, UsageError
 from swr1.objectives.importance import LEVELS
 from swr1.objectives.presets import get_preset
 from swr1.policy import PassRates, Policy, model_folder
-from swr1.training import engine
+from swr1.training import engine, parallel
 from swr1.training.groups import Sample, digest, gather, mean_of, read_sample
 from swr1.training.scorer import Scorer
 from swr1.training.state import Run
@@ -53,6 +54,7 @@ def train_rl(
     micro_tokens: int = 16_384,
     dtype: str = "float32",
     device: str = "auto",
+    parallel_kind: str = "auto",
     lora_r: int = 0,
     lora_alpha: float | None = None,
     gradient_checkpointing: bool = False,
@@ -88,6 +90,7 @@ def train_rl(
         optimizer: "adamw" or "muon" (hidden matrices by Muon, the rest by AdamW).
         micro_tokens: padded tokens per forward pass; changes memory and speed, not the result.
         dtype: of the matrix products and the published weights; trained weights are float32.
+        parallel_kind: how the ranks of a launcher share the update, as in parallel.join.
         lora_r: rank of adapters to train instead of the weights; merged when published.
         gradient_checkpointing: recompute activations in the backward pass: memory for time.
         reference: model of the KL term; None: the version that this run started from.
@@ -128,16 +131,25 @@ def train_rl(
     compute = engine.torch_dtype(dtype)
     dropped: Counter[str] = Counter()
 
-    with policy.lock(f"train-step {objective}"):
-        run = Run(
-            policy,
-            "rl",
-            fixed={"optimizer": optimizer, "lora_r": lora_r},
-            metrics=metrics,
-            keep=keep,
-            resume=resume,
-            log=log,
-        )
+    with ExitStack() as stack:
+        team = stack.enter_context(parallel.join(where, parallel_kind))
+        if not team.lead:
+            log, on_step = _silent, None
+
+        def begin() -> Run:
+            stack.enter_context(policy.lock(f"train-step {objective}"))
+            return Run(
+                policy,
+                "rl",
+                fixed={"optimizer": optimizer, "lora_r": lora_r},
+                metrics=metrics,
+                keep=keep,
+                resume=resume,
+                log=log,
+            )
+
+        run = team.first(begin)
+        run.log = log
         if steps is not None and run.step >= steps:
             log(f"{policy.path}: step {run.step} of {steps} is done already")
             _close(records)
@@ -145,11 +157,14 @@ def train_rl(
         base = policy.folder(run.base)
         model = engine.load_model(base, where, torch.float32)
         tokenizer = engine.load_tokenizer(base)
+        if team.sharded and lora_r:
+            raise UsageError("adapters are not trained with sharded weights: use --parallel ddp")
         adapters = engine.add_lora(model, lora_r, lora_alpha, seed) if lora_r else None
         if gradient_checkpointing:
             engine.checkpoint_activations(model)
+        parallel.shard(model, team, engine.token_logprobs)
         stepper = engine.Optimizer(
-            model.named_parameters(), optimizer, lr=lr, weight_decay=weight_decay
+            model.named_parameters(), optimizer, lr=lr, weight_decay=weight_decay, team=team
         )
         rates = _rates(run)
 
@@ -157,19 +172,17 @@ def train_rl(
             engine.save_model(model, tokenizer, folder, compute, weights)
             rates.save(folder)
 
-        run.start(model, stepper, save, rates.save)
-        before = int(policy.meta(run.base).get("groups_consumed", 0))
-        policy.announce(
-            batch, publish_every, run.groups_consumed - before, before, run.groups_dropped
-        )
-        scorer = Scorer(model, micro_tokens, compute)
+        run.start(model, stepper, save, rates.save, team)
+        scorer = Scorer(model, micro_tokens, compute, team=team)
         ref = None
         if goal.kl > 0:
             if adapters is not None and reference is None:
-                ref = Scorer(model, micro_tokens, compute, adapters)
+                ref = Scorer(model, micro_tokens, compute, adapters, team=team)
             else:
                 folder = model_folder(reference) if reference else base
-                ref = Scorer(engine.load_model(folder, where, torch.float32), micro_tokens, compute)
+                frozen = engine.load_model(folder, where, torch.float32)
+                parallel.shard(frozen, team, engine.token_logprobs)
+                ref = Scorer(frozen, micro_tokens, compute, team=team)
         vocab = model.get_input_embeddings().weight.shape[0]
         groups = _from_position(
             gather(
@@ -180,29 +193,43 @@ def train_rl(
             run,
             log,
         )
+
+        def announce() -> None:
+            before = int(policy.meta(run.base).get("groups_consumed", 0))
+            policy.announce(
+                batch, publish_every, run.groups_consumed - before, before, run.groups_dropped
+            )
+
+        def take() -> tuple[list[list[Sample]], int, float]:
+            """The next batch, how many groups were too old for it, and the seconds it took."""
+            clock = time.perf_counter()
+            taken: list[list[Sample]] = []
+            stale = 0
+            while len(taken) < batch and (group := next(groups, None)) is not None:
+                for s in group:
+                    s.lag = _lag(s, run)
+                passed = [bool(s.scores) and set(s.scores.values()) == {1} for s in group]
+                rates.add(group[0].id, sum(passed), len(group), run.version)
+                if max_staleness is not None and max(s.lag for s in group) > max_staleness:
+                    stale += 1
+                    run.groups_dropped += 1
+                    policy.count_dropped(run.groups_dropped)
+                    dropped[f"more than {max_staleness} steps old"] += len(group)
+                else:
+                    taken.append(group)
+            if len(taken) < batch and not (taken and remainder == "train"):
+                dropped["in a last batch that was not full"] += sum(map(len, taken))
+                taken = []
+            return taken, stale, time.perf_counter() - clock
+
+        team.first(announce)
         first = True
         try:
             while steps is None or run.step < steps:
-                clock = time.perf_counter()
-                stale = 0
-                taken: list[list[Sample]] = []
-                while len(taken) < batch and (group := next(groups, None)) is not None:
-                    for s in group:
-                        s.lag = _lag(s, run)
-                    passed = [bool(s.scores) and set(s.scores.values()) == {1} for s in group]
-                    rates.add(group[0].id, sum(passed), len(group), run.version)
-                    if max_staleness is not None and max(s.lag for s in group) > max_staleness:
-                        stale += 1
-                        run.groups_dropped += 1
-                        policy.count_dropped(run.groups_dropped)
-                        dropped[f"more than {max_staleness} steps old"] += len(group)
-                    else:
-                        taken.append(group)
-                waited = time.perf_counter() - clock
-                if len(taken) < batch and not (taken and remainder == "train"):
-                    if taken:
-                        dropped["in a last batch that was not full"] += sum(map(len, taken))
+                taken, stale, waited = team.first(take)
+                if not taken:
                     break
+                clock = time.perf_counter()
                 rate = rate_at(run.step)
                 row = rl_step(
                     taken,
@@ -226,7 +253,8 @@ def train_rl(
                 lags = [s.lag for g in taken for s in g]
                 # A group that was too old is behind this run all the same.
                 run.groups_consumed += len(taken) + stale
-                run.position["groups"] += len(taken) + stale
+                if team.lead:
+                    run.position["groups"] += len(taken) + stale
                 done = run.step + 1
                 last = done == steps
                 row = run.end_step(
@@ -240,7 +268,7 @@ def train_rl(
                         "groups_consumed": run.groups_consumed,
                         "lr": rate,
                         "wait_s": round(waited, 3),
-                        "compute_s": round(time.perf_counter() - clock - waited, 3),
+                        "compute_s": round(time.perf_counter() - clock, 3),
                     },
                     checkpoint=last or done % checkpoint_every == 0,
                     publish=last or done % publish_every == 0,
@@ -256,6 +284,10 @@ def train_rl(
     for reason, n in dropped.items():
         log(f"{n} samples dropped: {reason}")
     return _summary(run, dropped)
+
+
+def _silent(message: str) -> None:
+    """What every rank but the lead says."""
 
 
 def _rates(run: Run) -> PassRates:

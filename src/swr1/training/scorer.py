@@ -5,6 +5,7 @@ The policy, the reference of a KL term and the weights before an update are all 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,16 +13,24 @@ from torch import Tensor
 
 from swr1.training import engine
 from swr1.training.groups import Sample
+from swr1.training.parallel import Team
 
 
 class Scorer:
     """A model that gives log-probabilities in micro-batches; a reference has its adapters off."""
 
     def __init__(
-        self, model: Any, micro_tokens: int, dtype: torch.dtype, adapters: Any = None
+        self,
+        model: Any,
+        micro_tokens: int,
+        dtype: torch.dtype,
+        adapters: Any = None,
+        team: Team | None = None,
     ) -> None:
         self.model, self.micro_tokens, self.dtype = model, micro_tokens, dtype
-        self.adapters = adapters
+        self.adapters, self.team = adapters, team or Team()
+        # Sharded weights are called through the model itself, see parallel.shard.
+        self.score = getattr(model, "token_logprobs", partial(engine.token_logprobs, model))
 
     def cuts(self, samples: list[Sample]) -> list[list[int]]:
         """Micro-batches of the samples that have something to train on."""
@@ -33,8 +42,7 @@ class Scorer:
         self, samples: list[Sample], entropy: str | None = None
     ) -> tuple[Tensor, Tensor | None]:
         temperature = torch.cat([torch.full((len(s.old),), s.temperature) for s in samples])
-        return engine.token_logprobs(
-            self.model,
+        return self.score(
             [s.example for s in samples],
             temperature,
             entropy=entropy,
@@ -43,15 +51,17 @@ class Scorer:
 
     @torch.no_grad()
     def logprobs(self, samples: list[Sample]) -> list[Tensor]:
-        """Per sample, on the CPU."""
-        out = [torch.empty(0)] * len(samples)
-        for cut in self.cuts(samples):
+        """Per sample, on the CPU; every rank computes a part and has them all."""
+        out: dict[int, Tensor] = {}
+        for cut, counts in self.team.share(self.cuts(samples)):
             some = [samples[i] for i in cut]
             if self.adapters is not None:
                 with self.adapters.disable_adapter():
                     logp, _ = self(some)
             else:
                 logp, _ = self(some)
-            for i, part in zip(cut, logp.cpu().split([len(s.old) for s in some]), strict=True):
-                out[i] = part
-        return out
+            if counts:
+                parts = logp.cpu().split([len(s.old) for s in some])
+                out |= dict(zip(cut, parts, strict=True))
+        found = self.team.merge(out)
+        return [found.get(i, torch.empty(0)) for i in range(len(samples))]

@@ -63,6 +63,7 @@ class Run:
             keep: how many published versions to keep on disk (None: all).
         """
         self.policy, self.stage, self.keep, self.log = policy, stage, keep, log
+        self.team = Team()
         self.fixed = fixed
         self.metrics = Path(metrics) if metrics else policy.path / "metrics.jsonl"
         self.folder: Path | None = None
@@ -78,6 +79,10 @@ class Run:
             self.groups_consumed = int(meta.get("groups_consumed", 0))
             self.groups_dropped = int(meta.get("groups_dropped", 0))
             self.position: dict[str, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For the other ranks, which have a log of their own."""
+        return {name: value for name, value in vars(self).items() if name != "log"}
 
     def _states(self) -> list[Path]:
         folder = self.policy.path / "trainer"
