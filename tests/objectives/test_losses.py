@@ -28,18 +28,18 @@ LN = math.log
     ],
 )
 def test_ppo_clip_by_hand(r: float, a: float, loss: float):
-    args = torch.tensor([LN(r)]), torch.tensor([0.0]), torch.tensor([a])
+    args = torch.tensor([LN(r)]), torch.tensor([0.0]), torch.tensor([a]), flat([1])
     assert ppo_clip(*args, clip_low=0.2, clip_high=0.28).item() == pytest.approx(loss, rel=1e-5)
 
 
 def test_dual_clip_bounds_only_negative_advantages():
-    args = torch.tensor([LN(9.0), LN(9.0)]), torch.zeros(2), torch.tensor([-1.0, 1.0])
+    args = torch.tensor([LN(9.0), LN(9.0)]), torch.zeros(2), torch.tensor([-1.0, 1.0]), flat([2])
     assert ppo_clip(*args, dual_clip=3.0).tolist() == pytest.approx([3.0, -1.2], rel=1e-5)
 
 
 def test_a_clipped_token_has_no_gradient_and_an_absurd_ratio_stays_finite():
     logp = torch.tensor([LN(1.5), 500.0, LN(1.1)], requires_grad=True)
-    ppo_clip(logp, torch.zeros(3), torch.tensor([1.0, -1.0, 1.0])).sum().backward()
+    ppo_clip(logp, torch.zeros(3), torch.tensor([1.0, -1.0, 1.0]), flat([3])).sum().backward()
     assert logp.grad is not None
     assert logp.grad.tolist() == pytest.approx([0.0, 0.0, -1.1], rel=1e-5)
 
@@ -53,17 +53,20 @@ def test_a_clipped_token_has_no_gradient_and_an_absurd_ratio_stays_finite():
 )
 def test_ppo_clip_against_loops(tokens, low, high, dual):
     logp, old, adv = (torch.tensor(x, dtype=torch.float64) for x in zip(*tokens, strict=True))
-    got = ppo_clip(logp, old, adv, clip_low=low, clip_high=high, dual_clip=dual)
+    got = ppo_clip(
+        logp, old, adv, flat([len(tokens)]), clip_low=low, clip_high=high, dual_clip=dual
+    )
     want = [plain_loops.ppo_clip(*t, low, high, dual) for t in tokens]
     assert got.tolist() == pytest.approx(want, rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", ["ppo-clip", "cpgd", "reinforce"])
 def test_gradients_by_finite_differences(loss: str):
+    """Of those whose value is what is differentiated (cispo and gspo stop gradients within)."""
     generator = torch.Generator().manual_seed(0)
-    old, adv = (torch.randn(6, generator=generator, dtype=torch.float64) for _ in range(2))
-    logp = (old + 0.1).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: LOSSES[loss](x, old, adv), (logp,))
+    old, adv = (torch.randn(40, generator=generator, dtype=torch.float64) for _ in range(2))
+    logp = (old + torch.randn(40, generator=generator).double()).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: LOSSES[loss](x, old, adv, flat([30, 10])), (logp,))
 
 
 def test_kl_by_hand():

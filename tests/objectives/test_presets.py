@@ -11,7 +11,8 @@ from swr1.objectives.presets import PRESETS, get_preset
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_complete_and_says_where_it_is_from(name: str):
-    preset = get_preset(name)
+    needed = {"gdpo": {"parts": "answer"}}.get(name, {})
+    preset = get_preset(name, **needed)
     assert preset.name == name and preset.paper
 
 
@@ -24,13 +25,20 @@ def test_options_replace_defaults_and_none_keeps_them():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("gpro", {}, "'gpro'.*'grpo'"),
+        ("dr_grpo", {}, "'dr_grpo'.*'dr-grpo'"),
         ("grpo", {"clip_hihg": 0.3}, "'clip_hihg'.*'clip_high'"),
         ("grpo", {"aggregation": "token-meen"}, "token-mean"),
         ("grpo", {"kl_estimator": "k4"}, "kl-estimator 'k4'"),
         ("grpo", {"kl": -0.1}, "kl must be at least 0"),
         ("grpo", {"kl": float("nan")}, "kl must be at least 0"),
         ("grpo", {"kl_estimator": "k1"}, "k1 in the loss has no effect"),
+        ("dapo", {"overlong": 1.5}, "overlong must be from 0 to 1"),
+        ("grpo", {"lambda_init": 9.0}, "at most lambda-max"),
+        ("grpo", {"combine": "lagrangian"}, "--cost PART go together"),
+        ("grpo", {"cost": "harm"}, "--cost PART go together"),
+        ("gdpo", {}, "needs the parts"),
+        ("gdpo", {"parts": "a=x"}, "name=weight"),
+        ("gdpo", {"parts": "a", "kl": 0.1, "kl_in": "reward"}, "no one reward for a KL"),
     ],
 )
 def test_mistakes_are_usage_errors(name: str, options: dict, message: str):

@@ -2,7 +2,7 @@
 
 Every function has the shape
 
-    f(token_reward [N], seq [N], group [S], **options) -> advantage [N]
+    f(token_reward [N], seq [N], group [S], **fields of the objective) -> advantage [N]
 
 and sees the WHOLE batch: complete groups, before any splitting into micro-batches or ranks. The
 reward of a sequence sits on its last token and a KL penalty, when it belongs to the reward, on
@@ -70,19 +70,17 @@ def _centred(token_reward: Tensor, seq: Tensor, group: Tensor) -> Tensor:
     return torch.where(there & alive[group], centred, 0.0)
 
 
-def _whiten(x: Tensor, eps: float = 1e-8) -> Tensor:
+def whiten(x: Tensor, eps: float = 1e-8) -> Tensor:
     """(x - mean) / sqrt(var + eps) over all tokens, unbiased variance; zeros if they are equal."""
     if x.numel() < 2 or bool(x.max() <= x.min()):
         return torch.zeros_like(x)
     return (x - x.mean()) * torch.rsqrt(x.var(unbiased=True) + eps)
 
 
-def grpo(
-    token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 1.0, eps: float = 1e-6
-) -> Tensor:
+def grpo(token_reward: Tensor, seq: Tensor, group: Tensor, *, eps: float = 1e-6) -> Tensor:
     """(R - mean of the group) / (std of the group + eps); unbiased std.
 
-    Source: DeepSeekMath, arXiv 2402.03300, section 4.1.2 (outcome supervision). `gamma` is unused.
+    Source: DeepSeekMath, arXiv 2402.03300, section 4.1.2 (outcome supervision).
     """
     centred = _centred(token_reward, seq, group)
     _, _, count = _scores(token_reward, seq, group)
@@ -91,7 +89,7 @@ def grpo(
     return (centred / (std + eps)[group])[seq].float()
 
 
-def dr_grpo(token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 1.0) -> Tensor:
+def dr_grpo(token_reward: Tensor, seq: Tensor, group: Tensor) -> Tensor:
     """R - mean of the group, not divided by its spread (which favours easy and hard prompts).
 
     Source: "Understanding R1-Zero-like training", arXiv 2503.20783, section 3.2.
@@ -99,7 +97,7 @@ def dr_grpo(token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 
     return _centred(token_reward, seq, group)[seq].float()
 
 
-def rloo(token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 1.0) -> Tensor:
+def rloo(token_reward: Tensor, seq: Tensor, group: Tensor) -> Tensor:
     """R - mean of the OTHER sequences of the group = n/(n-1) (R - mean).
 
     Source: "Back to basics", arXiv 2402.14740, section 3.2.
@@ -118,22 +116,65 @@ def reinforce_plus_plus(
     Long sequences weigh more in the mean, as in the published code. Source: REINFORCE++,
     arXiv 2501.03262, section 3; verl's unbiased variance with 1e-8 under the root.
     """
-    return _whiten(return_to_go(token_reward.double(), seq, gamma)).float()
+    return whiten(return_to_go(token_reward.double(), seq, gamma)).float()
 
 
-def reinforce_plus_plus_baseline(
-    token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 1.0
-) -> Tensor:
+def reinforce_plus_plus_baseline(token_reward: Tensor, seq: Tensor, group: Tensor) -> Tensor:
     """R - mean of the group, broadcast to the tokens, then whitened over the batch.
 
     Source: REINFORCE++, arXiv 2501.03262, the variant with a group baseline.
     """
-    return _whiten(_centred(token_reward, seq, group)[seq]).float()
+    return whiten(_centred(token_reward, seq, group)[seq]).float()
 
 
 def reinforce(token_reward: Tensor, seq: Tensor, group: Tensor, *, gamma: float = 1.0) -> Tensor:
     """The plain return to go (Williams 1992), without any baseline."""
     return return_to_go(token_reward.double(), seq, gamma).float()
+
+
+def canon_length(
+    token_reward: Tensor,
+    seq: Tensor,
+    group: Tensor,
+    *,
+    canon_mix: float = 1.0,
+    canon_alpha: float = 1.0,
+    canon_beta: float = 0.0,
+) -> Tensor:
+    """Each half of a group, the shorter and the longer, judged by the mean of the other half.
+
+        longer:  mix (alpha R - mean_short + beta) + (1 - mix) (R - mean_long)
+        shorter: mix (R - alpha mean_long - beta) + (1 - mix) (R - mean_short)
+
+    Lengths count trainable tokens. With rewards >= 0, alpha < 1 or beta < 0 favour short answers,
+    also in a group whose rewards are all equal; with mix 1/2, alpha 1 and beta 0 it is Dr. GRPO.
+
+    Source: CANON, arXiv 2509.23962, on length. Its code divides by a fixed length: here that is the
+    aggregation "constant". It puts the middle one of an odd group into the longer half, and ties in
+    the order of the input; here what stands across the border belongs to both halves by
+    its share, so that no order matters.
+    """
+    score, there, _ = _scores(token_reward, seq, group)
+    length = lengths(seq, len(group)).double()
+    out = torch.zeros_like(score)
+    for g in torch.unique(group[there]):
+        members = torch.nonzero((group == g) & there).flatten()
+        reward, size = score[members], length[members]
+        equal = bool(reward.max() <= reward.min())
+        if len(members) == 1 or (equal and canon_alpha == 1 and canon_beta == 0):
+            continue
+        shorter = (size[:, None] > size).sum(1)
+        ties = (size[:, None] == size).sum(1)
+        half = len(members) / 2
+        short = ((half - shorter) / ties).clamp(0, 1)  # its share in the shorter half
+        mean_short = (short * reward).sum() / half
+        mean_long = ((1 - short) * reward).sum() / half
+        as_short = canon_mix * (reward - canon_alpha * mean_long - canon_beta)
+        as_short += (1 - canon_mix) * (reward - mean_short)
+        as_long = canon_mix * (canon_alpha * reward - mean_short + canon_beta)
+        as_long += (1 - canon_mix) * (reward - mean_long)
+        out[members] = short * as_short + (1 - short) * as_long
+    return out[seq].float()
 
 
 ADVANTAGES: dict[str, Callable[..., Tensor]] = {
@@ -143,4 +184,5 @@ ADVANTAGES: dict[str, Callable[..., Tensor]] = {
     "reinforce": reinforce,
     "reinforce++": reinforce_plus_plus,
     "reinforce++-baseline": reinforce_plus_plus_baseline,
+    "canon-length": canon_length,
 }

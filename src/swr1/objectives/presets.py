@@ -4,16 +4,23 @@
     get_preset("grpo", kl=0.001, clip_high=0.28)    any field is an option
 
 A new objective that combines what is here is one more entry; a new formula is one more function in
-advantages.py, losses.py or kl.py and its name in that file's table.
+advantages.py, losses.py or kl.py and its name in that file's table. Its keyword arguments are
+fields here; `train-step` has an option for every field.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from swr1.errors import UsageError
 from swr1.registry import suggest
+
+
+def _is(default: Any, help: str) -> Any:
+    return field(default=default, metadata={"help": help})
 
 
 @dataclass(frozen=True)
@@ -21,18 +28,42 @@ class Objective:
     """What one update minimises: aggregate(loss) + kl * aggregate(KL) - entropy * aggregate(H)."""
 
     name: str
-    advantage: str
-    loss: str = "ppo-clip"
-    aggregation: str = "token-mean"
-    clip_low: float = 0.2
-    clip_high: float = 0.2
-    dual_clip: float | None = None
-    kl: float = 0.0  # coefficient; 0: no reference model is loaded
-    kl_in: str = "loss"  # or "reward": a penalty k1-style on every token before the advantage
-    kl_estimator: str = "k3"
-    entropy: float = 0.0  # coefficient of a bonus
-    gamma: float = 1.0
-    length: float | None = None  # what "constant" divides by; None: the records' token limit
+    advantage: str = _is("grpo", "The advantage estimator.")
+    loss: str = _is("ppo-clip", "ppo-clip, gspo, cispo, cpgd or reinforce.")
+    aggregation: str = _is("token-mean", "token-mean, seq-mean-token-mean, ...")
+    length: float | None = _is(None, "What `constant` divides by [the records' token limit].")
+    eps: float = _is(1e-6, "Added to a standard deviation that is divided by.")
+    gamma: float = _is(1.0, "Discount per token.")
+    clip_low: float = _is(0.2, "Clip the ratio at 1 - this.")
+    clip_high: float = _is(0.2, "Clip the ratio at 1 + this.")
+    dual_clip: float | None = _is(None, "Bound on the loss of negative advantages.")
+    drift: float = _is(0.01, "cpgd: coefficient of the drift from the policy that sampled.")
+    drift_cap: float = _is(2.0, "cpgd: bound on a token's drift gradient.")
+    kl: float = _is(0.0, "Coefficient of the KL to the reference; 0: none.")
+    kl_in: str = _is("loss", "loss, or reward: a penalty on every token before the advantage.")
+    kl_estimator: str = _is("k3", "k1, k2, k3, or k1+ and k3+ (with k2's gradient).")
+    kl_ratio: bool = _is(False, "KL in the loss times the ratio: right off-policy too.")
+    entropy: float = _is(0.0, "Coefficient of an entropy bonus.")
+    canon_mix: float = _is(1.0, "canon-length: share of the comparison with the other half.")
+    canon_alpha: float = _is(1.0, "canon-length: weight of long answers' rewards; < 1: be short.")
+    canon_beta: float = _is(0.0, "canon-length: bonus of long answers.")
+    combine: str = _is("sum", "Parts of the reward: sum, normalise-then-sum or lagrangian.")
+    parts: Mapping[str, float] | None = _is(
+        None, "Parts and weights, answer=1,format=0.5 [the record's reward]."
+    )
+    whiten: bool = _is(False, "Standardise the advantages over the batch's sequences at last.")
+    boost: float | None = _is(None, "Scale by groups / live groups, at most this.")
+    cost: str | None = _is(None, "lagrangian: the part that is the cost.")
+    cost_limit: float = _is(0.0, "lagrangian: mean cost allowed.")
+    lambda_init: float = _is(1.0, "lagrangian: the multiplier at the start.")
+    lambda_lr: float = _is(0.1, "lagrangian: its learning rate, in log space.")
+    lambda_max: float = _is(5.0, "lagrangian: its maximum.")
+    overlong: float = _is(0.0, "Punish lengths in this last share of the token limit.")
+    overlong_factor: float = _is(1.0, "The punishment at the limit.")
+    overlong_capped: bool = _is(True, "No larger punishment beyond the limit.")
+    filter_on: str | None = _is(
+        None, "Leave out groups that agree in this: reward, or a part or verdict."
+    )
     paper: str = ""
 
 
@@ -56,7 +87,6 @@ PRESETS = {
         ),
         Objective(
             "grpo",
-            advantage="grpo",
             aggregation="seq-mean-token-mean",
             kl=0.04,
             paper="DeepSeekMath, arXiv 2402.03300",
@@ -66,6 +96,55 @@ PRESETS = {
             advantage="dr-grpo",
             aggregation="constant",
             paper="Understanding R1-Zero-like training, arXiv 2503.20783",
+        ),
+        Objective(
+            "dapo",
+            clip_high=0.28,
+            overlong=0.2,
+            filter_on="reward",
+            paper="DAPO, arXiv 2503.14476",
+        ),
+        Objective(
+            "cispo",
+            loss="cispo",
+            clip_low=1.0,
+            clip_high=4.0,
+            paper="MiniMax-M1, arXiv 2506.13585; the cap of ScaleRL, arXiv 2510.13786",
+        ),
+        Objective(
+            "gspo",
+            loss="gspo",
+            aggregation="seq-mean-token-mean",
+            clip_low=3e-4,
+            clip_high=4e-4,
+            paper="GSPO, arXiv 2507.18071",
+        ),
+        Objective(
+            "cpgd",
+            loss="cpgd",
+            boost=3.0,
+            paper="CPGD, arXiv 2505.12504; coefficients of its code",
+        ),
+        Objective(
+            "gdpo",
+            combine="normalise-then-sum",
+            whiten=True,
+            paper="GDPO, arXiv 2601.05242; name the --parts",
+        ),
+        Objective(
+            "canon-length",
+            advantage="canon-length",
+            aggregation="constant",
+            clip_high=0.28,
+            paper="CANON, arXiv 2509.23962, on length",
+        ),
+        Objective(
+            "cale",
+            advantage="canon-length",
+            aggregation="constant",
+            clip_high=0.28,
+            canon_alpha=0.9,
+            paper="OUR READING of CALE, named in SafeWork-R1, arXiv 2507.18576, without a formula",
         ),
         Objective(
             "rloo",
@@ -84,62 +163,126 @@ PRESETS = {
     ]
 }
 
+# The smallest and largest value of each number that has one.
+_RANGES: dict[str, tuple[float, float]] = {
+    "clip_low": (0, float("inf")),
+    "clip_high": (0, float("inf")),
+    "dual_clip": (1, float("inf")),
+    "drift": (0, float("inf")),
+    "drift_cap": (0, float("inf")),
+    "kl": (0, float("inf")),
+    "gamma": (0, 1),
+    "eps": (0, 1),
+    "canon_mix": (0, 1),
+    "boost": (1, float("inf")),
+    "lambda_lr": (0, float("inf")),
+    "overlong": (0, 1),
+    "overlong_factor": (0, float("inf")),
+}
+
+
+def known_fields() -> list[str]:
+    """The fields that are options."""
+    return [f.name for f in fields(Objective) if f.name not in ("name", "paper")]
+
+
+def options_for(function: Callable, goal: Objective) -> dict[str, Any]:
+    """The fields of `goal` that an advantage or a loss takes as keyword arguments."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: getattr(goal, p.name) for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def parse_parts(text: str) -> dict[str, float]:
+    """`answer=1,format=0.5`; without a number the weight is 1. Raises UsageError."""
+    weights: dict[str, float] = {}
+    for item in filter(None, text.replace(" ", ",").split(",")):
+        name, _, number = item.partition("=")
+        try:
+            weights[name] = float(number or 1)
+        except ValueError:
+            raise UsageError(f"parts are name=weight,name=weight, not {item!r}") from None
+    return weights
+
 
 def get_preset(name: str, **options: Any) -> Objective:
     """The objective `name`, with the options that are not None in place of its defaults.
 
-    Raises UsageError for an unknown name, option or choice (with a suggestion), and for a number
-    out of range.
+    `parts` may be text, `answer=1,format=0.5`. Raises UsageError for an unknown name, option or
+    choice (with a suggestion), for a number out of range, and for fields that do not go together.
     """
-    # Here, so that listing presets does not import torch.
-    from swr1.objectives.advantages import ADVANTAGES
-    from swr1.objectives.aggregate import AGGREGATIONS
-    from swr1.objectives.kl import ESTIMATORS
-    from swr1.objectives.losses import LOSSES
-
     if name not in PRESETS:
         raise UsageError(
             f"unknown objective {name!r}.{suggest(name, PRESETS)} Known: {', '.join(PRESETS)}"
         )
-    known = [f.name for f in fields(Objective) if f.name not in ("name", "paper")]
+    known = known_fields()
     for option in options:
         if option not in known:
             raise UsageError(
                 f"an objective has no {option!r}.{suggest(option, known)} Known: {', '.join(known)}"
             )
+    if isinstance(options.get("parts"), str):
+        options["parts"] = parse_parts(options["parts"])
     preset = replace(PRESETS[name], **{k: v for k, v in options.items() if v is not None})
+    _check(preset)
+    return preset
+
+
+def _check(preset: Objective) -> None:
+    # Here, so that listing presets does not import torch.
+    from swr1.objectives.advantages import ADVANTAGES
+    from swr1.objectives.aggregate import AGGREGATIONS
+    from swr1.objectives.combine import COMBINATIONS
+    from swr1.objectives.kl import ESTIMATORS
+    from swr1.objectives.losses import LOSSES
+
     choices: dict[str, Any] = {
         "advantage": ADVANTAGES,
         "loss": LOSSES,
         "aggregation": AGGREGATIONS,
         "kl_in": ["loss", "reward"],
         "kl_estimator": ESTIMATORS,
+        "combine": COMBINATIONS,
     }
-    for field, allowed in choices.items():
-        value = getattr(preset, field)
+    for name, allowed in choices.items():
+        value = getattr(preset, name)
         if value not in allowed:
             raise UsageError(
-                f"unknown {field.replace('_', '-')} {value!r}.{suggest(str(value), allowed)}"
+                f"unknown {name.replace('_', '-')} {value!r}.{suggest(str(value), allowed)}"
                 f" Known: {', '.join(allowed)}"
             )
-    for field, low in {"clip_low": 0, "clip_high": 0, "kl": 0, "gamma": 0}.items():
-        if not getattr(preset, field) >= low:
-            raise UsageError(f"{field.replace('_', '-')} must be at least {low}")
-    if preset.kl > 0 and preset.kl_in == "loss" and preset.kl_estimator == "k1":
+    for name, (low, high) in _RANGES.items():
+        value = getattr(preset, name)
+        if value is not None and not low <= value <= high:
+            bounds = f"at least {low}" if high == float("inf") else f"from {low} to {high}"
+            raise UsageError(f"{name.replace('_', '-')} must be {bounds}, not {value}")
+    if not 0 < preset.lambda_init <= preset.lambda_max:
+        raise UsageError("lambda-init must be above 0 and at most lambda-max")
+    in_loss = preset.kl > 0 and preset.kl_in == "loss"
+    if in_loss and preset.kl_estimator == "k1" and not preset.kl_ratio:
         raise UsageError(
-            "k1 in the loss has no effect (the expectation of its gradient is zero): use k2 or k3,"
-            " or --kl-in reward"
+            "k1 in the loss has no effect (the expectation of its gradient is zero): use k2, k1+ or"
+            " k3+, --kl-ratio, or --kl-in reward"
         )
-    return preset
+    if preset.combine == "normalise-then-sum":
+        if not preset.parts:
+            raise UsageError(
+                "normalise-then-sum needs the parts, for example --parts answer,format"
+            )
+        if preset.kl > 0 and preset.kl_in == "reward":
+            raise UsageError("normalise-then-sum has no one reward for a KL: use --kl-in loss")
+    if (preset.combine == "lagrangian") != bool(preset.cost):
+        raise UsageError("--combine lagrangian and --cost PART go together")
 
 
 def as_table() -> Any:
     """The presets as a rich table, for people."""
     from rich.table import Table
 
-    table = Table("objective", "advantage", "loss", "mean", "KL", "source")
-    table.add_row("sft", "", "cross-entropy", "token-mean", "", "targets of the records")
+    table = Table("objective", "advantage", "loss", "mean", "clip", "KL", "source")
+    table.add_row("sft", "", "cross-entropy", "token-mean", "", "", "targets of the records")
     for p in PRESETS.values():
         kl = f"{p.kl:g} {p.kl_estimator} in {p.kl_in}" if p.kl else "none"
-        table.add_row(p.name, p.advantage, p.loss, p.aggregation, kl, p.paper)
+        clip = "" if p.loss == "reinforce" else f"-{p.clip_low:g} +{p.clip_high:g}"
+        advantage = p.advantage + (f", {p.combine}" if p.combine != "sum" else "")
+        table.add_row(p.name, advantage, p.loss, p.aggregation, clip, kl, p.paper)
     return table

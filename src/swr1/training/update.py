@@ -8,20 +8,33 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from swr1.errors import SwrError
-from swr1.objectives.advantages import ADVANTAGES, dead_groups, token_rewards
+from swr1.errors import DataError, SwrError
+from swr1.objectives.advantages import ADVANTAGES, dead_groups
 from swr1.objectives.aggregate import Counts, aggregate
-from swr1.objectives.importance import LEVELS, effective_share, mask, truncate
-from swr1.objectives.kl import ESTIMATORS
+from swr1.objectives.combine import (
+    advantage_of,
+    boost_live,
+    lagrangian,
+    normalise_then_sum,
+    standardise,
+    sum_of_parts,
+)
+from swr1.objectives.importance import LEVELS, mask, truncate
+from swr1.objectives.kl import ESTIMATORS, off_policy
+from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.losses import LOSSES, ratio
-from swr1.objectives.presets import Objective
+from swr1.objectives.presets import Objective, options_for
+from swr1.objectives.shaping import overlong_penalty
+from swr1.registry import suggest
 from swr1.training import engine
 from swr1.training.groups import Sample, mean_of
+from swr1.training.parallel import Team
 from swr1.training.scorer import Scorer
 
 
@@ -44,18 +57,29 @@ def rl_step(
     importance_mask: bool,
     seed: int,
     what: str,
+    multiplier: Multiplier | None = None,
 ) -> dict[str, Any]:
-    """One batch: advantages over all of it, then its optimizer steps. Returns the metrics."""
+    """One batch: advantages over all of it, then its optimizer steps. Returns the metrics.
+
+    With `multiplier`, the state of a Lagrangian objective, it first moves by the batch's mean cost.
+    """
     generator = torch.Generator().manual_seed(seed)
-    dead = _dead(groups)
-    row = describe([s for g in groups for s in g], dead)
+    everything = [s for g in groups for s in g]
+    row = describe(everything, agreeing(groups, "reward"))
     if shuffle_rewards:
-        everything = [s for g in groups for s in g]
-        rewards = [s.reward for s in everything]
-        for s, i in zip(everything, torch.randperm(len(rewards), generator=generator), strict=True):
-            s.reward = rewards[i]
-        dead = _dead(groups)
-    used = [g for g, d in zip(groups, dead, strict=True) if not (d and drop_dead)]
+        judged = [(s.reward, s.parts, s.scores) for s in everything]
+        for s, i in zip(everything, torch.randperm(len(judged), generator=generator), strict=True):
+            s.reward, s.parts, s.scores = judged[i]
+    if goal.cost:
+        costs = _part(everything, goal.cost)
+        row["cost_mean"] = mean_of(costs[~costs.isnan()].tolist())
+        if multiplier is not None:
+            multiplier.update(row["cost_mean"])
+        row["lambda"] = multiplier.value if multiplier else goal.lambda_init
+    used = groups
+    if by := goal.filter_on or ("reward" if drop_dead else None):
+        used = [g for g, same in zip(groups, agreeing(groups, by), strict=True) if not same]
+    row["groups_left_out"] = len(groups) - len(used)
     samples = [s for g in used for s in g]
     spans = torch.tensor([0] + [len(g) for g in used]).cumsum(0).tolist()
     if importance != "none":
@@ -63,9 +87,9 @@ def rl_step(
             [s for s in samples if s.lag], scorer, importance, importance_cap, importance_mask
         )
     reference = ref.logprobs(samples) if ref and samples else None
-    advantage = _advantages(samples, used, goal, reference)
+    advantage = _advantages(samples, used, goal, reference, row.get("lambda", 0.0))
 
-    tally = _Tally()
+    tally = _Tally(reference is not None)
     length = goal.length or max((s.limit or s.tokens for s in samples), default=1)
     for _ in range(epochs):
         order = torch.randperm(len(used), generator=generator).tolist()
@@ -81,7 +105,7 @@ def rl_step(
                 continue
             counts = Counts(sum(len(samples[i].old) for i in chosen), len(chosen))
             loss = 0.0
-            for cut in scorer.cuts([samples[i] for i in chosen]):
+            for cut, part in scorer.team.share(scorer.cuts([samples[i] for i in chosen])):
                 loss += _backward(
                     [samples[chosen[j]] for j in cut],
                     [advantage[chosen[j]] for j in cut],
@@ -90,8 +114,9 @@ def rl_step(
                     scorer,
                     counts,
                     length,
-                    tally,
+                    tally if part else None,
                 )
+            (loss,) = scorer.team.total([loss])
             norm = stepper.step(lr, max_grad_norm)
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 raise SwrError(
@@ -99,7 +124,7 @@ def rl_step(
                     " rate too high, log-probabilities of another model, an overflow in the dtype"
                 )
             tally.updates.append((loss, norm))
-    return row | tally.row(goal)
+    return row | tally.row(scorer.team)
 
 
 def _correct(
@@ -125,12 +150,35 @@ def _correct(
     return {"importance_capped": mean_of((raw > cap).tolist())}
 
 
-def _dead(groups: list[list[Sample]]) -> list[bool]:
-    """Which groups have no difference in reward."""
-    return dead_groups(
-        torch.tensor([s.reward for g in groups for s in g], dtype=torch.float64),
-        torch.tensor([n for n, g in enumerate(groups) for _ in g]),
-    ).tolist()
+def agreeing(groups: list[list[Sample]], what: str) -> list[bool]:
+    """Which groups have no difference in their reward, or in the part or verdict of that name.
+
+    Samples that it could not judge do not count. Raises DataError if no sample has it.
+    """
+    everything = [s for g in groups for s in g]
+    if what == "reward":
+        values = torch.tensor([s.reward for s in everything], dtype=torch.float64)
+    elif any(what in s.scores for s in everything) and not any(what in s.parts for s in everything):
+        scores = [s.scores.get(what, math.nan) for s in everything]
+        values = torch.tensor(scores, dtype=torch.float64)
+    else:
+        values = _part(everything, what)
+    group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
+    known = ~values.isnan()
+    same = dead_groups(values[known], group[known]).tolist()
+    return same + [True] * (len(groups) - len(same))
+
+
+def _part(samples: list[Sample], name: str) -> Tensor:
+    """That part of each sample's reward [S], NaN where it is missing or null."""
+    if not any(name in s.parts for s in samples):
+        there = sorted({part for s in samples for part in s.parts})
+        raise DataError(
+            f"no record of this batch has {name!r} among its reward_parts.{suggest(name, there)}"
+            f" There are: {', '.join(there) or 'none'}",
+            samples[0].where if samples else None,
+        )
+    return torch.tensor([s.parts.get(name, math.nan) for s in samples], dtype=torch.float64)
 
 
 def _advantages(
@@ -138,23 +186,59 @@ def _advantages(
     groups: list[list[Sample]],
     goal: Objective,
     reference: list[Tensor] | None,
+    multiplier: float,
 ) -> list[Tensor]:
     """One tensor of per-token advantages for each sample, from the whole batch."""
     if not samples:
         return []
     sizes = [len(s.old) for s in samples]
     seq = torch.repeat_interleave(torch.arange(len(samples)), torch.tensor(sizes))
+    group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
     penalty = None
     if reference and goal.kl_in == "reward":
         old = torch.cat([s.old for s in samples])
         penalty = goal.kl * ESTIMATORS[goal.kl_estimator](old, torch.cat(reference))
-    flat = ADVANTAGES[goal.advantage](
-        token_rewards(torch.tensor([s.reward for s in samples]), seq, penalty),
-        seq,
-        torch.tensor([n for n, g in enumerate(groups) for _ in g]),
-        gamma=goal.gamma,
-    )
+    function = ADVANTAGES[goal.advantage]
+    estimator = partial(function, **options_for(function, goal))
+
+    weights = dict(goal.parts or {})
+    parts = {name: _part(samples, name) for name in weights}
+    reward = torch.tensor([s.reward for s in samples], dtype=torch.float64)
+    if weights:
+        reward = sum_of_parts(parts, weights, group)
+    if goal.overlong:
+        parts["overlong"], weights["overlong"] = _overlong(samples, goal), 1.0
+        reward = reward + parts["overlong"]
+    if goal.combine == "normalise-then-sum":
+        flat = normalise_then_sum(parts, weights, seq, group, estimator)
+    elif goal.cost:
+        cost = _part(samples, goal.cost)
+        flat = lagrangian(reward, cost, multiplier, seq, group, estimator, penalty)
+    else:
+        flat = advantage_of(reward, seq, group, estimator, penalty)
+    if goal.whiten:
+        flat = standardise(flat, seq, ~reward.isnan(), goal.eps)
+    if goal.boost:
+        flat = boost_live(flat, seq, group, goal.boost)
     return list(flat.split(sizes))
+
+
+def _overlong(samples: list[Sample], goal: Objective) -> Tensor:
+    """The punishment of each sample's length [S]. Raises DataError if it has no token limit."""
+    for s in samples:
+        if not (s.limit or goal.length):
+            raise DataError(
+                f"record {s.id!r}: no `generation.sampling.max_tokens` to punish long answers by;"
+                " give --length, or --overlong 0",
+                s.where,
+            )
+    return overlong_penalty(
+        torch.tensor([s.tokens for s in samples]),
+        torch.tensor([s.limit or goal.length for s in samples]),
+        goal.overlong,
+        goal.overlong_factor,
+        goal.overlong_capped,
+    )
 
 
 def _backward(
@@ -165,9 +249,12 @@ def _backward(
     scorer: Scorer,
     counts: Counts,
     length: float,
-    tally: _Tally,
+    tally: _Tally | None,
 ) -> float:
-    """One micro-batch's share of the loss and its gradient; sums what is reported."""
+    """One micro-batch's share of the loss and its gradient; sums what is reported.
+
+    Without a `tally` the micro-batch does not count (another rank has it): its gradient is 0.
+    """
     logp, entropy = scorer(samples, entropy="grad" if goal.entropy else "value")
     assert entropy is not None
     device = logp.device
@@ -187,15 +274,21 @@ def _backward(
             x = x * weight
         return aggregate(x, seq, goal.aggregation, counts, length)
 
-    options = {f: getattr(goal, f) for f in ("clip_low", "clip_high", "dual_clip")}
-    loss = mean(LOSSES[goal.loss](logp, old, adv, **options))
+    function = LOSSES[goal.loss]
+    loss = mean(function(logp, old, adv, seq, **options_for(function, goal)))
     kl = None
     if reference:
-        kl = ESTIMATORS[goal.kl_estimator](logp, torch.cat(reference).to(device))
+        ref = torch.cat(reference).to(device)
+        kl = ESTIMATORS[goal.kl_estimator](logp, ref)
+        if goal.kl_in == "loss" and goal.kl_ratio:
+            kl = off_policy(goal.kl_estimator, logp, ref, old)
         if goal.kl_in == "loss":
             loss = loss + goal.kl * mean(kl)
     if goal.entropy:
         loss = loss - goal.entropy * mean(entropy, weighted=False)
+    if tally is None:
+        (loss * 0).backward()
+        return 0.0
     loss.backward()
     with torch.no_grad():
         tally.add(ratio(logp, recorded), ratio(logp, old), adv, entropy, kl, goal)
@@ -205,11 +298,10 @@ def _backward(
 class _Tally:
     """Sums over the micro-batches of one step, for its metrics row."""
 
-    def __init__(self) -> None:
+    def __init__(self, with_kl: bool) -> None:
+        self.with_kl = with_kl
         self.updates: list[tuple[float, float]] = []
-        self.tokens = 0
         self.sums: Counter[str] = Counter()
-        self.raw: list[Tensor] = []
         self.low, self.high = math.inf, -math.inf
 
     def add(
@@ -222,12 +314,12 @@ class _Tally:
         goal: Objective,
     ) -> None:
         """`r` is the raw ratio to the policy that sampled, `moved` the one that PPO clips."""
-        self.tokens += r.numel()
-        self.raw.append(r.cpu())
+        self.sums["tokens"] += r.numel()
         up, down = moved > 1 + goal.clip_high, moved < 1 - goal.clip_low
         clipped = (up & (adv > 0)) | (down & (adv < 0))
         for name, x in (
             ("ratio", r),
+            ("ratio squared", r.double() ** 2),
             ("clipped", clipped),
             ("entropy", entropy),
             # KL(behaviour || policy) by k3: how far the policy is from the one that sampled.
@@ -239,20 +331,28 @@ class _Tally:
         self.low = min(self.low, float(r.min()))
         self.high = max(self.high, float(r.max()))
 
-    def row(self, goal: Objective) -> dict[str, Any]:
-        def mean(name: str) -> float | None:
-            return self.sums[name] / self.tokens if self.tokens and name in self.sums else None
+    def row(self, team: Team) -> dict[str, Any]:
+        """The metrics over all ranks."""
+        names = ("tokens", "ratio", "ratio squared", "clipped", "entropy", "kl_behaviour", "kl")
+        sums = dict(zip(names, team.total([self.sums[n] for n in names]), strict=True))
+        minus_low, high = team.total([-self.low, self.high], "max")
+        tokens = sums["tokens"]
 
+        def mean(name: str) -> float | None:
+            return sums[name] / tokens if tokens else None
+
+        square = sums["ratio squared"]
         return {
             "loss": mean_of(loss for loss, _ in self.updates),
             "grad_norm": mean_of(norm for _, norm in self.updates),
-            "kl": mean("kl"),
+            "kl": mean("kl") if self.with_kl else None,
             "kl_behaviour": mean("kl_behaviour"),
             "entropy": mean("entropy"),
-            "ratio_min": self.low if self.tokens else None,
+            "ratio_min": -minus_low if tokens else None,
             "ratio_mean": mean("ratio"),
-            "ratio_max": self.high if self.tokens else None,
-            "ess": effective_share(torch.cat(self.raw)) if self.tokens else None,
+            "ratio_max": high if tokens else None,
+            # Kong's effective sample size, see importance.effective_share.
+            "ess": sums["ratio"] ** 2 / (tokens * square) if tokens else None,
             "clip_share": mean("clipped"),
             "updates": len(self.updates),
         }

@@ -1,0 +1,37 @@
+"""The multiplier that keeps a mean cost at its limit: PPO-Lagrangian's dual variable.
+
+Minimising -lambda (cost - limit) over log lambda by plain SGD, so that lambda stays positive:
+
+    log lambda <- min(log lambda + lr lambda (cost - limit), log maximum)
+
+Source: Safe RLHF, arXiv 2310.12773, and its code. It is part of the trainer's state,
+and moves once per rollout batch, by the mean over all of it (all ranks), never per micro-batch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass
+class Multiplier:
+    """`value` weighs the cost; `limit` is the mean cost allowed, in the cost's own unit."""
+
+    value: float = 1.0
+    lr: float = 0.1
+    limit: float = 0.0
+    maximum: float = 5.0
+
+    def update(self, mean_cost: float) -> float:
+        """Move by one batch's mean cost; returns the new value."""
+        moved = math.log(self.value) + self.lr * self.value * (mean_cost - self.limit)
+        self.value = math.exp(min(moved, math.log(self.maximum)))
+        return self.value
+
+    def state(self) -> dict[str, float]:
+        """What a resumed run needs, as JSON."""
+        return {"value": self.value}
+
+    def restore(self, state: dict[str, float]) -> None:
+        self.value = float(state["value"])
