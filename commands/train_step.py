@@ -1,6 +1,7 @@
 """Train a policy on records: one optimizer step per batch of complete groups, or SFT."""
 
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ from typing import Annotated
 import typer
 
 from swr1.commands._stage import stage_command
+from swr1.errors import UsageError
 
 
 def list_objectives(wanted: bool) -> None:
@@ -16,8 +18,9 @@ def list_objectives(wanted: bool) -> None:
         from rich.console import Console
 
         from swr1.objectives.presets import as_table
+        from swr1.training import modes
 
-        Console().print(as_table())
+        Console().print(as_table(), modes.as_table())
         raise typer.Exit
 
 
@@ -31,6 +34,10 @@ def goal(help: str, *names: str):
 
 def data(help: str, *names: str):
     return opt(help, *names, panel="The records")
+
+
+def mode(help: str, *names: str):
+    return opt(help, *names, panel="The modes around RL (see --list)")
 
 
 def run(help: str, *names: str):
@@ -94,13 +101,19 @@ def command(
         data("A control: permute rewards within a batch, to learn nothing.", "--shuffle-rewards"),
     ] = False,
     remainder: Annotated[str, data("drop or train a last batch that is not full.")] = "drop",
-    system_prompt: Annotated[str, data("sft: as the rollouts will use it.")] = "logic-rl",
-    reward_at_least: Annotated[float | None, data("sft: only completions so good.")] = None,
-    batch_tokens: Annotated[int | None, data("sft: tokens per step, not sequences.")] = None,
-    max_length: Annotated[int | None, data("sft: leave longer sequences out.")] = None,
+    system_prompt: Annotated[
+        str | None, mode("As the rollouts will use it [rollouts: as sampled; else logic-rl].")
+    ] = None,
+    reward_at_least: Annotated[float | None, mode("sft: only completions so good.")] = None,
+    best_of: Annotated[int | None, mode("sft: only the best so many of a prompt.")] = None,
+    batch_tokens: Annotated[int | None, mode("Tokens per step, not sequences.")] = None,
+    max_length: Annotated[int | None, mode("Leave longer sequences out [the model's].")] = None,
     micro_tokens: Annotated[int, run("Tokens per forward pass: memory, not the result.")] = 16_384,
     dtype: Annotated[str, run("float32 or bfloat16: products, published weights.")] = "float32",
     device: Annotated[str, run("auto, cpu, cuda, ...")] = "auto",
+    parallel: Annotated[
+        str, run("Weights on the ranks of a launcher: ddp (whole), fsdp (cut), or auto.")
+    ] = "auto",
     threads: Annotated[int | None, run("CPU threads; default: 1 in a pipe, else all.")] = None,
     publish_every: Annotated[int | None, run("Steps per version [1; sft: at the end].")] = None,
     checkpoint_every: Annotated[int | None, run("Steps per trainer state [as published].")] = None,
@@ -123,40 +136,58 @@ def command(
     from swr1.objectives.presets import get_preset
     from swr1.policy import Policy
     from swr1.streams.stage import default_threads
+    from swr1.training.modes import MODES, options_of
 
     home = Policy(policy)
     goals = {"kl", "kl_in", "kl_estimator", "dual_clip", "advantage", "aggregation", "entropy"}
     numbers = {k: given[k] for k in (goals | {"gamma", "clip_high"}) & given.keys()}
     if clip is not None:
         numbers = {"clip_low": clip, "clip_high": clip} | numbers
-    sft = objective == "sft"
-    if not sft:
+    around = MODES.get(objective)
+    if not around:
         get_preset(objective, **numbers)
     home.latest()  # complain about the folder before anything heavy is loaded
 
-    with open_stage(total=steps) as stage:
+    # Of several ranks only the first reads, writes and speaks (swr1.training.parallel).
+    others = {"quiet": True} if os.environ.get("RANK", "0") != "0" else {}
+    with open_stage(total=steps, **others) as stage:
         import torch
 
         if cores := threads or default_threads():
             torch.set_num_threads(cores)
         extra = {"metrics": stage.metrics, "log": stage.say, "on_step": stage.on_step}
         stage.metrics = None  # the file gets a line per step
-        if sft:
-            from swr1.prompts import load_prompt
-            from swr1.training.sft import train_sft
-
-            train: Callable = train_sft
-            prompt = load_prompt(system_prompt)
-            extra |= {"system": prompt.system, "prefill": prompt.prefill}
+        train: Callable
+        if around:
+            train = around.load()
+            takes = options_of(train)
             needs = ["id"]
+            if around.renders:
+                from swr1.prompts import load_prompt
+
+                prompt = load_prompt(system_prompt or "logic-rl")
+                extra |= {"system": prompt.system, "prefill": prompt.prefill}
+                extra["as_sampled"] = system_prompt is None
+            refuse_others(given, takes | {"system_prompt"} if around.renders else takes)
         else:
             from swr1.training.rl import train_rl
 
             train = train_rl
             given["epochs"] = int(epochs)
+            takes = inspect.signature(train).parameters.keys() - {"policy", "objective"}
             extra |= {"objective": objective, **numbers}
             needs = ["id", "reward", "generation.token_ids"]
-        takes = inspect.signature(train).parameters.keys() - {"policy", "objective"}
         options = {k: v for k, v in given.items() if k in takes} | extra
         summary = train(filter(None, stage.read(needs)), home, **options)
         stage.say(f"{home.path} is at version {summary['version']}, step {summary['steps']}")
+
+
+def refuse_others(given: dict, takes: set[str]) -> None:
+    """Raises UsageError for an option that was given, and that this mode would not heed."""
+    known = inspect.signature(command).parameters
+    for name, value in given.items():
+        heeded = takes | {"objective", "policy", "threads"}
+        if name in heeded or name not in known or value == known[name].default:
+            continue
+        flag = "--" + name.replace("_", "-")
+        raise UsageError(f"{given['objective']} does not use {flag}; see swr1 train-step --list")

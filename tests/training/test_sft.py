@@ -4,11 +4,13 @@ import json
 
 import pytest
 import torch
-from tiny_runs import WORDS, load, same_weights, tiny_policy, weights
+from tiny_runs import WORDS, load, same_weights, sample_records, tiny_policy, weights
 
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import render
-from swr1.training.sft import _batches, _from_step, train_sft
+from swr1.training.passes import batches, from_step
+from swr1.training.sft import _Reader, train_sft
+from tests.conftest import jsonl
 
 
 def record(i: int, **fields) -> dict:
@@ -156,11 +158,11 @@ def test_versions_under_way(tmp_path):
 def test_every_sequence_once_per_epoch_in_batches_of_like_length(budget):
     generator = torch.Generator().manual_seed(1)
     lengths = torch.randint(3, 40, (997,), generator=generator).tolist()
-    first, again, second = (_batches(lengths, 4, budget, 0, epoch) for epoch in (0, 0, 1))
+    first, again, second = (batches(lengths, 4, budget, 0, epoch) for epoch in (0, 0, 1))
     assert first == again != second
-    assert first != _batches(lengths, 4, budget, 1, 0)
-    for batches in (first, second):
-        assert sorted(i for b in batches for i in b) == list(range(997))
+    assert first != batches(lengths, 4, budget, 1, 0)
+    for found in (first, second):
+        assert sorted(i for b in found for i in b) == list(range(997))
     spread = [max(lengths[i] for i in b) - min(lengths[i] for i in b) for b in first]
     assert sum(spread) / len(spread) < 2
     if budget:
@@ -169,8 +171,100 @@ def test_every_sequence_once_per_epoch_in_batches_of_like_length(budget):
 
 def test_a_resumed_order_is_the_rest_of_the_order():
     lengths = list(range(3, 40))
-    whole = _from_step(0, lengths, 4, None, 7)
+    whole = from_step(0, lengths, 4, None, 7)
     order = [next(whole) for _ in range(35)]
     for step in (1, 9, 10, 11, 30):
-        rest = _from_step(step, lengths, 4, None, 7)
+        rest = from_step(step, lengths, 4, None, 7)
         assert [next(rest) for _ in range(3)] == order[step : step + 3]
+
+
+def rollouts(policy, prompts: int = 4, group: int = 6) -> list[dict]:
+    """Samples of the policy, each rewarded by how many different tokens it has, none cut short."""
+    records = sample_records(policy, prompts, group, lambda tokens, rng: len(set(tokens)))
+    for r in records:
+        r["generation"]["finish_reason"] = "stop"
+    return records
+
+
+def test_what_was_sampled_is_learned_by_its_token_ids(tmp_path):
+    policy = tiny_policy(tmp_path / "p")
+    _, tokenizer = load(policy)
+    records = [
+        r for r in rollouts(policy) if r["generation"]["token_ids"][-1] == tokenizer.eos_token_id
+    ]
+    seen: list[list[int]] = []
+    for as_sampled in (True, False):
+        read = _Reader(tokenizer, "or", "<think>", as_sampled, None, None, 64)
+        seen += [e.ids.tolist() for e in read.all(records[:1])]
+    generation = records[0]["generation"]
+    assert seen[0] == generation["prompt_ids"] + generation["token_ids"]
+    assert seen[1] == [
+        *render(tokenizer, records[0]["prompt"], "or", "<think>"),
+        *tokenizer(records[0]["completion"])["input_ids"],
+        tokenizer.eos_token_id,
+    ]
+
+
+def test_tokens_that_the_policy_did_not_write_are_no_targets(tmp_path):
+    _, tokenizer = load(tiny_policy(tmp_path / "p"))
+    ids = tokenizer("the knight said and is a")["input_ids"]
+    generation = {
+        "prompt_ids": ids[:2],
+        "token_ids": ids[2:],
+        "loss_mask": [1, 0, 0, 1],
+        "finish_reason": "stop",
+    }
+    sampled = record(0, completion=tokenizer.decode(ids[2:]), generation=generation)
+    read = _Reader(tokenizer, None, "", True, None, None, 64)
+    (example,) = read.all([sampled])
+    # A stop string ended it, so the end mark is added, and learned.
+    assert example.ids.tolist() == [*ids, tokenizer.eos_token_id]
+    assert example.targets.tolist() == [2, 5, 6]
+    generation["loss_mask"], generation["token_ids"] = [0] * 4, [*ids[2:5], tokenizer.eos_token_id]
+    sampled["completion"] = tokenizer.decode(ids[2:5])
+    assert read.all([sampled]) == [] and sum(read.dropped.values()) == 1
+
+
+def test_token_ids_of_another_tokenizer_are_not_taken_for_ours(tmp_path):
+    _, tokenizer = load(tiny_policy(tmp_path / "p"))
+    theirs = {"prompt_ids": [5], "token_ids": [9, 10, 11], "finish_reason": "stop"}
+    read = _Reader(tokenizer, None, "", True, None, None, 64)
+    (example,) = read.all([record(0, completion="knight and knave", generation=theirs)])
+    words = example.ids[example.targets].tolist()
+    assert words == [*tokenizer("knight and knave")["input_ids"], tokenizer.eos_token_id]
+
+
+def test_the_best_few_of_each_prompt_are_learned(tmp_path):
+    policy = tiny_policy(tmp_path / "p")
+    texts = ["the", "a", "or", "or", "if"]
+    data = [
+        record(i, sample=k, completion=text, reward=reward)
+        for i in range(3)
+        for k, (text, reward) in enumerate(zip(texts, [1.0, 3.0, 2.0, 2.0, -1.0], strict=True))
+    ]
+    out = train(policy, data, best_of=2, steps=1)
+    assert out["sequences"] == 6  # "a" and one "or" of each
+    assert out["dropped"] == {
+        "the same completion of a prompt again": 3,
+        "not among the best 2 of a prompt": 6,
+    }
+    bar = train(tiny_policy(tmp_path / "q"), data, best_of=2, reward_at_least=2.5, steps=1)
+    assert bar["sequences"] == 3
+    with pytest.raises(UsageError, match="best-of"):
+        train(policy, data, best_of=0)
+
+
+def test_rejection_sampling_raises_the_reward(tmp_path, swr1):
+    """Rollouts of several samples per prompt, the best of each learned, by the command line."""
+    policy = tiny_policy(tmp_path / "p", hidden=32)
+    before = rollouts(policy, 24, 8)
+    scored = tmp_path / "scored.jsonl"
+    scored.write_bytes(jsonl(before))
+    line = f"train-step sft {scored} --policy {policy.path} --best-of 1 --reward-at-least 4"
+    done = swr1(*line.split(), "--lr", 0.01, "--epochs", 10, "--batch", 8, check=True)
+    assert "not among the best 1 of a prompt" in done.stderr
+    after = rollouts(policy, 24, 8)
+    means = [sum(r["reward"] for r in rows) / len(rows) for rows in (before, after)]
+    assert means[1] > means[0] + 0.5
+    wrong = swr1(*line.split(), "--kl", 0.1)
+    assert wrong.returncode == 2 and "sft does not use --kl" in wrong.stderr

@@ -1,0 +1,58 @@
+"""The modes around the RL step, as data: what each trains, on which records, after which paper.
+
+`swr1 train-step NAME` looks here before it looks among the objectives of RL. A new mode is a
+function train(records, policy, **options) in a file of this room, and an entry here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+
+class Mode(NamedTuple):
+    """`train` is "module:function"; `renders`: whether it takes `system` and `prefill`."""
+
+    train: str
+    loss: str
+    reads: str
+    source: str
+    renders: bool = False
+
+    def load(self) -> Callable[..., dict[str, Any]]:
+        module, _, name = self.train.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+
+MODES = {
+    "sft": Mode(
+        "swr1.training.sft:train_sft",
+        "cross-entropy",
+        "completions or traces; with --reward-at-least or --best-of the best completions",
+        "rejection sampling: RFT, arXiv 2308.01825; RAFT, arXiv 2304.06767",
+        renders=True,
+    ),
+}
+
+
+def options_of(train: Callable[..., Any]) -> set[str]:
+    """The names of what a mode's function takes, the fields of Passes among them."""
+    from swr1.training.passes import Passes
+
+    parameters = inspect.signature(train).parameters.values()
+    named = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+    loop = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    return named | ({f.name for f in fields(Passes)} if loop else set())
+
+
+def as_table() -> Any:
+    """The modes as a rich table, for people."""
+    from rich.table import Table
+
+    table = Table("mode", "loss", "records", "source")
+    for name, mode in MODES.items():
+        table.add_row(name, mode.loss, mode.reads, mode.source)
+    return table
