@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from swr1.commands._objective import PANEL, with_objective_fields
 from swr1.commands._stage import stage_command
 from swr1.errors import UsageError
 
@@ -29,7 +30,7 @@ def opt(help: str, *names: str, panel: str | None = None, **more):
 
 
 def goal(help: str, *names: str):
-    return opt(help, *names, panel="The objective (default: the preset's)")
+    return opt(help, *names, panel=PANEL)
 
 
 def data(help: str, *names: str):
@@ -45,6 +46,7 @@ def run(help: str, *names: str):
 
 
 @stage_command(writes=False, quiet_options=("device", "threads"))
+@with_objective_fields
 def command(
     open_stage,
     objective: Annotated[
@@ -65,16 +67,7 @@ def command(
     max_grad_norm: Annotated[float, opt("Clip the gradient's norm here.")] = 1.0,
     lora_r: Annotated[int, opt("Train LoRA adapters of this rank; 0: all weights.")] = 0,
     lora_alpha: Annotated[float | None, opt("Scale of the adapters.")] = None,
-    kl: Annotated[float | None, goal("Coefficient of the KL to the reference; 0: none.")] = None,
-    kl_in: Annotated[str | None, goal("loss or reward.")] = None,
-    kl_estimator: Annotated[str | None, goal("k1, k2 or k3.")] = None,
-    clip: Annotated[float | None, goal("Clip the ratio to 1 - this ... 1 + this.")] = None,
-    clip_high: Annotated[float | None, goal("Upper clip, where it differs.")] = None,
-    dual_clip: Annotated[float | None, goal("Bound on the loss of negative advantages.")] = None,
-    advantage: Annotated[str | None, goal("The advantage estimator.")] = None,
-    aggregation: Annotated[str | None, goal("token-mean, seq-mean-token-mean, ...")] = None,
-    entropy: Annotated[float | None, goal("Coefficient of an entropy bonus.")] = None,
-    gamma: Annotated[float | None, goal("Discount per token.")] = None,
+    clip: Annotated[float | None, goal("Both clips: the ratio to 1 - this ... 1 + this.")] = None,
     importance: Annotated[
         str, goal("Weight stale samples by their ratio: none, token or sequence.")
     ] = "token",
@@ -124,6 +117,7 @@ def command(
         bool,
         typer.Option("--list", callback=list_objectives, is_eager=True, help="Show objectives."),
     ] = False,
+    **goal_fields,
 ):
     """Train a policy on records: one optimizer step per batch of complete groups, or SFT.
 
@@ -131,7 +125,7 @@ def command(
 
     swr1 train-step reinforce++ rewarded.jsonl --policy runs/kk --batch 64
     """
-    given = {k: v for k, v in locals().items() if v is not None}
+    given = {k: v for k, v in (locals() | goal_fields).items() if v is not None}
 
     from swr1.objectives.presets import get_preset
     from swr1.policy import Policy
@@ -139,8 +133,7 @@ def command(
     from swr1.training.modes import MODES, options_of
 
     home = Policy(policy)
-    goals = {"kl", "kl_in", "kl_estimator", "dual_clip", "advantage", "aggregation", "entropy"}
-    numbers = {k: given[k] for k in (goals | {"gamma", "clip_high"}) & given.keys()}
+    numbers = {k: v for k, v in goal_fields.items() if v is not None}
     if clip is not None:
         numbers = {"clip_low": clip, "clip_high": clip} | numbers
     around = MODES.get(objective)

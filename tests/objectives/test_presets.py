@@ -1,5 +1,6 @@
 """Presets are data: each complete, each option checked, mistakes answered with a suggestion."""
 
+import inspect
 import subprocess
 import sys
 
@@ -51,3 +52,33 @@ def test_listing_presets_does_not_import_torch():
         "import sys; from swr1.objectives.presets import PRESETS; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_every_field_is_an_option_and_every_keyword_of_a_formula_is_a_field():
+    from swr1.commands.train_step import command
+    from swr1.objectives.advantages import ADVANTAGES
+    from swr1.objectives.losses import LOSSES
+    from swr1.objectives.presets import known_fields
+
+    options = inspect.signature(command).parameters
+    assert set(known_fields()) <= options.keys()
+    for function in (*ADVANTAGES.values(), *LOSSES.values()):
+        keywords = {
+            p.name
+            for p in inspect.signature(function).parameters.values()
+            if p.kind is p.KEYWORD_ONLY
+        }
+        assert keywords <= set(known_fields()), function
+
+
+def test_a_mistyped_option_is_answered_with_the_right_one(swr1):
+    done = swr1("train-step", "grpo", "--policy", "nowhere", "--kl-estimater", "k2")
+    assert done.returncode == 2 and "--kl-estimator" in done.stderr
+    done = swr1("train-step", "grpo", "--policy", "nowhere", "--loss", "cipso")
+    assert done.returncode == 2 and "Did you mean 'cispo'" in done.stderr
+
+
+def test_the_list_names_every_objective_with_its_paper(swr1):
+    text = swr1("train-step", "--list", env={"COLUMNS": "200"}).stdout
+    for preset in PRESETS.values():
+        assert f" {preset.name} " in text and preset.paper[:20] in text

@@ -275,14 +275,18 @@ def _check(preset: Objective) -> None:
 
 
 def as_table() -> Any:
-    """The presets as a rich table, for people."""
+    """The presets as a rich table, for people: every field that differs from the default."""
     from rich.table import Table
 
-    table = Table("objective", "advantage", "loss", "mean", "clip", "KL", "source")
-    table.add_row("sft", "", "cross-entropy", "token-mean", "", "", "targets of the records")
+    table = Table("objective", "what it is", "source", show_lines=True)
+    table.columns[0].no_wrap = True
+    usual = ("name", "paper", "advantage", "loss", "aggregation")
     for p in PRESETS.values():
-        kl = f"{p.kl:g} {p.kl_estimator} in {p.kl_in}" if p.kl else "none"
-        clip = "" if p.loss == "reinforce" else f"-{p.clip_low:g} +{p.clip_high:g}"
-        advantage = p.advantage + (f", {p.combine}" if p.combine != "sum" else "")
-        table.add_row(p.name, advantage, p.loss, p.aggregation, clip, kl, p.paper)
+        numbers = [
+            f"{f.name.replace('_', '-')} {getattr(p, f.name)}"
+            for f in fields(Objective)
+            if f.name not in usual and getattr(p, f.name) != f.default
+        ]
+        text = f"advantage {p.advantage}, loss {p.loss}, {p.aggregation}"
+        table.add_row(p.name, "; ".join([text, *numbers]), p.paper)
     return table
