@@ -77,3 +77,58 @@ def aggregate(losses: Ragged, mode: str, constant: float = 1.0) -> float:
     if mode == "seq-mean-token-sum":
         return sum(map(sum, rows)) / len(rows)
     return sum(map(sum, rows)) / (len(rows) * constant)
+
+
+def clip(x: float, low: float, high: float) -> float:
+    return min(max(x, low), high)
+
+
+def gspo(logp: list[float], old: list[float], advantage: float, low: float, high: float) -> float:
+    """One sequence with one advantage: the loss of its one ratio."""
+    s = math.exp(sum(p - o for p, o in zip(logp, old, strict=True)) / len(logp))
+    return -min(s * advantage, clip(s, 1 - low, 1 + high) * advantage)
+
+
+def cispo_gradient(logp: float, old: float, advantage: float, low: float, high: float) -> float:
+    """d loss / d logp of one token: the clipped ratio weighs the score function."""
+    return -clip(math.exp(logp - old), 1 - low, 1 + high) * advantage
+
+
+def cpgd_gradient(
+    logp: float, old: float, advantage: float, eps: float, alpha: float, cap: float
+) -> float:
+    """As the published code has it: clipped log-probabilities, then the clipped drift."""
+    gradient = alpha * min(math.exp(logp - old) - 1, cap)
+    if advantage > 0 and logp < old + math.log(1 + eps):
+        gradient -= advantage  # min(logp, old + log(1 + eps)) is logp
+    if advantage < 0 and logp > old + math.log(1 - eps):
+        gradient -= advantage
+    return gradient
+
+
+def gae(rewards: list[float], values: list[float], gamma: float, lam: float) -> list[float]:
+    """As a double sum of discounted errors, not as a recursion."""
+    ahead = [*values[1:], 0.0]
+    delta = [r + gamma * a - v for r, a, v in zip(rewards, ahead, values, strict=True)]
+    return [
+        sum((gamma * lam) ** (s - t) * delta[s] for s in range(t, len(delta)))
+        for t in range(len(delta))
+    ]
+
+
+def canon(
+    scores: list[float], lengths: list[int], mix: float, alpha: float, beta: float
+) -> list[float]:
+    """One group with an even number of unequal lengths, as the published code has it."""
+    order = sorted(range(len(scores)), key=lambda i: lengths[i])
+    short, long = order[: len(order) // 2], order[len(order) // 2 :]
+    mean_short = sum(scores[i] for i in short) / len(short)
+    mean_long = sum(scores[i] for i in long) / len(long)
+    out = [0.0] * len(scores)
+    for i in long:
+        inter = alpha * scores[i] - mean_short + beta
+        out[i] = mix * inter + (1 - mix) * (scores[i] - mean_long)
+    for i in short:
+        inter = scores[i] - alpha * mean_long - beta
+        out[i] = mix * inter + (1 - mix) * (scores[i] - mean_short)
+    return out
