@@ -108,7 +108,7 @@ def cpgd_gradient(
 
 def gae(rewards: list[float], values: list[float], gamma: float, lam: float) -> list[float]:
     """As a double sum of discounted errors, not as a recursion."""
-    ahead = [*values[1:], 0.0]
+    ahead = [*values, 0.0][1:]
     delta = [r + gamma * a - v for r, a, v in zip(rewards, ahead, values, strict=True)]
     return [
         sum((gamma * lam) ** (s - t) * delta[s] for s in range(t, len(delta)))
