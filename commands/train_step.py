@@ -53,10 +53,12 @@ def command(
         str, typer.Argument(help="sft, reinforce++, grpo, ... (--list shows them all)")
     ],
     policy: Annotated[Path, opt("The policy folder to train.")],
-    lr: Annotated[float | None, opt("Learning rate [1e-6; sft: 1e-3].")] = None,
-    batch: Annotated[int | None, opt("Groups (prompts) per step [8]; sft: sequences [32].")] = None,
+    lr: Annotated[float | None, opt("Learning rate [1e-6; sft: 1e-3; guard, ...: 2e-5].")] = None,
+    batch: Annotated[
+        int | None, opt("Groups (prompts) per step [8]; sft, dpo, ...: items [32].")
+    ] = None,
     steps: Annotated[int | None, opt("Steps in all, resumed ones included.")] = None,
-    epochs: Annotated[float, opt("Passes over each batch; sft: over the data.")] = 1,
+    epochs: Annotated[float, opt("Passes over each batch; sft, dpo, ...: over the data.")] = 1,
     minibatch: Annotated[int | None, opt("Groups per optimizer step [all].")] = None,
     optimizer: Annotated[str, opt("adamw, or muon (hidden matrices; the rest by AdamW).")] = (
         "adamw"
@@ -102,6 +104,9 @@ def command(
     batch_tokens: Annotated[int | None, mode("Tokens per step, not sequences.")] = None,
     max_length: Annotated[int | None, mode("Leave longer sequences out [the model's].")] = None,
     micro_tokens: Annotated[int, run("Tokens per forward pass: memory, not the result.")] = 16_384,
+    beta: Annotated[float, mode("dpo: how dear it is to leave the reference.")] = 0.1,
+    label_smoothing: Annotated[float, mode("dpo: share of pairs the wrong way round.")] = 0.0,
+    margin: Annotated[float, mode("Pairs: least difference in reward, best to worst.")] = 0.0,
     dtype: Annotated[str, run("float32 or bfloat16: products, published weights.")] = "float32",
     device: Annotated[str, run("auto, cpu, cuda, ...")] = "auto",
     parallel: Annotated[

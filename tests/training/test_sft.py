@@ -10,6 +10,7 @@ from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import render
 from swr1.training.passes import batches, from_step
 from swr1.training.sft import _Reader, train_sft
+from swr1.training.targets import Targets
 from tests.conftest import jsonl
 
 
@@ -194,7 +195,7 @@ def test_what_was_sampled_is_learned_by_its_token_ids(tmp_path):
     ]
     seen: list[list[int]] = []
     for as_sampled in (True, False):
-        read = _Reader(tokenizer, "or", "<think>", as_sampled, None, None, 64)
+        read = _Reader(Targets(tokenizer, "or", "<think>", as_sampled), None, None, 64)
         seen += [e.ids.tolist() for e in read.all(records[:1])]
     generation = records[0]["generation"]
     assert seen[0] == generation["prompt_ids"] + generation["token_ids"]
@@ -215,7 +216,7 @@ def test_tokens_that_the_policy_did_not_write_are_no_targets(tmp_path):
         "finish_reason": "stop",
     }
     sampled = record(0, completion=tokenizer.decode(ids[2:]), generation=generation)
-    read = _Reader(tokenizer, None, "", True, None, None, 64)
+    read = _Reader(Targets(tokenizer), None, None, 64)
     (example,) = read.all([sampled])
     # A stop string ended it, so the end mark is added, and learned.
     assert example.ids.tolist() == [*ids, tokenizer.eos_token_id]
@@ -228,7 +229,7 @@ def test_tokens_that_the_policy_did_not_write_are_no_targets(tmp_path):
 def test_token_ids_of_another_tokenizer_are_not_taken_for_ours(tmp_path):
     _, tokenizer = load(tiny_policy(tmp_path / "p"))
     theirs = {"prompt_ids": [5], "token_ids": [9, 10, 11], "finish_reason": "stop"}
-    read = _Reader(tokenizer, None, "", True, None, None, 64)
+    read = _Reader(Targets(tokenizer), None, None, 64)
     (example,) = read.all([record(0, completion="knight and knave", generation=theirs)])
     words = example.ids[example.targets].tolist()
     assert words == [*tokenizer("knight and knave")["input_ids"], tokenizer.eos_token_id]

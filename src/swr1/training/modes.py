@@ -35,6 +35,13 @@ MODES = {
         "rejection sampling: RFT, arXiv 2308.01825; RAFT, arXiv 2304.06767",
         renders=True,
     ),
+    "dpo": Mode(
+        "swr1.training.preference:train_dpo",
+        "-log sigmoid of the implicit reward margin",
+        "scored groups (best against worst), or `chosen` and `rejected`",
+        "DPO, arXiv 2305.18290; label smoothing: Mitchell 2023",
+        renders=True,
+    ),
 }
 
 

@@ -17,11 +17,12 @@ from typing import Any
 import torch
 
 from swr1.errors import DataError, UsageError
+from swr1.objectives.supervised import sft as sft_loss
 from swr1.policy import Policy
-from swr1.prompts import render
 from swr1.training import engine
 from swr1.training.engine import Example
 from swr1.training.passes import Passes, digest
+from swr1.training.targets import Targets
 
 
 def train_sft(
@@ -39,10 +40,7 @@ def train_sft(
     """Train `policy` to write the targets of `records`.
 
     Args:
-        system, prefill: what the rollouts will put around the prompt (swr1.prompts.render). A
-            target that opens with the prefill loses it: the prompt has it already.
-        as_sampled: a rollout whose token ids are this tokenizer's is learned by them, behind the
-            prompt that it was sampled from; False: by its text, behind `system` and `prefill`.
+        system, prefill, as_sampled: how records become token ids, as in Targets.
         reward_at_least: only records with a completion and at least this reward.
         best_of: of each prompt only so many completions, the best by reward (the first of equal
             ones); one that is there twice counts once.
@@ -60,7 +58,8 @@ def train_sft(
     with policy.lock("train-step sft"):
         tokenizer = engine.load_tokenizer(policy.folder())
         limit = max_length or engine.context_length(policy.folder())
-        read = _Reader(tokenizer, system, prefill, as_sampled, reward_at_least, best_of, limit)
+        encode = Targets(tokenizer, system, prefill, as_sampled)
+        read = _Reader(encode, reward_at_least, best_of, limit)
         data = read.all(records)
         for reason, n in read.dropped.items():
             passes.log(f"{n} records dropped: {reason}")
@@ -84,7 +83,7 @@ def train_sft(
                 logp, _ = engine.token_logprobs(
                     model, [examples[i] for i in cut], autocast=passes.compute
                 )
-                share = -logp.sum() / count
+                share = sft_loss(logp).sum() / count
                 share.backward()
                 loss += float(share.detach())
             return loss, {"target_tokens": count}
@@ -112,16 +111,12 @@ class _Reader:
 
     def __init__(
         self,
-        tokenizer: Any,
-        system: str | None,
-        prefill: str,
-        as_sampled: bool,
+        encode: Targets,
         reward_at_least: float | None,
         best_of: int | None,
         max_length: int,
     ) -> None:
-        self.tokenizer, self.system, self.prefill = tokenizer, system, prefill
-        self.as_sampled, self.bar, self.best_of = as_sampled, reward_at_least, best_of
+        self.encode, self.bar, self.best_of = encode, reward_at_least, best_of
         self.max_length = max_length
         self.dropped: Counter[str] = Counter()
 
@@ -149,14 +144,7 @@ class _Reader:
         text = self._target(record)
         if text is None:
             return None
-        example = self._sampled(record) if self.as_sampled else None
-        if example is None:
-            ids = render(self.tokenizer, record["prompt"], self.system, self.prefill)
-            start = len(ids)
-            text = text.removeprefix(self.prefill).removesuffix(self.tokenizer.eos_token)
-            ids += self.tokenizer(text, add_special_tokens=False)["input_ids"]
-            ids.append(self.tokenizer.eos_token_id)
-            example = Example(torch.tensor(ids), torch.arange(start, len(ids)))
+        example = self.encode(record | {"completion": text})
         if not len(example.targets):
             self.dropped["a completion of which the policy wrote nothing"] += 1
             return None
@@ -166,7 +154,7 @@ class _Reader:
         return example
 
     def _target(self, record: dict) -> str | None:
-        """What the assistant writes, whole; None, counted, if there is nothing to learn."""
+        """The completion, or the trace; None, counted, if there is nothing to learn."""
         generation = record.get("generation") or {}
         completion = record.get("completion")
         if self.bar is not None or self.best_of is not None:
@@ -185,23 +173,7 @@ class _Reader:
         if generation.get("finish_reason") == "length":
             self.dropped["a completion cut at its token limit"] += 1
             return None
-        return (generation.get("prefill") or "") + completion
-
-    def _sampled(self, record: dict) -> Example | None:
-        """By token ids as sampled; None where there are none, or another tokenizer wrote them."""
-        generation = record.get("generation") or {}
-        prompt, tokens = generation.get("prompt_ids"), generation.get("token_ids")
-        if not prompt or not tokens or max(*prompt, *tokens) >= len(self.tokenizer):
-            return None
-        text = self.tokenizer.decode(tokens, skip_special_tokens=True)
-        if text.strip() != record["completion"].strip():
-            return None
-        mask = generation.get("loss_mask") or [1] * len(tokens)
-        # A stop string ended it: the turn ends there, and that is to be learned too.
-        if tokens[-1] not in self.tokenizer.all_special_ids:
-            tokens, mask = [*tokens, self.tokenizer.eos_token_id], [*mask, 1]
-        targets = [len(prompt) + i for i, m in enumerate(mask) if m]
-        return Example(torch.tensor(prompt + tokens), torch.tensor(targets))
+        return completion
 
 
 def _share_of(token: int | None, data: list[Example], prompts: bool = False) -> float:

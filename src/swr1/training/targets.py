@@ -1,0 +1,64 @@
+"""A record's completion as token ids: those that were sampled, or its text rendered as a rollout would.
+
+encode = Targets(tokenizer, system, prefill)
+example = encode(record)          # ids, and the positions that are trained on
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from swr1.prompts import render
+from swr1.training.engine import Example
+
+
+class Targets:
+    """Records with a `completion` to examples.
+
+    Args:
+        system, prefill: what the rollouts will put around the prompt (swr1.prompts.render). A text
+            that opens with the prefill loses it: the prompt has it already.
+        as_sampled: a rollout whose token ids are this tokenizer's is taken by them, behind the
+            prompt that it was sampled from, without what the policy did not write; False: by its
+            text, behind `system` and `prefill`.
+    """
+
+    def __init__(
+        self, tokenizer: Any, system: str | None = None, prefill: str = "", as_sampled: bool = True
+    ) -> None:
+        self.tokenizer, self.system, self.prefill = tokenizer, system, prefill
+        self.as_sampled = as_sampled
+
+    def __call__(self, record: dict) -> Example:
+        """`targets` is empty where the policy wrote nothing."""
+        example = self._sampled(record) if self.as_sampled else None
+        if example is not None:
+            return example
+        generation = record.get("generation") or {}
+        text = (generation.get("prefill") or "") + record["completion"]
+        text = text.removeprefix(self.prefill).removesuffix(self.tokenizer.eos_token)
+        ids = render(self.tokenizer, record["prompt"], self.system, self.prefill)
+        start = len(ids)
+        ids += self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        if generation.get("finish_reason") != "length":
+            ids.append(self.tokenizer.eos_token_id)
+        return Example(torch.tensor(ids), torch.arange(start, len(ids)))
+
+    def _sampled(self, record: dict) -> Example | None:
+        """By token ids as sampled; None where there are none, or another tokenizer wrote them."""
+        generation = record.get("generation") or {}
+        prompt, tokens = generation.get("prompt_ids"), generation.get("token_ids")
+        if not prompt or not tokens or max(*prompt, *tokens) >= len(self.tokenizer):
+            return None
+        text = self.tokenizer.decode(tokens, skip_special_tokens=True)
+        if text.strip() != record["completion"].strip():
+            return None
+        mask = generation.get("loss_mask") or [1] * len(tokens)
+        # A stop string ended it: the turn ends there, and that is to be learned too.
+        stopped = generation.get("finish_reason") != "length"
+        if stopped and tokens[-1] not in self.tokenizer.all_special_ids:
+            tokens, mask = [*tokens, self.tokenizer.eos_token_id], [*mask, 1]
+        targets = [len(prompt) + i for i, m in enumerate(mask) if m]
+        return Example(torch.tensor(prompt + tokens), torch.tensor(targets, dtype=torch.long))
