@@ -227,6 +227,9 @@ def plain_state(model: Any) -> dict[str, Tensor]:
             delta = layers[layer].get_delta_weight("default")
             value = (value.float() + delta.float()).to(value.dtype)
         state[name.replace(".base_layer.", ".")] = value
+    # Weights that are one tensor under two names are stored once, also when they were gathered.
+    for tied in model.all_tied_weights_keys:
+        state.pop(tied, None)
     return state
 
 

@@ -24,8 +24,9 @@ from swr1.errors import DataError, UsageError
 from swr1.objectives.importance import LEVELS
 from swr1.objectives.presets import get_preset
 from swr1.policy import PassRates, Policy, model_folder
-from swr1.training import engine, parallel
+from swr1.training import engine
 from swr1.training.groups import Sample, digest, gather, mean_of, read_sample
+from swr1.training.parallel import join, shard
 from swr1.training.scorer import Scorer
 from swr1.training.state import Run
 from swr1.training.update import rl_step
@@ -54,7 +55,7 @@ def train_rl(
     micro_tokens: int = 16_384,
     dtype: str = "float32",
     device: str = "auto",
-    parallel_kind: str = "auto",
+    parallel: str = "auto",
     lora_r: int = 0,
     lora_alpha: float | None = None,
     gradient_checkpointing: bool = False,
@@ -90,7 +91,7 @@ def train_rl(
         optimizer: "adamw" or "muon" (hidden matrices by Muon, the rest by AdamW).
         micro_tokens: padded tokens per forward pass; changes memory and speed, not the result.
         dtype: of the matrix products and the published weights; trained weights are float32.
-        parallel_kind: how the ranks of a launcher share the update, as in parallel.join.
+        parallel: how the ranks of a launcher share the update, as in parallel.join.
         lora_r: rank of adapters to train instead of the weights; merged when published.
         gradient_checkpointing: recompute activations in the backward pass: memory for time.
         reference: model of the KL term; None: the version that this run started from.
@@ -132,7 +133,7 @@ def train_rl(
     dropped: Counter[str] = Counter()
 
     with ExitStack() as stack:
-        team = stack.enter_context(parallel.join(where, parallel_kind))
+        team = stack.enter_context(join(where, parallel))
         if not team.lead:
             log, on_step = _silent, None
 
@@ -162,7 +163,7 @@ def train_rl(
         adapters = engine.add_lora(model, lora_r, lora_alpha, seed) if lora_r else None
         if gradient_checkpointing:
             engine.checkpoint_activations(model)
-        parallel.shard(model, team, engine.token_logprobs)
+        shard(model, team, engine.token_logprobs)
         stepper = engine.Optimizer(
             model.named_parameters(), optimizer, lr=lr, weight_decay=weight_decay, team=team
         )
@@ -181,17 +182,25 @@ def train_rl(
             else:
                 folder = model_folder(reference) if reference else base
                 frozen = engine.load_model(folder, where, torch.float32)
-                parallel.shard(frozen, team, engine.token_logprobs)
+                shard(frozen, team, engine.token_logprobs)
                 ref = Scorer(frozen, micro_tokens, compute, team=team)
         vocab = model.get_input_embeddings().weight.shape[0]
+        gone: Counter[str] = Counter()  # groups dropped since the last step, by kind
+
+        def tell_dropped() -> None:
+            policy.count_dropped(run.groups_dropped + gone.total())
+
         groups = _from_position(
             gather(
                 records,
                 lambda r: read_sample(r, vocab, allow_truncated_sampling=allow_truncated_sampling),
                 dropped,
+                on_lost=lambda: gone.update(["incomplete"]),
+                on_wait=tell_dropped,
             ),
             run,
             log,
+            gone,
         )
 
         def announce() -> None:
@@ -200,33 +209,34 @@ def train_rl(
                 batch, publish_every, run.groups_consumed - before, before, run.groups_dropped
             )
 
-        def take() -> tuple[list[list[Sample]], int, float]:
-            """The next batch, how many groups were too old for it, and the seconds it took."""
+        def take() -> tuple[list[list[Sample]], Counter[str], float]:
+            """The next batch, the groups dropped before it, by kind, and the seconds it took."""
             clock = time.perf_counter()
             taken: list[list[Sample]] = []
-            stale = 0
             while len(taken) < batch and (group := next(groups, None)) is not None:
                 for s in group:
                     s.lag = _lag(s, run)
                 passed = [bool(s.scores) and set(s.scores.values()) == {1} for s in group]
                 rates.add(group[0].id, sum(passed), len(group), run.version)
                 if max_staleness is not None and max(s.lag for s in group) > max_staleness:
-                    stale += 1
-                    run.groups_dropped += 1
-                    policy.count_dropped(run.groups_dropped)
+                    gone["stale"] += 1
+                    tell_dropped()
                     dropped[f"more than {max_staleness} steps old"] += len(group)
                 else:
                     taken.append(group)
             if len(taken) < batch and not (taken and remainder == "train"):
                 dropped["in a last batch that was not full"] += sum(map(len, taken))
                 taken = []
-            return taken, stale, time.perf_counter() - clock
+            dropped_now = gone.copy()
+            run.groups_dropped += gone.total()
+            gone.clear()
+            return taken, dropped_now, time.perf_counter() - clock
 
         team.first(announce)
         first = True
         try:
             while steps is None or run.step < steps:
-                taken, stale, waited = team.first(take)
+                taken, lost, waited = team.first(take)
                 if not taken:
                     break
                 clock = time.perf_counter()
@@ -251,10 +261,10 @@ def train_rl(
                     what=f"step {run.step + 1}; {policy.path} stays at version {run.version}",
                 )
                 lags = [s.lag for g in taken for s in g]
-                # A group that was too old is behind this run all the same.
-                run.groups_consumed += len(taken) + stale
+                # A group that was dropped is behind this run all the same.
+                run.groups_consumed += len(taken) + lost.total()
                 if team.lead:
-                    run.position["groups"] += len(taken) + stale
+                    run.position["groups"] += len(taken) + lost["stale"]
                 done = run.step + 1
                 last = done == steps
                 row = run.end_step(
@@ -264,7 +274,8 @@ def train_rl(
                         **row,
                         "lag": mean_of(lags),
                         "lag_max": max(lags, default=None),
-                        "dropped_stale": stale,
+                        "dropped_stale": lost["stale"],
+                        "dropped_incomplete": lost["incomplete"],
                         "groups_consumed": run.groups_consumed,
                         "lr": rate,
                         "wait_s": round(waited, 3),
@@ -334,9 +345,12 @@ def _close(records: Iterable[dict]) -> None:
 
 
 def _from_position(
-    groups: Iterator[list[Sample]], run: Run, log: Callable[[str], None]
+    groups: Iterator[list[Sample]], run: Run, log: Callable[[str], None], gone: Counter[str]
 ) -> Iterator[list[Sample]]:
-    """Skip what an interrupted run had read, if this is the same input; know a new one."""
+    """Skip what an interrupted run had read, if this is the same input; know a new one.
+
+    What was dropped there (counted in `gone`) was counted then.
+    """
     start = next(groups, None)
     if start is None:
         return
@@ -350,6 +364,7 @@ def _from_position(
         for n in range(1, done):
             if next(groups, None) is None:
                 raise DataError(f"the input has {n} groups, but {done} were read from it before")
+        gone.clear()
     else:
         yield start
     yield from groups
