@@ -135,25 +135,10 @@ def test_two_nodes(world):
 def test_accelerate_launch(world, kind):
     policy = world / f"accelerate-{kind}"
     tiny_policy(policy)
-    launcher = [
-        BIN / "accelerate",
-        "launch",
-        "--cpu",
-        "--num_processes",
-        "2",
-        "--num_machines",
-        "1",
-    ]
-    launcher += [
-        "--mixed_precision",
-        "no",
-        "--dynamo_backend",
-        "no",
-        "--main_process_port",
-        "29534",
-    ]
-    if kind == "fsdp":
-        launcher += ["--use_fsdp", "--fsdp_version", "2"]
+    how = "--cpu" if kind == "ddp" else "--use_fsdp --fsdp_version 2"
+    ports = "--num_processes 2 --num_machines 1 --main_process_port 29534"
+    options = f"launch {ports} --mixed_precision no --dynamo_backend no {how}"
+    launcher = [BIN / "accelerate", *options.split()]
     args = ["-m", "swr1", "train-step", *TRAIN.split(), world / "rewarded.jsonl"]
     code, said = launch(launcher, *args, "--policy", policy)
     assert code == 0, said
