@@ -153,7 +153,8 @@ def _correct(
 def agreeing(groups: list[list[Sample]], what: str) -> list[bool]:
     """Which groups have no difference in their reward, or in the part or verdict of that name.
 
-    Samples that it could not judge do not count. Raises DataError if no sample has it.
+    Samples that it could not judge, or without trained tokens, do not count. Raises DataError if no
+    sample has it.
     """
     everything = [s for g in groups for s in g]
     if what == "reward":
@@ -164,7 +165,7 @@ def agreeing(groups: list[list[Sample]], what: str) -> list[bool]:
     else:
         values = _part(everything, what)
     group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
-    known = ~values.isnan()
+    known = ~values.isnan() & torch.tensor([len(s.old) > 0 for s in everything])
     same = dead_groups(values[known], group[known]).tolist()
     return same + [True] * (len(groups) - len(same))
 
