@@ -12,9 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_runs import load, tiny_policy
-from update_tools import VOCAB, measure, random_groups
-
-from swr1.training.parallel import Team
+from update_tools import VOCAB, Bigrams, measure, random_groups
 
 # Each with what it needs; together they take every advantage, loss, mean, KL and combination.
 OBJECTIVES = {
@@ -149,31 +147,6 @@ def test_dead_groups_count_in_the_denominators_and_filtered_ones_do_not(models):
     assert kept["loss"] == pytest.approx(only["loss"], rel=1e-5)
     full, _ = measure(models[0], groups, "dapo", overlong=0.0, filter_on="")
     assert abs(full["loss"]) < abs(kept["loss"])
-
-
-class Bigrams(torch.nn.Module):
-    """The smallest policy, in float64: the next token depends on the one before. Its own scorer."""
-
-    def __init__(self, seed: int) -> None:
-        super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        table = torch.randn(VOCAB, VOCAB, generator=generator, dtype=torch.float64)
-        self.table = torch.nn.Parameter(table)
-        self.team = Team()
-
-    def cuts(self, samples):
-        return [[i for i, s in enumerate(samples) if len(s.old)]]
-
-    def forward(self, samples, entropy=None):
-        before = torch.cat([s.example.ids[s.example.targets - 1] for s in samples])
-        token = torch.cat([s.example.ids[s.example.targets] for s in samples])
-        temperature = torch.cat([torch.full((len(s.old), 1), s.temperature) for s in samples])
-        logp = (self.table[before] / temperature).log_softmax(-1)
-        return logp.gather(1, token[:, None])[:, 0], -(logp.exp() * logp).sum(-1)
-
-    @torch.no_grad()
-    def logprobs(self, samples):
-        return list(self(samples)[0].split([len(s.old) for s in samples]))
 
 
 @pytest.mark.parametrize("name", sorted(OBJECTIVES.keys() - {"cispo", "gspo", "reinforce"}))

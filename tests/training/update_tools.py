@@ -9,11 +9,37 @@ import torch
 
 from swr1.objectives.presets import get_preset
 from swr1.training.groups import read_sample
+from swr1.training.parallel import Team
 from swr1.training.scorer import Scorer
 from swr1.training.update import rl_step
 
 VOCAB = 20
 LIMIT = 8
+
+
+class Bigrams(torch.nn.Module):
+    """The smallest policy, in float64: the next token depends on the one before. Its own scorer."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        table = torch.randn(VOCAB, VOCAB, generator=generator, dtype=torch.float64)
+        self.table = torch.nn.Parameter(table)
+        self.team = Team()
+
+    def cuts(self, samples):
+        return [[i for i, s in enumerate(samples) if len(s.old)]]
+
+    def forward(self, samples, entropy=None):
+        before = torch.cat([s.example.ids[s.example.targets - 1] for s in samples])
+        token = torch.cat([s.example.ids[s.example.targets] for s in samples])
+        temperature = torch.cat([torch.full((len(s.old), 1), s.temperature) for s in samples])
+        logp = (self.table[before] / temperature).log_softmax(-1)
+        return logp.gather(1, token[:, None])[:, 0], -(logp.exp() * logp).sum(-1)
+
+    @torch.no_grad()
+    def logprobs(self, samples):
+        return list(self(samples)[0].split([len(s.old) for s in samples]))
 
 
 class Gradient:

@@ -1,0 +1,122 @@
+"""Reward parts in a step: costs and their multiplier, filters, shaping, what is missing."""
+
+import copy
+
+import pytest
+import torch
+from update_tools import Bigrams, measure, random_groups, record
+
+from swr1.errors import DataError
+from swr1.objectives.lagrange import Multiplier
+from swr1.training.groups import read_sample
+
+
+def group(rewards, parts, tokens=None) -> list[dict]:
+    n = len(rewards)
+    return [
+        record("p", k, n, [1], [2] * (tokens or [2] * n)[k], [-3.0] * (tokens or [2] * n)[k],
+               [1] * (tokens or [2] * n)[k], parts[k], rewards[k])
+        for k in range(n)
+    ]  # fmt: skip
+
+
+def on_policy_pull(row, gradient, model, groups, advantages) -> None:
+    """The gradient is that of -mean(A log pi) for these advantages, one per sequence."""
+    samples = [read_sample(r, 20) for g in groups for r in g]
+    sizes = torch.tensor([len(s.old) for s in samples])
+    logp, _ = model(samples)
+    loss = -(torch.tensor(advantages).repeat_interleave(sizes) * logp).mean()
+    (want,) = torch.autograd.grad(loss, model.table)
+    assert torch.allclose(gradient, want.flatten(), atol=1e-6)
+
+
+def test_the_multiplier_moves_before_the_step_by_the_mean_cost_and_weighs_it():
+    model = Bigrams(0)
+    groups = [group([2.0, 0.0], [{"harm": 0.0}, {"harm": 4.0}])]
+    m = Multiplier(value=1.0, lr=0.1, limit=1.0)
+    row, gradient = measure(
+        model, groups, "reinforce", advantage="dr-grpo", combine="lagrangian", cost="harm",
+        multiplier=m,
+    )  # fmt: skip
+    lam = row["lambda"]
+    assert row["cost_mean"] == 2.0 and lam == m.value == pytest.approx(2.718281828**0.1)
+    a = (1 + 2 * lam) / (1 + lam)
+    on_policy_pull(row, gradient, model, groups, [a, -a])
+
+
+def test_parts_replace_the_reward_and_a_null_part_leaves_its_sample_out():
+    model = Bigrams(0)
+    groups = [
+        group(
+            [9.0, 9.0, 9.0],
+            [{"a": 1.0, "b": 4.0}, {"a": 0.0, "b": 4.0}, {"a": None, "b": 1.0}],
+        )
+    ]
+    options = {"advantage": "dr-grpo", "parts": {"a": 1.0, "b": 0.5}}
+    on_policy_pull(*measure(model, groups, "reinforce", **options), model, groups, [0.5, -0.5, 0.0])
+
+
+def test_a_part_that_nobody_has_is_an_error_with_a_suggestion():
+    groups = [group([1.0, 0.0], [{"harm": 0.0}, {"harm": 4.0}])]
+    with pytest.raises(DataError, match=r"'hram'.*'harm'"):
+        measure(Bigrams(0), groups, "grpo", combine="lagrangian", cost="hram", kl=0.0)
+    with pytest.raises(DataError, match=r"'harmm'.*'harm'"):
+        measure(Bigrams(0), groups, "dapo", filter_on="harmm")
+
+
+def test_filters_look_at_the_reward_a_part_or_a_verdict():
+    groups = [
+        group([1.0, 0.0], [{"x": 1.0, "right": 1.0}, {"x": 1.0, "right": 1.0}]),
+        group([1.0, 1.0], [{"x": 1.0, "right": 1.0}, {"x": 0.5, "right": 1.0}]),
+        group([-2.0, 0.5], [{"x": 1.0, "right": 1.0}, {"x": None, "right": 0.0}]),
+    ]
+    left_out = {
+        by: measure(Bigrams(0), groups, "grpo", kl=0.0, filter_on=by)[0]["groups_left_out"]
+        for by in ("reward", "x", "right", "")
+    }
+    # Trap: "0 < mean < 1" would drop the third, whose rewards are negative and fractional.
+    assert left_out == {"reward": 1, "x": 2, "right": 2, "": 0}
+    row, _ = measure(Bigrams(0), groups, "grpo", kl=0.0, drop_dead=True)
+    assert row["groups_left_out"] == 1
+    for g in groups:
+        for r in g:
+            r["reward_parts"] = {}
+    row, _ = measure(Bigrams(0), groups, "grpo", kl=0.0, filter_on="right")
+    assert row["groups_left_out"] == 2
+
+
+def test_shaping_pulls_at_long_answers_and_the_filter_does_not_see_it():
+    model = Bigrams(0)
+    groups = [group([1.0, 1.0], [{}, {}], tokens=[4, 8])]  # of 8: the last half is punished
+    options = {"advantage": "dr-grpo", "overlong": 0.25}
+    on_policy_pull(*measure(model, groups, "reinforce", **options), model, groups, [0.5, -0.5])
+    row, gradient = measure(model, groups, "reinforce", filter_on="reward", **options)
+    assert row["groups_left_out"] == 1 and gradient is None
+    for r in groups[0]:
+        del r["generation"]["sampling"]["max_tokens"]
+    with pytest.raises(DataError, match="max_tokens"):
+        measure(model, groups, "reinforce", **options)
+    measure(model, groups, "reinforce", **options, length=8.0)
+
+
+def test_the_control_shuffles_parts_with_their_rewards():
+    groups = random_groups(4, groups=6)
+    options = {"parts": {"right": 1.0}, "advantage": "dr-grpo", "loss": "reinforce"}
+    _, true = measure(Bigrams(0), groups, "grpo", kl=0.0, **options)
+    _, shuffled = measure(Bigrams(0), groups, "grpo", kl=0.0, shuffle_rewards=True, **options)
+    assert not torch.allclose(true, shuffled)
+
+
+def test_boost_scales_by_groups_over_live_groups():
+    live = random_groups(11, groups=8)
+    model = Bigrams(0)
+    dead = [g for g in copy.deepcopy(live) if len({r["reward"] for r in g}) > 1]
+    for g in dead:
+        for r in g:
+            r["reward"] = 1.0
+    row, plain = measure(model, live, "cpgd", boost=1.0)
+    share = 1 - row["dead_groups"]
+    _, boosted = measure(model, live, "cpgd", drift=0.0)
+    _, plain = measure(model, live, "cpgd", drift=0.0, boost=1.0)
+    assert share < 1
+    assert torch.allclose(boosted, plain * min(1 / share, 3.0))
