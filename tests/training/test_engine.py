@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tiny_runs import load, tiny_policy
 
 from swr1.errors import UsageError
-from swr1.training import engine
+from swr1.training import engine, logprobs
 from swr1.training.engine import Example, Optimizer, Schedule, micro_batches, token_logprobs
 
 
@@ -53,31 +53,36 @@ def test_logprobs_and_entropy_are_those_of_each_sequence_alone(model, temperatur
     assert not entropy.requires_grad and logp.requires_grad
 
 
-def test_what_stands_to_the_right_changes_nothing(model):
-    """Padding without a mask: the same sequence beside a longer one gives the same numbers."""
-    short, long = examples(model, [8, 40])
-    alone, _ = token_logprobs(model, [short])
-    beside, _ = token_logprobs(model, [short, long])
-    assert torch.allclose(alone, beside[: len(alone)], atol=1e-6)
-
-
 @pytest.mark.parametrize("entropy", [None, "value", "grad"])
-def test_chunks_of_logits_change_neither_value_nor_gradient(model, monkeypatch, entropy):
-    def gradients():
-        logp, h = token_logprobs(model, examples(model, [20, 31]), entropy=entropy)
+@pytest.mark.parametrize("temperature", [None, 0.7])
+def test_blocks_of_logits_change_neither_value_nor_gradient(
+    model, monkeypatch, entropy, temperature
+):
+    """Kept or computed again, in one block or many, by hand or by autograd."""
+
+    def gradients(model):
+        some = examples(model, [20, 31])
+        t = temperature and torch.full((sum(len(e.targets) for e in some),), temperature)
+        logp, h = token_logprobs(model, some, t, entropy=entropy)
         loss = (logp * torch.linspace(-1, 1, len(logp))).sum()
         assert (h is not None and h.requires_grad) == (entropy == "grad")
         if entropy == "grad":
             loss = loss + h.square().sum()
         model.zero_grad()
         loss.backward()
-        return loss.detach(), [p.grad.clone() for p in model.parameters()]
+        return [loss.detach()] + [p.grad.clone() for p in model.model.parameters()]
 
-    whole = gradients()
-    monkeypatch.setattr(engine, "LOGITS_AT_ONCE", 5 * model.config.vocab_size)
-    parts = gradients()
-    assert torch.allclose(whole[0], parts[0], atol=1e-5)
-    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(whole[1], parts[1], strict=True))
+    def same(a, b):
+        return all(torch.allclose(x, y, atol=1e-5) for x, y in zip(a, b, strict=True))
+
+    whole = gradients(model)
+    biased = copy.deepcopy(model)  # an output layer with a bias is left to autograd
+    biased.lm_head.bias = torch.nn.Parameter(torch.zeros(model.config.vocab_size))
+    assert same(whole, gradients(biased))
+    monkeypatch.setattr(logprobs, "BLOCK", {"cpu": 5 * model.config.vocab_size})
+    assert same(whole, gradients(model))
+    monkeypatch.setattr(logprobs, "KEPT", 5 * model.config.vocab_size)
+    assert same(whole, gradients(model)) and same(whole, gradients(biased))
 
 
 @pytest.mark.parametrize("lora_r", [0, 2])

@@ -1,42 +1,34 @@
-"""What every update is made of: a model, micro-batches, log-probabilities, an optimizer.
+"""What every update is made of: a model, micro-batches, an optimizer, a learning rate.
 
 A plain torch loop uses these (rl.py, sft.py) rather than a Trainer class of a library: exact
 resume, batches that arrive as a stream and versions that are published while training are the
 heart of the matter here, and each is a fight inside somebody else's loop.
 
-Sequences are padded on the right and given to the model WITHOUT an attention mask: under causal
-attention no real token can see what stands to its right, so the mask would change nothing but the
-speed (the fast kernels are those without one). Batches are sorted by length, so little is padding.
-Only the positions that are trained on go through the output layer.
+packing.py lays sequences into rows without padding, logprobs.py scores them.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.utils.checkpoint
 from torch import Tensor
 
 from swr1.errors import SwrError, UsageError
 from swr1.registry import suggest
-from swr1.training import parallel
+from swr1.training import packing, parallel
+from swr1.training.logprobs import token_logprobs
+from swr1.training.packing import Example
 from swr1.training.parallel import Team
 
-# Logits held at once, in float32 elements: beyond it they are recomputed in the backward pass.
-LOGITS_AT_ONCE = 2**26
-
-
-class Example(NamedTuple):
-    """One sequence: `ids` [T] int64, and `targets` [N], the positions (>= 1) trained on."""
-
-    ids: Tensor
-    targets: Tensor
+__all__ = ["Example", "token_logprobs"]  # what users of this module also take from it
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -64,7 +56,12 @@ def load_model(folder: str | Path, device: torch.device, dtype: torch.dtype) -> 
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise SwrError(f"cannot load a causal language model from {folder}: {first}") from error
-    return model.to(device).eval()
+    model = model.to(device).eval()
+    why = packing.enable(model)
+    if why and os.environ.get("RANK", "0") == "0":
+        kind = type(model).__name__
+        print(f"{kind} is trained in padded batches: {why}", file=sys.stderr, flush=True)
+    return model
 
 
 def load_tokenizer(folder: str | Path) -> Any:
@@ -80,7 +77,7 @@ def context_length(folder: str | Path) -> int:
 
 
 def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
-    """Indices, longest first, cut so that no padded micro-batch is beyond `max_tokens` tokens.
+    """Indices, longest first, cut so that no padded batch is beyond `max_tokens` tokens.
 
     A sequence longer than that has a micro-batch of its own.
     """
@@ -94,89 +91,12 @@ def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
     return cuts
 
 
-def token_logprobs(
-    model: Any,
-    examples: Sequence[Example],
-    temperature: Tensor | None = None,
-    *,
-    entropy: str | None = None,
-    autocast: torch.dtype | None = None,
-) -> tuple[Tensor, Tensor | None]:
-    """Log-probability of every target token, float32 nats, examples one after another.
-
-    Args:
-        model: a transformers causal language model (its adapters, if any, as they are set).
-        temperature: [N] what the logits of each target are divided by (the sampling temperature);
-            None: 1.
-        entropy: "value" also returns the entropy of each target's distribution, in nats; "grad"
-            returns it with its gradient.
-        autocast: the dtype of the matrix products, e.g. torch.bfloat16; None: the weights' own.
-
-    Returns [N] and [N] or None, on the model's device; the first carries a gradient (if enabled).
-    """
-    device = model.device
-    width = max(len(e.ids) for e in examples) - 1
-    # The last token of a sequence predicts nothing that is trained on.
-    inputs = torch.zeros(len(examples), width, dtype=torch.long)
-    for row, e in enumerate(examples):
-        inputs[row, : len(e.ids) - 1] = e.ids[:-1]
-    where = torch.cat([row * width + e.targets - 1 for row, e in enumerate(examples)])
-    tokens = torch.cat([e.ids[e.targets] for e in examples]).to(device)
-    if temperature is not None:
-        temperature = temperature.to(device)
-    enabled = autocast is not None and autocast != model.dtype
-    with torch.autocast(device.type, dtype=autocast or torch.bfloat16, enabled=enabled):
-        hidden = model.base_model(input_ids=inputs.to(device), use_cache=False).last_hidden_state
-        hidden = hidden.reshape(-1, hidden.shape[-1])[where.to(device)]
-        head = model.get_output_embeddings()
-        rows = max(1, LOGITS_AT_ONCE // head.weight.shape[0])
-        if len(tokens) <= rows:
-            return _score(head, model.config, hidden, tokens, temperature, entropy)
-        parts = [
-            torch.utils.checkpoint.checkpoint(
-                _score,
-                head,
-                model.config,
-                hidden[i : i + rows],
-                tokens[i : i + rows],
-                None if temperature is None else temperature[i : i + rows],
-                entropy,
-                use_reentrant=False,
-            )
-            for i in range(0, len(tokens), rows)
-        ]
-    logp = torch.cat([p[0] for p in parts])
-    return logp, torch.cat([p[1] for p in parts]) if entropy else None
-
-
-def _score(
-    head: Any,
-    config: Any,
-    hidden: Tensor,
-    tokens: Tensor,
-    temperature: Tensor | None,
-    entropy: str | None,
-) -> tuple[Tensor, Tensor | None]:
-    """Log-softmax of the output layer at `tokens`, in float32, and the entropy."""
-    logits = head(hidden).float()
-    # What a few architectures do to logits after the output layer (Granite, Cohere, Gemma).
-    if scaling := getattr(config, "logits_scaling", None):
-        logits = logits / scaling
-    if scale := getattr(config, "logit_scale", None):
-        logits = logits * scale
-    if cap := getattr(config, "final_logit_softcapping", None):
-        logits = torch.tanh(logits / cap) * cap
-    if temperature is not None:
-        logits = logits / temperature[:, None]
-    everything = torch.logsumexp(logits, dim=-1)
-    logp = logits.gather(-1, tokens[:, None]).squeeze(-1) - everything
-    if not entropy:
-        return logp, None
-    with torch.set_grad_enabled(entropy == "grad" and torch.is_grad_enabled()):
-        table = logits - everything[:, None]
-        p = table.exp()
-        # A logit of -inf has probability 0 and adds nothing.
-        return logp, -torch.where(p > 0, p * table, 0.0).sum(-1)
+def cuts(model: Any, examples: Sequence[Example], max_tokens: int) -> list[list[int]]:
+    """Indices of the examples of each forward pass of at most `max_tokens` tokens: packed, or padded
+    for a model that cannot be called with packed rows."""
+    if packing.enabled(model):
+        return packing.packs(examples, max_tokens)
+    return micro_batches([len(e.ids) for e in examples], max_tokens)
 
 
 def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
@@ -306,9 +226,14 @@ class Optimizer:
                 for group in part.param_groups:
                     group["lr"] = lr
                 part.step()
+        self.forget()
+        return norm
+
+    def forget(self) -> float:
+        """Drop the gradients without a step; returns NaN, the norm of nothing."""
         for p in self.parameters:
             p.grad = None
-        return norm
+        return math.nan
 
     def state_dict(self) -> list[dict]:
         return [part.state_dict() for part in self.parts]

@@ -35,8 +35,8 @@ class Scorer:
     def cuts(self, samples: list[Sample]) -> list[list[int]]:
         """Micro-batches of the samples that have something to train on."""
         there = [i for i, s in enumerate(samples) if len(s.old)]
-        lengths = [len(samples[i].example.ids) for i in there]
-        return [[there[j] for j in cut] for cut in engine.micro_batches(lengths, self.micro_tokens)]
+        cuts = engine.cuts(self.model, [samples[i].example for i in there], self.micro_tokens)
+        return [[there[j] for j in cut] for cut in cuts]
 
     def __call__(
         self, samples: list[Sample], entropy: str | None = None

@@ -1,0 +1,229 @@
+"""Log-probabilities of chosen tokens, without the table of [tokens x vocabulary] they come from.
+
+A model's last hidden states become, for the positions that are trained on and in blocks of rows,
+logits (in float32), their log-softmax at the token that stands there, and an entropy. What the
+backward pass needs is kept up to a bound and computed again beyond it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.utils.checkpoint
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from swr1.training import packing
+from swr1.training.packing import Example, Layout
+
+# Float32 elements: of the probabilities kept for the backward pass (beyond, they are computed
+# again), and of those worked on at once: few enough for a CPU's caches, or enough for a GPU.
+KEPT = 2**26
+BLOCK = {"cpu": 2**23, "cuda": 2**26}
+
+
+def token_logprobs(
+    model: Any,
+    examples: Sequence[Example],
+    temperature: Tensor | None = None,
+    *,
+    entropy: str | None = None,
+    autocast: torch.dtype | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """Log-probability of every target token, float32 nats, examples one after another.
+
+    Args:
+        model: a transformers causal language model (its adapters, if any, as they are set). One
+            that packing.enable took is given a row without padding; any other is padded.
+        temperature: [N] what the logits of each target are divided by (the sampling temperature);
+            None: 1.
+        entropy: "value" also returns the entropy of each target's distribution, in nats; "grad"
+            returns it with its gradient.
+        autocast: the dtype of the matrix products, e.g. torch.bfloat16; None: the weights' own.
+
+    Returns [N] and [N] or None, on the model's device; the first carries a gradient (if enabled).
+    """
+    device = model.device
+    tokens = torch.cat([e.ids[e.targets] for e in examples]).to(device)
+    if temperature is not None:
+        temperature = temperature.to(device)
+    enabled = autocast is not None and autocast != model.dtype
+    with torch.autocast(device.type, dtype=autocast or torch.bfloat16, enabled=enabled):
+        if packing.enabled(model):
+            layout = Layout.of(examples, device)
+            inputs, where = layout.inputs(), layout.where
+        else:
+            inputs, where = _padded(examples, device)
+        hidden = model.base_model(**inputs).last_hidden_state
+        hidden = hidden.reshape(-1, hidden.shape[-1]).index_select(0, where)
+        head = model.get_output_embeddings()
+        if type(head) is torch.nn.Linear and head.bias is None and not _cap(model.config):
+            dtype = autocast if enabled else head.weight.dtype
+            scale = _scale(model.config, temperature, tokens)
+            logp, h = _Pick.apply(
+                hidden.to(dtype), head.weight.to(dtype), tokens, scale, entropy is not None
+            )
+            return logp, h if entropy == "grad" else h.detach() if entropy else None
+        rows = max(1, KEPT // head.weight.shape[0])
+        parts = [
+            torch.utils.checkpoint.checkpoint(
+                _score,
+                head,
+                model.config,
+                hidden[i : i + rows],
+                tokens[i : i + rows],
+                None if temperature is None else temperature[i : i + rows],
+                entropy,
+                use_reentrant=False,
+            )
+            for i in range(0, len(tokens), rows)
+        ]
+    logp = torch.cat([p[0] for p in parts])
+    return logp, torch.cat([p[1] for p in parts]) if entropy else None
+
+
+def _padded(examples: Sequence[Example], device: torch.device) -> tuple[dict[str, Any], Tensor]:
+    """The inputs of a model that cannot take a packed row, and the places that predict.
+
+    No mask: under causal attention no real token can see what stands to its right.
+    """
+    width = max(len(e.ids) for e in examples) - 1
+    # The last token of a sequence predicts nothing that is trained on.
+    inputs = torch.zeros(len(examples), width, dtype=torch.long)
+    for row, e in enumerate(examples):
+        inputs[row, : len(e.ids) - 1] = e.ids[:-1]
+    where = torch.cat([row * width + e.targets - 1 for row, e in enumerate(examples)])
+    return {"input_ids": inputs.to(device), "use_cache": False}, where.to(device)
+
+
+def _cap(config: Any) -> float | None:
+    return getattr(config, "final_logit_softcapping", None)
+
+
+def _scale(config: Any, temperature: Tensor | None, tokens: Tensor) -> Tensor | None:
+    """[N] what the output layer's logits are multiplied by; None: nothing."""
+    scale = getattr(config, "logit_scale", None) or 1.0
+    scale /= getattr(config, "logits_scaling", None) or 1.0
+    if temperature is None:
+        return None if scale == 1 else torch.full(tokens.shape, scale, device=tokens.device)
+    return scale / temperature
+
+
+class _Pick(torch.autograd.Function):
+    """Log-softmax at `tokens`, and the entropy, of logits that are used up block by block.
+
+    Autograd would hold several tables in memory and pass over each; here one is made, turned into
+    probabilities in place, and in the backward pass into the gradient of the logits, in place.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        tokens: Tensor,
+        scale: Tensor | None,
+        entropy: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """hidden [N, d], weight [V, d], tokens [N], scale [N] -> [N] and [N] (zeros if unwanted)."""
+        n, vocab = len(tokens), weight.shape[0]
+        logp = torch.empty(n, device=hidden.device)
+        h = torch.zeros_like(logp)
+        log_z = torch.empty_like(logp)
+        keep = n * vocab <= KEPT and any(ctx.needs_input_grad)
+        ctx.kept = []
+        rows = max(1, BLOCK.get(hidden.device.type, KEPT) // vocab)
+        for i in range(0, n, rows):
+            part = slice(i, i + rows)
+            z = _logits(hidden[part], weight, scale, part)
+            log_z[part] = torch.logsumexp(z, -1)
+            logp[part] = z.gather(-1, tokens[part, None]).squeeze(-1) - log_z[part]
+            if entropy:
+                p = torch.softmax(z, -1)
+                h[part] = log_z[part] - torch.linalg.vecdot(p, z)
+            elif keep:
+                p = z.sub_(log_z[part, None]).exp_()
+            if keep:
+                ctx.kept.append(p)
+        ctx.save_for_backward(hidden, weight, tokens, scale, log_z, h)
+        ctx.rows = rows
+        ctx.set_materialize_grads(False)
+        return logp, h
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_logp: Tensor | None, of_entropy: Tensor | None) -> tuple:
+        hidden, weight, tokens, scale, log_z, h = ctx.saved_tensors
+        of_logp = torch.zeros_like(log_z) if of_logp is None else of_logp
+        to_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        to_weight = (
+            torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+        )
+        for i in range(0, len(tokens), ctx.rows):
+            part = slice(i, i + ctx.rows)
+            if ctx.kept:
+                p, ctx.kept[i // ctx.rows] = ctx.kept[i // ctx.rows], None
+            else:
+                p = _logits(hidden[part], weight, scale, part).sub_(log_z[part, None]).exp_()
+            g = of_logp[part, None]
+            if of_entropy is not None:
+                # d entropy / d logit = -p (log p + entropy)
+                slope = torch.special.xlogy(p, p).add_(p * h[part, None])
+                p = p.mul_(-g).sub_(slope.mul_(of_entropy[part, None]))
+            else:
+                p = p.mul_(-g)
+            p.scatter_add_(1, tokens[part, None], g)
+            if scale is not None:
+                p.mul_(scale[part, None])
+            p = p.to(hidden.dtype)
+            if to_hidden is not None:
+                to_hidden[part] = p @ weight
+            if to_weight is not None:
+                if p.dtype == torch.float32:
+                    to_weight.addmm_(p.T, hidden[part])
+                else:
+                    to_weight += p.T @ hidden[part]
+        return (
+            to_hidden,
+            None if to_weight is None else to_weight.to(weight.dtype),
+            None,
+            None,
+            None,
+        )
+
+
+def _logits(hidden: Tensor, weight: Tensor, scale: Tensor | None, part: slice) -> Tensor:
+    z = (hidden @ weight.T).float()
+    return z if scale is None else z.mul_(scale[part, None])
+
+
+def _score(
+    head: Any,
+    config: Any,
+    hidden: Tensor,
+    tokens: Tensor,
+    temperature: Tensor | None,
+    entropy: str | None,
+) -> tuple[Tensor, Tensor | None]:
+    """The same by autograd, for an output layer that is more than one matrix."""
+    logits = head(hidden).float()
+    # What a few architectures do to logits after the output layer (Granite, Cohere, Gemma).
+    if scaling := getattr(config, "logits_scaling", None):
+        logits = logits / scaling
+    if scale := getattr(config, "logit_scale", None):
+        logits = logits * scale
+    if cap := _cap(config):
+        logits = torch.tanh(logits / cap) * cap
+    if temperature is not None:
+        logits = logits / temperature[:, None]
+    everything = torch.logsumexp(logits, dim=-1)
+    logp = logits.gather(-1, tokens[:, None]).squeeze(-1) - everything
+    if not entropy:
+        return logp, None
+    with torch.set_grad_enabled(entropy == "grad" and torch.is_grad_enabled()):
+        table = logits - everything[:, None]
+        p = table.exp()
+        # A logit of -inf has probability 0 and adds nothing.
+        return logp, -torch.where(p > 0, p * table, 0.0).sum(-1)

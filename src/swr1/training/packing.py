@@ -1,0 +1,285 @@
+"""Micro-batches without padding, in which the samples of one prompt share its tokens.
+
+    cuts = packs(examples, max_tokens)          # which examples share a forward pass
+    layout = Layout.of([examples[i] for i in cut], device)
+    model.base_model(**layout.inputs())         # [1, T, hidden], after enable(model)
+
+A micro-batch is one row of tokens: each distinct prompt once, then what follows it in each sequence
+that has it. Positions restart, and attention is replaced (through transformers' registry of
+attention functions) by one that lets a completion see its prompt and itself and nothing else. With
+8 samples per prompt, 7 of 8 prompts are not computed, and nothing is ever padded.
+
+Whether a model can be called this way is tried, not looked up: `enable` gives it two short
+sequences in one row and compares with the plain call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+NAME = "swr1-packed"
+
+
+class Example(NamedTuple):
+    """One sequence: `ids` [T] int64, and `targets` [N], the positions (>= 1) trained on, ascending.
+
+    What stands before the first target is the prompt, shared with other examples that have it too.
+    """
+
+    ids: Tensor
+    targets: Tensor
+
+
+def _prompt(example: Example) -> tuple[bytes, int]:
+    """The prompt, to compare, and its length."""
+    n = int(example.targets[0]) if len(example.targets) else len(example.ids)
+    return example.ids[:n].numpy().tobytes(), n
+
+
+def packs(examples: Sequence[Example], max_tokens: int) -> list[list[int]]:
+    """Indices, in order, cut so that no row is beyond `max_tokens` tokens, prompts counted once.
+
+    Samples of one prompt should stand together. A sequence that is longer has a row of its own.
+    """
+    cuts: list[list[int]] = []
+    room, here = -1, set[bytes]()
+    for i, e in enumerate(examples):
+        prompt, n = _prompt(e)
+        rest = len(e.ids) - 1 - n
+        need = rest if prompt in here else rest + n
+        if need > room:
+            cuts.append([])
+            room, here, need = max_tokens, set(), rest + n
+        cuts[-1].append(i)
+        here.add(prompt)
+        room -= need
+    return cuts
+
+
+@dataclass(eq=False)
+class Layout:
+    """How examples lie in a row of T tokens.
+
+    Attributes:
+        ids, positions: [T], each token and its place in its sequence.
+        sizes: tokens of each segment of the row (a prompt, or what follows one).
+        before: for each segment, the number of the segment that it continues; None for a prompt.
+        where: [N] the places in the row that predict the targets, one example after another.
+    """
+
+    ids: Tensor
+    positions: Tensor
+    sizes: list[int]
+    before: list[int | None]
+    where: Tensor
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], device: torch.device) -> Layout:
+        ids: list[Tensor] = []
+        positions: list[Tensor] = []
+        before: list[int | None] = []
+        where: list[Tensor] = []
+        prompts: dict[bytes, tuple[int, int]] = {}  # segment, and where in the row it starts
+        used = 0
+
+        def add(tokens: Tensor, start: int, after: int | None) -> int:
+            nonlocal used
+            ids.append(tokens)
+            positions.append(torch.arange(start, start + len(tokens)))
+            before.append(after)
+            used += len(tokens)
+            return used - len(tokens)
+
+        for e in examples:
+            prompt, n = _prompt(e)
+            if prompt not in prompts:
+                prompts[prompt] = (len(ids), add(e.ids[:n], 0, None))
+            segment, start = prompts[prompt]
+            places = e.targets - 1
+            # The last target is predicted, and not itself needed.
+            last = int(e.targets[-1]) if len(e.targets) else n
+            if last > n:
+                begin = add(e.ids[n:last], n, segment)
+                places = torch.where(places < n, places + start, places - n + begin)
+            else:
+                places = places + start
+            where.append(places)
+        return cls(
+            torch.cat(ids).to(device),
+            torch.cat(positions).to(device),
+            [len(x) for x in ids],
+            before,
+            torch.cat(where).to(device),
+        )
+
+    def __post_init__(self) -> None:
+        self._masks: dict[tuple[int, int], Tensor] = {}
+        self._index: tuple[Tensor, Tensor, Tensor, int, int] | None = None
+
+    def inputs(self) -> dict[str, Any]:
+        """Keyword arguments of the model's forward."""
+        return {
+            "input_ids": self.ids[None],
+            "position_ids": self.positions[None],
+            # What has four dimensions is handed through: no mask of T x T is built.
+            "attention_mask": torch.ones(1, 1, 1, 1, dtype=torch.bool, device=self.ids.device),
+            "use_cache": False,
+            "packed": self,
+        }
+
+    def mask(self, queries: int, keys: int) -> Tensor | None:
+        """Causal, the last query beside the last key; bool [queries, keys]."""
+        if queries == keys:
+            return None
+        key = (queries, keys)
+        if key not in self._masks:
+            whole = torch.ones(key, dtype=torch.bool, device=self.ids.device)
+            self._masks[key] = whole.tril(keys - queries)
+        return self._masks[key]
+
+    def varlen(self) -> tuple[Tensor, Tensor, Tensor, int, int]:
+        """For kernels of many lengths: [K] the row's places that are keys, segment by segment, the
+        cumulative lengths of queries and of keys (int32, from 0), and the longest of both."""
+        if self._index is None:
+            places = torch.arange(len(self.ids)).split(self.sizes)
+            keys = [
+                places[i] if b is None else torch.cat([places[b], places[i]])
+                for i, b in enumerate(self.before)
+            ]
+            counts = [torch.tensor([0] + [len(x) for x in part]) for part in (places, keys)]
+            device = self.ids.device
+            q, k = (c.cumsum(0).to(device, torch.int32) for c in counts)
+            longest = max(self.sizes), max(map(len, keys))
+            self._index = torch.cat(keys).to(device), q, k, *longest
+        return self._index
+
+
+def attention(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    packed: Layout | None = None,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    """What transformers calls in every layer; a plain call, without a layout, is its own SDPA.
+
+    query [B, H, T, D], key and value [B, H_kv, T, D]; returns [B, T, H, D].
+    """
+    if packed is None:
+        from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, scaling=scaling, **options
+        )
+    if _flat(query):
+        return _varlen_attention(query, key, value, scaling, packed), None
+    parts = zip(*(x.split(packed.sizes, dim=2) for x in (query, key, value)), strict=True)
+    done: list[tuple[Tensor, Tensor]] = []
+    out = []
+    for (q, k, v), b in zip(parts, packed.before, strict=True):
+        done.append((k, v))
+        if b is not None:
+            k, v = torch.cat([done[b][0], k], dim=2), torch.cat([done[b][1], v], dim=2)
+        mask = packed.mask(q.shape[2], k.shape[2])
+        out.append(
+            scaled_dot_product_attention(
+                q, k, v, mask, is_causal=mask is None, scale=scaling, enable_gqa=True
+            )
+        )
+    return torch.cat(out, dim=2).transpose(1, 2), None
+
+
+def _flat(query: Tensor) -> bool:
+    """Whether one kernel can do all segments at once."""
+    half = query.dtype in (torch.float16, torch.bfloat16)
+    return query.is_cuda and half and _varlen() is not None
+
+
+def _varlen() -> Any:
+    """torch's flash attention for many lengths; None in a torch that has none."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    return varlen_attn
+
+
+def _varlen_attention(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float | None, packed: Layout
+) -> Tensor:
+    """All segments in one kernel: each prompt's keys are repeated before each that continues it."""
+    index, of_queries, of_keys, longest_query, longest_key = packed.varlen()
+    out = _varlen()(
+        query[0].transpose(0, 1),
+        key[0].transpose(0, 1)[index],
+        value[0].transpose(0, 1)[index],
+        of_queries,
+        of_keys,
+        longest_query,
+        longest_key,
+        scale=scaling,
+        window_size=(-1, 0),
+        enable_gqa=True,
+    )
+    return out[None]
+
+
+def enabled(model: Any) -> bool:
+    """Whether `enable` found that the model can be called with a layout."""
+    return model.config._attn_implementation == NAME
+
+
+@torch.no_grad()
+def enable(model: Any) -> str | None:
+    """Make a transformers causal model, in eval mode, one that takes `Layout.inputs()`.
+
+    Returns why not, in a few words, for one that cannot; such a model stays as it was.
+    """
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    if any(_windows(model.config)):
+        return "its layers attend through a window"
+    AttentionInterface.register(NAME, attention)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
+    ids = torch.arange(9) % model.config.vocab_size
+    one, other = Example(ids, torch.tensor([4, 8])), Example(ids[[0, 1, 2, 3, 8, 7]], ids[4:6])
+    layout = Layout.of([one, other], model.device)
+    plain = [
+        model.base_model(input_ids=e.ids[None].to(model.device), use_cache=False)
+        .last_hidden_state[0, e.targets - 1]
+        .float()
+        for e in (one, other)
+    ]
+    before = model.config._attn_implementation
+    try:
+        model.set_attn_implementation(NAME)
+        found = model.base_model(**layout.inputs()).last_hidden_state[0, layout.where].float()
+    except (TypeError, ValueError, RuntimeError, KeyError, AttributeError, IndexError):
+        found = None
+    # A sequence that saw another, or a position that is wrong, is off by the size of the whole.
+    want = torch.cat(plain)
+    close = 1e-4 if model.dtype == torch.float32 else 0.05
+    if found is not None and bool((found - want).norm() <= close * want.norm()):
+        return None
+    model.set_attn_implementation(before)
+    return "its attention is its own"
+
+
+def _windows(config: Any) -> Iterator[bool]:
+    """Whether any layer sees a part of the past only."""
+    text = config.get_text_config()
+    if kinds := getattr(text, "layer_types", None):
+        yield from (kind != "full_attention" for kind in kinds)
+    else:
+        window = getattr(text, "sliding_window", None)
+        yield bool(window) and getattr(text, "use_sliding_window", True)
