@@ -95,6 +95,7 @@ def command(
     from swr1.engines._source import Prompts, Weights
     from swr1.errors import DataError, UsageError
     from swr1.prompts import load_prompt
+    from swr1.streams.reading import GROUP_END, WAITING
     from swr1.streams.stage import default_threads
 
     sampling = Sampling(temperature, top_p, top_k, min_p, max_tokens, tuple(stop), seed)
@@ -130,7 +131,10 @@ def command(
         def admit(wanted):
             # No waiting at the end of the input: the trainer may be waiting for it.
             more = prompts.more()
-            return weights.admit(completer, prompts.given, wanted) if more else wanted
+            return weights.admit(completer, prompts.given, wanted, tell) if more else wanted
+
+        def tell():
+            stage.mark(WAITING)
 
         def refuse(record, error):
             prompts.lose(record)
@@ -151,4 +155,6 @@ def command(
             prompts_per_block=batch,
         ):
             stage.write(record)
+            if max_lag is not None and record["sample"] == samples - 1:
+                stage.mark(GROUP_END)
         prompts.close(samples)

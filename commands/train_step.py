@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -81,6 +81,9 @@ def command(
     max_staleness: Annotated[
         int | None, data("Drop groups sampled more optimizer steps ago than this.")
     ] = None,
+    group_patience: Annotated[
+        float, data("In a pipe: seconds of silence after which open groups are given up.")
+    ] = 300.0,
     drop_dead: Annotated[
         bool, data("Leave out groups whose rewards are all equal.", "--drop-dead")
     ] = False,
@@ -101,12 +104,30 @@ def command(
     ] = None,
     reward_at_least: Annotated[float | None, mode("sft: only completions so good.")] = None,
     best_of: Annotated[int | None, mode("sft: only the best so many of a prompt.")] = None,
-    batch_tokens: Annotated[int | None, mode("Tokens per step, not sequences.")] = None,
-    max_length: Annotated[int | None, mode("Leave longer sequences out [the model's].")] = None,
-    micro_tokens: Annotated[int, run("Tokens per forward pass: memory, not the result.")] = 16_384,
     beta: Annotated[float, mode("dpo: how dear it is to leave the reference.")] = 0.1,
     label_smoothing: Annotated[float, mode("dpo: share of pairs the wrong way round.")] = 0.0,
     margin: Annotated[float, mode("Pairs: least difference in reward, best to worst.")] = 0.0,
+    label: Annotated[
+        str | None, mode("guard: the field with the label [info.label, else answer].")
+    ] = None,
+    labels: Annotated[
+        str, mode("guard: the labels, with commas.")
+    ] = "safe,unsafe,needless-refusal",
+    balance: Annotated[
+        bool, mode("guard, process-model: weigh labels by rarity.", "--balance")
+    ] = False,
+    start: Annotated[
+        str | None, mode("guard, ...: the model that a new folder begins with.")
+    ] = None,
+    held_out: Annotated[
+        str, mode("guard, ...: share of prompts to measure on, or a file.")
+    ] = "0.1",
+    split_by: Annotated[
+        str, mode("guard, process-model: the field whose values are not split.")
+    ] = "id",
+    batch_tokens: Annotated[int | None, mode("Tokens per step, not sequences.")] = None,
+    max_length: Annotated[int | None, mode("Leave longer sequences out [the model's].")] = None,
+    micro_tokens: Annotated[int, run("Tokens per forward pass: memory, not the result.")] = 16_384,
     dtype: Annotated[str, run("float32 or bfloat16: products, published weights.")] = "float32",
     device: Annotated[str, run("auto, cpu, cuda, ...")] = "auto",
     parallel: Annotated[
@@ -144,7 +165,8 @@ def command(
     around = MODES.get(objective)
     if not around:
         get_preset(objective, **numbers)
-    home.latest()  # complain about the folder before anything heavy is loaded
+    if not start:
+        home.latest()  # complain about the folder before anything heavy is loaded
 
     # Of several ranks only the first reads, writes and speaks (swr1.training.parallel).
     others = {"quiet": True} if os.environ.get("RANK", "0") != "0" else {}
@@ -156,10 +178,11 @@ def command(
         extra = {"metrics": stage.metrics, "log": stage.say, "on_step": stage.on_step}
         stage.metrics = None  # the file gets a line per step
         train: Callable
+        records: Iterator
         if around:
             train = around.load()
             takes = options_of(train)
-            needs = ["id"]
+            records = stage.read(["id"])
             if around.renders:
                 from swr1.prompts import load_prompt
 
@@ -167,6 +190,7 @@ def command(
                 extra |= {"system": prompt.system, "prefill": prompt.prefill}
                 extra["as_sampled"] = system_prompt is None
             refuse_others(given, takes | {"system_prompt"} if around.renders else takes)
+            given["labels"] = [name.strip() for name in labels.split(",")]
         else:
             from swr1.training.rl import train_rl
 
@@ -174,9 +198,11 @@ def command(
             given["epochs"] = int(epochs)
             takes = inspect.signature(train).parameters.keys() - {"policy", "objective"}
             extra |= {"objective": objective, **numbers}
-            needs = ["id", "reward", "generation.token_ids"]
+            records = stage.read_marked(
+                ["id", "reward", "generation.token_ids"], patience=group_patience
+            )
         options = {k: v for k, v in given.items() if k in takes} | extra
-        summary = train(filter(None, stage.read(needs)), home, **options)
+        summary = train(filter(None, records), home, **options)
         stage.say(f"{home.path} is at version {summary['version']}, step {summary['steps']}")
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from swr1.errors import DataError
+from swr1.streams.reading import GROUP_END, SILENCE, WAITING
 from swr1.training import groups
 from swr1.training.groups import digest, gather, read_sample
 
@@ -146,3 +147,36 @@ def test_digest_tells_inputs_apart_but_not_the_order_of_samples():
     assert digest(run(group[::-1])[0][0]) == first
     group[0]["generation"]["token_ids"][0] += 1
     assert digest(run(group)[0][0]) != first
+
+
+def follow(stream: list) -> tuple[list[str], int, list[int]]:
+    """The ids of the groups that came out, how many were lost, and how many at each `on_wait`."""
+    lost: list[int] = []
+    told: list[int] = []
+    groups = gather(
+        stream,
+        lambda r: read_sample(r, VOCAB),
+        Counter(),
+        on_lost=lambda: lost.append(1),
+        on_wait=lambda: told.append(len(lost)),
+    )
+    return [g[0].id for g in groups], len(lost), told
+
+
+def test_marks_tell_which_groups_are_not_coming():
+    a, b, d, e = ([record(i, s) for s in range(2)] for i in "abde")
+    stream = [*a, GROUP_END, b[1], GROUP_END, GROUP_END, *d, GROUP_END, WAITING, *e, GROUP_END]
+    # of c, nothing came; the sender learns of both when it waits, not before
+    assert follow(stream) == (["a", "d", "e"], 2, [2])
+
+
+def test_silence_gives_up_what_is_open_and_what_comes_later_is_no_group():
+    a, b = ([record(i, s) for s in range(2)] for i in "ab")
+    assert follow([a[0], SILENCE, *b, a[1]]) == (["b"], 1, [1])
+    assert follow([a[0], SILENCE, a[1], GROUP_END, *b, GROUP_END]) == (["b"], 1, [1])
+
+
+def test_a_stage_that_changes_the_order_is_found_out():
+    a = [record("a", s) for s in range(2)]
+    with pytest.raises(DataError, match="sample 1: it comes after the end of its group"):
+        follow([a[0], GROUP_END, a[1]])

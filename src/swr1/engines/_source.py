@@ -159,12 +159,15 @@ class Weights:
         self.plan, self.version = plan, policy.latest()
         return plan["consumed"]
 
-    def admit(self, engine: Any, given: int, wanted: int) -> int:
+    def admit(
+        self, engine: Any, given: int, wanted: int, on_wait: Callable[[], None] = lambda: None
+    ) -> int:
         """Wait until prompts may start after `given` others, and load what is newest then.
 
         Returns how many of `wanted` may start. A block is smaller than wanted where the bound
         cannot hold it, or where the trainer needs a few more groups before it publishes. At K=0
-        its size depends on `given` and the drops alone.
+        its size depends on `given` and the drops alone, and the trainer tells of those only after
+        `on_wait`, which is called before this waits.
 
         Raises SwrError when --wait seconds were not enough, saying what was waited for.
         """
@@ -174,6 +177,7 @@ class Weights:
         # More would leave no room to go on while the trainer works on what it has.
         wanted = min(wanted, batch * max(1, self.max_lag))
         enough = batch * self.plan["publish_every"]  # groups with which a version must come
+        told = False
         for _ in self._waiting(f"for a version of {self.policy.path} newer than {self.version}"):
             newest = self.policy.latest()
             try:
@@ -185,6 +189,9 @@ class Weights:
             room = (self.max_lag + 1) * batch - ahead
             if room >= wanted or (ahead < enough and room > 0):
                 break
+            if not told:
+                on_wait()
+                told = True
         while newest != self.version:
             try:
                 engine.load(self.policy.folder(newest))

@@ -1,10 +1,16 @@
-"""Reading records from files, globs, shard folders and stdin, with a place for every complaint."""
+"""Reading records from files, globs, shard folders and stdin, with a place for every complaint.
+
+Between the records of a pipe there may be marks: lines of white space, which readers pass over and
+stages that keep the order of records pass on (`Mark`).
+"""
 
 from __future__ import annotations
 
 import glob
 import gzip
 import io
+import os
+import select
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +29,19 @@ RECENT = 2**17  # how far back, at least, a duplicate is seen in a stream: bound
 
 OnBad = Callable[[str, str, Any], None]
 """Called with (where, reason, what was read) for a bad record; may raise to stop."""
+
+
+class Mark(bytes):
+    """A line that says how far a stream has come, for a reader that waits for what may be lost.
+
+    A rollout that follows a trainer writes GROUP_END after the samples of each prompt, also when
+    none of them will arrive, and WAITING when it starts no other before the trainer goes on.
+    """
+
+
+GROUP_END = Mark(b"\t\n")
+WAITING = Mark(b"\t\t\n")
+SILENCE = Mark(b"\t\t\t\n")  # nobody writes it: it is read when nothing came for a while
 
 
 class Placed(dict):
@@ -92,11 +111,16 @@ def shard_files(folder: Path) -> list[str]:
     return files
 
 
-def open_lines(name: str) -> Any:
-    """A buffered byte stream of the file's text, decompressed by suffix; "-" is stdin."""
+def open_lines(name: str, patience: float | None = None) -> Any:
+    """A buffered byte stream of the file's text, decompressed by suffix; "-" is stdin.
+
+    With `patience` the lines of stdin are interspersed with SILENCE.
+    """
     if name == "-":
         if sys.stdin.isatty():
             print("Waiting for records on standard input (Ctrl-D ends it)", file=sys.stderr)
+        if patience is not None:
+            return _PatientLines(_Patient(patience), 1 << 16)
         return sys.stdin.buffer
     if name.endswith(".gz"):
         return gzip.open(name, "rb")
@@ -122,13 +146,57 @@ class _Zstd(io.RawIOBase):
         return len(data)
 
 
-def lines(name: str, on_bad: OnBad) -> Iterator[tuple[Any, str]]:
-    """(parsed line or None when bad, where) for every line that is not blank."""
+class _Patient(io.RawIOBase):
+    """Standard input as a raw stream that has nothing to give after so many seconds of silence."""
+
+    def __init__(self, patience: float) -> None:
+        self._fd, self._patience = sys.stdin.fileno(), patience
+        self.silent = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if not select.select([self._fd], [], [], self._patience)[0]:
+            self.silent = True
+            return None
+        return os.readv(self._fd, [buffer])
+
+
+class _PatientLines(io.BufferedReader):
+    """Its lines, and SILENCE between them."""
+
+    raw: _Patient
+    _begun = b""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = self._begun + super().readline(size)
+        self._begun = b""
+        if self.raw.silent:  # perhaps in the middle of a line
+            self.raw.silent, self._begun = False, line
+            return SILENCE
+        return line
+
+
+def lines(
+    name: str, on_bad: OnBad, marks: bool = False, patience: float | None = None
+) -> Iterator[tuple[Any, str]]:
+    """(parsed line or None when bad, where) for every line that is not blank.
+
+    Args:
+        marks: yield the marks of the stream too, as `Mark`.
+        patience: yield SILENCE, too, when standard input was silent for so many seconds.
+    """
     label = "stdin" if name == "-" else name
     where = f"{label}:1"
     try:
-        with open_lines(name) as stream:
-            for number, line in enumerate(iter(partial(stream.readline, MAX_LINE + 1), b""), 1):
+        with open_lines(name, patience) as stream:
+            number = 0
+            for line in iter(partial(stream.readline, MAX_LINE + 1), b""):
+                if line is SILENCE:
+                    yield SILENCE, where
+                    continue
+                number += 1
                 where = f"{label}:{number}"
                 if len(line) > MAX_LINE:
                     while line and not line.endswith(b"\n"):
@@ -140,6 +208,8 @@ def lines(name: str, on_bad: OnBad) -> Iterator[tuple[Any, str]]:
                 if number == 1:
                     line = line.removeprefix(b"\xef\xbb\xbf")
                 if line.isspace():
+                    if marks and line in (GROUP_END, WAITING):
+                        yield Mark(line), where
                     continue
                 try:
                     yield orjson.loads(line), where
@@ -183,7 +253,9 @@ def read(
     needs: Iterable[str] = ("id",),
     shard: tuple[int, int] = (0, 1),
     block: int = 1,
-) -> Iterator[tuple[Record | None, str]]:
+    marks: bool = False,
+    patience: float | None = None,
+) -> Iterator[tuple[Record | Mark | None, str]]:
     """Validated records of all inputs in order, each with "FILE:LINE".
 
     Args:
@@ -192,6 +264,7 @@ def read(
             it returns, the record is yielded as None, so that positions stay countable.
         shard: (i, n) keeps the blocks whose number is i modulo n.
         block: records that stay together, since an engine's batch must not depend on sharding.
+        marks, patience: as in `lines`.
 
     Raises DataError for an input that is empty, truncated, unfinished or of another schema.
     """
@@ -201,9 +274,12 @@ def read(
     before: set[Any] = set()
     position = -1
     for name in expand(inputs):
-        pairs = _rows(name) if name.endswith(".parquet") else lines(name, on_bad)
+        pairs = _rows(name) if name.endswith(".parquet") else lines(name, on_bad, marks, patience)
         empty = True
         for record, where in pairs:
+            if record.__class__ is Mark:
+                yield record, where
+                continue
             empty = False
             position += 1
             if shards > 1 and (position // block) % shards != index:

@@ -18,7 +18,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import orjson
 
@@ -27,7 +27,7 @@ from swr1.errors import DataError, UsageError
 from swr1.records import Record, key
 from swr1.streams import writing
 from swr1.streams.progress import Progress
-from swr1.streams.reading import Placed, expand, read
+from swr1.streams.reading import Mark, Placed, expand, read
 
 
 class Stopped(Exception):
@@ -177,7 +177,19 @@ class Stage:
 
         A bad record is dropped by the policy and comes as None: close it with `end_input`.
         """
-        for record, where in self._pairs(needs):
+        return cast("Iterator[Placed | None]", self._read(needs, marks=False))
+
+    def read_marked(
+        self, needs: Sequence[str], patience: float | None
+    ) -> Iterator[Placed | Mark | None]:
+        """As `read`, with the marks of a pipe; SILENCE when none came for `patience` seconds."""
+        return self._read(needs, marks=True, patience=patience)
+
+    def _read(self, needs: Sequence[str], **more: Any) -> Iterator[Placed | Mark | None]:
+        for record, where in self._pairs(needs, **more):
+            if isinstance(record, Mark):
+                yield record
+                continue
             self.came += 1
             if record is None:
                 yield None
@@ -192,7 +204,10 @@ class Stage:
         """Apply `function` to each record and write what it returns; None was dropped by it."""
         done = self.writer.done
         runs = self._per_input
-        for record, where in self._pairs(needs):
+        for record, where in self._pairs(needs, marks=True):
+            if record.__class__ is Mark:
+                self.mark(record)
+                continue
             self.came += 1
             written = 0
             if record is not None:
@@ -212,12 +227,14 @@ class Stage:
             else:
                 self.end_input(written)
 
-    def _pairs(self, needs: Sequence[str]) -> Iterator[tuple[Record | None, str]]:
+    def _pairs(self, needs: Sequence[str], **more: Any) -> Iterator[tuple[Any, str]]:
         def on_bad(where: str, reason: str, raw: Any) -> None:
             self.drop(reason, where, raw)
 
         assert self.inputs is not None and self.shard is not None
-        return read(self.inputs, on_bad=on_bad, needs=needs, shard=self.shard, block=self.block)
+        return read(
+            self.inputs, on_bad=on_bad, needs=needs, shard=self.shard, block=self.block, **more
+        )
 
     def drop(self, reason: str, where: str, raw: Any = None) -> None:
         """Drop a record for a reason, by the policy: fail here, or count it, or set it aside."""
@@ -255,6 +272,10 @@ class Stage:
         self.went += 1
         if self.went >= self.progress.look_at:
             self.progress.advance(self.went)
+
+    def mark(self, mark: Mark) -> None:
+        """Tell the reader of our pipe how far the stream has come; in a file it is left out."""
+        self.writer.mark(mark)
 
     def tally(self, name: str, label: str) -> None:
         """Count a label for the summary, e.g. a verifier's verdicts."""

@@ -123,6 +123,8 @@ class NoWriter:
     def write(self, record: Record) -> None:
         raise AssertionError("this stage writes no records")
 
+    def mark(self, mark: bytes) -> None: ...
+
     def finish(self, meta: dict[str, Any]) -> None: ...
 
     def stop(self) -> None: ...
@@ -140,6 +142,9 @@ class PipeWriter:
 
     def write(self, record: Record) -> None:
         self._buffer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+
+    def mark(self, mark: bytes) -> None:
+        self._buffer.write(mark)
 
     def finish(self, meta: dict[str, Any]) -> None:
         self._buffer.close()
@@ -209,6 +214,8 @@ class FileWriter:
 
     def write(self, record: Record) -> None:
         self._buffer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+
+    def mark(self, mark: bytes) -> None: ...
 
     def finish(self, meta: dict[str, Any]) -> None:
         self._buffer.close()

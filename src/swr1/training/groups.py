@@ -18,10 +18,12 @@ import torch
 from torch import Tensor
 
 from swr1.errors import DataError
+from swr1.streams.reading import GROUP_END, Mark
 from swr1.training.engine import Example
 
 # Groups that may be open at once. Beyond it the oldest is given up: its samples are not coming.
 OPEN_GROUPS = 1024
+NEVER_COMPLETED = "in a group that never completed"
 
 
 @dataclass(slots=True)
@@ -161,20 +163,52 @@ def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = Fa
 
 
 def gather(
-    records: Iterable[dict], read: Callable[[dict], Sample], dropped: Counter[str]
+    records: Iterable[dict | Mark],
+    read: Callable[[dict], Sample],
+    dropped: Counter[str],
+    on_lost: Callable[[], None] = lambda: None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> Iterator[list[Sample]]:
     """Complete groups in the order of their completion, each sorted by `sample`.
 
-    `dropped` counts the samples that were given up, by reason. Raises DataError for a sample that is
-    there twice and for a group that is complete and comes again.
+    Which groups will never be complete is told by the marks of a pipe: one that is open when the
+    samples of its prompt have ended, one of which nothing came, and all that are open when the
+    sender waits for us or was silent for too long. Without marks it shows at the end of the input,
+    or when OPEN_GROUPS are open.
+
+    Args:
+        dropped: counts the samples that were given up, by reason.
+        on_lost: called for each group that was given up.
+        on_wait: called when the sender waits, after the groups that it lost. Only then may it be
+            told of them: what it does must not depend on when it learns.
+
+    Raises DataError for a sample that is there twice, for a group that is complete and comes again,
+    and for one that comes after its end was marked.
     """
     open_groups: OrderedDict[tuple[str, int], dict[int, Sample]] = OrderedDict()
     done: set[int] = set()
+    ended: set[int] = set()  # given up since their end was marked
+    given_up: set[int] = set()  # given up for another reason: more of them may come
+    begun = 0  # groups of which something came since the last GROUP_END
 
-    def give_up(group: dict[int, Sample]) -> None:
-        dropped["in a group that never completed"] += len(group)
+    def give_up(into: set[int]) -> None:
+        key, group = open_groups.popitem(last=False)
+        dropped[NEVER_COMPLETED] += len(group)
+        into.add(hash(key))
+        on_lost()
 
     for record in records:
+        if isinstance(record, Mark):
+            end = record == GROUP_END
+            while open_groups:
+                give_up(ended if end else given_up)
+            if not end:
+                on_wait()
+                continue
+            if not begun:
+                on_lost()  # all of its samples were dropped on the way
+            begun = 0
+            continue
         sample = read(record)
         key = (sample.id, sample.epoch)
         if hash(key) in done:
@@ -183,6 +217,17 @@ def gather(
                 f" complete already with {sample.size} samples; is a file given twice?",
                 getattr(record, "where", None),
             )
+        if hash(key) in ended:
+            raise DataError(
+                f"record {sample.id!r}, sample {sample.sample}: it comes after the end of its group:"
+                " a stage of this pipe changes the order of records, on which rollout --max-lag"
+                " relies; leave that stage out, or make it keep the order",
+                getattr(record, "where", None),
+            )
+        if hash(key) in given_up:
+            dropped[NEVER_COMPLETED] += 1
+            continue
+        begun += key not in open_groups
         group = open_groups.setdefault(key, {})
         if sample.sample in group:
             raise DataError(
@@ -195,9 +240,9 @@ def gather(
             done.add(hash(key))
             yield [group[i] for i in sorted(group)]
         elif len(open_groups) > OPEN_GROUPS:
-            give_up(open_groups.popitem(last=False)[1])
-    for group in open_groups.values():
-        give_up(group)
+            give_up(given_up)
+    while open_groups:
+        give_up(given_up)
 
 
 def digest(group: list[Sample]) -> str:
