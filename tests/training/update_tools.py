@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from typing import Any
 
@@ -85,7 +86,8 @@ def measure(
         "seed": 0,
         "what": "the step",
     }
-    step = {k: options.pop(k, v) for k, v in fields.items()}
+    takes = inspect.signature(rl_step).parameters
+    step = {k: options.pop(k, v) for k, v in fields.items() if k in takes}
     multiplier = options.pop("multiplier", None)
     goal = get_preset(objective, **options)
     stepper = Gradient(model)
