@@ -231,7 +231,9 @@ def test_what_is_impossible_is_refused(tmp_path):
 def test_the_command_line(tmp_path, swr1):
     policy = tiny_policy(tmp_path / "p")
     lines = jsonl([pair(i) for i in range(8)] + scored(30, 1.0, 2.0))
-    line = f"train-step dpo --policy {policy.path} --beta 0.3 --lr 0.01 --batch 3 --system-prompt none"
+    line = (
+        f"train-step dpo --policy {policy.path} --beta 0.3 --lr 0.01 --batch 3 --system-prompt none"
+    )
     done = swr1(*line.split(), stdin=lines, check=True)
     assert "at version 1, step 3" in done.stderr
     assert sum(r["pairs"] for r in rows(policy)) == 9

@@ -42,6 +42,24 @@ MODES = {
         "DPO, arXiv 2305.18290; label smoothing: Mitchell 2023",
         renders=True,
     ),
+    "reward-model": Mode(
+        "swr1.training.classifier:train_reward_model",
+        "-log sigmoid of the score margin (Bradley-Terry)",
+        "as dpo",
+        "InstructGPT, arXiv 2203.02155, eq. 1",
+    ),
+    "process-model": Mode(
+        "swr1.training.classifier:train_process_model",
+        "cross-entropy of right and wrong at each step's end",
+        "steps with labels: swr1 trace --steps, or swr1 verify trace",
+        "Let's verify step by step, arXiv 2305.20050",
+    ),
+    "guard": Mode(
+        "swr1.training.classifier:train_guard",
+        "cross-entropy of safe, unsafe, needless-refusal (or --labels)",
+        "completions with a label",
+        "temperature scaling: arXiv 1706.04599",
+    ),
 }
 
 

@@ -1,0 +1,152 @@
+"""The model card of a classifier: README.md in each of its versions, from what was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TITLES = {
+    "guard": "A classifier of completions",
+    "reward-model": "A reward model",
+    "process-model": "A process reward model",
+}
+USE = {
+    "guard": """from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(FOLDER)
+model = AutoModelForSequenceClassification.from_pretrained(FOLDER)
+{text}
+logits = model(**tokenizer(text, add_special_tokens={special}, return_tensors="pt")).logits
+{result}""",
+    "process-model": """from transformers import AutoModelForTokenClassification, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained(FOLDER)
+model = AutoModelForTokenClassification.from_pretrained(FOLDER)
+{text}
+logits = model(**tokenizer(text, add_special_tokens=False, return_tensors="pt")).logits
+# at the last token of each step: softmax over wrong, right
+{result}""",
+}
+DECODER = """text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+text += completion{end}"""
+ENCODER = 'text = f"User: {question}\\nAssistant: {completion}"'
+LIMITS = {
+    "guard": "Text that addresses the judge, other languages, encodings and kinds of harm that the"
+    " records do not hold are outside of what was measured.",
+    "reward-model": "Its scores compare completions of one prompt; across prompts they mean little."
+    " A policy that is trained on them will find what they overrate, length first.",
+    "process-model": "It was measured on steps of the kind that it learned from. A high score says"
+    " that a step looks like the right ones, not that it is proven.",
+}
+
+
+def model_card(facts: dict[str, Any], encoder: bool = False) -> str:
+    """Markdown with the hub's front matter. `facts` is what classifier.json holds."""
+    stage, found = facts["stage"], facts["held_out"]
+    tokens = stage == "process-model"
+    front = [
+        "---",
+        "library_name: transformers",
+        f"pipeline_tag: {'token' if tokens else 'text'}-classification",
+        f"tags: [swr1, {stage}]",
+        "---",
+    ]
+    end = "" if tokens else " + tokenizer.eos_token"
+    scaled = f"logits / {facts['temperature']:.4g}" if facts["temperature"] else "logits"
+    use = USE["process-model" if tokens else "guard"].format(
+        text=ENCODER if encoder else DECODER.format(end=end),
+        special=encoder,
+        result="score = logits[0, 0]"
+        if stage == "reward-model"
+        else f"probabilities = ({scaled}).softmax(-1)",
+    )
+    lines = [
+        *front,
+        f"# {TITLES[stage]}",
+        "",
+        f"Trained by `swr1 train-step {stage}` from `{facts['start']}`. It learned"
+        f" {facts['learned']}."
+        + ("" if stage == "reward-model" else f" Labels: {', '.join(facts['labels'])}."),
+        "",
+        "```python",
+        *use.splitlines(),
+        "```",
+        "",
+        "## Data",
+        "",
+        *_table(["", "trained on", "held out"], _counts(facts)),
+        "",
+        f"Held out: {facts['split']}. Sequences of more than {facts['max_length']:,} tokens were"
+        " left out." + _dropped(facts["dropped"]),
+        "Labels weigh by the inverse of their frequency in the loss." if facts["balance"] else "",
+        "",
+        "## Figures on what was held out",
+        "",
+        *(_figures(found, stage) if found else ["Nothing was held out: nothing was measured."]),
+        "",
+        "## Limits",
+        "",
+        "The figures are of records like those held out, from the same source as those trained on"
+        " unless said otherwise. The temperature is fitted to them, and calibrates on such records"
+        f" only. {LIMITS[stage]}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _counts(facts: dict[str, Any]) -> list[list[Any]]:
+    a, b = facts["trained_on"], facts["held_out_of"]
+    title = {"guard": "completions", "reward-model": "pairs", "process-model": "traces"}
+    names = {name: name for name in a if name != "items"} | {"items": title[facts["stage"]]}
+    return [[names[name], a[name], b[name]] for name in names]
+
+
+def _dropped(dropped: dict[str, int]) -> str:
+    told = "; ".join(f"{n} {reason}" for reason, n in dropped.items())
+    return f" Dropped: {told}." if told else ""
+
+
+def _figures(found: dict[str, Any], stage: str) -> list[str]:
+    low, high = found["accuracy_interval"]
+    rows = [
+        [
+            "accuracy",
+            f"{found['accuracy']:.3f} (95% by {found['prompts']} prompts: {low:.3f} to {high:.3f})",
+        ],
+    ]
+    if stage == "reward-model":
+        rows += [["mean margin", _number(found["margin"])]]
+    else:
+        rows += [["always the most frequent label", _number(found["majority"])]]
+        rows += [["macro F1", _number(found["macro_f1"])]]
+    if "first_error" in found:
+        rows += [
+            [
+                "traces whose first wrong step is found, or that none is",
+                _number(found["first_error"]),
+            ]
+        ]
+    rows += [["AUROC", _number(found["auroc"])]]
+    for name, title in (
+        ("log_loss", "log-loss"),
+        ("ece", f"ECE, {found['bins']} bins of equal width"),
+        ("ece_equal_mass", f"ECE, {found['bins']} bins of equal counts"),
+    ):
+        rows += [[title, f"{_number(found[name])}; scaled: {_number(found[name + '_scaled'])}"]]
+    rows += [["temperature", _number(found["temperature"])]]
+    lines = _table(["", "held out"], rows)
+    if "per_class" in found:
+        names = ("precision", "recall", "f1", "auroc", "n")
+        classes = [
+            [label, *(_number(one[name]) for name in names)]
+            for label, one in found["per_class"].items()
+        ]
+        lines += ["", *_table(["label", "precision", "recall", "F1", "AUROC", "n"], classes)]
+    return lines
+
+
+def _number(x: float | int | None) -> str:
+    return "undefined" if x is None else str(x) if isinstance(x, int) else f"{x:.3f}"
+
+
+def _table(head: list[str], rows: list[list[Any]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(map(str, line))} |" for line in lines]

@@ -1,0 +1,232 @@
+"""A model with a head that judges: how a turn becomes its tokens, and the tokens scores.
+
+    judge = open_judge("runs/guard")
+    judge.logits([record])                        # [1, labels]
+    softmax(judge.logits([record]), judge.temperature)
+
+The models are transformers' own sequence and token classifiers, so a published version loads without
+swr1 (its README says how). A causal language model gives its trunk, the head is new; an encoder, or
+a classifier with the same labels, serves as well.
+
+The text is what a policy of this tokenizer would read and write: the prompt by the chat template,
+the opened turn, the completion, the end mark. An encoder without a template reads the same as plain
+lines between its own special tokens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from swr1.errors import DataError, SwrError, UsageError
+from swr1.policy import model_folder
+from swr1.prompts import assistant_text, load_tokenizer, render, render_text
+from swr1.training import engine
+
+CARD = "classifier.json"  # what a version's head is, in its folder
+WRONG, RIGHT = "wrong", "right"
+
+
+class Item(NamedTuple):
+    """What is judged at once.
+
+    `sequences`: one, or the better and the worse of a pair. `labels` [n] int64; `at`: None, or [n]
+    the positions of the only sequence that they are of. `key` names the prompt.
+    """
+
+    key: str
+    sequences: list[Tensor]
+    labels: Tensor
+    at: Tensor | None = None
+
+    @property
+    def padded(self) -> int:
+        return len(self.sequences) * max(map(len, self.sequences))
+
+
+def open_tokenizer(folder: str | Path) -> Any:
+    """The tokenizer, padding on the right and, where there is a choice, not with the end mark.
+
+    transformers reads a sequence's score at its last token that is no padding: with the end mark as
+    padding that would not be the end mark.
+    """
+    tokenizer = load_tokenizer(folder)
+    tokenizer.padding_side = "right"
+    if tokenizer.pad_token_id in (None, tokenizer.eos_token_id):
+        others = (tokenizer.unk_token, tokenizer.bos_token, tokenizer.eos_token)
+        tokenizer.pad_token = next((t for t in others if t and t != tokenizer.eos_token), others[2])
+    return tokenizer
+
+
+def open_model(
+    folder: str | Path, labels: Sequence[str], tokenizer: Any, device: torch.device, *, tokens: bool
+) -> Any:
+    """The classifier in a model folder, or a new head (drawn from the seed 0) on its trunk.
+
+    Args:
+        labels: one, of a scalar head, or all classes. tokens: a head over every token.
+    """
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
+    from transformers.utils import logging
+
+    auto = AutoModelForTokenClassification if tokens else AutoModelForSequenceClassification
+    logging.disable_progress_bar()
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # that the head is new is no surprise
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = auto.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                id2label=dict(enumerate(labels)),
+                label2id={name: i for i, name in enumerate(labels)},
+                ignore_mismatched_sizes=True,
+            )
+    except (OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise SwrError(f"cannot load a model with a head from {folder}: {first}") from error
+    finally:
+        logging.set_verbosity(verbosity)
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    return model.to(device).eval()
+
+
+def train_head(model: Any) -> None:
+    """Make the head trainable, also where adapters froze everything else."""
+    trunk = set(map(id, model.base_model.parameters()))
+    for p in model.parameters():
+        if id(p) not in trunk:
+            p.requires_grad_(True)
+
+
+def encode(tokenizer: Any, prompt: list[dict], turn: str) -> Tensor:
+    """Token ids [T] of the whole: prompt, assistant's turn, end mark."""
+    if is_encoder(tokenizer):
+        text = render_text(tokenizer, prompt) + turn
+        return torch.tensor(tokenizer(text)["input_ids"])
+    ids = render(tokenizer, prompt)
+    ids += tokenizer(turn.removesuffix(tokenizer.eos_token), add_special_tokens=False)["input_ids"]
+    return torch.tensor([*ids, tokenizer.eos_token_id])
+
+
+def encode_steps(
+    tokenizer: Any, prompt: list[dict], turn: str, steps: Sequence[str]
+) -> tuple[Tensor, Tensor]:
+    """Token ids [T] of prompt and turn, and the position [S] of each step's last token.
+
+    Raises DataError for a step that the turn does not hold, in this order.
+    """
+    if not tokenizer.is_fast or is_encoder(tokenizer):
+        raise UsageError("a process model needs a decoder with a fast tokenizer")
+    ids = render(tokenizer, prompt)
+    start = len(ids)
+    coded = tokenizer(turn, add_special_tokens=False, return_offsets_mapping=True)
+    spans = coded["offset_mapping"]
+    cursor = token = 0
+    ends = []
+    for step in steps:
+        found = turn.find(step, cursor)
+        if found < 0 or not step:
+            raise DataError(f"the step {step!r} is not in the turn, behind the step before it")
+        cursor = found + len(step)
+        while token + 1 < len(spans) and spans[token + 1][0] < cursor:
+            token += 1
+        ends.append(start + token)
+    return torch.tensor(ids + coded["input_ids"]), torch.tensor(ends, dtype=torch.long)
+
+
+def is_encoder(tokenizer: Any) -> bool:
+    """Whether it is the tokenizer of an encoder that knows no chat template."""
+    return tokenizer.cls_token is not None and not tokenizer.chat_template
+
+
+def forward(model: Any, items: Sequence[Item], compute: torch.dtype = torch.float32) -> Tensor:
+    """Logits [N, K] of the items' labels, one item after another, float32.
+
+    Of a pair they are the two scores: its label is 0, the first, and softmax over the two is the
+    Bradley-Terry probability that the first is better.
+    """
+    sequences = [s for item in items for s in item.sequences]
+    width = max(map(len, sequences))
+    pad = model.config.get_text_config().pad_token_id
+    ids = torch.full((len(sequences), width), pad)
+    seen = torch.zeros(len(sequences), width, dtype=torch.long)
+    for row, s in enumerate(sequences):
+        ids[row, : len(s)], seen[row, : len(s)] = s, 1
+    device = model.device
+    with torch.autocast(device.type, dtype=compute, enabled=compute != torch.float32):
+        logits = model(
+            input_ids=ids.to(device),
+            # The fast kernels are those without a mask.
+            attention_mask=None if bool(seen.all()) else seen.to(device),
+        ).logits.float()
+    if items[0].at is not None:
+        parts = [logits[row, item.at] for row, item in enumerate(items) if item.at is not None]
+        return torch.cat(parts)
+    return logits.view(len(items), -1) if logits.shape[1] == 1 else logits
+
+
+@torch.no_grad()
+def all_logits(
+    model: Any, items: Sequence[Item], micro_tokens: int, compute: torch.dtype = torch.float32
+) -> list[np.ndarray]:
+    """The logits [n, K] of every item, float64, in micro-batches of like length."""
+    found: list[np.ndarray] = [np.empty(0)] * len(items)
+    for cut in engine.micro_batches([item.padded for item in items], micro_tokens):
+        some = [items[i] for i in cut]
+        parts = forward(model, some, compute).double().cpu().split([len(s.labels) for s in some])
+        for i, part in zip(cut, parts, strict=True):
+            found[i] = part.numpy()
+    return found
+
+
+class Judge:
+    """A published classifier: guard or reward model, or process model.
+
+    Attributes: stage ("guard", "reward-model", "process-model"), labels, temperature.
+    """
+
+    def __init__(self, folder: str | Path, device: str = "auto") -> None:
+        self.folder = Path(folder)
+        try:
+            facts = json.loads((self.folder / CARD).read_text())
+        except FileNotFoundError:
+            raise DataError(
+                f"no {CARD}: it was not made by swr1 train-step guard, reward-model or process-model",
+                str(folder),
+            ) from None
+        self.stage, self.labels = facts["stage"], facts["labels"]
+        self.temperature = facts["temperature"] or 1.0
+        self.tokenizer = open_tokenizer(self.folder)
+        self.model = open_model(
+            self.folder,
+            self.labels,
+            self.tokenizer,
+            engine.pick_device(device),
+            tokens=self.stage == "process-model",
+        )
+
+    def logits(self, records: Sequence[dict], micro_tokens: int = 16_384) -> np.ndarray:
+        """[N, K] of completed records, float64; of a reward model [N, 1], the score."""
+        items = [
+            Item("", [encode(self.tokenizer, r["prompt"], assistant_text(r))], torch.zeros(1))
+            for r in records
+        ]
+        return np.concatenate(all_logits(self.model, items, micro_tokens))
+
+    def step_logits(self, prompt: list[dict], turn: str, steps: Sequence[str]) -> np.ndarray:
+        """[S, 2] (wrong, right) of the steps of a turn, float64; of a process model."""
+        ids, ends = encode_steps(self.tokenizer, prompt, turn, steps)
+        return all_logits(self.model, [Item("", [ids], torch.zeros(len(ends)), ends)], 1)[0]
+
+
+def open_judge(name: str | Path, version: int | None = None, device: str = "auto") -> Judge:
+    """The judge of a version (None: the latest) of a policy folder, or of a version's own folder."""
+    return Judge(model_folder(name, version), device)

@@ -1,0 +1,186 @@
+"""Figures of a classifier on records that it was not trained on, and the temperature fitted to them.
+
+The records are split by a hash of their id (or of another field), so the samples of one prompt
+never stand on both sides, and the same records are held out in every run. Calibration is temperature
+scaling: probabilities are softmax(logits / T), with the T of least log-loss. What is told of it is
+cross-fitted: each half of the held-out prompts is scaled by the T of the other half; the T that is
+kept is fitted on all. Classification figures are scikit-learn's. Everything here is numpy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+BINS = 10
+RESAMPLES = 200
+
+
+def is_held_out(key: str, share: float) -> bool:
+    """Whether the record or prompt called `key` is among the held-out `share` of all."""
+    number = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")
+    return number < share * 2**64
+
+
+def softmax(logits: Floats, temperature: float | Floats = 1.0) -> Floats:
+    """Over the last axis of logits [N, K]; temperature: a number or [N, 1]."""
+    x = logits / temperature
+    x = np.exp(x - x.max(-1, keepdims=True))
+    return x / x.sum(-1, keepdims=True)
+
+
+def log_loss(p: Floats, y: Ints) -> float:
+    """Mean -log of the probability [N, K] of the right label [N], nats."""
+    return float(-np.log(np.maximum(p[np.arange(len(y)), y], 1e-300)).mean())
+
+
+def ece(confidence: Floats, right: NDArray[Any], bins: int = BINS, *, mass: bool = False) -> float:
+    """Expected calibration error: mean over bins of |accuracy - mean confidence|, by their size.
+
+    Args:
+        confidence: [N], probability of the label that was chosen. right: [N], whether it was.
+        mass: bins of equal counts, not of equal width.
+
+    Source: Naeini et al. 2015; Guo et al., arXiv 1706.04599, eq. 3. Biased upward in small samples.
+    """
+    if mass:
+        parts = np.array_split(np.argsort(confidence, kind="stable"), bins)
+    else:
+        number = np.minimum((confidence * bins).astype(int), bins - 1)
+        parts = [np.flatnonzero(number == b) for b in range(bins)]
+    gaps = (abs(right[i].mean() - confidence[i].mean()) * len(i) for i in parts if len(i))
+    return float(sum(gaps) / len(confidence))
+
+
+def fit_temperature(logits: Floats, y: Ints) -> float:
+    """The T in [0.05, 20] with the least log-loss of softmax(logits [N, K] / T) on labels y [N].
+
+    Source: Guo et al., arXiv 1706.04599, section 4.2.
+    """
+    from scipy.optimize import minimize_scalar
+
+    found = minimize_scalar(
+        lambda t: log_loss(softmax(logits, np.exp(t)), y),
+        bounds=(np.log(0.05), np.log(20)),
+        method="bounded",
+    )
+    return float(np.exp(found.x))
+
+
+def calibration(logits: Floats, y: Ints, keys: Sequence[str]) -> dict[str, Any]:
+    """Log-loss and ECE before and after temperature scaling, and the temperature.
+
+    Args: logits [N, K], labels y [N], keys [N]: whose halves scale each other.
+    Figures after it are null where the held-out prompts are too few to be halved.
+    """
+    half = np.array([is_held_out(f"half/{key}", 0.5) for key in keys])
+    found: dict[str, Any] = {"temperature": fit_temperature(logits, y), "bins": BINS}
+    scaled = np.ones((len(y), 1))
+    if halved := bool(half.any() and not half.all()):
+        for side in (half, ~half):
+            scaled[side] = fit_temperature(logits[~side], y[~side])
+    right = logits.argmax(-1) == y
+    for name, temperature in (("", np.ones((len(y), 1))), ("_scaled", scaled)):
+        p = softmax(logits, temperature)
+        sure = p.max(-1)
+        told = {
+            "log_loss": log_loss(p, y),
+            "ece": ece(sure, right),
+            "ece_interval": _bootstrap_ece(sure, right, keys),
+            "ece_equal_mass": ece(sure, right, mass=True),
+        }
+        there = halved or not name
+        found |= {f"{what}{name}": value if there else None for what, value in told.items()}
+    return found
+
+
+def _bootstrap_ece(sure: Floats, right: NDArray[Any], keys: Sequence[str]) -> list[float]:
+    """95% interval of the ECE, prompts drawn with replacement."""
+    _, group = np.unique(np.array(keys), return_inverse=True)
+    members = [np.flatnonzero(group == g) for g in range(group.max() + 1)]
+    rng = np.random.default_rng(0)
+    draws = []
+    for _ in range(RESAMPLES):
+        rows = np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])
+        draws.append(ece(sure[rows], right[rows]))
+    return [float(x) for x in np.quantile(draws, (0.025, 0.975))]
+
+
+def accuracy(right: NDArray[Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Share of right ones, with Wilson's 95% interval; the prompts, not their samples, are counted."""
+    from scipy.stats import binomtest
+
+    share, prompts = float(right.mean()), len(set(keys))
+    interval = binomtest(round(share * prompts), prompts).proportion_ci(method="wilson")
+    return {
+        "n": len(right),
+        "prompts": prompts,
+        "accuracy": share,
+        "accuracy_interval": [float(interval.low), float(interval.high)],
+    }
+
+
+def measure(logits: Floats, y: Ints, keys: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """All figures of a classifier on held-out items.
+
+    Args: logits [N, K], labels y [N], keys [N] (which prompt), names [K] of the labels.
+
+    Returns accuracy (with `majority`, that of the most frequent label), macro_f1, per_class
+    (precision, recall, f1, n, auroc one-vs-rest), auroc (their mean), confusion [K, K] (rows: the
+    true labels), and `calibration`. An AUROC is null where a label is missing or stands alone.
+    """
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
+
+    guess, p = logits.argmax(-1), softmax(logits)
+    every = np.arange(len(names))
+    scores = precision_recall_fscore_support(y, guess, labels=every, zero_division=0)
+    areas = [
+        float(roc_auc_score(y == k, p[:, k])) if 0 < (y == k).sum() < len(y) else None
+        for k in every
+    ]
+    there = [k for k in every if (y == k).any()]
+    defined = [area for area in areas if area is not None]
+    return {
+        **accuracy(guess == y, keys),
+        "majority": float(np.bincount(y).max() / len(y)),
+        "macro_f1": float(scores[2][there].mean()),
+        "auroc": sum(defined) / len(defined) if defined else None,
+        "per_class": {
+            name: {
+                "precision": float(scores[0][k]),
+                "recall": float(scores[1][k]),
+                "f1": float(scores[2][k]),
+                "n": int(scores[3][k]),
+                "auroc": areas[k],
+            }
+            for k, name in enumerate(names)
+        },
+        "confusion": confusion_matrix(y, guess, labels=every).tolist(),
+        **calibration(logits, y, keys),
+    }
+
+
+def measure_pairs(chosen: Floats, rejected: Floats, keys: Sequence[str]) -> dict[str, Any]:
+    """All figures of a reward model on held-out pairs: scores [P] of the better and the worse.
+
+    `accuracy` is the share of pairs in order, `margin` their mean difference, `auroc` that of the
+    scores of all chosen against all rejected completions, whatever their prompt.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    margin = chosen - rejected
+    logits = np.stack([margin, np.zeros_like(margin)], axis=-1)
+    side = np.repeat([1, 0], len(margin))
+    return {
+        **accuracy(margin > 0, keys),
+        "margin": float(margin.mean()),
+        "auroc": float(roc_auc_score(side, np.concatenate([chosen, rejected]))),
+        **calibration(logits, np.zeros(len(margin), dtype=np.int64), keys),
+    }

@@ -1,0 +1,113 @@
+"""The split, and figures of a classifier against numbers worked out by hand."""
+
+from math import log
+
+import numpy as np
+import pytest
+
+from swr1.training.held_out import (
+    accuracy,
+    calibration,
+    ece,
+    fit_temperature,
+    is_held_out,
+    measure,
+    measure_pairs,
+    softmax,
+)
+
+
+def test_the_split_is_by_the_key_and_has_its_share():
+    keys = [f"record {i}" for i in range(4000)]
+    chosen = [key for key in keys if is_held_out(key, 0.1)]
+    assert 300 < len(chosen) < 500
+    assert all(is_held_out(key, 0.3) for key in chosen)  # a larger share holds the smaller one
+    assert not any(is_held_out(key, 0) for key in keys)
+
+
+def test_ece_by_hand():
+    sure = np.array([0.95, 0.95, 0.85, 0.55])
+    right = np.array([True, False, True, False])
+    # bins .9-1: |.5 - .95| * 2, .8-.9: |1 - .85|, .5-.6: |0 - .55|
+    assert ece(sure, right) == pytest.approx((0.9 + 0.15 + 0.55) / 4)
+    # two bins of two: (.55, .85) and (.95, .95)
+    assert ece(sure, right, 2, mass=True) == pytest.approx((abs(0.5 - 0.7) + abs(0.5 - 0.95)) / 2)
+    assert ece(np.array([1.0]), np.array([True])) == 0  # the last bin is closed
+
+
+def drawn(n: int, scale: float) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Logits that are `scale` times those that the labels were drawn from."""
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 1.5, (n, 3))
+    y = (softmax(logits).cumsum(-1) > rng.random((n, 1))).argmax(-1)
+    return logits * scale, y, [str(i) for i in range(n)]
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 4.0])
+def test_the_temperature_undoes_a_scale(scale: float):
+    logits, y, keys = drawn(4000, scale)
+    assert fit_temperature(logits, y) == pytest.approx(scale, rel=0.1)
+    found = calibration(logits, y, keys)
+    assert found["ece_scaled"] < 0.03
+    if scale == 4:
+        assert found["ece"] > 0.1
+        assert found["log_loss_scaled"] < found["log_loss"]
+        low, high = found["ece_interval"]
+        assert low < found["ece"] < high
+
+
+def test_each_half_is_scaled_by_the_other():
+    """A half whose labels are noise must not choose its own temperature."""
+    logits, y, keys = drawn(400, 1.0)
+    half = np.array([is_held_out(f"half/{key}", 0.5) for key in keys])
+    other = fit_temperature(logits[~half], y[~half])
+    p = softmax(logits[half], other)
+    expected = -np.log(p[np.arange(half.sum()), y[half]]).sum()
+    own = fit_temperature(logits[half], y[half])
+    p = softmax(logits[~half], own)
+    expected -= np.log(p[np.arange((~half).sum()), y[~half]]).sum()
+    assert calibration(logits, y, keys)["log_loss_scaled"] == pytest.approx(expected / 400)
+
+
+def test_one_prompt_cannot_be_halved():
+    logits, y, _ = drawn(20, 1.0)
+    found = calibration(logits, y, ["the same"] * 20)
+    assert found["ece_scaled"] is found["log_loss_scaled"] is None
+    assert found["ece"] is not None and found["temperature"] > 0
+
+
+def test_figures_by_hand():
+    y = np.array([0, 0, 0, 1, 1])
+    p = np.array([[0.9, 0.1, 0], [0.8, 0.2, 0], [0.3, 0.7, 0], [0.4, 0.6, 0], [0.6, 0.4, 0]])
+    found = measure(np.log(p + 1e-9), y, list("abcde"), ["x", "y", "z"])
+    assert found["accuracy"] == 0.6 and found["majority"] == 0.6 and found["n"] == 5
+    x, other, missing = found["per_class"].values()
+    assert (x["precision"], x["recall"], x["n"]) == (pytest.approx(2 / 3), pytest.approx(2 / 3), 3)
+    assert (other["precision"], other["recall"], other["f1"]) == (0.5, 0.5, 0.5)
+    # x before not-x, of 6 pairs: .9 and .8 before .4 and .6; .3 before none
+    assert x["auroc"] == pytest.approx(4 / 6)
+    # A label that never occurs has no AUROC, and no part in the means.
+    assert missing["auroc"] is None and missing["n"] == 0
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 0.5) / 2)
+    assert found["auroc"] == pytest.approx((x["auroc"] + other["auroc"]) / 2)
+    assert found["confusion"] == [[2, 1, 0], [1, 1, 0], [0, 0, 0]]
+    right = [0.9, 0.8, 0.3, 0.6, 0.4]
+    assert found["log_loss"] == pytest.approx(-sum(map(log, right)) / 5, rel=1e-4)
+
+
+def test_samples_of_one_prompt_do_not_narrow_the_interval():
+    right = np.array([True, True, True, False] * 5)
+    alone = accuracy(right, [str(i) for i in range(20)])["accuracy_interval"]
+    many = accuracy(np.repeat(right, 10), [str(i) for i in range(20) for _ in range(10)])
+    assert many["accuracy_interval"] == alone and many["n"] == 200
+    assert alone[0] == pytest.approx(0.531, abs=0.001)  # Wilson, 15 of 20
+
+
+def test_pairs_by_hand():
+    chosen, rejected = np.array([2.0, 1.0, 0.0]), np.array([1.0, 2.0, 0.0])
+    found = measure_pairs(chosen, rejected, list("abc"))
+    assert found["accuracy"] == pytest.approx(1 / 3)  # a tie is no preference
+    assert found["margin"] == 0
+    expected = np.mean([np.log1p(np.exp(-1)), np.log1p(np.exp(1)), np.log(2)])
+    assert found["log_loss"] == pytest.approx(expected)
+    assert found["auroc"] == pytest.approx(0.5)
