@@ -21,6 +21,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -73,6 +74,7 @@ class Policy:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._locked: int | None = None  # inode of the lock file, while this process trains
 
     def __repr__(self) -> str:
         return f"Policy({str(self.path)!r})"
@@ -146,6 +148,7 @@ class Policy:
             keep: how many of the newest versions stay (None: all); the latest always stays.
             protect: versions that are never pruned, e.g. the reference of a KL term.
         """
+        self.check_there()
         versions = self.path / "versions"
         versions.mkdir(parents=True, exist_ok=True)
         number = max(self._numbered(), default=-1) + 1
@@ -234,7 +237,7 @@ class Policy:
         For the trainer that has announced itself, whenever it drops a group. Without it a rollout
         at its `--max-lag` and a trainer whose batch is not full would wait for each other.
         """
-        self._write_plan(self._read_plan() | {"dropped": dropped})
+        self._write_plan(self.plan() | {"dropped": dropped})
 
     def groups_taken(self, version: int, plan: dict[str, int]) -> int:
         """Groups of the announced run that steps up to `version` used, or that were dropped.
@@ -243,15 +246,23 @@ class Policy:
         dropped since that version counts too, what later steps used does not.
         """
         meta = self.meta(version)
-        now = self._read_plan()
+        now = self.plan()
         dropped = now.get("dropped", 0) if now["pid"] == plan["pid"] else plan.get("dropped", 0)
         since = max(0, dropped - meta.get("groups_dropped", 0))
         return meta.get("groups_consumed", 0) - plan["before"] + since
 
-    def _read_plan(self) -> dict[str, int]:
-        return json.loads((self.path / "trainer" / "plan.json").read_text())
+    def plan(self) -> dict[str, int]:
+        """What the newest trainer announced, at work or not; {"pid": 0} when there was none.
+
+        `ended` is 1 in it once that trainer came to its end; one that failed does not say so.
+        """
+        try:
+            return json.loads((self.path / "trainer" / "plan.json").read_text())
+        except FileNotFoundError:
+            return {"pid": 0}
 
     def _write_plan(self, plan: dict[str, int]) -> None:
+        self.check_there()
         aside = self.path / "trainer" / f".plan-{os.getpid()}"
         aside.write_text(json.dumps(plan))
         os.replace(aside, self.path / "trainer" / "plan.json")
@@ -261,10 +272,7 @@ class Policy:
 
         The plan of a trainer that ended or was killed does not count.
         """
-        try:
-            plan = self._read_plan()
-        except FileNotFoundError:
-            return None
+        plan = self.plan()
         return plan if f"(pid {plan['pid']} on " in (self.holder() or "") else None
 
     def holder(self) -> str | None:
@@ -306,7 +314,38 @@ class Policy:
             file.flush()
             for debris in (self.path / "versions").glob(".tmp-*"):
                 shutil.rmtree(debris, ignore_errors=True)
-            yield
+            if what.startswith("train-step") and self.exists:
+                self._locked = os.fstat(file.fileno()).st_ino
+            try:
+                yield
+                if (self.path / "trainer").is_dir():
+                    self._write_plan(self.plan() | {"pid": os.getpid(), "ended": 1})
+            except Exception as error:
+                cause = system_error(error)
+                if cause:
+                    time.sleep(0.2)  # if it is being deleted right now
+                self.check_there()  # of all that fails in a folder that is gone, this is the cause
+                raise cause or error from None
+            finally:
+                self._locked = None
+
+    def check_there(self) -> None:
+        """Raise SwrError when what a trainer holds the lock of was deleted or moved away.
+
+        A publisher must not make it anew: its first version would be none.
+        """
+        if self._locked is None:
+            return
+        try:
+            same = os.stat(self.path / ".lock").st_ino == self._locked
+        except FileNotFoundError:
+            same = False
+        if not same or not self.exists:
+            raise self.vanished()
+
+    def vanished(self) -> SwrError:
+        """The error to raise when the folder is there no more."""
+        return SwrError(f"the policy folder {self.path} vanished: it was deleted or moved away")
 
     def _numbered(self) -> list[int]:
         try:
@@ -393,6 +432,21 @@ def write_marker(folder: Path, meta: dict[str, Any]) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     fsync_folder(folder)
+
+
+def system_error(error: BaseException) -> OSError | None:
+    """The OSError (a full disk, say) that `error` comes from, if it does.
+
+    safetensors tells its number in a text only, torch raises errors of its own on top of it.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            return cause
+        if number := re.search(r"\(os error (\d+)\)", str(cause)):
+            return OSError(int(number[1]), os.strerror(int(number[1])))
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def fsync_folder(folder: Path) -> None:

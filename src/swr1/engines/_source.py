@@ -13,9 +13,13 @@ from random import Random
 from typing import Any
 
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.policy import PassRates, model_folder, resolve
+from swr1.policy import PassRates, Policy, model_folder, resolve
 from swr1.records import key
 from swr1.streams import Placed, Stage
+from swr1.streams.writing import ReaderClosed
+
+# Seconds after which a trainer that is not at work is not coming back.
+TRAINER_GONE = 5.0
 
 
 class _Prompt(Placed):
@@ -131,6 +135,8 @@ class Weights:
         self.plan: dict[str, int] = {}
         self._name = name
         self.version = self.policy.latest() if self.policy else None
+        self._before = self.policy.plan() if self.policy else {}
+        self._trainer_seen = self._looked = 0.0  # when, by the monotonic clock
 
     @property
     def folder(self) -> str:
@@ -141,7 +147,8 @@ class Weights:
         """With `max_lag`, wait for the train-step at the other end to say what it does.
 
         Returns how many prompts its run has used already. Raises SwrError after --wait seconds,
-        UsageError when it publishes too seldom for `max_lag`.
+        UsageError when it publishes too seldom for `max_lag`, and ReaderClosed when it ends
+        without use for any.
         """
         policy, max_lag = self.policy, self.max_lag
         if policy is None or max_lag is None:
@@ -151,13 +158,36 @@ class Weights:
         while plan is None:
             next(waiting)
             plan = policy.announced()
+            last = policy.plan()
+            if plan is None and last.get("ended") and last != self._before:
+                raise ReaderClosed
         if plan["publish_every"] > max_lag + 1:
             raise UsageError(
                 f"train-step publishes every {plan['publish_every']} steps, which --max-lag"
                 f" {max_lag} would wait for without end: use --publish-every {max_lag + 1} or less"
             )
         self.plan, self.version = plan, policy.latest()
+        self._trainer_seen = time.monotonic()
         return plan["consumed"]
+
+    def _check_trainer(self, policy: Policy) -> None:
+        """End with the trainer: our reader may be another process, which does not notice.
+
+        Raises ReaderClosed when it came to its end, SwrError when it has been gone for TRAINER_GONE
+        seconds.
+        """
+        now, plan = time.monotonic(), policy.plan()
+        mine = plan["pid"] == self.plan["pid"]
+        if mine and plan.get("ended"):
+            raise ReaderClosed
+        if mine and policy.announced():
+            self._trainer_seen = now
+        elif now - self._trainer_seen > TRAINER_GONE:
+            other = "" if mine else f"; another one, pid {plan['pid']}, came after it"
+            raise SwrError(
+                f"the train-step on {policy.path} (pid {self.plan['pid']}) ended{other}:"
+                " start the whole pipe again, it goes on where it was"
+            )
 
     def admit(
         self, engine: Any, given: int, wanted: int, on_wait: Callable[[], None] = lambda: None
@@ -169,37 +199,58 @@ class Weights:
         its size depends on `given` and the drops alone, and the trainer tells of those only after
         `on_wait`, which is called before this waits.
 
-        Raises SwrError when --wait seconds were not enough, saying what was waited for.
+        Raises SwrError when --wait seconds were not enough, saying what was waited for, and when
+        the trainer or the policy's folder is gone; ReaderClosed when the trainer is done.
         """
         if self.max_lag is None or self.policy is None:
             return wanted
+        try:
+            return self._admit(self.policy, self.max_lag, engine, given, wanted, on_wait)
+        except (SwrError, OSError):
+            time.sleep(0.2)  # if it is being deleted right now
+            if self.policy.exists:
+                raise
+            raise self.policy.vanished() from None
+
+    def _admit(
+        self,
+        policy: Policy,
+        max_lag: int,
+        engine: Any,
+        given: int,
+        wanted: int,
+        on_wait: Callable[[], None],
+    ) -> int:
         batch = self.plan["batch"]
         # More would leave no room to go on while the trainer works on what it has.
-        wanted = min(wanted, batch * max(1, self.max_lag))
+        wanted = min(wanted, batch * max(1, max_lag))
         enough = batch * self.plan["publish_every"]  # groups with which a version must come
         told = False
-        for _ in self._waiting(f"for a version of {self.policy.path} newer than {self.version}"):
-            newest = self.policy.latest()
+        for _ in self._waiting(f"for a version of {policy.path} newer than {self.version}"):
+            newest = policy.latest()
             try:
-                ahead = given - self.policy.groups_taken(newest, self.plan)
+                ahead = given - policy.groups_taken(newest, self.plan)
             except DataError:
-                if newest in self.policy.versions():
+                if newest in policy.versions():
                     raise
                 continue  # pruned since, so there are newer ones
-            room = (self.max_lag + 1) * batch - ahead
+            room = (max_lag + 1) * batch - ahead
             if room >= wanted or (ahead < enough and room > 0):
                 break
             if not told:
                 on_wait()
                 told = True
+            if time.monotonic() - self._looked > 1:
+                self._check_trainer(policy)
+                self._looked = time.monotonic()
         while newest != self.version:
             try:
-                engine.load(self.policy.folder(newest))
+                engine.load(policy.folder(newest))
                 self.version = newest
             except SwrError:
-                if newest in self.policy.versions():
+                if newest in policy.versions():
                     raise
-                newest = self.policy.latest()
+                newest = policy.latest()
         return min(wanted, room)
 
     def pass_rates(self) -> PassRates:

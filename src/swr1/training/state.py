@@ -184,6 +184,7 @@ class Run:
         self.step += 1
         row = {"step": self.step, "version": self.version + publish, **row}
         if self.team.lead:
+            self.policy.check_there()
             self.metrics.parent.mkdir(parents=True, exist_ok=True)
             with open(self.metrics, "a") as file:
                 file.write(json.dumps(row) + "\n")
@@ -255,8 +256,27 @@ class Run:
         for debris in folder.glob(".tmp-*"):
             shutil.rmtree(debris, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder))
+        try:
+            self._fill(aside, state)
+        except BaseException:  # a full disk, say: leave room
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+        # A new run starts again at step 0: the states of the run before go first.
+        if state is None:
+            for old in self._states():
+                shutil.rmtree(old)
+        target = folder / f"{self.step:06d}"
+        shutil.rmtree(target, ignore_errors=True)
+        os.rename(aside, target)
+        fsync_folder(folder)
+        self.folder = target
+        for old in self._states()[:-KEPT_STATES]:
+            shutil.rmtree(old)
+
+    def _fill(self, aside: Path, state: dict[str, Any] | None) -> None:
         if state is not None:
-            torch.save(state, aside / "state.pt")
+            with open(aside / "state.pt", "wb") as file:  # so that a full disk is told as such
+                torch.save(state, file)
             self._save_state(aside)
         size = self.metrics.stat().st_size if self.metrics.exists() else 0
         write_marker(
@@ -277,14 +297,3 @@ class Run:
                 "metrics_bytes": size,
             },
         )
-        # A new run starts again at step 0: the states of the run before go first.
-        if state is None:
-            for old in self._states():
-                shutil.rmtree(old)
-        target = folder / f"{self.step:06d}"
-        shutil.rmtree(target, ignore_errors=True)
-        os.rename(aside, target)
-        fsync_folder(folder)
-        self.folder = target
-        for old in self._states()[:-KEPT_STATES]:
-            shutil.rmtree(old)
