@@ -1,6 +1,7 @@
 """Log-probabilities, micro-batches, optimizers and adapters against the plainest way to get them."""
 
 import copy
+import os
 
 import pytest
 import torch
@@ -125,7 +126,7 @@ def test_schedule():
         Schedule(1.0, "cosin")
 
 
-@pytest.mark.parametrize("kind", ["adamw", "muon"])
+@pytest.mark.parametrize("kind", ["adamw", "muon", "adafactor", "sgd"])
 def test_an_optimizer_moves_every_weight_and_clips(model, kind: str):
     model = copy.deepcopy(model)
     stepper = Optimizer(model.named_parameters(), kind, lr=1e-3)
@@ -193,6 +194,69 @@ def test_merged_adapters_give_the_same_logits_and_leave_the_model_alone(tmp_path
         assert torch.allclose(merged(input_ids=ids).logits, want, atol=1e-5)
         assert not torch.allclose(base(input_ids=ids).logits, want, atol=1e-2)
     assert not any("lora" in n for n, _ in merged.named_parameters())
+
+
+def test_an_optimizer_that_is_not_there(model, monkeypatch):
+    with pytest.raises(UsageError, match=r"'adam'.*adamw"):
+        Optimizer(model.named_parameters(), "adam", lr=1.0)
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"swr1\[qlora\]"):
+        Optimizer(model.named_parameters(), "adamw8bit", lr=1.0)
+
+
+def test_4_bits_need_bitsandbytes_and_a_known_kind(tmp_path, monkeypatch):
+    cpu = torch.device("cpu")
+    with pytest.raises(UsageError, match=r"'int3'.*nf4"):
+        engine.load_model(tmp_path, cpu, torch.float32, quantize="int3")
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"swr1\[qlora\]"):
+        engine.load_model(tmp_path, cpu, torch.float32, quantize="nf4")
+
+
+def test_a_model_in_4_bits_is_published_dense_with_the_logits_it_trained_with(tmp_path):
+    """Adapters on a base in 4 bits: the version is a plain model that needs no bitsandbytes."""
+    pytest.importorskip("bitsandbytes")
+    policy = tiny_policy(tmp_path / "p", hidden=64, heads=4)
+    model = engine.load_model(policy.folder(), torch.device("cpu"), torch.float32, "nf4")
+    engine.add_lora(model, 4, None, seed=0)
+    stepper = Optimizer(model.named_parameters(), lr=1e-2)
+    some = examples(model, [20, 31])
+    for _ in range(3):
+        logp, _ = token_logprobs(model, some)
+        (-logp.mean()).backward()
+        stepper.step(1e-2, 1.0)
+    trained = token_logprobs(model, some)[0].detach()
+    assert trained.mean() > logp.mean() + 1e-3
+    _, tokenizer = load(policy)
+    policy.publish(lambda f: engine.save_model(model, tokenizer, f, torch.float32), {})
+    again = load(policy)[0]
+    assert not hasattr(again.config, "quantization_config")
+    assert torch.allclose(token_logprobs(again, some)[0], trained, atol=1e-5)
+    before = load(policy, 0)[0]
+    assert not torch.allclose(token_logprobs(before, some)[0], trained, atol=1e-2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lora_r", [0, 8])
+@pytest.mark.skipif("SWR1_TEST_MODEL" not in os.environ, reason="no SWR1_TEST_MODEL=folder")
+def test_a_real_model_is_published_with_the_logits_it_trained_with(tmp_path, lora_r: int):
+    """The check of the tests above on pretrained weights, e.g. SmolLM2-135M."""
+    from transformers import AutoModelForCausalLM
+
+    folder = os.environ["SWR1_TEST_MODEL"]
+    model = engine.load_model(folder, torch.device("cpu"), torch.float32)
+    if lora_r:
+        engine.add_lora(model, lora_r, None, seed=0)
+    stepper = Optimizer(model.named_parameters(), lr=1e-3)
+    some = examples(model, [40, 60])
+    token_logprobs(model, some)[0].sum().backward()
+    stepper.step(1e-3, 1.0)
+    engine.save_model(model, engine.load_tokenizer(folder), tmp_path, torch.float32)
+    again = AutoModelForCausalLM.from_pretrained(tmp_path).eval()
+    with torch.no_grad():
+        a, b = (m(input_ids=some[0].ids[None]).logits for m in (model, again))
+    # Adapters are added in: the last bits differ then.
+    assert torch.equal(a, b) if not lora_r else torch.allclose(a, b, atol=1e-3)
 
 
 def test_a_version_is_a_plain_model_folder_in_the_dtype_asked_for(tmp_path):

@@ -15,6 +15,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,24 +45,56 @@ def torch_dtype(name: str) -> torch.dtype:
     return getattr(torch, name)
 
 
-def load_model(folder: str | Path, device: torch.device, dtype: torch.dtype) -> Any:
+def load_model(
+    folder: str | Path, device: torch.device, dtype: torch.dtype, quantize: str | None = None
+) -> Any:
     """A causal language model and nothing on stderr. Dropout stays off (eval mode) throughout:
-    the log-probabilities of an update must be those of the policy that sampled."""
+    the log-probabilities of an update must be those of the policy that sampled.
+
+    `quantize`: "nf4" keeps the weights of linear layers, which must then be left frozen, in 4 bits
+    (QLoRA, arXiv 2305.14314). Raises UsageError for another, or without bitsandbytes.
+    """
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    options = _quantized(quantize, device) if quantize else {}
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **options)
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise SwrError(f"cannot load a causal language model from {folder}: {first}") from error
-    model = model.to(device).eval()
+    model = (model if quantize else model.to(device)).eval()
+    for layer in _in_4_bits(model).values():
+        layer.train()  # in eval mode they may pack themselves anew for inference
     why = packing.enable(model)
     if why and os.environ.get("RANK", "0") == "0":
         kind = type(model).__name__
         print(f"{kind} is trained in padded batches: {why}", file=sys.stderr, flush=True)
     return model
+
+
+def _quantized(kind: str, device: torch.device) -> dict[str, Any]:
+    """What from_pretrained needs to load weights in 4 bits."""
+    if kind != "nf4":
+        raise UsageError(f"unknown quantization {kind!r}: it is nf4")
+    if not find_spec("bitsandbytes"):
+        raise UsageError("4-bit weights need bitsandbytes: pip install 'swr1[qlora]'")
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True
+    )
+    return {"quantization_config": config, "device_map": {"": device}}
+
+
+def _in_4_bits(model: Any) -> dict[str, Any]:
+    """The layers whose weights are in 4 bits, by name."""
+    if not getattr(model, "is_loaded_in_4bit", False):
+        return {}
+    from bitsandbytes.nn import Linear4bit
+
+    return {n: m for n, m in model.named_modules() if isinstance(m, Linear4bit)}
 
 
 def load_tokenizer(folder: str | Path) -> Any:
@@ -131,17 +164,25 @@ def checkpoint_activations(model: Any) -> None:
 
 
 def plain_state(model: Any) -> dict[str, Tensor]:
-    """The weights by their plain names, adapters added in; the model itself is not touched.
+    """The weights by their plain names, adapters added in, 4 bits made dense; the model itself is
+    not touched.
 
     (peft's own merge and unmerge would not give back the same bits.)
     """
     from peft.tuners.lora import LoraLayer
 
     state = {}
+    small = _in_4_bits(model)
+    if small:
+        from bitsandbytes.functional import dequantize_4bit
     layers = {n: m for n, m in model.named_modules() if isinstance(m, LoraLayer)}
     for name, value in model.state_dict().items():
-        if ".lora_" in name:
-            continue
+        module, _, what = name.partition(".weight")
+        if ".lora_" in name or (what and module in small):
+            continue  # an adapter, or the scales of a 4-bit weight
+        if module in small and name.endswith(".weight"):
+            value = small[module].weight
+            value = dequantize_4bit(value.data, value.quant_state)
         layer, _, rest = name.partition(".base_layer.")
         if rest == "weight" and layer in layers:
             delta = layers[layer].get_delta_weight("default")
@@ -166,15 +207,30 @@ def save_model(
     """
     weights = plain_state(model) if weights is None else weights
     state = {k: v.detach().to("cpu", dtype) for k, v in weights.items()}
-    model.save_pretrained(folder, state_dict=state)
+    if _in_4_bits(model):  # transformers would write those, whatever it is given
+        from huggingface_hub import save_torch_state_dict
+
+        save_torch_state_dict(state, folder)
+        model.config.save_pretrained(folder)
+        model.generation_config.save_pretrained(folder)
+    else:
+        model.save_pretrained(folder, state_dict=state)
     config = json.loads((folder / "config.json").read_text())
     config["dtype"] = str(dtype).removeprefix("torch.")
+    config.pop("quantization_config", None)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     tokenizer.save_pretrained(folder)
 
 
+OPTIMIZERS = ["adamw", "muon", "adamw8bit", "adafactor", "sgd"]
+
+
 class Optimizer:
     """AdamW for everything, or Muon for the hidden matrices and AdamW for the rest.
+
+    Memory beside the weights, in units of their float32 size: adamw 2, muon 1 for the matrices,
+    adamw8bit (bitsandbytes, arXiv 2110.02861) 0.5, adafactor (arXiv 1804.04235; its learning rate
+    is relative to each matrix's size) and sgd next to nothing.
 
     Muon (K. Jordan 2024) orthogonalises the momentum of each matrix; with torch's
     "match_rms_adamw" its step has the size of an AdamW step, so that one learning rate serves both.
@@ -191,8 +247,11 @@ class Optimizer:
         team: Team | None = None,
     ) -> None:
         self.team = team or Team()
-        if kind not in ("adamw", "muon"):
-            raise UsageError(f"unknown optimizer {kind!r}: it is adamw or muon")
+        if kind not in OPTIMIZERS:
+            raise UsageError(
+                f"unknown optimizer {kind!r}.{suggest(kind, OPTIMIZERS)} One of"
+                f" {', '.join(OPTIMIZERS)}"
+            )
         named = [(n, p) for n, p in parameters if p.requires_grad]
         self.parameters = [p for _, p in named]
         matrices = [p for n, p in named if kind == "muon" and p.ndim == 2 and _is_hidden(n)]
@@ -208,9 +267,7 @@ class Optimizer:
                 )
             )
         if rest:
-            self.parts.append(
-                torch.optim.AdamW(rest, lr=lr, betas=betas, weight_decay=weight_decay, fused=True)
-            )
+            self.parts.append(_plain(kind, rest, lr, betas, weight_decay))
 
     def step(self, lr: float, max_grad_norm: float | None) -> float:
         """Clip, step at `lr`, forget the gradients. Returns the norm before clipping.
@@ -246,6 +303,23 @@ class Optimizer:
                 for i, values in state["state"].items()
             }
             part.load_state_dict(state | {"state": moments})
+
+
+def _plain(
+    kind: str, parameters: list[Tensor], lr: float, betas: tuple[float, float], decay: float
+) -> torch.optim.Optimizer:
+    """Raises UsageError for 8-bit AdamW without bitsandbytes."""
+    if kind == "sgd":
+        return torch.optim.SGD(parameters, lr=lr, weight_decay=decay)
+    if kind == "adafactor":
+        return torch.optim.Adafactor(parameters, lr=lr, weight_decay=decay)
+    if kind == "adamw8bit":
+        if not find_spec("bitsandbytes"):
+            raise UsageError("8-bit AdamW needs bitsandbytes: pip install 'swr1[qlora]'")
+        from bitsandbytes.optim import AdamW8bit
+
+        return AdamW8bit(parameters, lr=lr, betas=betas, weight_decay=decay)
+    return torch.optim.AdamW(parameters, lr=lr, betas=betas, weight_decay=decay, fused=True)
 
 
 def _is_hidden(name: str) -> bool:
