@@ -87,6 +87,9 @@ def command(
     drop_dead: Annotated[
         bool, data("Leave out groups whose rewards are all equal.", "--drop-dead")
     ] = False,
+    refill: Annotated[
+        int, data("Replace groups left out by later ones: at most so many batches a step.")
+    ] = 0,
     mask_truncated: Annotated[
         bool, data("No loss on completions cut at the limit.", "--mask-truncated")
     ] = False,
@@ -127,6 +130,12 @@ def command(
     ] = "id",
     batch_tokens: Annotated[int | None, mode("Tokens per step, not sequences.")] = None,
     max_length: Annotated[int | None, mode("Leave longer sequences out [the model's].")] = None,
+    ratio_tolerance: Annotated[
+        float, run("Refuse a first batch of another policy: KL per token, in nats.")
+    ] = 0.02,
+    on_nan: Annotated[
+        str, run("A loss or gradient that is not finite: stop, or skip the update.")
+    ] = "stop",
     micro_tokens: Annotated[int, run("Tokens per forward pass: memory, not the result.")] = 16_384,
     dtype: Annotated[str, run("float32 or bfloat16: products, published weights.")] = "float32",
     device: Annotated[str, run("auto, cpu, cuda, ...")] = "auto",

@@ -4,6 +4,8 @@ import copy
 
 import pytest
 import torch
+from conftest import jsonl, load
+from tiny_runs import noisy_reward, sample_records, tiny_policy
 from update_tools import Bigrams, measure, random_groups, record
 
 from swr1.errors import DataError
@@ -42,6 +44,42 @@ def test_the_multiplier_moves_before_the_step_by_the_mean_cost_and_weighs_it():
     assert row["cost_mean"] == 2.0 and lam == m.value == pytest.approx(2.718281828**0.1)
     a = (1 + 2 * lam) / (1 + lam)
     on_policy_pull(row, gradient, model, groups, [a, -a])
+
+
+def test_trap_the_multiplier_moves_once_per_batch_not_per_update(tmp_path):
+    groups = random_groups(4, groups=6)
+    moved = []
+    for options in ({}, {"epochs": 3, "minibatch": 2}):
+        m = Multiplier()
+        row, _ = measure(
+            Bigrams(0), groups, "grpo", kl=0.0, combine="lagrangian", cost="wordy", multiplier=m,
+            **options,
+        )  # fmt: skip
+        moved.append((m.value, row["updates"]))
+    assert moved[0] == (pytest.approx(moved[1][0]), 1) and moved[1][1] == 9
+
+
+def test_the_command_line_reaches_the_step(tmp_path, swr1):
+    policy = tiny_policy(tmp_path / "p")
+    rows = sample_records(policy, 6, 4, noisy_reward)
+    for n, r in enumerate(rows):
+        r["reward_parts"] = {
+            "right": {"value": float(n % 2), "weight": 1.0},
+            "wordy": {"value": n % 3 / 2 if n > 3 else 0.0, "weight": 1.0},
+        }
+    (tmp_path / "in.jsonl").write_bytes(jsonl(rows))
+    done = swr1(
+        "train-step", "grpo", tmp_path / "in.jsonl", "--policy", policy.path, "--batch", 6,
+        "--kl", 0, "--combine", "lagrangian", "--cost", "wordy", "--parts", "right=2",
+        "--filter-on", "wordy", "--cost-limit", 0.5, "--lambda-init", 2, "--lambda-max", 3,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (row,) = load(policy.path / "metrics.jsonl")
+    costs = [r["reward_parts"]["wordy"]["value"] for r in rows]
+    mean = sum(costs) / len(costs)
+    assert row["cost_mean"] == pytest.approx(mean)
+    assert row["lambda"] == pytest.approx(min(3, 2 * 2.718281828 ** (0.1 * 2 * (mean - 0.5))))
+    assert row["groups_left_out"] == 1
 
 
 def test_parts_replace_the_reward_and_a_null_part_leaves_its_sample_out():

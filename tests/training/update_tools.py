@@ -88,7 +88,7 @@ def measure(
     }
     takes = inspect.signature(rl_step).parameters
     step = {k: options.pop(k, v) for k, v in fields.items() if k in takes}
-    multiplier = options.pop("multiplier", None)
+    state = {k: options.pop(k) for k in ("multiplier", "critic") if k in options}
     goal = get_preset(objective, **options)
     stepper = Gradient(model)
     row = rl_step(
@@ -97,7 +97,7 @@ def measure(
         scorer(model),
         scorer(ref),
         stepper,  # type: ignore[arg-type]
-        multiplier=multiplier,
+        **state,
         **step,
     )
     return row, stepper.gradients[-1] if stepper.gradients else None

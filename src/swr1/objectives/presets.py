@@ -34,6 +34,9 @@ class Objective:
     length: float | None = _is(None, "What `constant` divides by [the records' token limit].")
     eps: float = _is(1e-6, "Added to a standard deviation that is divided by.")
     gamma: float = _is(1.0, "Discount per token.")
+    lam: float = _is(1.0, "gae: lambda, how far beyond the next value it looks.")
+    value_clip: float | None = _is(0.5, "gae: bound on a value's move within a step.")
+    critic_lr: float = _is(1e-5, "gae: learning rate of the critic.")
     clip_low: float = _is(0.2, "Clip the ratio at 1 - this.")
     clip_high: float = _is(0.2, "Clip the ratio at 1 + this.")
     dual_clip: float | None = _is(None, "Bound on the loss of negative advantages.")
@@ -147,6 +150,14 @@ PRESETS = {
             paper="OUR READING of CALE, named in SafeWork-R1, arXiv 2507.18576, without a formula",
         ),
         Objective(
+            "ppo",
+            advantage="gae",
+            kl=0.001,
+            kl_in="reward",
+            kl_estimator="k1",
+            paper="PPO, arXiv 1707.06347, with a critic and GAE, arXiv 1506.02438",
+        ),
+        Objective(
             "rloo",
             advantage="rloo",
             kl=0.001,
@@ -172,6 +183,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "drift_cap": (0, float("inf")),
     "kl": (0, float("inf")),
     "gamma": (0, 1),
+    "lam": (0, 1),
+    "critic_lr": (0, float("inf")),
     "eps": (0, 1),
     "canon_mix": (0, 1),
     "boost": (1, float("inf")),
@@ -236,7 +249,7 @@ def _check(preset: Objective) -> None:
     from swr1.objectives.losses import LOSSES
 
     choices: dict[str, Any] = {
-        "advantage": ADVANTAGES,
+        "advantage": [*ADVANTAGES, "gae"],
         "loss": LOSSES,
         "aggregation": AGGREGATIONS,
         "kl_in": ["loss", "reward"],
@@ -270,6 +283,12 @@ def _check(preset: Objective) -> None:
             )
         if preset.kl > 0 and preset.kl_in == "reward":
             raise UsageError("normalise-then-sum has no one reward for a KL: use --kl-in loss")
+    if preset.advantage == "gae" and (
+        preset.combine != "sum" or preset.parts or preset.whiten or preset.boost
+    ):
+        raise UsageError(
+            "gae learns the values of one reward, and whitens: no combine, parts, whiten or boost"
+        )
     if (preset.combine == "lagrangian") != bool(preset.cost):
         raise UsageError("--combine lagrangian and --cost PART go together")
 

@@ -10,26 +10,32 @@ swr1.objectives the formulas, engine.py the model's side, state.py what survives
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from swr1.errors import DataError, UsageError
+from swr1.errors import SwrError, UsageError
 from swr1.objectives.importance import LEVELS
-from swr1.objectives.presets import get_preset
+from swr1.objectives.lagrange import Multiplier
+from swr1.objectives.presets import Objective, get_preset
 from swr1.policy import PassRates, Policy, model_folder
 from swr1.training import engine
-from swr1.training.groups import Sample, digest, gather, mean_of, read_sample
+from swr1.training.batches import Batches
+from swr1.training.checks import check_policy, write_aside
+from swr1.training.groups import Sample, mean_of, read_sample
 from swr1.training.parallel import join, shard
 from swr1.training.scorer import Scorer
 from swr1.training.state import Run
-from swr1.training.update import rl_step
+from swr1.training.update import BadStep, rl_step
+
+MULTIPLIER = "multiplier.json"
 
 
 def say(message: str) -> None:
@@ -68,7 +74,10 @@ def train_rl(
     importance_cap: float = 2.0,
     importance_mask: bool = False,
     max_staleness: int | None = None,
+    refill: int = 0,
     remainder: str = "drop",
+    ratio_tolerance: float = 0.02,
+    on_nan: str = "stop",
     publish_every: int = 1,
     checkpoint_every: int | None = None,
     keep: int | None = 3,
@@ -105,6 +114,12 @@ def train_rl(
             truncated at `importance_cap`, or masked beyond it with `importance_mask`), or "none":
             the clip of the ratio to the policy that sampled is all. On-policy they are one.
         max_staleness: groups with a sample that is more optimizer steps old are dropped.
+        refill: groups that `drop_dead` or the objective's `filter_on` leave out are replaced by
+            later ones, up to so many batches of them in a step.
+        ratio_tolerance: before anything is trained, the policy must be the one that sampled, to
+            this KL per token in nats (checks.check_policy).
+        on_nan: "stop" before an update whose loss or gradient is not finite, or "skip" it; the
+            batch is written into the trainer's folder.
         remainder: "drop" or "train" on the groups left when the input ends within a batch.
         publish_every, checkpoint_every: steps; the second defaults to the first.
         keep: newest versions kept on disk (None: all), besides the one this run started from.
@@ -130,7 +145,14 @@ def train_rl(
     rate_at = engine.Schedule(lr, schedule, warmup, steps)
     where = engine.pick_device(device)
     compute = engine.torch_dtype(dtype)
-    dropped: Counter[str] = Counter()
+    if on_nan not in ("stop", "skip"):
+        raise UsageError(f"unknown on-nan {on_nan!r}: it is stop or skip")
+    filter_on = goal.filter_on or ("reward" if drop_dead else None)
+    if refill and (not filter_on or shuffle_rewards):
+        raise UsageError(
+            "refill replaces the groups that --drop-dead or --filter-on leaves out, by their true"
+            " rewards"
+        )
 
     with ExitStack() as stack:
         team = stack.enter_context(join(where, parallel))
@@ -154,7 +176,7 @@ def train_rl(
         if steps is not None and run.step >= steps:
             log(f"{policy.path}: step {run.step} of {steps} is done already")
             _close(records)
-            return _summary(run, dropped)
+            return _summary(run, {})
         base = policy.folder(run.base)
         model = engine.load_model(base, where, torch.float32)
         tokenizer = engine.load_tokenizer(base)
@@ -167,13 +189,19 @@ def train_rl(
         stepper = engine.Optimizer(
             model.named_parameters(), optimizer, lr=lr, weight_decay=weight_decay, team=team
         )
-        rates = _rates(run)
+        rates = PassRates.load(run.carried)
+        multiplier = _multiplier(goal, run.carried)
+
+        def carry(folder: Path) -> None:
+            rates.save(folder)
+            if multiplier:
+                (folder / MULTIPLIER).write_text(json.dumps(multiplier.state()))
 
         def save(folder: Path, weights: dict[str, torch.Tensor]) -> None:
             engine.save_model(model, tokenizer, folder, compute, weights)
-            rates.save(folder)
+            carry(folder)
 
-        run.start(model, stepper, save, rates.save, team)
+        run.start(model, stepper, save, carry, team)
         scorer = Scorer(model, micro_tokens, compute, team=team)
         ref = None
         if goal.kl > 0:
@@ -185,22 +213,16 @@ def train_rl(
                 shard(frozen, team, engine.token_logprobs)
                 ref = Scorer(frozen, micro_tokens, compute, team=team)
         vocab = model.get_input_embeddings().weight.shape[0]
-        gone: Counter[str] = Counter()  # groups dropped since the last step, by kind
-
-        def tell_dropped() -> None:
-            policy.count_dropped(run.groups_dropped + gone.total())
-
-        groups = _from_position(
-            gather(
-                records,
-                lambda r: read_sample(r, vocab, allow_truncated_sampling=allow_truncated_sampling),
-                dropped,
-                on_lost=lambda: gone.update(["incomplete"]),
-                on_wait=tell_dropped,
-            ),
+        batches = Batches(
+            records,
+            lambda r: read_sample(r, vocab, allow_truncated_sampling=allow_truncated_sampling),
             run,
-            log,
-            gone,
+            rates,
+            size=batch,
+            max_staleness=max_staleness,
+            filter_on=filter_on,
+            refill=refill,
+            remainder=remainder,
         )
 
         def announce() -> None:
@@ -209,62 +231,56 @@ def train_rl(
                 batch, publish_every, run.groups_consumed - before, before, run.groups_dropped
             )
 
-        def take() -> tuple[list[list[Sample]], Counter[str], float]:
-            """The next batch, the groups dropped before it, by kind, and the seconds it took."""
-            clock = time.perf_counter()
-            taken: list[list[Sample]] = []
-            while len(taken) < batch and (group := next(groups, None)) is not None:
-                for s in group:
-                    s.lag = _lag(s, run)
-                passed = [bool(s.scores) and set(s.scores.values()) == {1} for s in group]
-                rates.add(group[0].id, sum(passed), len(group), run.version)
-                if max_staleness is not None and max(s.lag for s in group) > max_staleness:
-                    gone["stale"] += 1
-                    tell_dropped()
-                    dropped[f"more than {max_staleness} steps old"] += len(group)
-                else:
-                    taken.append(group)
-            if len(taken) < batch and not (taken and remainder == "train"):
-                dropped["in a last batch that was not full"] += sum(map(len, taken))
-                taken = []
-            dropped_now = gone.copy()
-            run.groups_dropped += gone.total()
-            gone.clear()
-            return taken, dropped_now, time.perf_counter() - clock
+        def put_aside(groups: list[list[Sample]]) -> Path:
+            return team.first(lambda: write_aside(groups, policy.path / "trainer", run.step + 1))
 
         team.first(announce)
         first = True
         try:
             while steps is None or run.step < steps:
-                taken, lost, waited = team.first(take)
-                if not taken:
+                taken = team.first(batches.take)
+                if not taken.groups:
                     break
                 clock = time.perf_counter()
                 rate = rate_at(run.step)
-                row = rl_step(
-                    taken,
-                    goal,
-                    scorer,
-                    ref,
-                    stepper,
-                    lr=rate,
-                    max_grad_norm=max_grad_norm,
-                    minibatch=minibatch or batch,
-                    epochs=epochs,
-                    drop_dead=drop_dead,
-                    mask_truncated=mask_truncated,
-                    shuffle_rewards=shuffle_rewards,
-                    importance=importance,
-                    importance_cap=importance_cap,
-                    importance_mask=importance_mask,
-                    seed=seed * 1_000_003 + run.step,
-                    what=f"step {run.step + 1}; {policy.path} stays at version {run.version}",
-                )
-                lags = [s.lag for g in taken for s in g]
+                if first:
+                    limit = math.inf if allow_truncated_sampling else ratio_tolerance
+                    check_policy(taken.groups, scorer, limit, log)
+                    first = False
+                try:
+                    row = rl_step(
+                        taken.groups,
+                        goal,
+                        scorer,
+                        ref,
+                        stepper,
+                        lr=rate,
+                        max_grad_norm=max_grad_norm,
+                        minibatch=minibatch or batch,
+                        epochs=epochs,
+                        drop_dead=drop_dead,
+                        mask_truncated=mask_truncated,
+                        shuffle_rewards=shuffle_rewards,
+                        importance=importance,
+                        importance_cap=importance_cap,
+                        importance_mask=importance_mask,
+                        seed=seed * 1_000_003 + run.step,
+                        multiplier=multiplier,
+                        skip_bad=on_nan == "skip",
+                    )
+                except BadStep as error:
+                    raise SwrError(
+                        f"step {run.step + 1}: {error}; {policy.path} stays at version"
+                        f" {run.version}, the batch is in {put_aside(taken.groups)}"
+                    ) from None
+                if row["skipped_updates"]:
+                    log(
+                        f"step {run.step + 1}: skipped {row['skipped_updates']} updates whose loss"
+                        f" or gradient was not finite; the batch is in {put_aside(taken.groups)}"
+                    )
+                lags = [s.lag for g in taken.groups for s in g]
                 # A group that was dropped is behind this run all the same.
-                run.groups_consumed += len(taken) + lost.total()
-                if team.lead:
-                    run.position["groups"] += len(taken) + lost["stale"]
+                run.groups_consumed += len(taken.groups) + taken.dropped.total()
                 done = run.step + 1
                 last = done == steps
                 row = run.end_step(
@@ -274,63 +290,42 @@ def train_rl(
                         **row,
                         "lag": mean_of(lags),
                         "lag_max": max(lags, default=None),
-                        "dropped_stale": lost["stale"],
-                        "dropped_incomplete": lost["incomplete"],
+                        "dropped_stale": taken.dropped["stale"],
+                        "dropped_dead": taken.dropped["dead"],
+                        "dropped_incomplete": taken.dropped["incomplete"],
                         "groups_consumed": run.groups_consumed,
                         "lr": rate,
-                        "wait_s": round(waited, 3),
+                        "wait_s": round(taken.seconds, 3),
                         "compute_s": round(time.perf_counter() - clock, 3),
                     },
                     checkpoint=last or done % checkpoint_every == 0,
                     publish=last or done % publish_every == 0,
                 )
-                if first:
-                    _check_ratio(row, log)
-                    first = False
                 if on_step:
                     on_step(row)
         finally:
             _close(records)
         run.finish()
-    for reason, n in dropped.items():
+    for reason, n in batches.dropped.items():
         log(f"{n} samples dropped: {reason}")
-    return _summary(run, dropped)
+    return _summary(run, batches.dropped)
 
 
 def _silent(message: str) -> None:
     """What every rank but the lead says."""
 
 
-def _rates(run: Run) -> PassRates:
-    """Of the state that is continued, else of the version that the run starts from."""
-    states = [run.folder] if run.resumed and run.folder else []
-    for folder in (*states, run.policy.folder(run.version)):
-        if (folder / PassRates.FILE).exists():
-            return PassRates.load(folder)
-    return PassRates()
+def _multiplier(goal: Objective, folder: Path) -> Multiplier | None:
+    """Of a Lagrangian objective, as a version or a state left it."""
+    if goal.combine != "lagrangian":
+        return None
+    multiplier = Multiplier(goal.lambda_init, goal.lambda_lr, goal.cost_limit, goal.lambda_max)
+    if (folder / MULTIPLIER).exists():
+        multiplier.restore(json.loads((folder / MULTIPLIER).read_text()))
+    return multiplier
 
 
-def _lag(sample: Sample, run: Run) -> int:
-    """How many optimizer steps older than the weights the policy that sampled is.
-
-    Versions of another folder cannot be compared with this one's (a run on rollouts of the policy
-    that it was made from): those samples count as being of this run's beginning.
-    Raises DataError for a version that this policy does not have yet.
-    """
-    ours = Path(sample.policy).resolve().name == run.policy.path.resolve().name
-    if sample.version is None or not ours:
-        return run.step
-    if sample.version > run.version:
-        raise DataError(
-            f"record {sample.id!r}, sample {sample.sample}: written by version {sample.version} of"
-            f" {sample.policy}, but {run.policy.path} is at version {run.version}; train the policy"
-            " that sampled, or make the rollouts again",
-            sample.where,
-        )
-    return run.steps_since(sample.version)
-
-
-def _summary(run: Run, dropped: Counter[str]) -> dict[str, Any]:
+def _summary(run: Run, dropped: Mapping[str, int]) -> dict[str, Any]:
     return {
         "steps": run.step,
         "version": run.version,
@@ -342,50 +337,3 @@ def _summary(run: Run, dropped: Counter[str]) -> dict[str, Any]:
 def _close(records: Iterable[dict]) -> None:
     if close := getattr(records, "close", None):
         close()
-
-
-def _from_position(
-    groups: Iterator[list[Sample]], run: Run, log: Callable[[str], None], gone: Counter[str]
-) -> Iterator[list[Sample]]:
-    """Skip what an interrupted run had read, if this is the same input; know a new one.
-
-    What was dropped there (counted in `gone`) was counted then.
-    """
-    start = next(groups, None)
-    if start is None:
-        return
-    mark = digest(start)
-    done = run.position.get("groups", 0) if run.position.get("first") == mark else 0
-    if run.position and run.position.get("first") != mark:
-        log(f"at step {run.step}, on an input that starts with a group this run has not seen")
-    run.position = {"first": mark, "groups": done}
-    if done:
-        log(f"resumed at step {run.step}: the first {done} groups of the input are behind it")
-        for n in range(1, done):
-            if next(groups, None) is None:
-                raise DataError(f"the input has {n} groups, but {done} were read from it before")
-        gone.clear()
-    else:
-        yield start
-    yield from groups
-
-
-def _check_ratio(row: dict[str, Any], log: Callable[[str], None]) -> None:
-    """Tell the raw ratio of the first batch, and what a wrong one usually means.
-
-    What is judged is KL(behaviour || policy): the mean of the ratio cannot show a wrong
-    temperature or template, for over samples of the behaviour policy its expectation is 1 anyway.
-    """
-    if row["ratio_mean"] is None:
-        return
-    log(
-        f"first batch: ratio to the policy that sampled, mean {row['ratio_mean']:.4f}"
-        f" (min {row['ratio_min']:.4f}, max {row['ratio_max']:.4f}),"
-        f" KL {row['kl_behaviour']:.2g} nats per token; on-policy they are 1 and 0"
-    )
-    if row["kl_behaviour"] > 0.02 and row["updates"] == 1 and not row["lag_max"]:
-        log(
-            "warning: the policy is not the one that sampled, although the version is the same."
-            " Likely causes: a temperature that the log-probabilities do not include, another chat"
-            " template or tokenizer, truncated sampling, another dtype"
-        )

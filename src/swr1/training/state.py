@@ -84,6 +84,15 @@ class Run:
         """For the other ranks, which have a log of their own."""
         return {name: value for name, value in vars(self).items() if name != "log"}
 
+    @property
+    def carried(self) -> Path:
+        """The folder with what is kept beside the weights: of the state that is continued, or of
+        the version that the run starts from."""
+        state = self.folder if self.resumed else None
+        return (
+            state if state and (state / "state.pt").exists() else self.policy.folder(self.version)
+        )
+
     def _states(self) -> list[Path]:
         folder = self.policy.path / "trainer"
         names = sorted(os.listdir(folder)) if folder.is_dir() else []

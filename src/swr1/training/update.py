@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from swr1.errors import DataError, SwrError
-from swr1.objectives.advantages import ADVANTAGES, dead_groups
+from swr1.objectives.advantages import ADVANTAGES, dead_groups, token_rewards, whiten
 from swr1.objectives.aggregate import Counts, aggregate
 from swr1.objectives.combine import (
     advantage_of,
@@ -25,6 +25,7 @@ from swr1.objectives.combine import (
     standardise,
     sum_of_parts,
 )
+from swr1.objectives.critic import gae
 from swr1.objectives.importance import LEVELS, mask, truncate
 from swr1.objectives.kl import ESTIMATORS, off_policy
 from swr1.objectives.lagrange import Multiplier
@@ -36,6 +37,13 @@ from swr1.training import engine
 from swr1.training.groups import Sample, mean_of
 from swr1.training.parallel import Team
 from swr1.training.scorer import Scorer
+
+if TYPE_CHECKING:
+    from swr1.training.critic import Critic
+
+
+class BadStep(SwrError):
+    """An update whose loss or gradient is not finite; the weights are as they were before it."""
 
 
 def rl_step(
@@ -56,12 +64,14 @@ def rl_step(
     importance_cap: float,
     importance_mask: bool,
     seed: int,
-    what: str,
     multiplier: Multiplier | None = None,
+    critic: Critic | None = None,
+    skip_bad: bool = False,
 ) -> dict[str, Any]:
     """One batch: advantages over all of it, then its optimizer steps. Returns the metrics.
 
     With `multiplier`, the state of a Lagrangian objective, it first moves by the batch's mean cost.
+    With `critic`, of an objective with the advantage "gae", it learns after each update.
     """
     generator = torch.Generator().manual_seed(seed)
     everything = [s for g in groups for s in g]
@@ -70,6 +80,8 @@ def rl_step(
         judged = [(s.reward, s.parts, s.scores) for s in everything]
         for s, i in zip(everything, torch.randperm(len(judged), generator=generator), strict=True):
             s.reward, s.parts, s.scores = judged[i]
+    for name in (*(goal.parts or {}), *([goal.cost] if goal.cost else [])):
+        _expect(name, "reward_parts", [s.parts for s in everything], everything[0].where)
     if goal.cost:
         costs = _part(everything, goal.cost)
         row["cost_mean"] = mean_of(costs[~costs.isnan()].tolist())
@@ -78,6 +90,9 @@ def rl_step(
         row["lambda"] = multiplier.value if multiplier else goal.lambda_init
     used = groups
     if by := goal.filter_on or ("reward" if drop_dead else None):
+        if by != "reward":
+            found = [_judged(s) for s in everything]
+            _expect(by, "reward_parts and verdicts", found, everything[0].where)
         used = [g for g, same in zip(groups, agreeing(groups, by), strict=True) if not same]
     row["groups_left_out"] = len(groups) - len(used)
     samples = [s for g in used for s in g]
@@ -87,9 +102,12 @@ def rl_step(
             [s for s in samples if s.lag], scorer, importance, importance_cap, importance_mask
         )
     reference = ref.logprobs(samples) if ref and samples else None
-    advantage = _advantages(samples, used, goal, reference, row.get("lambda", 0.0))
+    values = critic.values(samples) if critic else None
+    advantage, returns = _advantages(samples, used, goal, reference, values, row.get("lambda", 0.0))
+    value_losses = []
 
     tally = _Tally(reference is not None)
+    skipped = 0
     length = goal.length or max((s.limit or s.tokens for s in samples), default=1)
     for _ in range(epochs):
         order = torch.randperm(len(used), generator=generator).tolist()
@@ -117,14 +135,39 @@ def rl_step(
                     tally if part else None,
                 )
             (loss,) = scorer.team.total([loss])
-            norm = stepper.step(lr, max_grad_norm)
+            norm = stepper.step(lr, max_grad_norm) if math.isfinite(loss) else stepper.forget()
             if not (math.isfinite(loss) and math.isfinite(norm)):
-                raise SwrError(
-                    f"loss {loss} and gradient norm {norm} at {what}. Likely causes: a learning"
-                    " rate too high, log-probabilities of another model, an overflow in the dtype"
-                )
+                if not skip_bad:
+                    raise BadStep(
+                        f"loss {loss} and gradient norm {norm}. Likely causes: a learning rate too"
+                        " high, log-probabilities of another model, an overflow in the dtype"
+                    )
+                skipped += 1
+                continue
             tally.updates.append((loss, norm))
-    return row | tally.row(scorer.team)
+            if critic and values:
+                value_losses.append(
+                    critic.learn(
+                        [samples[i] for i in chosen],
+                        [values[i] for i in chosen],
+                        [returns[i] for i in chosen],
+                        goal.value_clip,
+                        max_grad_norm,
+                    )
+                )
+    if values:
+        row |= {"value_loss": mean_of(value_losses), **_explained(values, returns)}
+    return row | tally.row(scorer.team) | {"skipped_updates": skipped}
+
+
+def _explained(values: list[Tensor], returns: list[Tensor]) -> dict[str, float | None]:
+    """What the values were worth before the step: 1 if they are the returns, 0 if they say nothing."""
+    value, wanted = torch.cat(values).double(), torch.cat(returns).double()
+    known = len(wanted) > 1 and bool(wanted.var() > 0)
+    return {
+        "value_mean": mean_of(value.tolist()),
+        "value_explained": float(1 - (wanted - value).var() / wanted.var()) if known else None,
+    }
 
 
 def _correct(
@@ -153,32 +196,37 @@ def _correct(
 def agreeing(groups: list[list[Sample]], what: str) -> list[bool]:
     """Which groups have no difference in their reward, or in the part or verdict of that name.
 
-    Samples that it could not judge, or without trained tokens, do not count. Raises DataError if no
-    sample has it.
+    Samples that it could not judge, or without trained tokens, do not count.
     """
     everything = [s for g in groups for s in g]
-    if what == "reward":
-        values = torch.tensor([s.reward for s in everything], dtype=torch.float64)
-    elif any(what in s.scores for s in everything) and not any(what in s.parts for s in everything):
-        scores = [s.scores.get(what, math.nan) for s in everything]
-        values = torch.tensor(scores, dtype=torch.float64)
-    else:
-        values = _part(everything, what)
+    values = torch.tensor(
+        [s.reward if what == "reward" else _judged(s).get(what, math.nan) for s in everything],
+        dtype=torch.float64,
+    )
     group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
     known = ~values.isnan() & torch.tensor([len(s.old) > 0 for s in everything])
     same = dead_groups(values[known], group[known]).tolist()
     return same + [True] * (len(groups) - len(same))
 
 
+def _judged(sample: Sample) -> dict[str, float]:
+    """What a filter can go by: the verdicts, and the parts of the reward, which come first."""
+    return sample.scores | sample.parts
+
+
+def _expect(name: str, among: str, found: list[dict[str, float]], where: str | None) -> None:
+    """Raises DataError for a name that no sample of a whole batch has a number for: a typo."""
+    if not any(name in values for values in found):
+        there = sorted({known for values in found for known in values})
+        raise DataError(
+            f"no record of this batch has a number {name!r} among its {among}.{suggest(name, there)}"
+            f" There are: {', '.join(there) or 'none'}",
+            where,
+        )
+
+
 def _part(samples: list[Sample], name: str) -> Tensor:
     """That part of each sample's reward [S], NaN where it is missing or null."""
-    if not any(name in s.parts for s in samples):
-        there = sorted({part for s in samples for part in s.parts})
-        raise DataError(
-            f"no record of this batch has {name!r} among its reward_parts.{suggest(name, there)}"
-            f" There are: {', '.join(there) or 'none'}",
-            samples[0].where if samples else None,
-        )
     return torch.tensor([s.parts.get(name, math.nan) for s in samples], dtype=torch.float64)
 
 
@@ -187,11 +235,12 @@ def _advantages(
     groups: list[list[Sample]],
     goal: Objective,
     reference: list[Tensor] | None,
+    values: list[Tensor] | None,
     multiplier: float,
-) -> list[Tensor]:
-    """One tensor of per-token advantages for each sample, from the whole batch."""
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Per-token advantages of each sample, from the whole batch; and returns, with `values`."""
     if not samples:
-        return []
+        return [], []
     sizes = [len(s.old) for s in samples]
     seq = torch.repeat_interleave(torch.arange(len(samples)), torch.tensor(sizes))
     group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
@@ -199,9 +248,6 @@ def _advantages(
     if reference and goal.kl_in == "reward":
         old = torch.cat([s.old for s in samples])
         penalty = goal.kl * ESTIMATORS[goal.kl_estimator](old, torch.cat(reference))
-    function = ADVANTAGES[goal.advantage]
-    estimator = partial(function, **options_for(function, goal))
-
     weights = dict(goal.parts or {})
     parts = {name: _part(samples, name) for name in weights}
     reward = torch.tensor([s.reward for s in samples], dtype=torch.float64)
@@ -210,6 +256,12 @@ def _advantages(
     if goal.overlong:
         parts["overlong"], weights["overlong"] = _overlong(samples, goal), 1.0
         reward = reward + parts["overlong"]
+    if values:
+        rewards = token_rewards(reward, seq, penalty)
+        flat, returns = gae(rewards, torch.cat(values), seq, gamma=goal.gamma, lam=goal.lam)
+        return list(whiten(flat).split(sizes)), list(returns.split(sizes))
+    function = ADVANTAGES[goal.advantage]
+    estimator = partial(function, **options_for(function, goal))
     if goal.combine == "normalise-then-sum":
         flat = normalise_then_sum(parts, weights, seq, group, estimator)
     elif goal.cost:
@@ -221,7 +273,7 @@ def _advantages(
         flat = standardise(flat, seq, ~reward.isnan(), goal.eps)
     if goal.boost:
         flat = boost_live(flat, seq, group, goal.boost)
-    return list(flat.split(sizes))
+    return list(flat.split(sizes)), []
 
 
 def _overlong(samples: list[Sample], goal: Objective) -> Tensor:
