@@ -29,6 +29,7 @@ from swr1.policy import PassRates, Policy, model_folder
 from swr1.training import engine
 from swr1.training.batches import Batches
 from swr1.training.checks import check_policy, write_aside
+from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of, read_sample
 from swr1.training.parallel import join, shard
 from swr1.training.scorer import Scorer
@@ -201,7 +202,21 @@ def train_rl(
             engine.save_model(model, tokenizer, folder, compute, weights)
             carry(folder)
 
-        run.start(model, stepper, save, carry, team)
+        critic = None
+        if goal.advantage == "gae":
+            if team.sharded:
+                raise UsageError("a critic is not trained with sharded weights: --parallel ddp")
+            critic = Critic(
+                base, where, lr=goal.critic_lr, micro_tokens=micro_tokens, dtype=compute, team=team
+            )
+            critic.restore(run.carried)
+
+        def save_state(folder: Path) -> None:
+            carry(folder)
+            if critic:
+                critic.save(folder)
+
+        run.start(model, stepper, save, save_state, team)
         scorer = Scorer(model, micro_tokens, compute, team=team)
         ref = None
         if goal.kl > 0:
@@ -266,6 +281,7 @@ def train_rl(
                         importance_mask=importance_mask,
                         seed=seed * 1_000_003 + run.step,
                         multiplier=multiplier,
+                        critic=critic,
                         skip_bad=on_nan == "skip",
                     )
                 except BadStep as error:
