@@ -92,10 +92,9 @@ def command(
     from swr1.engines import Sampling, open_engine
     from swr1.engines._curriculum import Curriculum
     from swr1.engines._rollout import rollout
-    from swr1.engines._source import Prompts, Weights
+    from swr1.engines._source import Outlet, Prompts, Weights
     from swr1.errors import DataError, UsageError
     from swr1.prompts import load_prompt
-    from swr1.streams.reading import GROUP_END, WAITING
     from swr1.streams.stage import default_threads
 
     sampling = Sampling(temperature, top_p, top_k, min_p, max_tokens, tuple(stop), seed)
@@ -108,7 +107,10 @@ def command(
     facts = {"policy_version": weights.version} if max_lag is None else {}
 
     with open_stage(options=facts, block=batch) as stage:
-        used = weights.follow()
+        outlet = Outlet(stage, samples)
+        write = stage.write if max_lag is None else outlet.write
+        # When there is nothing to train, the stages after this one learn that nothing failed.
+        used = weights.follow(outlet.wait)
         completer = open_engine(
             engine, weights.folder, dtype=dtype, device=device, threads=threads or default_threads()
         )
@@ -131,10 +133,9 @@ def command(
         def admit(wanted):
             # No waiting at the end of the input: the trainer may be waiting for it.
             more = prompts.more()
-            return weights.admit(completer, prompts.given, wanted, tell) if more else wanted
-
-        def tell():
-            stage.mark(WAITING)
+            size = weights.admit(completer, prompts.given, wanted, outlet.wait) if more else wanted
+            outlet.flush()
+            return size
 
         def refuse(record, error):
             prompts.lose(record)
@@ -154,7 +155,6 @@ def command(
             on_error=refuse,
             prompts_per_block=batch,
         ):
-            stage.write(record)
-            if max_lag is not None and record["sample"] == samples - 1:
-                stage.mark(GROUP_END)
+            write(record)
+        outlet.flush()
         prompts.close(samples)

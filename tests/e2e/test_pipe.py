@@ -93,3 +93,35 @@ def test_all_processes_killed_and_started_again(world):
     ]
     assert weights[0] == weights[1]
     assert [row["step"] for row in load(metrics)] == [1, 2, 3, 4]
+
+
+SKIPPING = VARIED_REWARD.replace(
+    "def reward(record):\n",
+    """
+from zlib import crc32
+
+def reward(record):
+    luck = crc32(f"{record['id']}/{record['generation']['epoch']}".encode())
+    if luck % 5 == 0 or (luck % 3 == 0 and record["sample"] == 3):
+        return {"reward": None, "reward_parts": {}, "error": "unsure"}
+""",
+)
+
+
+def test_samples_that_are_dropped_on_the_way_hold_nothing_up(world):
+    """At K=0, where all wait for a full batch: whole groups of them, and the last sample of some."""
+    (world / "skipping.py").write_text(SKIPPING)
+    run_swr1(*"init-policy lossy --from start".split(), cwd=world, check=True)
+    text = line("lossy").replace("./varied.py:reward", "./skipping.py:reward --on-null skip")
+    done = subprocess.run(["bash", "-c", text], cwd=world, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "in a group that never completed" in done.stderr
+    rows = load(world / "lossy" / "metrics.jsonl")
+    assert [(row["step"], row["lag_max"], row["samples"]) for row in rows] == [
+        (step, 0, 16) for step in (1, 2, 3, 4)
+    ]
+    lost = 0
+    for row in rows:
+        lost += row["dropped_incomplete"]
+        assert row["groups_consumed"] == 4 * row["step"] + lost
+    assert lost > 4

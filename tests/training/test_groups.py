@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from swr1.errors import DataError
-from swr1.streams.reading import GROUP_END, SILENCE, WAITING
+from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, SILENCE, WAITING
 from swr1.training import groups
 from swr1.training.groups import digest, gather, read_sample
 
@@ -166,6 +166,7 @@ def follow(stream: list) -> tuple[list[str], int, list[int]]:
 def test_marks_tell_which_groups_are_not_coming():
     a, b, d, e = ([record(i, s) for s in range(2)] for i in "abde")
     stream = [*a, GROUP_END, b[1], GROUP_END, GROUP_END, *d, GROUP_END, WAITING, *e, GROUP_END]
+    assert follow([*stream[:-5], GROUP_END_WAITING])[1:] == (2, [2])
     # of c, nothing came; the sender learns of both when it waits, not before
     assert follow(stream) == (["a", "d", "e"], 2, [2])
 

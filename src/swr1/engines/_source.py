@@ -16,6 +16,7 @@ from swr1.errors import DataError, SwrError, UsageError
 from swr1.policy import PassRates, Policy, model_folder, resolve
 from swr1.records import key
 from swr1.streams import Placed, Stage
+from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, WAITING, Mark
 from swr1.streams.writing import ReaderClosed
 
 # Seconds after which a trainer that is not at work is not coming back.
@@ -143,12 +144,12 @@ class Weights:
         """What an engine loads."""
         return model_folder(self._name, self.version)
 
-    def follow(self) -> int:
+    def follow(self, on_end: Callable[[], None] = lambda: None) -> int:
         """With `max_lag`, wait for the train-step at the other end to say what it does.
 
         Returns how many prompts its run has used already. Raises SwrError after --wait seconds,
         UsageError when it publishes too seldom for `max_lag`, and ReaderClosed when it ends
-        without use for any.
+        without use for any; `on_end` is called before.
         """
         policy, max_lag = self.policy, self.max_lag
         if policy is None or max_lag is None:
@@ -160,6 +161,7 @@ class Weights:
             plan = policy.announced()
             last = policy.plan()
             if plan is None and last.get("ended") and last != self._before:
+                on_end()
                 raise ReaderClosed
         if plan["publish_every"] > max_lag + 1:
             raise UsageError(
@@ -279,3 +281,34 @@ class Weights:
                 )
                 told = now
             time.sleep(0.01)
+
+
+class Outlet:
+    """Completed records on their way to a trainer, with the marks that tell it how far they came.
+
+    The newest record is held until it is known whether the rollout waits after it (`flush` is
+    called before anything else is begun), so that its line ends in the right mark.
+    """
+
+    def __init__(self, stage: Stage, samples: int) -> None:
+        self.stage, self.last = stage, samples - 1
+        self._held: dict | None = None
+
+    def write(self, record: dict) -> None:
+        self.flush()
+        self._held = record
+
+    def flush(self) -> None:
+        if self._held is not None:
+            self._write(self._held, GROUP_END)
+
+    def wait(self) -> None:
+        """The rollout waits for the trainer now."""
+        if self._held is not None:
+            self._write(self._held, GROUP_END_WAITING)
+        else:
+            self.stage.mark(WAITING)
+
+    def _write(self, record: dict, mark: Mark) -> None:
+        self.stage.write(record, mark if record["sample"] == self.last else None)
+        self._held = None

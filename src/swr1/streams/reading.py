@@ -1,7 +1,7 @@
 """Reading records from files, globs, shard folders and stdin, with a place for every complaint.
 
-Between the records of a pipe there may be marks: lines of white space, which readers pass over and
-stages that keep the order of records pass on (`Mark`).
+Records of a pipe may be followed by marks: white space, which JSON does not mind and which stages
+that keep the order of records pass on (`Mark`).
 """
 
 from __future__ import annotations
@@ -32,16 +32,35 @@ OnBad = Callable[[str, str, Any], None]
 
 
 class Mark(bytes):
-    """A line that says how far a stream has come, for a reader that waits for what may be lost.
+    """How far a stream has come, for a reader that waits for what may be lost on the way.
 
-    A rollout that follows a trainer writes GROUP_END after the samples of each prompt, also when
-    none of them will arrive, and WAITING when it starts no other before the trainer goes on.
+    It ends the line of a record, after its closing brace; where that record was dropped, and where
+    there is none, it is a line of its own. A rollout that follows a trainer writes
+    GROUP_END after the samples of each prompt and WAITING when it starts no other before the
+    trainer goes on.
     """
 
 
 GROUP_END = Mark(b"\t\n")
-WAITING = Mark(b"\t\t\n")
-SILENCE = Mark(b"\t\t\t\n")  # nobody writes it: it is read when nothing came for a while
+GROUP_END_WAITING = Mark(b"\t\t\n")
+WAITING = Mark(b"\t\t\t\n")
+SILENCE = Mark(b"\t\t\t\t\n")  # nobody writes it: it is read when nothing came for a while
+
+
+class MarkedPlace(str):
+    """The place of a record that a mark follows."""
+
+    mark: Mark
+
+
+def _marked(where: str, line: bytes) -> str:
+    tabs = len(line) - len(line.rstrip(b"\t\n"))
+    mark = {len(m): m for m in (GROUP_END, GROUP_END_WAITING, WAITING)}.get(tabs)
+    if mark is None:
+        return where
+    place = MarkedPlace(where)
+    place.mark = mark
+    return place
 
 
 class Placed(dict):
@@ -184,7 +203,8 @@ def lines(
     """(parsed line or None when bad, where) for every line that is not blank.
 
     Args:
-        marks: yield the marks of the stream too, as `Mark`.
+        marks: tell the marks of the stream: one that is a line of its own comes as a `Mark`
+            instead of a record, one that ends a record's line is in its place, a `MarkedPlace`.
         patience: yield SILENCE, too, when standard input was silent for so many seconds.
     """
     label = "stdin" if name == "-" else name
@@ -208,9 +228,11 @@ def lines(
                 if number == 1:
                     line = line.removeprefix(b"\xef\xbb\xbf")
                 if line.isspace():
-                    if marks and line in (GROUP_END, WAITING):
-                        yield Mark(line), where
+                    if marks and (place := _marked(where, line)).__class__ is MarkedPlace:
+                        yield place.mark, where
                     continue
+                if marks and line[-2:] == GROUP_END:
+                    where = _marked(where, line)
                 try:
                     yield orjson.loads(line), where
                 except orjson.JSONDecodeError as error:
@@ -277,10 +299,10 @@ def read(
         pairs = _rows(name) if name.endswith(".parquet") else lines(name, on_bad, marks, patience)
         empty = True
         for record, where in pairs:
+            empty = False
             if record.__class__ is Mark:
                 yield record, where
                 continue
-            empty = False
             position += 1
             if shards > 1 and (position // block) % shards != index:
                 continue

@@ -27,7 +27,7 @@ from swr1.errors import DataError, UsageError
 from swr1.records import Record, key
 from swr1.streams import writing
 from swr1.streams.progress import Progress
-from swr1.streams.reading import Mark, Placed, expand, read
+from swr1.streams.reading import Mark, MarkedPlace, Placed, expand, read
 
 
 class Stopped(Exception):
@@ -193,10 +193,14 @@ class Stage:
             self.came += 1
             if record is None:
                 yield None
+                if isinstance(where, MarkedPlace):
+                    yield where.mark
                 continue
             placed = Placed(record)
             placed.where = where
             yield placed
+            if isinstance(where, MarkedPlace):
+                yield where.mark
 
     def map(
         self, function: Callable[[Record], Record | None], needs: Sequence[str] = ("id",)
@@ -209,7 +213,7 @@ class Stage:
                 self.mark(record)
                 continue
             self.came += 1
-            written = 0
+            written, mark = 0, where.mark if where.__class__ is MarkedPlace else None
             if record is not None:
                 if done and key(record) in self:
                     written = 1
@@ -220,8 +224,10 @@ class Stage:
                         result = None
                         self.drop(error.reason, error.where or where, record)
                     if result is not None:
-                        self.write(result)
-                        written = 1
+                        self.write(result, mark)
+                        written, mark = 1, None
+            if mark:
+                self.mark(mark)
             if runs and runs[-1][0] == written:
                 runs[-1][1] += 1
             else:
@@ -265,16 +271,17 @@ class Stage:
         """Whether a stopped run of this output has this (id, epoch, sample) already."""
         return wanted[2] in self.writer.done.get(wanted[:2], ())
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Record, mark: Mark | None = None) -> None:
+        """Write a record, and at the end of its line a mark."""
         trail = record.get("trail")
         record["trail"] = {**trail, self.name: self.digest} if trail else {self.name: self.digest}
-        self.writer.write(record)
+        self.writer.write(record, mark)
         self.went += 1
         if self.went >= self.progress.look_at:
             self.progress.advance(self.went)
 
     def mark(self, mark: Mark) -> None:
-        """Tell the reader of our pipe how far the stream has come; in a file it is left out."""
+        """Write a mark in a line of its own, into a pipe; in a file it is left out."""
         self.writer.mark(mark)
 
     def tally(self, name: str, label: str) -> None:

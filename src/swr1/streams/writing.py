@@ -120,7 +120,7 @@ class NoWriter:
     done: Mapping[tuple, set[int]] = MappingProxyType({})
     lines_done = 0
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Record, mark: bytes | None = None) -> None:
         raise AssertionError("this stage writes no records")
 
     def mark(self, mark: bytes) -> None: ...
@@ -140,8 +140,11 @@ class PipeWriter:
         sys.stdout.flush()
         self._buffer = _Buffer(sys.stdout.fileno(), FLUSH_EVERY)
 
-    def write(self, record: Record) -> None:
-        self._buffer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+    def write(self, record: Record, mark: bytes | None = None) -> None:
+        if mark is None:
+            self._buffer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+        else:
+            self._buffer.write(orjson.dumps(record) + mark)
 
     def mark(self, mark: bytes) -> None:
         self._buffer.write(mark)
@@ -212,7 +215,7 @@ class FileWriter:
                 whole += len(line)
         os.truncate(self.part, whole)
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Record, mark: bytes | None = None) -> None:
         self._buffer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
     def mark(self, mark: bytes) -> None: ...

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from swr1.errors import DataError
-from swr1.streams.reading import GROUP_END, Mark
+from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, Mark
 from swr1.training.engine import Example
 
 # Groups that may be open at once. Beyond it the oldest is given up: its samples are not coming.
@@ -199,15 +199,15 @@ def gather(
 
     for record in records:
         if isinstance(record, Mark):
-            end = record == GROUP_END
+            end = record in (GROUP_END, GROUP_END_WAITING)
             while open_groups:
                 give_up(ended if end else given_up)
-            if not end:
-                on_wait()
-                continue
-            if not begun:
+            if end and not begun:
                 on_lost()  # all of its samples were dropped on the way
-            begun = 0
+            if end:
+                begun = 0
+            if record != GROUP_END:
+                on_wait()
             continue
         sample = read(record)
         key = (sample.id, sample.epoch)
