@@ -1,6 +1,6 @@
 """One RL step on a batch of complete groups: advantages, losses, optimizer steps, metrics.
 
-Advantages are taken over the whole batch before anything is split. Whatever the cut into
+Advantages (judging.py) are taken over the whole batch before anything is split. Whatever the cut into
 micro-batches, the gradient is that of the one big batch: every mean divides by global counts.
 """
 
@@ -8,38 +8,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from swr1.errors import DataError, SwrError
-from swr1.objectives.advantages import ADVANTAGES, dead_groups, token_rewards, whiten
+from swr1.errors import SwrError
 from swr1.objectives.aggregate import Counts, aggregate
-from swr1.objectives.combine import (
-    advantage_of,
-    boost_live,
-    lagrangian,
-    normalise_then_sum,
-    standardise,
-    sum_of_parts,
-)
-from swr1.objectives.critic import gae
 from swr1.objectives.importance import LEVELS, mask, truncate
 from swr1.objectives.kl import ESTIMATORS, off_policy
 from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.losses import LOSSES, ratio
 from swr1.objectives.presets import Objective, options_for
-from swr1.objectives.shaping import overlong_penalty
-from swr1.registry import suggest
 from swr1.training import engine
+from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of
+from swr1.training.judging import advantages, agreeing, check_names, describe, part_of
 from swr1.training.parallel import Team
 from swr1.training.scorer import Scorer
-
-if TYPE_CHECKING:
-    from swr1.training.critic import Critic
 
 
 class BadStep(SwrError):
@@ -80,19 +66,16 @@ def rl_step(
         judged = [(s.reward, s.parts, s.scores) for s in everything]
         for s, i in zip(everything, torch.randperm(len(judged), generator=generator), strict=True):
             s.reward, s.parts, s.scores = judged[i]
-    for name in (*(goal.parts or {}), *([goal.cost] if goal.cost else [])):
-        _expect(name, "reward_parts", [s.parts for s in everything], everything[0].where)
+    by = goal.filter_on or ("reward" if drop_dead else None)
+    check_names(everything, goal, by)
     if goal.cost:
-        costs = _part(everything, goal.cost)
+        costs = part_of(everything, goal.cost)
         row["cost_mean"] = mean_of(costs[~costs.isnan()].tolist())
         if multiplier is not None:
             multiplier.update(row["cost_mean"])
         row["lambda"] = multiplier.value if multiplier else goal.lambda_init
     used = groups
-    if by := goal.filter_on or ("reward" if drop_dead else None):
-        if by != "reward":
-            found = [_judged(s) for s in everything]
-            _expect(by, "reward_parts and verdicts", found, everything[0].where)
+    if by:
         used = [g for g, same in zip(groups, agreeing(groups, by), strict=True) if not same]
     row["groups_left_out"] = len(groups) - len(used)
     samples = [s for g in used for s in g]
@@ -103,7 +86,7 @@ def rl_step(
         )
     reference = ref.logprobs(samples) if ref and samples else None
     values = critic.values(samples) if critic else None
-    advantage, returns = _advantages(samples, used, goal, reference, values, row.get("lambda", 0.0))
+    advantage, returns = advantages(samples, used, goal, reference, values, row.get("lambda", 0.0))
     value_losses = []
 
     tally = _Tally(reference is not None)
@@ -191,107 +174,6 @@ def _correct(
     for s, part in zip(stale, weight.split(sizes.tolist()), strict=True):
         s.weight = part
     return {"importance_capped": mean_of((raw > cap).tolist())}
-
-
-def agreeing(groups: list[list[Sample]], what: str) -> list[bool]:
-    """Which groups have no difference in their reward, or in the part or verdict of that name.
-
-    Samples that it could not judge, or without trained tokens, do not count.
-    """
-    everything = [s for g in groups for s in g]
-    values = torch.tensor(
-        [s.reward if what == "reward" else _judged(s).get(what, math.nan) for s in everything],
-        dtype=torch.float64,
-    )
-    group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
-    known = ~values.isnan() & torch.tensor([len(s.old) > 0 for s in everything])
-    same = dead_groups(values[known], group[known]).tolist()
-    return same + [True] * (len(groups) - len(same))
-
-
-def _judged(sample: Sample) -> dict[str, float]:
-    """What a filter can go by: the verdicts, and the parts of the reward, which come first."""
-    return sample.scores | sample.parts
-
-
-def _expect(name: str, among: str, found: list[dict[str, float]], where: str | None) -> None:
-    """Raises DataError for a name that no sample of a whole batch has a number for: a typo."""
-    if not any(name in values for values in found):
-        there = sorted({known for values in found for known in values})
-        raise DataError(
-            f"no record of this batch has a number {name!r} among its {among}.{suggest(name, there)}"
-            f" There are: {', '.join(there) or 'none'}",
-            where,
-        )
-
-
-def _part(samples: list[Sample], name: str) -> Tensor:
-    """That part of each sample's reward [S], NaN where it is missing or null."""
-    return torch.tensor([s.parts.get(name, math.nan) for s in samples], dtype=torch.float64)
-
-
-def _advantages(
-    samples: list[Sample],
-    groups: list[list[Sample]],
-    goal: Objective,
-    reference: list[Tensor] | None,
-    values: list[Tensor] | None,
-    multiplier: float,
-) -> tuple[list[Tensor], list[Tensor]]:
-    """Per-token advantages of each sample, from the whole batch; and returns, with `values`."""
-    if not samples:
-        return [], []
-    sizes = [len(s.old) for s in samples]
-    seq = torch.repeat_interleave(torch.arange(len(samples)), torch.tensor(sizes))
-    group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
-    penalty = None
-    if reference and goal.kl_in == "reward":
-        old = torch.cat([s.old for s in samples])
-        penalty = goal.kl * ESTIMATORS[goal.kl_estimator](old, torch.cat(reference))
-    weights = dict(goal.parts or {})
-    parts = {name: _part(samples, name) for name in weights}
-    reward = torch.tensor([s.reward for s in samples], dtype=torch.float64)
-    if weights:
-        reward = sum_of_parts(parts, weights, group)
-    if goal.overlong:
-        parts["overlong"], weights["overlong"] = _overlong(samples, goal), 1.0
-        reward = reward + parts["overlong"]
-    if values:
-        rewards = token_rewards(reward, seq, penalty)
-        flat, returns = gae(rewards, torch.cat(values), seq, gamma=goal.gamma, lam=goal.lam)
-        return list(whiten(flat).split(sizes)), list(returns.split(sizes))
-    function = ADVANTAGES[goal.advantage]
-    estimator = partial(function, **options_for(function, goal))
-    if goal.combine == "normalise-then-sum":
-        flat = normalise_then_sum(parts, weights, seq, group, estimator)
-    elif goal.cost:
-        cost = _part(samples, goal.cost)
-        flat = lagrangian(reward, cost, multiplier, seq, group, estimator, penalty)
-    else:
-        flat = advantage_of(reward, seq, group, estimator, penalty)
-    if goal.whiten:
-        flat = standardise(flat, seq, ~reward.isnan(), goal.eps)
-    if goal.boost:
-        flat = boost_live(flat, seq, group, goal.boost)
-    return list(flat.split(sizes)), []
-
-
-def _overlong(samples: list[Sample], goal: Objective) -> Tensor:
-    """The punishment of each sample's length [S]. Raises DataError if it has no token limit."""
-    for s in samples:
-        if not (s.limit or goal.length):
-            raise DataError(
-                f"record {s.id!r}: no `generation.sampling.max_tokens` to punish long answers by;"
-                " give --length, or --overlong 0",
-                s.where,
-            )
-    return overlong_penalty(
-        torch.tensor([s.tokens for s in samples]),
-        torch.tensor([s.limit or goal.length for s in samples]),
-        goal.overlong,
-        goal.overlong_factor,
-        goal.overlong_capped,
-    )
 
 
 def _backward(
@@ -409,29 +291,3 @@ class _Tally:
             "clip_share": mean("clipped"),
             "updates": len(self.updates),
         }
-
-
-def describe(samples: list[Sample], dead: list[bool]) -> dict[str, Any]:
-    """What the batch says about the policy that sampled it."""
-    rewards = torch.tensor([s.reward for s in samples], dtype=torch.float64)
-    parts = sorted({name for s in samples for name in s.parts})
-    scores = sorted({name for s in samples for name in s.scores})
-    right = {v: mean_of(s.scores[v] == 1 for s in samples if v in s.scores) for v in scores}
-    answers = [v for v in scores if v != "format"]
-    return {
-        "reward_mean": float(rewards.mean()),
-        "reward_std": float(rewards.std()) if len(rewards) > 1 else 0.0,
-        "reward_parts": {p: mean_of(s.parts[p] for s in samples if p in s.parts) for p in parts},
-        "verdicts": right,
-        "accuracy": right["knights"]
-        if "knights" in right
-        else right[answers[0]]
-        if answers
-        else None,
-        "format_rate": right.get("format"),
-        "length_mean": mean_of(s.tokens for s in samples),
-        "truncated": mean_of(s.truncated for s in samples),
-        "dead_groups": mean_of(dead),
-        "samples": len(samples),
-        "tokens": sum(s.tokens for s in samples),
-    }

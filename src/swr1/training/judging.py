@@ -1,0 +1,163 @@
+"""What an RL step makes of its batch's judgements: figures about it, filters, and advantages.
+
+All of it looks at the whole batch, before anything is split into micro-batches or ranks.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from swr1.errors import DataError
+from swr1.objectives.advantages import ADVANTAGES, dead_groups, token_rewards, whiten
+from swr1.objectives.combine import (
+    advantage_of,
+    boost_live,
+    lagrangian,
+    normalise_then_sum,
+    standardise,
+    sum_of_parts,
+)
+from swr1.objectives.critic import gae
+from swr1.objectives.kl import ESTIMATORS
+from swr1.objectives.presets import Objective, options_for
+from swr1.objectives.shaping import overlong_penalty
+from swr1.registry import suggest
+from swr1.training.groups import Sample, mean_of
+
+
+def describe(samples: list[Sample], dead: list[bool]) -> dict[str, Any]:
+    """What the batch says about the policy that sampled it."""
+    rewards = torch.tensor([s.reward for s in samples], dtype=torch.float64)
+    parts = sorted({name for s in samples for name in s.parts})
+    scores = sorted({name for s in samples for name in s.scores})
+    right = {v: mean_of(s.scores[v] == 1 for s in samples if v in s.scores) for v in scores}
+    answers = [v for v in scores if v != "format"]
+    return {
+        "reward_mean": float(rewards.mean()),
+        "reward_std": float(rewards.std()) if len(rewards) > 1 else 0.0,
+        "reward_parts": {p: mean_of(s.parts[p] for s in samples if p in s.parts) for p in parts},
+        "verdicts": right,
+        "accuracy": right["knights"]
+        if "knights" in right
+        else right[answers[0]]
+        if answers
+        else None,
+        "format_rate": right.get("format"),
+        "length_mean": mean_of(s.tokens for s in samples),
+        "truncated": mean_of(s.truncated for s in samples),
+        "dead_groups": mean_of(dead),
+        "samples": len(samples),
+        "tokens": sum(s.tokens for s in samples),
+    }
+
+
+def agreeing(groups: list[list[Sample]], what: str) -> list[bool]:
+    """Which groups have no difference in their reward, or in the part or verdict of that name.
+
+    Samples that it could not judge, or without trained tokens, do not count.
+    """
+    everything = [s for g in groups for s in g]
+    values = torch.tensor(
+        [s.reward if what == "reward" else _judged(s).get(what, math.nan) for s in everything],
+        dtype=torch.float64,
+    )
+    group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
+    known = ~values.isnan() & torch.tensor([len(s.old) > 0 for s in everything])
+    same = dead_groups(values[known], group[known]).tolist()
+    return same + [True] * (len(groups) - len(same))
+
+
+def _judged(sample: Sample) -> dict[str, float]:
+    """What a filter can go by: the verdicts, and the parts of the reward, which come first."""
+    return sample.scores | sample.parts
+
+
+def check_names(samples: list[Sample], goal: Objective, filter_on: str | None) -> None:
+    """Raises DataError for a name of the objective that no sample of a whole batch has a number for:
+    it is mistyped."""
+    parts = [s.parts for s in samples]
+    names = [(name, "reward_parts", parts) for name in (*(goal.parts or {}), goal.cost) if name]
+    if filter_on and filter_on != "reward":
+        names.append((filter_on, "reward_parts and verdicts", [_judged(s) for s in samples]))
+    for name, among, found in names:
+        if not any(name in values for values in found):
+            there = sorted({known for values in found for known in values})
+            raise DataError(
+                f"no record of this batch has a number {name!r} among its {among}."
+                f"{suggest(name, there)} There are: {', '.join(there) or 'none'}",
+                samples[0].where,
+            )
+
+
+def part_of(samples: list[Sample], name: str) -> Tensor:
+    """That part of each sample's reward [S], NaN where it is missing or null."""
+    return torch.tensor([s.parts.get(name, math.nan) for s in samples], dtype=torch.float64)
+
+
+def advantages(
+    samples: list[Sample],
+    groups: list[list[Sample]],
+    goal: Objective,
+    reference: list[Tensor] | None,
+    values: list[Tensor] | None,
+    multiplier: float,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Per-token advantages of each sample, from the whole batch; and returns, with `values`."""
+    if not samples:
+        return [], []
+    sizes = [len(s.old) for s in samples]
+    seq = torch.repeat_interleave(torch.arange(len(samples)), torch.tensor(sizes))
+    group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
+    penalty = None
+    if reference and goal.kl_in == "reward":
+        old = torch.cat([s.old for s in samples])
+        penalty = goal.kl * ESTIMATORS[goal.kl_estimator](old, torch.cat(reference))
+    weights = dict(goal.parts or {})
+    parts = {name: part_of(samples, name) for name in weights}
+    reward = torch.tensor([s.reward for s in samples], dtype=torch.float64)
+    if weights:
+        reward = sum_of_parts(parts, weights, group)
+    if goal.overlong:
+        parts["overlong"], weights["overlong"] = _overlong(samples, goal), 1.0
+        reward = reward + parts["overlong"]
+    if values:
+        rewards = token_rewards(reward, seq, penalty)
+        flat, returns = gae(rewards, torch.cat(values), seq, gamma=goal.gamma, lam=goal.lam)
+        return list(whiten(flat).split(sizes)), list(returns.split(sizes))
+    function = ADVANTAGES[goal.advantage]
+    estimator = partial(function, **options_for(function, goal))
+    if goal.combine == "normalise-then-sum":
+        flat = normalise_then_sum(parts, weights, seq, group, estimator)
+    elif goal.cost:
+        cost = part_of(samples, goal.cost)
+        flat = lagrangian(reward, cost, multiplier, seq, group, estimator, penalty)
+    else:
+        flat = advantage_of(reward, seq, group, estimator, penalty)
+    if goal.whiten:
+        flat = standardise(flat, seq, ~reward.isnan(), goal.eps)
+    if goal.boost:
+        flat = boost_live(flat, seq, group, goal.boost)
+    return list(flat.split(sizes)), []
+
+
+def _overlong(samples: list[Sample], goal: Objective) -> Tensor:
+    """The punishment of each sample's length [S]. Raises DataError if it has no token limit."""
+    for s in samples:
+        if not (s.limit or goal.length):
+            raise DataError(
+                f"record {s.id!r}: no `generation.sampling.max_tokens` to punish long answers by;"
+                " give --length, or --overlong 0",
+                s.where,
+            )
+    return overlong_penalty(
+        torch.tensor([s.tokens for s in samples]),
+        torch.tensor([s.limit or goal.length for s in samples]),
+        goal.overlong,
+        goal.overlong_factor,
+        goal.overlong_capped,
+    )
