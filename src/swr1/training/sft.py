@@ -79,7 +79,7 @@ def train_sft(
             examples = [data[i] for i in chosen]
             count = sum(len(e.targets) for e in examples)
             loss = 0.0
-            for cut in engine.micro_batches([len(e.ids) for e in examples], passes.micro_tokens):
+            for cut in engine.cuts(model, examples, passes.micro_tokens):
                 logp, _ = engine.token_logprobs(
                     model, [examples[i] for i in cut], autocast=passes.compute
                 )
