@@ -88,7 +88,7 @@ def train_guard(
             ids = heads.encode(tokenizer, record["prompt"], assistant_text(record))
             yield Item(_key(record, split_by), [ids], torch.tensor([number[found]]))
 
-    what = f"{label or 'info.label or answer'} of each completion"
+    what = f"the label of each completion, from the field {label or 'info.label or answer'}"
     return _train(
         records, policy, "guard", items, list(labels), what=what, balance=balance, start=start,
         held_out=held_out, split_by=split_by, max_length=max_length, options=options,
@@ -119,7 +119,7 @@ def train_reward_model(
             yield Item(name, sides, torch.zeros(1, dtype=torch.long))
 
     return _train(
-        records, policy, "reward-model", items, ["reward"], what="the better of two completions",
+        records, policy, "reward-model", items, ["reward"], what="which of two completions of a prompt is the better",
         start=start, held_out=held_out, max_length=max_length, options=options,
     )  # fmt: skip
 
@@ -158,7 +158,7 @@ def train_process_model(
             yield Item(_key(record, split_by), [ids], values, ends[judged])
 
     return _train(
-        records, policy, "process-model", items, [WRONG, RIGHT], what="right or wrong, step by step",
+        records, policy, "process-model", items, [WRONG, RIGHT], what="whether each step of a reasoning trace is right or wrong",
         balance=balance, start=start, held_out=held_out, split_by=split_by, max_length=max_length,
         options=options,
     )  # fmt: skip
