@@ -24,6 +24,15 @@ def ratio(logp: Tensor, old: Tensor) -> Tensor:
     return (logp - old).clamp(-LARGEST, LARGEST).exp()
 
 
+def sequence_ratio(logp: Tensor, old: Tensor, seq: Tensor) -> Tensor:
+    """exp(mean over the tokens of a sequence of log pi - log pi_old), at each of its tokens [N]."""
+    if not seq.numel():
+        return torch.ones_like(old)
+    n = int(seq[-1]) + 1
+    mean = segment_sum(logp - old, seq, n) / lengths(seq, n).clamp(min=1)
+    return mean.clamp(-LARGEST, LARGEST).exp()[seq]
+
+
 def _surrogate(
     r: Tensor, advantage: Tensor, low: float, high: float, dual_clip: float | None
 ) -> Tensor:
@@ -71,12 +80,7 @@ def gspo(
     Source: GSPO, arXiv 2507.18071, with its variant GSPO-token. The bounds are tiny because a mean of
     log-ratios is; with 0.2 nothing would ever be clipped.
     """
-    if not seq.numel():
-        return logp * advantage
-    n = int(seq[-1]) + 1
-    total = segment_sum((logp - old).detach(), seq, n)
-    log_s = (total / lengths(seq, n).clamp(min=1)).clamp(-LARGEST, LARGEST)
-    s = (log_s[seq] + logp - logp.detach()).exp()
+    s = sequence_ratio(logp, old, seq).detach() * (logp - logp.detach()).exp()
     return _surrogate(s, advantage, clip_low, clip_high, dual_clip)
 
 

@@ -18,7 +18,7 @@ from swr1.objectives.aggregate import Counts, aggregate
 from swr1.objectives.importance import LEVELS, mask, truncate
 from swr1.objectives.kl import ESTIMATORS, off_policy
 from swr1.objectives.lagrange import Multiplier
-from swr1.objectives.losses import LOSSES, ratio
+from swr1.objectives.losses import LOSSES, ratio, sequence_ratio
 from swr1.objectives.presets import Objective, options_for
 from swr1.training import engine
 from swr1.training.critic import Critic
@@ -226,7 +226,8 @@ def _backward(
         return 0.0
     loss.backward()
     with torch.no_grad():
-        tally.add(ratio(logp, recorded), ratio(logp, old), adv, entropy, kl, goal)
+        moved = sequence_ratio(logp, old, seq) if goal.loss == "gspo" else ratio(logp, old)
+        tally.add(ratio(logp, recorded), moved, adv, entropy, kl, goal)
     return float(loss.detach())
 
 
@@ -248,7 +249,7 @@ class _Tally:
         kl: Tensor | None,
         goal: Objective,
     ) -> None:
-        """`r` is the raw ratio to the policy that sampled, `moved` the one that PPO clips."""
+        """`r` is the raw ratio to the policy that sampled, `moved` the one that is clipped."""
         self.sums["tokens"] += r.numel()
         up, down = moved > 1 + goal.clip_high, moved < 1 - goal.clip_low
         clipped = (up & (adv > 0)) | (down & (adv < 0))
