@@ -48,6 +48,27 @@ def test_puzzle_shards_merge_into_the_unsharded_run(world):
     assert without_merge(world / "pieces.jsonl") == load(world / "puzzles.jsonl")
 
 
+def test_stages_read_a_shard_folder_in_the_order_of_the_unsharded_run(world):
+    """Array after array, without a merge between them; 2 shards of what 3 wrote."""
+    for i in range(2):
+        run_swr1(*f"verify format shards -o judged/ --shard {i}/2".split(), cwd=world, check=True)
+    sharded = run_swr1(*"verify format judged".split(), cwd=world, check=True).stdout
+    whole = run_swr1(*"verify format whole.jsonl".split(), cwd=world, check=True).stdout
+    assert sharded == whole
+
+
+def test_shards_that_overlap_are_named(world, tmp_path):
+    folder = broken(world, tmp_path)
+    first, second = folder / "00000-of-00003.jsonl", folder / "00001-of-00003.jsonl"
+    lines = second.read_bytes().splitlines(keepends=True)
+    lines[0] = first.read_bytes().splitlines(keepends=True)[0]
+    second.write_bytes(b"".join(lines))
+    done = run_swr1("merge", "shards", cwd=tmp_path)
+    assert done.returncode == 65
+    assert "stands at shards/00000-of-00003.jsonl:1 already: these shards overlap" in done.stderr
+    assert "shards/00001-of-00003.jsonl:1: " in done.stderr
+
+
 def broken(world, tmp_path):
     shutil.copytree(world / "shards", tmp_path / "shards")
     return tmp_path / "shards"

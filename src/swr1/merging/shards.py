@@ -1,8 +1,5 @@
 """Shards of records into one stream: in the order of an unsharded run, complete, no duplicates.
 
-Each shard's marker (FILE.meta.json) says how many records every one of its inputs gave, so the
-blocks that went round the shards are put back in their order.
-
 Memory: 8 bytes a record, for its hash, and what the groups that are still open lack.
 """
 
@@ -13,12 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-import orjson
-
 from swr1.errors import DataError
 from swr1.records import Record, key, mark
 from swr1.streams import read
-from swr1.streams.reading import read_plan, shard_files
 
 Pair = tuple[Record, str]
 LOOK_FIRST = 2**16  # records after which duplicates are looked for; then at every doubling
@@ -63,7 +57,9 @@ def merge_records(inputs: Sequence[str], partial: bool = False) -> Iterator[Pair
 
 def _all(inputs: Sequence[str]) -> Iterator[Pair]:
     for name in inputs:
-        yield from _folder(Path(name)) if Path(name).is_dir() else _file(name)
+        whole = not Path(name).is_dir()  # a record that stands in two files is told by us
+        pairs = read([name], on_bad=_refuse, unique=whole)
+        yield from cast("Iterator[Pair]", pairs)  # no None: `_refuse` raises
 
 
 def _refuse_twins(marks: array, inputs: Sequence[str]) -> None:
@@ -99,60 +95,3 @@ def _refuse_twins(marks: array, inputs: Sequence[str]) -> None:
 
 def _refuse(where: str, reason: str, raw: Any) -> NoReturn:
     raise DataError(reason, where)
-
-
-def _file(name: str) -> Iterator[Pair]:
-    return cast("Iterator[Pair]", read([name], on_bad=_refuse))  # no None: `_refuse` raises
-
-
-def _folder(folder: Path) -> Iterator[Pair]:
-    files = shard_files(folder)
-    if read_plan(folder) is None:
-        for name in files:
-            yield from _file(name)
-        return
-    metas = [_meta(name) for name in files]
-    records = [_counted(name, meta["records"]) for name, meta in zip(files, metas, strict=True)]
-    sizes = [_sizes(meta["per_input"]) for meta in metas]
-    shard = 0
-    while True:
-        for _ in range(metas[0]["block"]):
-            size = next(sizes[shard], None)
-            if size is None:
-                break
-            for _ in range(size):
-                yield next(records[shard])
-        else:
-            shard = (shard + 1) % len(files)
-            continue
-        break
-    for rest in records:  # nothing is left, unless a shard holds more than its marker says
-        yield from rest
-
-
-def _meta(name: str) -> dict[str, Any]:
-    marker = Path(f"{name}.meta.json")
-    if not marker.exists():
-        raise DataError(f"has no marker {marker.name}: its stage did not finish", name)
-    return orjson.loads(marker.read_bytes())
-
-
-def _sizes(per_input: list[list[int]]) -> Iterator[int]:
-    for size, times in per_input:
-        for _ in range(times):
-            yield size
-
-
-def _counted(name: str, expected: int) -> Iterator[Pair]:
-    count = 0
-    for pair in _file(name):
-        count += 1
-        if count > expected:
-            break
-        yield pair
-    if count != expected:
-        more = "more" if count > expected else f"{count}"
-        raise DataError(
-            f"holds {more} records, its marker says {expected}: run its stage again with --force",
-            name,
-        )

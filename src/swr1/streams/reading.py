@@ -22,6 +22,7 @@ import orjson
 
 from swr1.errors import DataError, UsageError
 from swr1.records import Record, key, mark, validate
+from swr1.streams.shards import in_order
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 MAX_LINE = 64 * 2**20  # bytes; a record of 1M tokens is about 25 MB
@@ -74,24 +75,23 @@ def expand(inputs: Sequence[str]) -> list[str]:
 
     Raises UsageError for what does not exist, DataError for a folder that is not complete.
     """
-    files: list[str] = []
-    for name in inputs or ("-",):
-        if name == "-":
-            files.append(name)
-        elif Path(name).is_dir():
-            files += shard_files(Path(name))
-        elif Path(name).exists():
-            files.append(name)  # a file, or a pipe such as <(zcat x)
-        elif matches := sorted(glob.glob(name, recursive=True)):
-            files += [m for m in matches if Path(m).is_file() and m.endswith(SUFFIXES)]
-        else:
-            hint = (
-                f": {name}.part is there, so the stage that writes it has not finished"
-                if Path(f"{name}.part").exists()
-                else ""
-            )
-            raise UsageError(f"no file, folder or glob match {name!r}{hint}")
-    return files
+    return [file for name in inputs or ("-",) for file in _files(name)]
+
+
+def _files(name: str) -> list[str]:
+    """The file names behind one argument."""
+    if name == "-" or (Path(name).exists() and not Path(name).is_dir()):
+        return [name]  # a pipe such as <(zcat x) too
+    if Path(name).is_dir():
+        return shard_files(Path(name))
+    if matches := sorted(glob.glob(name, recursive=True)):
+        return [m for m in matches if Path(m).is_file() and m.endswith(SUFFIXES)]
+    hint = (
+        f": {name}.part is there, so the stage that writes it has not finished"
+        if Path(f"{name}.part").exists()
+        else ""
+    )
+    raise UsageError(f"no file, folder or glob match {name!r}{hint}")
 
 
 def read_plan(folder: Path) -> dict[str, Any] | None:
@@ -277,16 +277,19 @@ def read(
     block: int = 1,
     marks: bool = False,
     patience: float | None = None,
+    unique: bool = True,
 ) -> Iterator[tuple[Record | Mark | None, str]]:
     """Validated records of all inputs in order, each with "FILE:LINE".
 
     Args:
-        inputs: files, globs, shard folders, "-" (the default) for stdin.
+        inputs: files, globs, "-" (the default) for stdin, and shard folders, whose shards are put
+            back in the order of an unsharded run.
         on_bad: told of each bad record (broken, wrong type, missing field, duplicate id). When
             it returns, the record is yielded as None, so that positions stay countable.
         shard: (i, n) keeps the blocks whose number is i modulo n.
         block: records that stay together, since an engine's batch must not depend on sharding.
         marks, patience: as in `lines`.
+        unique: whether a record that comes twice is bad.
 
     Raises DataError for an input that is empty, truncated, unfinished or of another schema.
     """
@@ -295,8 +298,11 @@ def read(
     seen: set[Any] = set()
     before: set[Any] = set()
     position = -1
-    for name in expand(inputs):
-        pairs = _rows(name) if name.endswith(".parquet") else lines(name, on_bad, marks, patience)
+
+    def open_file(name: str) -> Iterator[tuple[Any, str]]:
+        return _rows(name) if name.endswith(".parquet") else lines(name, on_bad, marks, patience)
+
+    for name, pairs in _streams(inputs, open_file):
         empty = True
         for record, where in pairs:
             empty = False
@@ -309,18 +315,31 @@ def read(
             if record is not None:
                 try:
                     validate(record, needs)
-                    it = mark(record)
-                    if it in seen or it in before:
-                        of, epoch, sample = key(record)
-                        raise ValueError(f"duplicate id {of} (epoch {epoch}, sample {sample})")
-                    seen.add(it)
-                    if len(seen) == RECENT:
-                        seen, before = set(), seen
+                    if unique:
+                        it = mark(record)
+                        if it in seen or it in before:
+                            of, epoch, sample = key(record)
+                            raise ValueError(f"duplicate id {of} (epoch {epoch}, sample {sample})")
+                        seen.add(it)
+                        if len(seen) == RECENT:
+                            seen, before = set(), seen
                 except ValueError as error:
                     on_bad(where, str(error), record)
                     record = None
             yield record, where
-        if empty and not Path(f"{name}.meta.json").exists():
+        if empty and not (Path(f"{name}.meta.json").exists() or Path(name).is_dir()):
             if name == "-":
                 raise DataError("no record came: did the stage before fail?", "stdin")
             raise DataError("the file is empty: it holds no record", name)
+
+
+def _streams(
+    inputs: Sequence[str], open_file: Callable[[str], Iterator[tuple[Any, str]]]
+) -> Iterator[tuple[str, Iterator[tuple[Any, str]]]]:
+    """Each file, or shard folder, with its records and their places."""
+    found = [(name, _files(name)) for name in inputs or ("-",)]  # complain before any is read
+    for name, files in found:
+        if Path(name).is_dir() and read_plan(Path(name)):
+            yield name, in_order(files, open_file)
+        else:
+            yield from ((file, open_file(file)) for file in files)

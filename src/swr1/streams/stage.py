@@ -289,10 +289,12 @@ class Stage:
         self.tallies[name][label] += 1
 
     def on_step(self, row: dict[str, Any]) -> None:
-        """Show an optimizer step: its number, and the reward (or loss) and accuracy it had."""
+        """Show an optimizer step: its number, the reward (or loss) and accuracy it had, how many
+        steps old its samples were, and the version that it made or left."""
         shown = {"reward": "reward_mean", "accuracy": "accuracy", "loss": "loss"}
-        parts = [f"{k} {row[n]:.3g}" for k, n in shown.items() if row.get(n) is not None]
-        self.progress.advance(row["step"], ", ".join(parts[:2]))
+        parts = [f"{k} {row[n]:.3g}" for k, n in shown.items() if row.get(n) is not None][:2]
+        parts += [f"{k} {row[k]:.3g}" for k in ("lag", "version") if row.get(k) is not None]
+        self.progress.advance(row["step"], ", ".join(parts))
 
     # --- words -------------------------------------------------------------------------------
 
