@@ -60,15 +60,21 @@ def command(
     steps: Annotated[int | None, opt("Steps in all, resumed ones included.")] = None,
     epochs: Annotated[float, opt("Passes over each batch; sft, dpo, ...: over the data.")] = 1,
     minibatch: Annotated[int | None, opt("Groups per optimizer step [all].")] = None,
-    optimizer: Annotated[str, opt("adamw, or muon (hidden matrices; the rest by AdamW).")] = (
-        "adamw"
-    ),
+    optimizer: Annotated[
+        str, opt("adamw, muon (matrices; the rest by AdamW), adamw8bit, adafactor or sgd.")
+    ] = "adamw",
     warmup: Annotated[int, opt("Steps of rising learning rate.")] = 0,
     schedule: Annotated[str, opt("constant, linear or cosine.")] = "constant",
     weight_decay: Annotated[float, opt("Of all weights.")] = 0.0,
     max_grad_norm: Annotated[float, opt("Clip the gradient's norm here.")] = 1.0,
     lora_r: Annotated[int, opt("Train LoRA adapters of this rank; 0: all weights.")] = 0,
     lora_alpha: Annotated[float | None, opt("Scale of the adapters.")] = None,
+    quantize: Annotated[
+        str | None, opt("nf4: weights beside the adapters in 4 bits (QLoRA).")
+    ] = None,
+    gradient_checkpointing: Annotated[
+        bool, opt("Recompute activations: memory for time.", "--gradient-checkpointing")
+    ] = False,
     clip: Annotated[float | None, goal("Both clips: the ratio to 1 - this ... 1 + this.")] = None,
     importance: Annotated[
         str, goal("Weight stale samples by their ratio: none, token or sequence.")
@@ -77,7 +83,12 @@ def command(
     importance_mask: Annotated[
         bool, goal("Weight 0 beyond the cap, instead of the cap.", "--importance-mask")
     ] = False,
-    reference: Annotated[str | None, goal("Model of the KL [the policy at the start].")] = None,
+    reference: Annotated[
+        str | None, goal("Model of the KL [the policy at the start], or records.")
+    ] = None,
+    reference_offload: Annotated[
+        bool, goal("It waits on the CPU, in bfloat16.", "--reference-offload")
+    ] = False,
     max_staleness: Annotated[
         int | None, data("Drop groups sampled more optimizer steps ago than this.")
     ] = None,

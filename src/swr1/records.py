@@ -53,6 +53,7 @@ FIELDS = [
     Field("generation.prompt_ids", "ints", "rollout", "token ids of the rendered prompt"),
     Field("generation.token_ids", "ints", "rollout", "token ids of the completion"),
     Field("generation.logprobs", "float32s", "rollout", "log-probabilities when sampled, nats"),
+    Field("generation.ref_logprobs", "float32s", "yours", "of a reference model, for its KL"),
     Field("generation.loss_mask", "ints", "rollout", "0 where the policy did not write the token"),
     Field("generation.finish_reason", "text", "rollout", "`stop` or `length`"),
     Field(
@@ -85,7 +86,7 @@ _PLAIN = {
         ),
     ),
 }
-_PER_TOKEN = ("logprobs", "loss_mask")
+_PER_TOKEN = ("logprobs", "ref_logprobs", "loss_mask")
 
 _sound: set[tuple] = set()  # needs, names and types of records that passed: only values differ
 _SOUND_AT_MOST = 1000

@@ -32,7 +32,8 @@ class Sample:
 
     `recorded` [N] are the log-probabilities at the N trainable positions `example.targets` under
     the policy that sampled, `old` those that the update compares with: the same, or recomputed for
-    a sample that is `lag` optimizer steps old, whose loss is multiplied by `weight` [N].
+    a sample that is `lag` optimizer steps old, whose loss is multiplied by `weight` [N]. `ref` [N]
+    are those under a reference model, if the record has them.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Sample:
     where: str | None
     lag: int = 0
     weight: Tensor | None = None
+    ref: Tensor | None = None
 
 
 def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = False) -> Sample:
@@ -112,6 +114,13 @@ def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = Fa
     old = torch.tensor([logprobs[i] for i in positions], dtype=torch.float32)
     if not bool(torch.isfinite(old).all()):
         raise bad("`generation.logprobs` has a value that is not finite at a trained token")
+    ref = generation.get("ref_logprobs")
+    if ref is not None:
+        if len(ref) != len(tokens):
+            raise bad(f"{len(tokens)} token_ids and {len(ref)} ref_logprobs: they must be equal")
+        ref = torch.tensor([ref[i] for i in positions], dtype=torch.float32)
+        if not bool(torch.isfinite(ref).all()):
+            raise bad("`generation.ref_logprobs` has a value that is not finite")
     sampling = generation.get("sampling") or {}
     temperature = sampling.get("temperature", 1.0)
     if not temperature > 0:
@@ -158,6 +167,7 @@ def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = Fa
         truncated=generation.get("finish_reason") == "length",
         version=source.get("version"),
         policy=str(source.get("name") or ""),
+        ref=ref,
         where=where,
     )
 

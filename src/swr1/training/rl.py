@@ -32,7 +32,7 @@ from swr1.training.checks import check_policy, write_aside
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of, read_sample
 from swr1.training.parallel import join, shard
-from swr1.training.scorer import Scorer
+from swr1.training.scorer import Offloaded, Recorded, Scorer
 from swr1.training.state import Run
 from swr1.training.update import BadStep, rl_step
 
@@ -65,8 +65,10 @@ def train_rl(
     parallel: str = "auto",
     lora_r: int = 0,
     lora_alpha: float | None = None,
+    quantize: str | None = None,
     gradient_checkpointing: bool = False,
     reference: str | None = None,
+    reference_offload: bool = False,
     drop_dead: bool = False,
     mask_truncated: bool = False,
     allow_truncated_sampling: bool = False,
@@ -104,7 +106,10 @@ def train_rl(
         parallel: how the ranks of a launcher share the update, as in parallel.join.
         lora_r: rank of adapters to train instead of the weights; merged when published.
         gradient_checkpointing: recompute activations in the backward pass: memory for time.
-        reference: model of the KL term; None: the version that this run started from.
+        quantize: "nf4" keeps the weights beside the adapters in 4 bits (QLoRA).
+        reference: model of the KL term; None: the version that this run started from; "records":
+            none, its log-probabilities are in the records (`generation.ref_logprobs`).
+        reference_offload: the reference waits on the CPU, in bfloat16, until it is asked.
         drop_dead: leave groups without any difference in reward out of the batch.
         mask_truncated: leave completions cut at the token limit out of the loss (they still count
             in their group's baseline).
@@ -143,6 +148,8 @@ def train_rl(
     if remainder not in ("drop", "train"):
         raise UsageError(f"unknown remainder {remainder!r}: it is drop or train")
     checkpoint_every = checkpoint_every or publish_every
+    if quantize and not lora_r:
+        raise UsageError("weights in 4 bits are not trained themselves: give --lora-r")
     rate_at = engine.Schedule(lr, schedule, warmup, steps)
     where = engine.pick_device(device)
     compute = engine.torch_dtype(dtype)
@@ -179,7 +186,7 @@ def train_rl(
             _close(records)
             return _summary(run, {})
         base = policy.folder(run.base)
-        model = engine.load_model(base, where, torch.float32)
+        model = engine.load_model(base, where, torch.float32, quantize)
         tokenizer = engine.load_tokenizer(base)
         if team.sharded and lora_r:
             raise UsageError("adapters are not trained with sharded weights: use --parallel ddp")
@@ -218,15 +225,20 @@ def train_rl(
 
         run.start(model, stepper, save, save_state, team)
         scorer = Scorer(model, micro_tokens, compute, team=team)
-        ref = None
+        ref: Scorer | None = None
         if goal.kl > 0:
-            if adapters is not None and reference is None:
+            if reference == "records":
+                ref = Recorded()
+            elif adapters is not None and reference is None:
                 ref = Scorer(model, micro_tokens, compute, adapters, team=team)
             else:
                 folder = model_folder(reference) if reference else base
-                frozen = engine.load_model(folder, where, torch.float32)
-                shard(frozen, team, engine.token_logprobs)
-                ref = Scorer(frozen, micro_tokens, compute, team=team)
+                if reference_offload:
+                    ref = Offloaded(folder, where, micro_tokens, team)
+                else:
+                    frozen = engine.load_model(folder, where, torch.float32)
+                    shard(frozen, team, engine.token_logprobs)
+                    ref = Scorer(frozen, micro_tokens, compute, team=team)
         vocab = model.get_input_embeddings().weight.shape[0]
         batches = Batches(
             records,

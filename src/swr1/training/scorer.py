@@ -6,11 +6,13 @@ The policy, the reference of a KL term and the weights before an update are all 
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from swr1.errors import DataError, UsageError
 from swr1.training import engine
 from swr1.training.groups import Sample
 from swr1.training.parallel import Team
@@ -65,3 +67,45 @@ class Scorer:
                 out |= dict(zip(cut, parts, strict=True))
         found = self.team.merge(out)
         return [found.get(i, torch.empty(0)) for i in range(len(samples))]
+
+
+class Offloaded(Scorer):
+    """A frozen reference that waits on the CPU, in bfloat16: half its memory, and none of a GPU's
+    but while it scores a batch. Its log-probabilities are those of rounded weights."""
+
+    def __init__(
+        self, folder: str | Path, device: torch.device, micro_tokens: int, team: Team | None = None
+    ) -> None:
+        """Raises UsageError with sharded weights, which have an arrangement of their own."""
+        if team and team.sharded:
+            raise UsageError("a reference of sharded weights is not offloaded: use --parallel ddp")
+        model = engine.load_model(folder, torch.device("cpu"), torch.bfloat16)
+        super().__init__(model, micro_tokens, torch.bfloat16, team=team)
+        self.device = device
+
+    def logprobs(self, samples: list[Sample]) -> list[Tensor]:
+        self.model.to(self.device)
+        try:
+            return super().logprobs(samples)
+        finally:
+            self.model.to("cpu")
+
+
+class Recorded(Scorer):
+    """A reference that was asked before: its log-probabilities are in the records."""
+
+    def __init__(self) -> None:
+        """It has no model."""
+
+    def logprobs(self, samples: list[Sample]) -> list[Tensor]:
+        """Raises DataError for a sample without them."""
+        out = []
+        for s in samples:
+            if s.ref is None:
+                raise DataError(
+                    f"record {s.id!r}, sample {s.sample}: no `generation.ref_logprobs`, which"
+                    " --reference records takes the KL from",
+                    s.where,
+                )
+            out.append(s.ref)
+        return out
