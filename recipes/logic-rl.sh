@@ -6,12 +6,13 @@
 #   recipes/logic-rl.sh gpu        Qwen2.5-7B-Instruct-1M with the published data sizes and settings
 #   recipes/logic-rl.sh smoke      the laptop's stages in a minute, learning nothing
 #
-# SEED=1 names another run, CONTROL=1 shuffles the rewards (nothing should be learned then).
+# SEED=1 names another run, CONTROL=1 shuffles the rewards (nothing should be learned then). LAG=2
+# lets generation run up to two optimizer steps ahead of training, instead of taking turns.
 # Stopped at any point, the same command goes on where it was.
 set -euo pipefail
 PROFILE=${1:-laptop}
 SEED=${SEED:-0}
-RUN=${RUN:-runs/logic-rl-$PROFILE-$SEED${CONTROL:+-control}}
+RUN=${RUN:-runs/logic-rl-$PROFILE-$SEED${LAG:+-lag-$LAG}${CONTROL:+-control}}
 mkdir -p "$RUN"
 
 case $PROFILE in
@@ -76,7 +77,7 @@ evaluate start
 
 step "reinforcement learning: $STEPS steps, each on completions of the newest policy"
 [ -e rl ] || swr1 init-policy rl --from start
-swr1 rollout prompts.jsonl --policy rl --max-lag 0 --shuffle --epochs 100 --seed $SEED \
+swr1 rollout prompts.jsonl --policy rl --max-lag ${LAG:-0} --shuffle --epochs 100 --seed $SEED \
     $PROMPT --samples $SAMPLES --temperature $TEMPERATURE --max-tokens $MAX_TOKENS --batch $BATCH |
   swr1 verify format knights |
   swr1 reward logic-rl |

@@ -3,6 +3,9 @@
 #
 #   sbatch recipes/slurm/stage.sh merge rollouts/ -o rollouts.jsonl
 #   sbatch --array=0-15 -c 4 recipes/slurm/stage.sh rollout prompts.jsonl --policy P -o rollouts/
+#   SWR1_RANKS=8 sbatch -N 2 --gres=gpu:8 recipes/slurm/stage.sh train-step grpo rewarded.jsonl ...
+#
+# SWR1_RANKS: train-step in so many processes on each node, by torchrun.
 #
 # Preempted: Slurm requeues it. Out of time, or killed by a signal that nobody asked Slurm for (out
 # of memory, say): it requeues itself, at most $SWR1_RESTARTS times (5). It does so while it still
@@ -14,7 +17,14 @@
 set -u
 export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
 
-swr1 "$@" &
+run=(swr1)
+if [ -n "${SWR1_RANKS-}" ]; then
+  first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -1)
+  run=(srun --ntasks-per-node=1 torchrun --nnodes "$SLURM_NNODES" --nproc-per-node "$SWR1_RANKS"
+    --rdzv-backend c10d --rdzv-id "$SLURM_JOB_ID" --rdzv-endpoint "$first:${SWR1_PORT:-29500}" -m swr1)
+  export OMP_NUM_THREADS=$(((OMP_NUM_THREADS + SWR1_RANKS - 1) / SWR1_RANKS))
+fi
+"${run[@]}" "$@" &
 stage=$!
 again=
 trap 'kill -TERM $stage' TERM

@@ -138,4 +138,32 @@ completed "$job"
 says late-3.log "stage.sh: exit code 143"
 cmp cancelled/00003-of-00004.jsonl rollouts/00003-of-00004.jsonl || fail "shard 3 differs"
 ok "cancelled ends, nearly out of time starts again and goes on: the same shard"
+
+# 5. A training job of two processes, stopped and gone on, ends like one process.
+cat > varied.py <<'PY'
+def reward(record):
+    value = len(set(record["completion"])) / 10
+    return {"reward": value, "reward_parts": {"characters": {"value": value, "weight": 1.0}}}
+PY
+swr1 reward -q ./varied.py:reward one-judged-merged.jsonl -o varied.jsonl
+train="train-step grpo varied.jsonl --kl 0 --batch 10 --lr 1e-4 --device cpu --micro-tokens 2000"
+for policy in Q1 Q2; do swr1 init-policy -q $policy --from P; done
+swr1 $train -q --policy Q1
+job=$(SWR1_RANKS=2 submit -J train -c 2 "$stage" $train --policy Q2)
+until_true "two steps" [ -e Q2/versions/000002 ]
+scancel --batch --signal=USR1 "$job"
+until_true "the training job" ended "$job"
+completed "$job"
+says train-*.log "resumed at step"
+python - <<'PY' || fail "two processes trained other weights"
+import torch
+from safetensors.torch import load_file
+one, two = (load_file(f"Q{n}/latest/model.safetensors") for n in (1, 2))
+start = load_file("P/latest/model.safetensors")
+assert max(float((one[k] - start[k]).abs().max()) for k in one) > 1e-4
+worst = max(float((one[k] - two[k]).abs().max()) for k in one)
+assert worst < 1e-6, worst
+PY
+[ "$(lines Q1/metrics.jsonl)" = "$(lines Q2/metrics.jsonl)" ] || fail "steps differ"
+ok "train-step as two processes under torchrun, requeued under way: the weights of one to 1e-6"
 ok "all"
