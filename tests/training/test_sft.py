@@ -155,6 +155,25 @@ def test_versions_under_way(tmp_path):
     assert policy.meta()["groups_consumed"] == 0
 
 
+def test_new_data_begin_a_new_run_only_when_the_last_one_is_done(tmp_path):
+    policy = tiny_policy(tmp_path / "p")
+    first, second = ([record(i) for i in some] for some in (range(6), range(6, 12)))
+
+    def die(row: dict) -> None:
+        if row["step"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(policy, first, batch=2, on_step=die)
+    with pytest.raises(UsageError, match="--no-resume"):
+        train(policy, second, batch=2)
+    train(policy, first, batch=2)
+    assert train(policy, second, batch=3)["version"] == 2
+    assert [policy.meta(v).get("from") for v in (1, 2)] == [0, 1]
+    # Asked again, what is done is done.
+    assert train(policy, second, batch=3)["version"] == 2
+
+
 @pytest.mark.parametrize("budget", [None, 60])
 def test_every_sequence_once_per_epoch_in_batches_of_like_length(budget):
     generator = torch.Generator().manual_seed(1)

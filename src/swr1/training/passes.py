@@ -12,6 +12,7 @@ on CPU in float32 ends with the same weights, bit for bit.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ from typing import Any
 import torch
 
 from swr1.errors import SwrError, UsageError
-from swr1.policy import Policy
+from swr1.policy import MARKER, Policy
 from swr1.training import engine
 from swr1.training.rl import say
 from swr1.training.state import Run
@@ -117,15 +118,17 @@ class Passes:
         total = self.steps if self.steps is not None else max(1, round(self.epochs * per_epoch))
         rate_at = engine.Schedule(self.lr, self.schedule, self.warmup, total)
         kept = {"optimizer": self.optimizer, "lora_r": self.lora_r, "data": f"{data} {order[1:]}"}
+        kept |= fixed or {}
         run = Run(
             policy,
             stage,
-            fixed=kept | (fixed or {}),
+            fixed=kept,
             metrics=self.metrics,
             keep=self.keep,
-            resume=self.resume,
+            resume=self.resume and not _other_ended(policy, stage, kept),
             log=self.log,
         )
+        run.position = {"steps": total}
         if run.step >= total:
             self.log(f"{policy.path}: step {run.step} of {total} is done already")
             return {"steps": run.step, "version": run.version, "tokens": 0}
@@ -177,6 +180,19 @@ class Passes:
         run.finish()
         speed = seen / (time.perf_counter() - begun)
         return {"steps": run.step, "version": run.version, "tokens": seen, "tokens_per_s": speed}
+
+
+def _other_ended(policy: Policy, stage: str, fixed: dict[str, Any]) -> bool:
+    """Whether the policy's last run is one of other data or options, and did all of its steps.
+
+    Then this is a new run from the latest version, as in expert iteration: sample, train, sample.
+    """
+    markers = sorted((policy.path / "trainer").glob(f"[0-9]*/{MARKER}"))
+    state = json.loads(markers[-1].read_text()) if markers else {}
+    if state.get("stage") != stage or state["fixed"] == fixed:
+        return False
+    published = not state["publish_due"] or policy.latest() > state["version"]
+    return published and state["step"] >= state["position"].get("steps", math.inf)
 
 
 def batches(
