@@ -191,11 +191,12 @@ def test_a_model_that_can_be_packed_is_still_called_plainly(model):
 
 def test_the_kernel_for_many_lengths_is_asked_the_right_thing(model, monkeypatch):
     """No GPU needed: a stand-in for torch's varlen_attn that does what its documentation says."""
-    asked = []
+    asked, dtypes = [], set()
 
     def varlen_attn(q, k, v, of_q, of_k, longest_q, longest_k, *, scale, window_size, enable_gqa):
         assert window_size == (-1, 0) and enable_gqa and of_q.dtype == of_k.dtype == torch.int32
         asked.append((longest_q, longest_k))
+        dtypes.update((q.dtype, k.dtype, v.dtype))
         out = []
         for i in range(len(of_q) - 1):
             here = [
@@ -221,4 +222,18 @@ def test_the_kernel_for_many_lengths_is_asked_the_right_thing(model, monkeypatch
     monkeypatch.setattr(packing, "_varlen", lambda: varlen_attn)
     monkeypatch.setattr(packing, "_flat", lambda query: True)
     assert torch.allclose(token_logprobs(model, some)[0], want, atol=1e-6)
-    assert set(asked) == {(29, 34)}
+    assert set(asked) == {(29, 34)} and dtypes == {torch.float32}
+    dtypes.clear()
+    low, _ = token_logprobs(model, some, autocast=torch.bfloat16)
+    assert dtypes == {torch.bfloat16}
+    assert low.dtype == torch.float32 and torch.allclose(low, want, atol=0.2)
+
+
+def test_bfloat16_packed_is_as_near_as_padded(model):
+    some = groups(model.config.vocab_size, SIZES)
+    exact = token_logprobs(model, some)[0]
+    off = [
+        (token_logprobs(m, some, autocast=torch.bfloat16)[0] - exact).abs().mean()
+        for m in (model, padded(model))
+    ]
+    assert 0 < off[0] < 1.5 * off[1] < 0.1

@@ -180,6 +180,10 @@ def attention(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **options
         )
+    if torch.is_autocast_enabled(query.device.type):
+        # Rotated queries and keys come in float32: no kernel is chosen by that.
+        low = torch.get_autocast_dtype(query.device.type)
+        query, key, value = (x.to(low) for x in (query, key, value))
     if _flat(query):
         return _varlen_attention(query, key, value, scaling, packed), None
     parts = zip(*(x.split(packed.sizes, dim=2) for x in (query, key, value)), strict=True)
