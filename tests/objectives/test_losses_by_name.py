@@ -141,6 +141,13 @@ def test_cpgd_has_the_gradient_of_the_published_code(batch, eps, cap):
         assert corner or a == pytest.approx(b, rel=1e-9, abs=1e-12)
 
 
+def test_trap_cpgd_clips_at_the_logarithms_of_the_bounds():
+    """ln 0.8 = -0.223 and ln 1.2 = 0.182: not the same distance down and up."""
+    logp = torch.tensor([-0.2, -0.23, 0.18, 0.19])
+    args = torch.zeros(4), torch.tensor([-1.0, -1.0, 1.0, 1.0]), flat([4])
+    assert gradient(cpgd, logp, *args, drift=0.0) == [1.0, 0.0, -1.0, 0.0]
+
+
 def test_the_drift_is_k3_where_it_is_not_capped_and_a_tangent_beyond():
     x = torch.tensor([-3.0, 0.0, LN(3.0), LN(3.0) + 2], dtype=torch.float64)
     want = [math.exp(-3) - 1 + 3, 0.0, 2 - LN(3), 2 - LN(3) + 2 * 2]

@@ -94,6 +94,18 @@ def test_parts_replace_the_reward_and_a_null_part_leaves_its_sample_out():
     on_policy_pull(*measure(model, groups, "reinforce", **options), model, groups, [0.5, -0.5, 0.0])
 
 
+def test_gdpo_standardises_the_sum_of_the_parts_advantages_over_the_batch():
+    """Each part is +-0.7071 in its group of two: sums 2z, -2z | 0, 0, of variance 8 z^2 / 3."""
+    model = Bigrams(0)
+    groups = [
+        group([0.0, 0.0], [{"a": 9.0, "b": 1.0}, {"a": 0.0, "b": 0.0}]),
+        group([0.0, 0.0], [{"a": 1.0, "b": 0.0}, {"a": 0.0, "b": 3.0}]),
+    ]
+    options = {"parts": {"a": 1.0, "b": 1.0}, "loss": "reinforce"}
+    a = 2 / (8 / 3) ** 0.5
+    on_policy_pull(*measure(model, groups, "gdpo", **options), model, groups, [a, -a, 0.0, 0.0])
+
+
 def test_a_part_that_nobody_has_is_an_error_with_a_suggestion():
     groups = [group([1.0, 0.0], [{"harm": 0.0}, {"harm": 4.0}])]
     with pytest.raises(DataError, match=r"'hram'.*'harm'"):
