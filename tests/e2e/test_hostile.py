@@ -5,6 +5,7 @@ a trainer that is gone or is there twice. One clear line, nothing lost.
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import time
 from contextlib import suppress
@@ -20,7 +21,7 @@ from swr1.errors import SwrError
 from swr1.policy import Policy
 from swr1.streams.writing import ReaderClosed
 from swr1.training.rl import train_rl
-from tests.conftest import run_swr1
+from tests.conftest import SWR1, run_swr1
 from tests.training.tiny_runs import (
     noisy_reward,
     same_weights,
@@ -58,6 +59,26 @@ def test_a_full_disk_and_then_space_again(small_disk, tmp_path):
     run_swr1(*line.split(), out, check=True)
     assert out.read_bytes() == right
     assert not list(small_disk.glob("*.part*"))
+
+
+def test_a_second_writer_is_refused_and_what_the_first_one_wrote_kept(tmp_path):
+    line = [SWR1, *"gen-puzzles -n 100000 --people 3 --quiet -o out.jsonl --seed".split()]
+    part = tmp_path / "out.jsonl.part"
+    with subprocess.Popen([*line, "1"], cwd=tmp_path) as first:
+        while not (part.exists() and part.stat().st_size):
+            time.sleep(0.01)
+        first.send_signal(signal.SIGSTOP)
+        for more in (["1"], ["2", "--force"]):
+            done = run_swr1(*line[1:], *more, cwd=tmp_path)
+            assert done.returncode == 1
+            (said,) = done.stderr.splitlines()
+            assert f"out.jsonl.part is being written by another process (pid {first.pid} on" in said
+        first.kill()
+    whole = part.read_bytes()
+    whole = whole[: whole.rindex(b"\n") + 1]
+    done = run_swr1(*line[1:], "1", "-n", whole.count(b"\n") + 50, cwd=tmp_path)
+    assert done.returncode == 2  # other options: what is there is kept
+    assert part.read_bytes().startswith(whole)
 
 
 def test_a_second_trainer_is_refused_and_told_who_holds_the_policy(tmp_path):

@@ -2,16 +2,20 @@
 
 A file grows as FILE.part (always plain JSONL, one finished record a line) beside FILE.part.meta.json
 (options and inputs of the run). At the end it is converted to the format of its suffix, synced,
-renamed to FILE, and FILE.meta.json is written last: the completion marker, with the counts.
+renamed to FILE, and FILE.meta.json is written last: the completion marker, with the counts. The
+part is locked (flock) by the process that writes it, so a second one cannot; the kernel frees a
+lock with its process.
 """
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import os
 import select
 import shutil
 import signal
+import socket
 import sys
 import threading
 import time
@@ -27,6 +31,7 @@ from swr1.errors import SwrError, UsageError
 from swr1.records import Record, key
 from swr1.streams.reading import MAX_LINE, SUFFIXES, read_plan, shard_name
 
+LOCK_PATIENCE = 2.0  # seconds for a killed writer to be gone
 FLUSH_EVERY = 0.05  # seconds a finished record may wait for company on its way into a pipe
 
 
@@ -177,15 +182,45 @@ class FileWriter:
         self.lines_done = 0
         if not path.parent.is_dir():
             raise SwrError(f"{path.parent}: no such folder; make it first (mkdir -p {path.parent})")
-        if force:
-            self.part.unlink(missing_ok=True)
-        if self.part.exists() and self._part_meta.exists():
+        self._file = self._open_alone()
+        if not force and self._part_meta.exists() and os.path.getsize(self.part):
             self._resume()
         else:
-            self.part.unlink(missing_ok=True)
-            write_atomically(self._part_meta, lambda p: p.write_bytes(_pretty(run)))
-        self._file = open(self.part, "ab")
+            os.truncate(self.part, 0)
+        writer = {"writer": f"pid {os.getpid()} on {socket.gethostname()}"}
+        write_atomically(self._part_meta, lambda p: p.write_bytes(_pretty(run | writer)))
         self._buffer = _Buffer(self._file.fileno(), every=0.5)
+
+    def _open_alone(self) -> Any:
+        """The part, open to append, and locked. Raises SwrError when another process writes it."""
+        deadline = time.monotonic() + LOCK_PATIENCE
+        while True:
+            file = open(self.part, "ab")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                if time.monotonic() < deadline:
+                    time.sleep(0.1)
+                    continue
+                raise SwrError(
+                    f"{self.part} is being written by another process ({self._writer()}): wait for"
+                    " it or stop it"
+                ) from None
+            except OSError:
+                return file  # this file system has no locks
+            try:
+                if os.stat(self.part).st_ino == os.fstat(file.fileno()).st_ino:
+                    return file
+            except FileNotFoundError:
+                pass
+            file.close()  # its writer had finished and renamed it
+
+    def _writer(self) -> str:
+        try:
+            return orjson.loads(self._part_meta.read_bytes())["writer"]
+        except (OSError, ValueError, KeyError):
+            return "just started"
 
     def _resume(self) -> None:
         before = orjson.loads(self._part_meta.read_bytes())
