@@ -1,4 +1,4 @@
-"""Train a policy on records: one optimizer step per batch of complete groups, or SFT."""
+"""Train a policy on records: an RL step per batch of groups, SFT, DPO, or a judge."""
 
 import inspect
 import os
@@ -165,7 +165,7 @@ def command(
     ] = False,
     **goal_fields,
 ):
-    """Train a policy on records: one optimizer step per batch of complete groups, or SFT.
+    """Train a policy on records: an RL step per batch of groups, SFT, DPO, or a judge.
 
     swr1 train-step sft traces.jsonl --policy runs/kk --epochs 2
 
@@ -173,8 +173,9 @@ def command(
     """
     given = {k: v for k, v in (locals() | goal_fields).items() if v is not None}
 
-    from swr1.objectives.presets import get_preset
+    from swr1.objectives.presets import PRESETS, get_preset
     from swr1.policy import Policy
+    from swr1.registry import suggest
     from swr1.streams.stage import default_threads
     from swr1.training.modes import MODES, options_of
 
@@ -183,6 +184,10 @@ def command(
     if clip is not None:
         numbers = {"clip_low": clip, "clip_high": clip} | numbers
     around = MODES.get(objective)
+    if not around and objective not in PRESETS:
+        names = [*MODES, *PRESETS]
+        near = suggest(objective, names)
+        raise UsageError(f"unknown objective {objective!r}.{near} Known: {', '.join(names)}")
     if not around:
         get_preset(objective, **numbers)
     if not start:
@@ -217,6 +222,7 @@ def command(
             train = train_rl
             given["epochs"] = int(epochs)
             takes = inspect.signature(train).parameters.keys() - {"policy", "objective"}
+            refuse_others(given, {*takes, *goal_fields, "clip", "group_patience"})
             extra |= {"objective": objective, **numbers}
             records = stage.read_marked(
                 ["id", "reward", "generation.token_ids"], patience=group_patience
@@ -227,7 +233,7 @@ def command(
 
 
 def refuse_others(given: dict, takes: set[str]) -> None:
-    """Raises UsageError for an option that was given, and that this mode would not heed."""
+    """Raises UsageError for an option that was given, and that would not be heeded."""
     known = inspect.signature(command).parameters
     for name, value in given.items():
         heeded = takes | {"objective", "policy", "threads"}

@@ -66,7 +66,7 @@ def test_light_stages_import_nothing_heavy(tmp_path):
         (["gen-puzzles", "--people", "2", "-n", "400"], "only 399"),
         (["gen-puzzles", "--trace", "serch"], "Did you mean 'search'?"),
         (["gen-puzzles", "--wording", "plan"], "Did you mean 'plain'?"),
-        (["train-step", "gpro", "--policy", "x"], "Did you mean 'grpo'?"),
+        (["train-step", "grpoo", "--policy", "x"], "Did you mean 'grpo'?"),
         (["gen-puzzles", "--shard", "3/3"], "0 <= I < N"),
         (["verify", "format", "--on-error", "ignore"], "fail, skip, or quarantine PATH"),
         (["rollout", "--policy", "x", "--temperature", "-1"], "temperature"),

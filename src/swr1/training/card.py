@@ -75,9 +75,9 @@ def model_card(facts: dict[str, Any], encoder: bool = False) -> str:
         "",
         *_table(["", "trained on", "held out"], _counts(facts)),
         "",
-        f"Held out: {facts['split']}. Sequences of more than {facts['max_length']:,} tokens were"
-        " left out." + _dropped(facts["dropped"]),
-        "Labels weigh by the inverse of their frequency in the loss." if facts["balance"] else "",
+        f"Held out: {facts['split']}. The longest sequence may have {facts['max_length']:,} tokens."
+        + _dropped(facts["dropped"])
+        + (" In the loss a label weighs by its rarity." if facts["balance"] else ""),
         "",
         "## Figures on what was held out",
         "",
