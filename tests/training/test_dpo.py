@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from importlib import import_module
 from math import exp, log, log1p
 
 import pytest
@@ -239,6 +240,13 @@ def test_the_command_line(tmp_path, swr1):
     assert sum(r["pairs"] for r in rows(policy)) == 9
     wrong = swr1(*line.split(), "--best-of", 2, stdin=lines)
     assert wrong.returncode == 2 and "dpo does not use --best-of" in wrong.stderr
+
+
+def test_options_of_other_modes_are_refused():
+    refuse = import_module("swr1.commands.train_step").refuse_others
+    refuse({"objective": "grpo", "kl": 0.1, "beta": 0.1}, {"kl"})  # 0.1 is what beta is anyway
+    with pytest.raises(UsageError, match="grpo does not use --label-smoothing"):
+        refuse({"objective": "grpo", "kl": 0.1, "label_smoothing": 0.2}, {"kl"})
 
 
 @pytest.mark.slow
