@@ -59,7 +59,7 @@ def assert_same(one: Path, other: Path) -> None:
     assert len(rows(one)) == len(rows(other)) == 3
     for x, y in zip(rows(one), rows(other), strict=True):
         assert x.keys() == y.keys()
-        timed = {"wait_s", "compute_s"}
+        timed = {"wait_s", "compute_s", "seconds"}
         numbers = {k for k in x if isinstance(x[k], float) and k not in timed}
         assert {k: x[k] for k in numbers} == pytest.approx({k: y[k] for k in numbers}, abs=1e-4)
 
@@ -155,3 +155,20 @@ def test_ranks_share_every_micro_batch_once():
     assert {len(part) for part in cut_up} == {2}  # as many forward passes on every rank
     assert sorted(cut for part in cut_up for cut, counts in part if counts) == cuts
     assert torch.equal(torch.tensor(Team().total([1.0, 2.0])), torch.tensor([1.0, 2.0]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+@pytest.mark.parametrize("mode", ["sft", "dpo"])
+def test_the_modes_around_rl_on_two_ranks(world, mode, kind):
+    options = (
+        f"{mode} --batch 4 --steps 3 --lr 1e-3 --micro-tokens 40 --device cpu --publish-every 1"
+    )
+    args = ["train-step", *options.split(), world / "rewarded.jsonl", "--policy"]
+    one, two = world / f"{mode}-{kind}-one", world / f"{mode}-{kind}-two"
+    for policy in (one, two):
+        tiny_policy(policy)
+    run_swr1(*args, one, check=True)
+    code, said = launch(TORCHRUN, *args, two, "--parallel", kind)
+    assert code == 0, said
+    assert_same(one, two)

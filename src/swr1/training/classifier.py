@@ -13,6 +13,7 @@ published version carries the figures on them, the temperature fitted to them, a
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -180,6 +181,8 @@ def _train(
     options: dict[str, Any],
 ) -> dict[str, Any]:
     """What the three have in common."""
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise UsageError(f"train-step {stage} is one process: start it without a launcher")
     passes = Passes(**{"lr": 2e-5} | options)
     share = _share(held_out)
     dropped: Counter[str] = Counter()

@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from types import MethodType
 from typing import Any, TypeVar
 
@@ -30,6 +31,7 @@ from swr1.errors import SwrError, UsageError
 T = TypeVar("T")
 
 KINDS = ["auto", "ddp", "fsdp"]
+NO_ADAPTERS = "adapters are not trained with sharded weights: use --parallel ddp"
 # Ranks wait for the lead, and the lead for records. A rank that dies is noticed by its launcher.
 PATIENCE = timedelta(days=7)
 # Elements of the gradients that are summed at once.
@@ -176,6 +178,22 @@ def shard(model: Any, team: Team, method: Callable[..., Any]) -> None:
     fully_shard(model, mesh=mesh)
     setattr(model, method.__name__, MethodType(method, model))
     register_fsdp_forward_method(model, method.__name__)
+
+
+def call(model: Any, method: Callable[..., T]) -> Callable[..., T]:
+    """`method` with its model, in the way that a sharded model must be called."""
+    known = getattr(model, method.__name__, None)
+    if known is None:
+        return partial(method, model)
+
+    def sharded(*arguments: Any, **options: Any) -> T:
+        result = known(*arguments, **options)
+        if not torch.is_grad_enabled():
+            # Else the root's weights stay gathered, and the next gradient of them is lost.
+            model.reshard()
+        return result
+
+    return sharded
 
 
 def _layers(model: Any) -> Iterable[Any]:

@@ -16,6 +16,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ import torch
 from swr1.errors import SwrError, UsageError
 from swr1.policy import MARKER, Policy
 from swr1.training import engine
+from swr1.training.parallel import NO_ADAPTERS, Team, join, shard
 from swr1.training.rl import say
 from swr1.training.state import Run
 
@@ -42,6 +44,7 @@ class Passes:
         lr, warmup, schedule: as in engine.Schedule. optimizer: "adamw" or "muon".
         micro_tokens: padded tokens per forward pass: memory and speed, not the result.
         dtype: of the matrix products and the published weights; trained weights are float32.
+        parallel: how the ranks of a launcher share a step, as in parallel.join.
         lora_r: rank of adapters to train instead of the weights; merged when published.
         gradient_checkpointing: recompute activations in the backward pass: memory for time.
         publish_every: steps between versions (None: at the end only).
@@ -64,6 +67,7 @@ class Passes:
     micro_tokens: int = 16_384
     dtype: str = "float32"
     device: str = "auto"
+    parallel: str = "auto"
     lora_r: int = 0
     lora_alpha: float | None = None
     gradient_checkpointing: bool = False
@@ -83,6 +87,20 @@ class Passes:
         engine.Schedule(self.lr, self.schedule, self.warmup, 1)
         self.compute = engine.torch_dtype(self.dtype)
         self.where = engine.pick_device(self.device)
+        self.team = Team()
+
+    @contextmanager
+    def session(self, policy: Policy, what: str) -> Iterator[Team]:
+        """Hold the policy's lock; with a launcher, its ranks: the lead alone holds it and speaks.
+
+        What is read must come to the others by `team.first`.
+        """
+        with join(self.where, self.parallel) as team, ExitStack() as held:
+            self.team = team
+            if not team.lead:
+                self.log, self.on_step = lambda _: None, None
+            team.first(lambda: held.enter_context(policy.lock(what)))
+            yield team
 
     def train(
         self,
@@ -98,13 +116,14 @@ class Passes:
         measure: Callable[[Any], dict[str, Any]] = lambda model: {},
         fixed: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Train the policy, whose lock is held.
+        """Train the policy, whose lock is held (on every rank of a session).
 
         Args:
             lengths: of every item of the data, in tokens. data: a digest of all items.
             load: the model, float32, from a version's folder.
-            learn: one batch, given by the numbers of its items: computes loss and gradient. Returns
-                the loss and what else goes into the step's metrics line.
+            learn: one batch, given by the numbers of its items: computes loss and gradient, on
+                several ranks its part of the gradient and all of the rest. Returns the loss and
+                what else goes into the step's metrics line.
             save: the model, with the plain weights it is given, into a version's empty folder.
             prepare: is shown the model as the run began, and the items that are still to come.
             measure: what is added to the metrics line of a step that publishes.
@@ -119,31 +138,43 @@ class Passes:
         rate_at = engine.Schedule(self.lr, self.schedule, self.warmup, total)
         kept = {"optimizer": self.optimizer, "lora_r": self.lora_r, "data": f"{data} {order[1:]}"}
         kept |= fixed or {}
-        run = Run(
-            policy,
-            stage,
-            fixed=kept,
-            metrics=self.metrics,
-            keep=self.keep,
-            resume=self.resume and not _other_ended(policy, stage, kept),
-            log=self.log,
+        run = self.team.first(
+            lambda: Run(
+                policy,
+                stage,
+                fixed=kept,
+                metrics=self.metrics,
+                keep=self.keep,
+                resume=self.resume and not _other_ended(policy, stage, kept),
+                log=self.log,
+            )
         )
+        run.log = self.log
         run.position = {"steps": total}
         if run.step >= total:
             self.log(f"{policy.path}: step {run.step} of {total} is done already")
             return {"steps": run.step, "version": run.version, "tokens": 0}
         model = load(policy.folder(run.base))
         if self.lora_r:
+            if self.team.sharded:
+                raise UsageError(NO_ADAPTERS)
             engine.add_lora(model, self.lora_r, self.lora_alpha, self.seed)
         if self.gradient_checkpointing:
             engine.checkpoint_activations(model)
+        shard(model, self.team, engine.token_logprobs)
         coming = from_step(run.step, *order)
         chosen_of = [next(coming) for _ in range(total - run.step)]
         prepare(model, sorted({i for chosen in chosen_of for i in chosen}))
         stepper = engine.Optimizer(
-            model.named_parameters(), self.optimizer, lr=self.lr, weight_decay=self.weight_decay
+            model.named_parameters(),
+            self.optimizer,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            team=self.team,
         )
-        run.start(model, stepper, lambda folder, weights: save(model, folder, weights))
+        run.start(
+            model, stepper, lambda folder, weights: save(model, folder, weights), team=self.team
+        )
         saves = self.checkpoint_every or self.publish_every or max(1, total // 20)
         if run.step:
             self.log(f"resumed at step {run.step} of {total}")

@@ -22,6 +22,7 @@ from swr1.policy import Policy
 from swr1.training import engine
 from swr1.training.engine import Example
 from swr1.training.pairs import pairs
+from swr1.training.parallel import call
 from swr1.training.passes import Passes, digest
 from swr1.training.targets import Targets
 
@@ -69,19 +70,24 @@ def train_dpo(
     if not beta > 0 or not 0 <= label_smoothing < 0.5:
         raise UsageError("beta is positive, and label-smoothing at least 0 and below 0.5")
     dropped: Counter[str] = Counter()
-    with policy.lock("train-step dpo"):
+    with passes.session(policy, "train-step dpo") as team:
         tokenizer = engine.load_tokenizer(policy.folder())
         limit = max_length or engine.context_length(policy.folder())
         encode = Targets(tokenizer, system, prefill, as_sampled)
-        data: list[_Pair] = []
-        for _, better, worse in pairs(records, dropped, margin):
-            pair = _Pair(encode(better), encode(worse))
-            if pair.padded > 2 * limit:
-                dropped[f"a pair with more than {limit} tokens"] += 1
-            elif not all(len(example.targets) for example in pair):
-                dropped["a pair of which the policy wrote one side only"] += 1
-            else:
-                data.append(pair)
+
+        def read() -> tuple[list[_Pair], Counter[str]]:
+            data: list[_Pair] = []
+            for _, better, worse in pairs(records, dropped, margin):
+                pair = _Pair(encode(better), encode(worse))
+                if pair.padded > 2 * limit:
+                    dropped[f"a pair with more than {limit} tokens"] += 1
+                elif not all(len(example.targets) for example in pair):
+                    dropped["a pair of which the policy wrote one side only"] += 1
+                else:
+                    data.append(pair)
+            return data, dropped
+
+        data, dropped = team.first(read)
         for reason, n in dropped.items():
             passes.log(f"{n} records dropped: {reason}")
         if not data:
@@ -91,7 +97,8 @@ def train_dpo(
         def totals(model: Any, some: list[int]) -> Tensor:
             """Log-probabilities [len(some), 2] of whole completions: chosen, rejected."""
             examples = [example for i in some for example in data[i]]
-            logp, _ = engine.token_logprobs(model, examples, autocast=passes.compute)
+            score = call(model, engine.token_logprobs)
+            logp, _ = score(examples, autocast=passes.compute)
             counts = torch.tensor([len(e.targets) for e in examples])
             seq = torch.arange(len(examples)).repeat_interleave(counts).to(logp.device)
             return sequence_logp(logp, seq, len(examples)).view(-1, 2)
@@ -102,23 +109,31 @@ def train_dpo(
 
         @torch.no_grad()
         def refer(model: Any, items: list[int]) -> None:
-            for cut in cuts(items):
-                reference[cut] = totals(model, cut).cpu()
+            found: dict[int, Tensor] = {}
+            for cut, counts in team.share(cuts(items)):
+                logp = totals(model, cut).cpu()
+                found |= dict(zip(cut, logp, strict=True)) if counts else {}
+            for i, logp in team.merge(found).items():
+                reference[i] = logp
 
         def learn(model: Any, chosen: list[int]) -> tuple[float, dict[str, Any]]:
             """The mean over the pairs of the step."""
-            total, rows = 0.0, []
-            for cut in cuts(chosen):
+            total = 0.0
+            rows: dict[int, Tensor] = {}
+            for cut, counts in team.share(cuts(chosen)):
                 logp = totals(model, cut)
                 ref = reference[cut].to(logp.device)
                 loss, _ = dpo(
                     *logp.unbind(1), *ref.unbind(1), beta=beta, label_smoothing=label_smoothing
                 )
-                share = loss.sum() / len(chosen)
+                share = loss.sum() / len(chosen) * counts
                 share.backward()
                 total += float(share.detach())
-                rows.append(torch.cat([beta * (logp - ref), logp], dim=1).detach().cpu())
-            table = torch.cat(rows)
+                told = torch.cat([beta * (logp - ref), logp], dim=1).detach().cpu()
+                rows |= dict(zip(cut, told, strict=True)) if counts else {}
+            (total,) = team.total([total])
+            rows = team.merge(rows)
+            table = torch.stack([rows[i] for i in sorted(rows)])
             above = table[:, 0] - table[:, 1]
             mean = table.double().mean(0).tolist()
             names = ("chosen", "rejected", "logp_chosen", "logp_rejected")

@@ -31,7 +31,7 @@ from swr1.training.batches import Batches
 from swr1.training.checks import check_policy, write_aside
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of, read_sample
-from swr1.training.parallel import join, shard
+from swr1.training.parallel import NO_ADAPTERS, join, shard
 from swr1.training.scorer import Offloaded, Recorded, Scorer
 from swr1.training.state import Run
 from swr1.training.update import BadStep, rl_step
@@ -189,7 +189,7 @@ def train_rl(
         model = engine.load_model(base, where, torch.float32, quantize)
         tokenizer = engine.load_tokenizer(base)
         if team.sharded and lora_r:
-            raise UsageError("adapters are not trained with sharded weights: use --parallel ddp")
+            raise UsageError(NO_ADAPTERS)
         adapters = engine.add_lora(model, lora_r, lora_alpha, seed) if lora_r else None
         if gradient_checkpointing:
             engine.checkpoint_activations(model)

@@ -5,7 +5,6 @@ The policy, the reference of a KL term and the weights before an update are all 
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch import Tensor
 from swr1.errors import DataError, UsageError
 from swr1.training import engine
 from swr1.training.groups import Sample
-from swr1.training.parallel import Team
+from swr1.training.parallel import Team, call
 
 
 class Scorer:
@@ -31,8 +30,7 @@ class Scorer:
     ) -> None:
         self.model, self.micro_tokens, self.dtype = model, micro_tokens, dtype
         self.adapters, self.team = adapters, team or Team()
-        # Sharded weights are called through the model itself, see parallel.shard.
-        self.score = getattr(model, "token_logprobs", partial(engine.token_logprobs, model))
+        self.score = call(model, engine.token_logprobs)
 
     def cuts(self, samples: list[Sample]) -> list[list[int]]:
         """Micro-batches of the samples that have something to train on."""

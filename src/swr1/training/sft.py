@@ -21,6 +21,7 @@ from swr1.objectives.supervised import sft as sft_loss
 from swr1.policy import Policy
 from swr1.training import engine
 from swr1.training.engine import Example
+from swr1.training.parallel import call
 from swr1.training.passes import Passes, digest
 from swr1.training.targets import Targets
 
@@ -55,12 +56,12 @@ def train_sft(
     passes = Passes(**options)
     if best_of is not None and best_of < 1:
         raise UsageError(f"best-of is at least 1, not {best_of}")
-    with policy.lock("train-step sft"):
+    with passes.session(policy, "train-step sft") as team:
         tokenizer = engine.load_tokenizer(policy.folder())
         limit = max_length or engine.context_length(policy.folder())
         encode = Targets(tokenizer, system, prefill, as_sampled)
         read = _Reader(encode, reward_at_least, best_of, limit)
-        data = read.all(records)
+        data, read.dropped = team.first(lambda: (read.all(records), read.dropped))
         for reason, n in read.dropped.items():
             passes.log(f"{n} records dropped: {reason}")
         if not data:
@@ -79,14 +80,13 @@ def train_sft(
             examples = [data[i] for i in chosen]
             count = sum(len(e.targets) for e in examples)
             loss = 0.0
-            for cut in engine.cuts(model, examples, passes.micro_tokens):
-                logp, _ = engine.token_logprobs(
-                    model, [examples[i] for i in cut], autocast=passes.compute
-                )
-                share = sft_loss(logp).sum() / count
+            score = call(model, engine.token_logprobs)
+            for cut, counts in team.share(engine.cuts(model, examples, passes.micro_tokens)):
+                logp, _ = score([examples[i] for i in cut], autocast=passes.compute)
+                share = sft_loss(logp).sum() / count * counts
                 share.backward()
                 loss += float(share.detach())
-            return loss, {"target_tokens": count}
+            return team.total([loss])[0], {"target_tokens": count}
 
         summary = passes.train(
             policy,
