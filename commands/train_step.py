@@ -190,8 +190,9 @@ def command(
         raise UsageError(f"unknown objective {objective!r}.{near} Known: {', '.join(names)}")
     if not around:
         get_preset(objective, **numbers)
-    if not start:
-        home.latest()  # complain about the folder before anything heavy is loaded
+    if not start or home.versions():
+        # Complain about the folder before anything heavy is loaded.
+        refuse_mixture(home.meta().get("stage"), objective, policy)
 
     # Of several ranks only the first reads, writes and speaks (swr1.training.parallel).
     others = {"quiet": True} if os.environ.get("RANK", "0") != "0" else {}
@@ -230,6 +231,17 @@ def command(
         options = {k: v for k, v in given.items() if k in takes} | extra
         summary = train(filter(None, records), home, **options)
         stage.say(f"{home.path} is at version {summary['version']}, step {summary['steps']}")
+
+
+def refuse_mixture(trained: str | None, objective: str, policy: Path) -> None:
+    """Raises UsageError when a judge would follow a policy in one folder, or the reverse."""
+    from swr1.training.modes import JUDGES
+
+    if trained and (trained in JUDGES) != (objective in JUDGES):
+        raise UsageError(
+            f"{policy} was trained by {trained}, and {objective} makes another kind of model: give"
+            f" it a folder of its own" + (f", with --start {policy}" if objective in JUDGES else "")
+        )
 
 
 def refuse_others(given: dict, takes: set[str]) -> None:

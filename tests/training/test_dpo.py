@@ -249,6 +249,17 @@ def test_options_of_other_modes_are_refused():
         refuse({"objective": "grpo", "kl": 0.1, "label_smoothing": 0.2}, {"kl"})
 
 
+def test_a_judge_does_not_follow_a_policy_in_its_folder(tmp_path):
+    refuse = import_module("swr1.commands.train_step").refuse_mixture
+    refuse(None, "guard", tmp_path)  # made by init-policy
+    refuse("guard", "guard", tmp_path)
+    refuse("sft", "grpo", tmp_path)
+    with pytest.raises(UsageError, match=r"trained by rl.*a folder of its own, with --start"):
+        refuse("rl", "reward-model", tmp_path)
+    with pytest.raises(UsageError, match="trained by guard, and sft makes another"):
+        refuse("guard", "sft", tmp_path)
+
+
 @pytest.mark.slow
 def test_the_loss_is_that_of_trl(tmp_path):
     """DPOTrainer's loss for the same tokens, policy and reference."""

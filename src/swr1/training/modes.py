@@ -63,6 +63,10 @@ MODES = {
 }
 
 
+# These make classifiers; all others make policies, which write.
+JUDGES = ("reward-model", "process-model", "guard")
+
+
 def options_of(train: Callable[..., Any]) -> set[str]:
     """The names of what a mode's function takes, the fields of Passes among them."""
     from swr1.training.passes import Passes
