@@ -1,6 +1,7 @@
 """The whole of RL as one shell line: on-policy through the pipe, and it goes on after a kill."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from swr1.policy import PassRates
+from tests.chaos.pipe import Pipe, read_rows, wait_until
 from tests.conftest import SWR1, VARIED_REWARD, load, run_swr1
 
 STEPS = 4
@@ -70,19 +72,19 @@ def test_a_finished_run_is_left_alone(world):
     assert (world / "unbroken" / "latest" / "model.safetensors").read_bytes() == before
 
 
-def test_all_processes_killed_and_started_again(world):
-    """The weights are those of the unbroken run, bit for bit."""
-    process = subprocess.Popen(
-        ["bash", "-c", line("killed")], cwd=world, stderr=subprocess.PIPE, start_new_session=True
-    )
+def test_a_trainer_that_stops_reading_and_then_all_processes_killed(world):
+    """Started again, the weights are those of the unbroken run, bit for bit."""
     metrics = world / "killed" / "metrics.jsonl"
-    deadline = time.monotonic() + 100
-    while not (metrics.exists() and metrics.read_bytes().count(b"\n") >= 2):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    process.stderr.close()
+    with Pipe(line("killed"), world) as running:
+        wait_until(lambda: read_rows(world / "killed"), 100, "a step")
+        trainer = running.stages()["train-step"]
+        os.kill(trainer, signal.SIGSTOP)
+        time.sleep(3)
+        before = len(read_rows(world / "killed"))
+        os.kill(trainer, signal.SIGCONT)
+        wait_until(lambda: len(read_rows(world / "killed")) > before, 100, "the next step")
+        os.killpg(running.bash.pid, signal.SIGKILL)
+        running.bash.wait()
     assert len(load(metrics)) < STEPS
     done = subprocess.run(
         ["bash", "-c", line("killed")], cwd=world, capture_output=True, text=True, timeout=200
@@ -92,7 +94,7 @@ def test_all_processes_killed_and_started_again(world):
         (world / p / "latest" / "model.safetensors").read_bytes() for p in ("killed", "unbroken")
     ]
     assert weights[0] == weights[1]
-    assert [row["step"] for row in load(metrics)] == [1, 2, 3, 4]
+    assert read_rows(world / "killed") == read_rows(world / "unbroken")
 
 
 SKIPPING = VARIED_REWARD.replace(
@@ -125,3 +127,48 @@ def test_samples_that_are_dropped_on_the_way_hold_nothing_up(world):
         lost += row["dropped_incomplete"]
         assert row["groups_consumed"] == 4 * row["step"] + lost
     assert lost > 4
+
+
+def start(world, name: str, text: str | None = None) -> Pipe:
+    """Begin the line (or `text`) on a fresh policy of this name."""
+    run_swr1("init-policy", name, "--from", "start", cwd=world, check=True)
+    return Pipe(text or line(name), world)
+
+
+def complaints(said: str) -> list[str]:
+    assert "Traceback" not in said
+    return [text for text in said.splitlines() if "error" in text]
+
+
+@pytest.mark.slow
+def test_the_policy_folder_is_deleted_under_way(world):
+    with start(world, "gone", line("gone").replace(f"--steps {STEPS}", "--steps 999")) as running:
+        wait_until(lambda: len(read_rows(world / "gone")) > 1, 100, "two steps")
+        shutil.rmtree(world / "gone", ignore_errors=True)
+        assert running.wait(60) != 0
+        said = running.said()
+    told = complaints(said)
+    assert {text.partition(": ")[0] for text in told} <= {"swr1 rollout", "swr1 train-step"}
+    assert len(told) <= 2 and all("the policy folder gone vanished" in text for text in told)
+    assert not (world / "gone" / "versions").exists()
+
+
+@pytest.mark.slow
+def test_the_line_ends_although_tee_does_not_notice_the_end_of_the_trainer(world):
+    text = line("teed").replace("| ", "| tee seen.jsonl | ", 1) + " | cat"
+    with start(world, "teed", text) as running:
+        assert running.wait(100) == 0, running.said()
+        assert not complaints(running.said())
+    assert len(read_rows(world / "teed")) == STEPS
+    assert len(load(world / "seen.jsonl")) >= STEPS * 16
+
+
+@pytest.mark.slow
+def test_a_killed_trainer_behind_tee_is_missed(world):
+    text = line("orphaned").replace("| ", "| tee seen.jsonl | ", 1)
+    with start(world, "orphaned", text) as running:
+        wait_until(lambda: read_rows(world / "orphaned"), 100, "a step")
+        running.kill(("train-step",))
+        assert running.wait(60) != 0
+        told = complaints(running.said())
+    assert len(told) <= 1 and all("start the whole pipe again" in text for text in told)
