@@ -16,8 +16,8 @@ from pathlib import Path
 from swr1.errors import DataError
 from swr1.policy import PassRates
 from swr1.training.groups import Sample, digest, gather
+from swr1.training.judging import agreeing
 from swr1.training.state import Run
-from swr1.training.update import agreeing
 
 # Inputs whose position a run remembers.
 KEPT_INPUTS = 64
@@ -39,7 +39,7 @@ class Batches:
         read: a record to a sample; raises DataError.
         rates: told how often each group passed.
         max_staleness: groups with a sample that is more optimizer steps old are dropped.
-        filter_on: groups that agree in it (update.agreeing) are dropped, as long as a batch has not
+        filter_on: groups that agree in it (judging.agreeing) are dropped, as long as a batch has not
             dropped more than `refill` batches of them; what is beyond is handed on.
         remainder: "drop" or "train" on a last batch that is not full.
 
