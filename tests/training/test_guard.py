@@ -217,6 +217,17 @@ def test_labels_of_another_name_in_another_field(tmp_path):
     assert same_weights(weights(policy), weights(Policy(tmp_path / "p")))
 
 
+def test_another_seed_draws_another_head(tmp_path):
+    start = tiny_policy(tmp_path / "start").path
+    heads = []
+    for seed in (0, 0, 1):
+        policy = Policy(tmp_path / f"p{len(heads)}")
+        options = {"start": str(start), "steps": 1, "held_out": 0, "log": lambda _: None}
+        train_guard(records(6), policy, seed=seed, **options)
+        heads.append(weights(policy, 0)["score.weight"])
+    assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[1], heads[2])
+
+
 def tiny_encoder(path):
     """A BERT of two layers with its own special tokens and no chat template."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors

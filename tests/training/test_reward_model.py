@@ -118,6 +118,7 @@ def test_a_killed_run_ends_with_the_same_version(tmp_path):
     assert same_weights(weights(policy), weights(whole)) and again["held_out"] == out["held_out"]
 
 
+@pytest.mark.slow
 def test_the_command_line(tmp_path, swr1):
     start = tiny_policy(tmp_path / "start")
     line = f"train-step reward-model --start {start.path} --policy {tmp_path}/rm --steps 2"

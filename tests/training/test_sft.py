@@ -274,6 +274,7 @@ def test_the_best_few_of_each_prompt_are_learned(tmp_path):
         train(policy, data, best_of=0)
 
 
+@pytest.mark.slow
 def test_rejection_sampling_raises_the_reward(tmp_path, swr1):
     """Rollouts of several samples per prompt, the best of each learned, by the command line."""
     policy = tiny_policy(tmp_path / "p", hidden=32)

@@ -189,7 +189,12 @@ def _train(
 
     def open_model(folder: Path) -> Any:
         return heads.open_model(
-            folder, labels, tokenizer, passes.where, tokens=stage == "process-model"
+            folder,
+            labels,
+            tokenizer,
+            passes.where,
+            tokens=stage == "process-model",
+            seed=passes.seed,
         )
 
     with policy.lock(f"train-step {stage}"):

@@ -65,9 +65,15 @@ def open_tokenizer(folder: str | Path) -> Any:
 
 
 def open_model(
-    folder: str | Path, labels: Sequence[str], tokenizer: Any, device: torch.device, *, tokens: bool
+    folder: str | Path,
+    labels: Sequence[str],
+    tokenizer: Any,
+    device: torch.device,
+    *,
+    tokens: bool,
+    seed: int = 0,
 ) -> Any:
-    """The classifier in a model folder, or a new head (drawn from the seed 0) on its trunk.
+    """The classifier in a model folder, or a new head, drawn from the seed, on its trunk.
 
     Args:
         labels: one, of a scalar head, or all classes. tokens: a head over every token.
@@ -81,7 +87,7 @@ def open_model(
     logging.set_verbosity_error()  # that the head is new is no surprise
     try:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.manual_seed(seed)
             model = auto.from_pretrained(
                 folder,
                 dtype=torch.float32,
