@@ -280,7 +280,5 @@ def test_the_command_line(tmp_path, swr1):
     done = swr1(*line.split(), "--steps", 3, "--balance", stdin=data, check=True)
     assert "at version 1, step 3" in done.stderr
     assert "needless-refusal" in (tmp_path / "g" / "latest" / "README.md").read_text()
-    wrong = swr1(*line.split(), "--beta", 1, stdin=data)
-    assert wrong.returncode == 2 and "guard does not use --beta" in wrong.stderr
     absent = swr1(*f"train-step guard --policy {tmp_path}/none".split(), stdin=data)
     assert absent.returncode == 65 and "init-policy" in absent.stderr
