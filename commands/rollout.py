@@ -12,7 +12,9 @@ ENGINE, SAMPLING, ASYNC = "Engine", "Sampling", "Training at the other end of th
 @stage_command(quiet_options=("threads", "device", "wait"))
 def command(
     open_stage,
-    policy: Annotated[str, typer.Option(help="Policy folder, model folder or hub name.")],
+    policy: Annotated[
+        str | None, typer.Option(help="Policy folder, model folder or hub name.")
+    ] = None,
     samples: Annotated[int, typer.Option(help="Completions per prompt (a group).", min=1)] = 1,
     system_prompt: Annotated[
         str, typer.Option(help="logic-rl, logic-rl-terse, none, or a file (.txt, .toml).")
@@ -38,9 +40,15 @@ def command(
     seed: Annotated[
         int, typer.Option(help="With id, epoch and sample: the draw.", rich_help_panel=SAMPLING)
     ] = 0,
-    engine: Annotated[str, typer.Option(help="hf, or ./mine.py:Engine", rich_help_panel=ENGINE)] = (
-        "hf"
-    ),
+    engine: Annotated[
+        str, typer.Option(help="hf, replay, or ./mine.py:Engine.", rich_help_panel=ENGINE)
+    ] = "hf",
+    recorded: Annotated[
+        list[str],
+        typer.Option(
+            help="For the engine replay: completed records to answer from.", rich_help_panel=ENGINE
+        ),
+    ] = (),  # type: ignore[assignment]
     dtype: Annotated[
         str, typer.Option(help="float32, bfloat16 or auto.", rich_help_panel=ENGINE)
     ] = "auto",
@@ -89,7 +97,7 @@ def command(
     """
     from dataclasses import replace
 
-    from swr1.engines import Sampling, open_engine
+    from swr1.engines import REGISTRY, Sampling, engine_options, open_engine
     from swr1.engines._curriculum import Curriculum
     from swr1.engines._rollout import rollout
     from swr1.engines._source import Outlet, Prompts, Weights
@@ -101,7 +109,17 @@ def command(
     prompt = load_prompt(system_prompt)
     if prefill is not None:
         prompt = replace(prompt, prefill=prefill)
-    weights = Weights(policy, max_lag, wait)
+    options = {
+        "dtype": dtype,
+        "device": device,
+        "threads": threads,
+        "recorded": list(recorded) or None,
+    }
+    if policy is None and getattr(REGISTRY.get(engine), "needs_policy", True):
+        raise UsageError("--policy is missing: which policy completes the prompts?")
+    if max_lag is not None and getattr(REGISTRY.get(engine), "fixed_weights", False):
+        raise UsageError(f"--max-lag: the engine {engine!r} cannot take new weights, use hf")
+    weights = Weights(policy or "no-policy", max_lag, wait)
     if curriculum and max_lag is None:
         raise UsageError("--curriculum goes by what train-step learns: use it with --max-lag")
     facts = {"policy_version": weights.version} if max_lag is None else {}
@@ -111,9 +129,15 @@ def command(
         write = stage.write if max_lag is None else outlet.write
         # When there is nothing to train, the stages after this one learn that nothing failed.
         used = weights.follow(outlet.wait)
-        completer = open_engine(
-            engine, weights.folder, dtype=dtype, device=device, threads=threads or default_threads()
-        )
+        known = engine_options(engine)
+        if "threads" in known:
+            options["threads"] = threads or default_threads()
+        asked = {
+            name: value
+            for name, value in options.items()
+            if value is not None and (name in known or value != "auto")
+        }
+        completer = open_engine(engine, weights.folder, **asked)
 
         def fits(record):
             try:
@@ -147,7 +171,7 @@ def command(
             prompt=prompt,
             samples=samples,
             sampling=sampling,
-            policy_name=policy,
+            policy_name=policy or engine,
             admit=admit,
             refresh=lambda: weights.version,
             epoch_of=prompts.epoch_of,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,10 +26,14 @@ REGISTRY = Registry("engine", "swr1.engines", "Engine")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One completion to write. `key` is (record id, epoch, sample): it names the random stream."""
+    """One completion to write. `key` is (record id, epoch, sample): it names the random stream.
+
+    `content` is for engines that send something else than token ids, which may be unknown then.
+    """
 
     key: tuple[str, int, int]
     prompt_ids: list[int]
+    content: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +75,26 @@ class Sampling:
 
 @dataclass(slots=True)
 class Completion:
-    """What the policy wrote. `token_ids` has the end token; `text` leaves special tokens out."""
+    """What the policy wrote. `token_ids` has the end token; `text` leaves special tokens out.
 
-    token_ids: list[int]
-    logprobs: np.ndarray  # float32, one per token
+    What an engine cannot know is None. `facts` replace fields of the record's `generation` that
+    the stage would have written, where this completion is not as the stage was asked for it.
+    """
+
+    token_ids: list[int] | None
+    logprobs: np.ndarray | None  # float32, one per token
     finish_reason: str  # "stop" at an end token or stop string, "length" otherwise
     text: str
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Engine(Protocol):
-    """What a stage asks of an engine."""
+    """What a stage asks of an engine.
+
+    An engine may have more: `stream(requests, sampling)`, which yields a Completion, or the
+    DataError that it came to, per request in their order, and may read ahead; and a class attribute
+    `fixed_weights = True`, when `load` cannot be used and `--max-lag` therefore neither.
+    """
 
     name: str
     version: str
@@ -96,10 +110,15 @@ class Engine(Protocol):
         """One completion per request, in their order."""
 
 
+def engine_options(name: str) -> list[str]:
+    """The names of the options that the engine `name` takes."""
+    return list(inspect.signature(REGISTRY.get(name)).parameters)[1:]
+
+
 def open_engine(name: str, model: str, **options: Any) -> Engine:
     """The engine `name` on a model folder or hub name; UsageError for an unknown name or option."""
     engine = REGISTRY.get(name)
-    known = inspect.signature(engine).parameters
+    known = engine_options(name)
     for option in options:
         if option not in known:
             raise UsageError(

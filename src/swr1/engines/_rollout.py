@@ -7,8 +7,9 @@ between blocks, never within one.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any
 
@@ -56,64 +57,108 @@ def rollout(
         epoch_of: which time round the source a record belongs to.
         done: (id, epoch, sample) that need not be yielded again. A block with all of them is not
             generated; a block with some is generated whole, so that the rest come out as they
-            would have.
+            would have (not with an engine that streams).
         on_error: told of a record whose prompt cannot be completed; it raises, or returns to
             leave the record out.
     """
     records = iter(records)
-    while block := list(islice(records, admit(prompts_per_block))):
-        keys = [[(r["id"], epoch_of(r), s) for s in range(samples)] for r in block]
-        if all(key in done for row in keys for key in row):
-            continue
-        version = refresh()
-        work: list[tuple[dict, Request]] = []
-        for record, row in zip(block, keys, strict=True):
-            try:
-                first = engine.request(row[0], record["prompt"], prompt)
-            except DataError as error:
-                on_error(record, error)
+
+    def blocks() -> Iterator[tuple[list[tuple[dict, Request]], dict[str, Any]]]:
+        while block := list(islice(records, admit(prompts_per_block))):
+            keys = [[(r["id"], epoch_of(r), s) for s in range(samples)] for r in block]
+            if all(key in done for row in keys for key in row):
                 continue
-            work += [(record, Request(key, first.prompt_ids)) for key in row]
-        facts = {
-            "policy": {"name": policy_name, "version": version},
-            "engine": {
-                "name": engine.name,
-                "version": engine.version,
-                "dtype": engine.dtype,
-            },
-            "sampling": asdict(sampling)
-            | {"stop": list(sampling.stop), "logprobs": sampling.logprobs},
-        }
+            version = refresh()
+            work: list[tuple[dict, Request]] = []
+            for record, row in zip(block, keys, strict=True):
+                try:
+                    first = engine.request(row[0], record["prompt"], prompt)
+                except DataError as error:
+                    on_error(record, error)
+                    continue
+                work += [(record, replace(first, key=key)) for key in row]
+            facts = {
+                "group": samples,
+                "prefill": prompt.prefill,
+                "policy": {"name": policy_name, "version": version},
+                "engine": {
+                    "name": engine.name,
+                    "version": engine.version,
+                    "dtype": engine.dtype,
+                },
+                "sampling": asdict(sampling)
+                | {"stop": list(sampling.stop), "logprobs": sampling.logprobs},
+            }
+            yield work, facts
+
+    if hasattr(engine, "stream"):
+        yield from _streamed(blocks(), engine.stream, sampling, done, on_error)
+        return
+    for work, facts in blocks():
         completions = engine.generate([request for _, request in work], sampling)
         for (record, request), completion in zip(work, completions, strict=True):
             if request.key not in done:
-                yield _completed(record, request, completion, samples, prompt.prefill, facts)
+                yield _completed(record, request, completion, facts)
+
+
+def _streamed(
+    blocks: Iterable[tuple[list[tuple[dict, Request]], dict[str, Any]]],
+    stream: Callable[[Iterator[Request], Sampling], Iterator[Completion | DataError]],
+    sampling: Sampling,
+    done: Container[tuple[str, int, int]],
+    on_error: Callable[[dict, DataError], None],
+) -> Iterator[dict]:
+    """As `rollout`, for an engine whose completions do not depend on their company.
+
+    It reads ahead as it likes, and what is done is not asked for again. A group is given out when
+    it is whole: one that holds an error is left out.
+    """
+    asked: deque[tuple[dict, Request, dict[str, Any], bool]] = deque()
+
+    def requests() -> Iterator[Request]:
+        for work, facts in blocks:
+            owed = [pair for pair in work if pair[1].key not in done]
+            for at, (record, request) in enumerate(owed):
+                last = at + 1 == len(owed) or owed[at + 1][0] is not record
+                asked.append((record, request, facts, last))
+                yield request
+
+    group: list[dict] = []
+    failed: DataError | None = None
+    for completion in stream(requests(), sampling):
+        record, request, facts, last = asked.popleft()
+        if isinstance(completion, DataError):
+            failed = failed or completion
+        else:
+            group.append(_completed(record, request, completion, facts))
+        if last:
+            if failed:
+                on_error(record, failed)
+            else:
+                yield from group
+            group, failed = [], None
 
 
 def _completed(
-    record: dict,
-    request: Request,
-    completion: Completion,
-    samples: int,
-    prefill: str,
-    facts: dict[str, Any],
+    record: dict, request: Request, completion: Completion, facts: dict[str, Any]
 ) -> dict:
     kept = {name: value for name, value in record.items() if name not in STALE}
     _, epoch, sample = request.key
+    ids, logprobs = completion.token_ids, completion.logprobs
+    arrays = {
+        "prompt_ids": request.prompt_ids or None,
+        "token_ids": ids,
+        "logprobs": None if logprobs is None else float32_list(logprobs),
+        "loss_mask": None if ids is None else [1] * len(ids),
+        "finish_reason": completion.finish_reason,
+    }
+    known = {
+        name: value for name, value in (arrays | completion.facts).items() if value is not None
+    }
     return kept | {
         "sample": sample,
         "completion": completion.text,
-        "generation": {
-            "epoch": epoch,
-            "group": samples,
-            "prefill": prefill,
-            **facts,
-            "prompt_ids": request.prompt_ids,
-            "token_ids": completion.token_ids,
-            "logprobs": float32_list(completion.logprobs),
-            "loss_mask": [1] * len(completion.token_ids),
-            "finish_reason": completion.finish_reason,
-        },
+        "generation": {"epoch": epoch, **facts, **known},
     }
 
 

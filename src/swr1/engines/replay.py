@@ -1,0 +1,117 @@
+"""Completions that were recorded before, in place of a policy: for tests, demos, verifiers' bugs.
+
+    swr1 rollout puzzles.jsonl --engine replay --recorded rollouts.jsonl --samples 4 | swr1 verify format
+
+A request is answered by its (id, epoch, sample); one that was not recorded is an error which names
+it. What comes out says by which policy, engine and sampling it was written, with the token ids and
+log-probabilities of that time: sampling options of the replay change nothing. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+import swr1
+from swr1.engines import Completion, Request, Sampling
+from swr1.errors import DataError, UsageError
+from swr1.prompts import Prompt
+from swr1.records import key
+from swr1.streams.reading import read
+
+# What a replay says itself: they are about the group it makes.
+OWN = ("epoch", "group")
+
+
+class ReplayEngine:
+    """Answers from files of completed records.
+
+    Args:
+        folder: not used; a replay has no weights.
+        recorded: files, globs or shard folders of records with completions. They are kept in
+            memory, compressed: about 4 bytes for each token.
+
+    Raises UsageError without `recorded`, DataError for a record without a completion.
+    """
+
+    name = "replay"
+    version = swr1.__version__
+    dtype = "as recorded"
+    needs_policy = False
+
+    def __init__(self, folder: str = "", *, recorded: Sequence[str] | str = ()) -> None:
+        files = [recorded] if isinstance(recorded, str) else list(recorded)
+        if not files:
+            raise UsageError("the engine replay needs --recorded FILE: completions made before")
+        self.files = ", ".join(files)
+        self._kept: dict[tuple[str, int, int], bytes] = {}
+        for record, _ in read(files, on_bad=_refuse, needs=("id", "completion")):
+            assert isinstance(record, dict)
+            what = [record["completion"], record.get("generation", {})]
+            self._kept[key(record)] = zlib.compress(orjson.dumps(what), 1)
+
+    def load(self, folder: str) -> None:
+        """Nothing: what was recorded stays as it is."""
+
+    def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
+        return Request(key, [])
+
+    def stream(
+        self, requests: Iterable[Request], sampling: Sampling
+    ) -> Iterator[Completion | DataError]:
+        """The recorded completion of each request, or the error that there is none."""
+        for request in requests:
+            packed = self._kept.get(request.key)
+            yield self._missing(request.key) if packed is None else _completion(packed)
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+        """All of them; DataError for one that was not recorded."""
+        made = []
+        for completion in self.stream(requests, sampling):
+            if isinstance(completion, DataError):
+                raise completion
+            made.append(completion)
+        return made
+
+    def _missing(self, key: tuple[str, int, int]) -> DataError:
+        name, epoch, sample = key
+        there = sorted({(e, s) for n, e, s in self._kept if n == name})
+        what = (
+            f"its (epoch, sample) are {', '.join(map(str, there[:8]))}"
+            if there
+            else "none of this id is"
+        )
+        return DataError(
+            f"record {name!r}, epoch {epoch}, sample {sample} is not in {self.files}: {what}"
+        )
+
+
+def _completion(packed: bytes) -> Completion:
+    text, generation = orjson.loads(zlib.decompress(packed))
+    facts: dict[str, Any] = {n: v for n, v in generation.items() if n not in OWN}
+    before = facts.get("engine") or {}
+    facts["engine"] = {
+        "name": ReplayEngine.name,
+        "version": ReplayEngine.version,
+        "dtype": before.get("dtype", ReplayEngine.dtype),
+        "recorded": before.get("recorded", before),
+    }
+    logprobs = facts.get("logprobs")
+    return Completion(
+        facts.get("token_ids"),
+        None if logprobs is None else np.array(logprobs, dtype=np.float32),
+        facts.get("finish_reason", "stop"),
+        text,
+        facts,
+    )
+
+
+def _refuse(where: str, reason: str, raw: Any) -> None:
+    raise DataError(reason, where)
+
+
+Engine = ReplayEngine
