@@ -81,7 +81,9 @@ def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = Fa
         if not isinstance(value, list):
             engine = generation.get("engine") or {}
             if lack := (engine.get("lacks") or {}).get(name):
-                raise bad(f"no `generation.{name}`: the engine {engine.get('name')!r} gave none: {lack}")
+                raise bad(
+                    f"no `generation.{name}`: the engine {engine.get('name')!r} gave none: {lack}"
+                )
             raise bad(
                 f"no `generation.{name}`; make rollouts with their token arrays (not the slim"
                 " profile) and with log-probabilities"
