@@ -248,9 +248,14 @@ def test_what_shapes_the_state_cannot_change_under_way(tmp_path, start, records)
     with pytest.raises(UsageError, match=r"optimizer adamw, not muon.*--no-resume"):
         rl(policy, records, steps=6, optimizer="muon")
     other = fresh(start, tmp_path / "q")
-    sft(other, records)
+
+    def die(row: dict) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        sft(other, records, on_step=die)
     with pytest.raises(UsageError, match=r"data .*--no-resume"):
-        sft(other, records[:9], steps=20)
+        sft(other, records[:9])
 
 
 def test_two_trainers_on_one_folder(tmp_path, start, records):
