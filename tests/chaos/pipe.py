@@ -3,6 +3,8 @@
 Every record that reaches the trainer is noted by the reward (LEDGER), with the version that wrote
 it. At K=0 with a version per step, version v writes exactly what step v + 1 trains: the ledger tells
 ids and order. The reward differs between the samples of a group, so that every step moves weights.
+
+A lossy pipe drops, at the reward, one sample of some groups and all samples of others.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ PUZZLES = "--people 6 --wording terse --names few --seed 5"
 
 REWARD = '''
 """Many different characters are good; each record is noted as it passes."""
-import json, os
+import json, os, zlib
 
 NOTES = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
@@ -45,6 +47,9 @@ def reward(record):
         "reward": value,
     }
     os.write(NOTES, b"\\n" + json.dumps(note).encode() + b"\\n")
+    luck = zlib.crc32(record["id"].encode()) if "LOSSY" in os.environ else 1
+    if luck % 5 == 0 or (luck % 3 == 0 and record["sample"] == 3):
+        return {"reward": None, "reward_parts": {}, "error": "unsure"}
     return {"reward": value, "reward_parts": {"characters": {"value": value, "weight": 1.0}}}
 '''
 
@@ -60,13 +65,18 @@ def make_world(folder: Path) -> None:
         run_swr1(*line.split(), cwd=folder, check=True)
 
 
-def pipe_line(policy: str, steps: int, keep: int = 3, lag: int = 0, more: str = "") -> str:
+def pipe_line(
+    policy: str, steps: int, keep: int = 3, lag: int = 0, more: str = "", lossy: bool = False
+) -> str:
     """The command line of the whole run."""
+    reward = f"{SWR1} reward ./noting.py:reward"
+    if lossy:
+        reward = f"LOSSY=1 {reward} --on-null skip"
     return (
         f"set -o pipefail; {SWR1} gen-puzzles -n 100000 {PUZZLES}"
         f" | {SWR1} rollout --policy {policy} --max-lag {lag} --samples {SAMPLES}"
         f" --max-tokens 24 --batch {BATCH} --system-prompt logic-rl-terse --wait 60"
-        f" | {SWR1} verify format knights | {SWR1} reward ./noting.py:reward"
+        f" | {SWR1} verify format knights | {reward}"
         f" | {SWR1} train-step grpo --policy {policy} --batch {BATCH} --lr 1e-2 --kl 0"
         f" --steps {steps} --keep {keep} {more}"
     )
@@ -176,10 +186,10 @@ def read_ledger(path: Path) -> dict[int, list[dict[str, Any]]]:
     return {version: list(notes.values()) for version, notes in sorted(by_version.items())}
 
 
-def compare(unbroken: Path, killed: Path, steps: int) -> None:
+def compare(unbroken: Path, killed: Path, steps: int, lossy: bool = False) -> None:
     """Raise AssertionError unless `killed` trained what `unbroken` did. Both: world folders.
 
-    The policy is called `policy` and the ledger LEDGER in both.
+    The policy is called `policy` and the ledger LEDGER in both; `lossy`: whether samples were lost.
     """
     wanted, got = (read_ledger(world / LEDGER) for world in (unbroken, killed))
     for version in range(steps):
@@ -187,8 +197,11 @@ def compare(unbroken: Path, killed: Path, steps: int) -> None:
         assert ids == right, f"step {version + 1} was trained on {ids}, not {right}"
         assert got[version] == wanted[version], f"step {version + 1}: other tokens or rewards"
     trained = [tuple(n["key"]) for v in range(steps) for n in got[v]]
-    assert len(trained) == len(set(trained)) == steps * BATCH * SAMPLES, "a sample twice or lost"
     rows, right_rows = (read_rows(world / "policy") for world in (killed, unbroken))
+    lost = sum(row["dropped_incomplete"] for row in rows)
+    assert (lost > 0) == lossy
+    groups = steps * BATCH + lost
+    assert len(trained) == len(set(trained)) == groups * SAMPLES, "a sample twice or lost"
     assert [row["step"] for row in rows] == list(range(1, steps + 1))
     for row, right_row in zip(rows, right_rows, strict=True):
         assert row == right_row, f"step {row['step']}: {row} is not {right_row}"
@@ -197,7 +210,7 @@ def compare(unbroken: Path, killed: Path, steps: int) -> None:
     for version, weights in versions.items():
         assert weights == right_versions[version], f"the weights of version {version} differ"
     meta = Policy(killed / "policy").meta(steps)
-    assert (meta["step"], meta["groups_consumed"]) == (steps, steps * BATCH)
+    assert (meta["step"], meta["groups_consumed"]) == (steps, groups)
 
 
 def wait_until(true: Any, seconds: float, what: str) -> None:

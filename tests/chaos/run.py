@@ -6,6 +6,7 @@
 Then the run must be what an unbroken one is: the same prompts in the same order, none twice and
 none lost; equal metrics; every version whole, and its weights equal bit for bit (K=0, float32, one
 thread). After every kill the rest of the pipe must end by itself, and no version may be half there.
+In every second run a stage in the middle drops samples.
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ def choose(rng: random.Random) -> tuple[str, ...]:
     return tuple(rng.sample(pipe.STAGES, count))
 
 
-def break_one(world: Path, rng: random.Random, say) -> tuple[list[str], float]:
+def break_one(world: Path, rng: random.Random, lossy: bool, say) -> tuple[list[str], float]:
     """Start the line and kill somebody; returns who was hit and how long the others took to end.
 
     A quarter of the kills come while processes start; the others within half a second of a step,
     when the trainer writes metrics, state and version and the rollout reads the new weights.
     """
-    line = pipe.pipe_line("policy", STEPS)
+    line = pipe.pipe_line("policy", STEPS, lossy=lossy)
     had = len(pipe.read_rows(world / "policy"))
     names = choose(rng)
     early = rng.random() < 0.25
@@ -71,34 +72,40 @@ def chaos(seed: int, kills: int, runs: int, say=print) -> Counter[str]:
     base = Path(tempfile.mkdtemp(prefix="swr1-chaos-"))
     say(f"chaos: seed {seed}, in {base}")
     pipe.make_world(base / "world")
-    unbroken = pipe.fresh(base / "world", "unbroken")
-    with pipe.Pipe(pipe.pipe_line("policy", STEPS, keep=1000), unbroken) as running:
-        assert running.wait(200) == 0, running.said()
-    right = pipe.hashes(unbroken / "policy")
-    assert len(set(right.values())) == STEPS + 1, "a step that moves no weight shows nothing"
-    say(f"the unbroken run: {STEPS} steps [{time.monotonic() - began:.0f} s]")
+    unbroken, right = {}, {}
+    for lossy in (False, True)[: min(runs, 2)]:
+        unbroken[lossy] = pipe.fresh(base / "world", f"unbroken-{lossy}")
+        line = pipe.pipe_line("policy", STEPS, keep=1000, lossy=lossy)
+        with pipe.Pipe(line, unbroken[lossy]) as running:
+            assert running.wait(200) == 0, running.said()
+        right[lossy] = pipe.hashes(unbroken[lossy] / "policy")
+        assert len(set(right[lossy].values())) == STEPS + 1, "a step that moves no weight"
+    say(f"unbroken: {STEPS} steps, and with samples lost [{time.monotonic() - began:.0f} s]")
     hits: Counter[str] = Counter()
     starts, longest, number = 0, 0.0, 0
     while hits.total() < kills or number < runs:
         number += 1
+        lossy = number % 2 == 0 and len(right) > 1
         rng = random.Random(f"{seed}/{number}")
         world = pipe.fresh(base / "world", f"killed-{number}")
         # As many kills as are owed, shared among the runs to come; then it may end.
         owed = -(-(kills - hits.total()) // max(1, runs - number + 1))
         before = hits.total()
-        say(f"run {number} (seed {seed}/{number})")
+        say(f"run {number} (seed {seed}/{number}){', samples are lost' if lossy else ''}")
         while hits.total() - before < max(owed, 1):
             if len(pipe.read_rows(world / "policy")) >= STEPS:
                 break
-            hit, seconds = break_one(world, rng, say)
+            hit, seconds = break_one(world, rng, lossy, say)
             hits.update(hit)
             starts += 1
             longest = max(longest, seconds)
             for version, weights in pipe.hashes(world / "policy").items():
-                assert weights == right[version], f"version {version} is not the unbroken run's"
-        with pipe.Pipe(pipe.pipe_line("policy", STEPS), world) as running:
+                assert weights == right[lossy][version], (
+                    f"version {version} is not the unbroken run's"
+                )
+        with pipe.Pipe(pipe.pipe_line("policy", STEPS, lossy=lossy), world) as running:
             assert running.wait(200) == 0, running.said()
-        pipe.compare(unbroken, world, STEPS)
+        pipe.compare(unbroken[lossy], world, STEPS, lossy)
         say(f"run {number}: {hits.total() - before} kills; equal to the unbroken run in all")
     by_stage = ", ".join(f"{name} {hits[name]}" for name in pipe.STAGES)
     say(
