@@ -123,11 +123,16 @@ def lines(path):
     [
         ("grpo", "rewarded.jsonl", "--batch 4 --lr 1e-3 --kl 0.01"),
         ("reinforce++", "rewarded.jsonl", "--batch 4 --lr 1e-3 --optimizer muon"),
-        ("sft", "puzzles.jsonl", "--batch 8 --steps 40 --checkpoint-every 4 --publish-every 12"),
+        (
+            "sft",
+            "puzzles.jsonl",
+            "--batch 8 --steps 40 --checkpoint-every 4 --publish-every 12"
+            " --system-prompt logic-rl-terse",
+        ),
     ],
 )
 def test_train_step(world, objective, source, options):
-    line = f"train-step {objective} {source} {options} --threads 1 --system-prompt logic-rl-terse"
+    line = f"train-step {objective} {source} {options} --threads 1"
     for name in ("unbroken", "killed"):
         run_swr1(*f"init-policy {objective}-{name} --from p0".split(), cwd=world, check=True)
     began = time.monotonic()
