@@ -323,7 +323,8 @@ def _plain(
 
 
 def _is_hidden(name: str) -> bool:
-    return not any(word in name for word in ("embed", "lm_head", "wte", "wpe"))
+    heads = ("embed", "lm_head", "wte", "wpe", "score", "classifier")
+    return not any(word in name for word in heads)
 
 
 SCHEDULES = ["constant", "linear", "cosine"]
