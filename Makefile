@@ -2,7 +2,7 @@
 # make test       the tests; make check: lint and types as well; make docs: the generated pages
 # make chaos      kills processes of a running pipe at random, about 4 minutes; SEED=1: others
 # make bench-update  what a training step costs, beside TRL's; MODEL=folder; about half an hour
-# make slurm-test array jobs on a Slurm of one node, about 2 minutes; needs root, installs Slurm
+# make slurm-test array jobs on a Slurm of one node, about 3 minutes; needs root, installs Slurm
 # Each sets up .venv first if that is not done (Python 3.11 or later).
 
 PYTHON  ?= python3
