@@ -1,15 +1,18 @@
 """Let a policy complete prompts: groups of samples with their token ids and log-probabilities."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from swr1.commands._stage import stage_command
 
 ENGINE, SAMPLING, ASYNC = "Engine", "Sampling", "Training at the other end of the pipe"
+SERVED = "The engine openai: any OpenAI-compatible server"
+# Where and how requests go; what comes back does not depend on it.
+WHERE = ("url", "in_flight", "timeout", "retry_for", "key_env", "key_file", "price")
 
 
-@stage_command(quiet_options=("threads", "device", "wait"))
+@stage_command(quiet_options=("threads", "device", "wait", *WHERE))
 def command(
     open_stage,
     policy: Annotated[
@@ -41,7 +44,7 @@ def command(
         int, typer.Option(help="With id, epoch and sample: the draw.", rich_help_panel=SAMPLING)
     ] = 0,
     engine: Annotated[
-        str, typer.Option(help="hf, replay, or ./mine.py:Engine.", rich_help_panel=ENGINE)
+        str, typer.Option(help="hf, openai, replay, or ./mine.py:Engine.", rich_help_panel=ENGINE)
     ] = "hf",
     recorded: Annotated[
         list[str],
@@ -62,6 +65,73 @@ def command(
     batch: Annotated[
         int, typer.Option(help="Prompts that are worked on together.", rich_help_panel=ENGINE)
     ] = 16,
+    url: Annotated[
+        list[str],
+        typer.Option(
+            help="Base URL, such as http://localhost:8000/v1. Several: by load, with fail-over.",
+            rich_help_panel=SERVED,
+        ),
+    ] = (),  # type: ignore[assignment]
+    send: Annotated[
+        str | None,
+        typer.Option(
+            help="ids (rendered here, if --policy is a folder), text, or messages (else).",
+            rich_help_panel=SERVED,
+        ),
+    ] = None,
+    served_model: Annotated[
+        str | None,
+        typer.Option(help="What the server calls the model.", rich_help_panel=SERVED),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            help="vllm, sglang, llamacpp, openai or plain; default: it is asked.",
+            rich_help_panel=SERVED,
+        ),
+    ] = None,
+    server_logprobs: Annotated[
+        str | None,
+        typer.Option(
+            help="raw, or processed (vLLM with --logprobs-mode processed_logprobs).",
+            rich_help_panel=SERVED,
+        ),
+    ] = None,
+    in_flight: Annotated[
+        int | None,
+        typer.Option(help="Requests at a time, in all; default 64.", rich_help_panel=SERVED),
+    ] = None,
+    per_request: Annotated[
+        int | None,
+        typer.Option(
+            help="Samples asked for in one request; default 1, each with its own seed.",
+            rich_help_panel=SERVED,
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(help="Seconds for one attempt; default 600.", rich_help_panel=SERVED),
+    ] = None,
+    retry_for: Annotated[
+        float | None,
+        typer.Option(help="Seconds to keep trying; default 600.", rich_help_panel=SERVED),
+    ] = None,
+    key_env: Annotated[
+        str | None,
+        typer.Option(
+            help="Environment variable with the key; default OPENAI_API_KEY, if set.",
+            rich_help_panel=SERVED,
+        ),
+    ] = None,
+    key_file: Annotated[
+        str | None, typer.Option(help="File with the key.", rich_help_panel=SERVED)
+    ] = None,
+    price: Annotated[
+        str | None,
+        typer.Option(
+            help="IN,OUT per million tokens: the summary tells the cost.", rich_help_panel=SERVED
+        ),
+    ] = None,
     max_lag: Annotated[
         int | None,
         typer.Option(
@@ -114,6 +184,18 @@ def command(
         "device": device,
         "threads": threads,
         "recorded": list(recorded) or None,
+        "url": list(url) or None,
+        "send": send,
+        "served_model": served_model,
+        "server": server,
+        "server_logprobs": server_logprobs,
+        "in_flight": in_flight,
+        "per_request": per_request,
+        "timeout": timeout,
+        "retry_for": retry_for,
+        "key_env": key_env,
+        "key_file": key_file,
+        "price": price,
     }
     if policy is None and getattr(REGISTRY.get(engine), "needs_policy", True):
         raise UsageError("--policy is missing: which policy completes the prompts?")
@@ -137,7 +219,7 @@ def command(
             for name, value in options.items()
             if value is not None and (name in known or value != "auto")
         }
-        completer = open_engine(engine, weights.folder, **asked)
+        completer: Any = open_engine(engine, weights.folder, **asked)
 
         def fits(record):
             try:
@@ -165,20 +247,25 @@ def command(
             prompts.lose(record)
             stage.drop(error.reason, record.where, record)
 
-        for record in rollout(
-            prompts,
-            completer,
-            prompt=prompt,
-            samples=samples,
-            sampling=sampling,
-            policy_name=policy or engine,
-            admit=admit,
-            refresh=lambda: weights.version,
-            epoch_of=prompts.epoch_of,
-            done=stage,
-            on_error=refuse,
-            prompts_per_block=batch,
-        ):
-            write(record)
-        outlet.flush()
+        try:
+            for record in rollout(
+                prompts,
+                completer,
+                prompt=prompt,
+                samples=samples,
+                sampling=sampling,
+                policy_name=policy or engine,
+                admit=admit,
+                refresh=lambda: weights.version,
+                epoch_of=prompts.epoch_of,
+                done=stage,
+                on_error=refuse,
+                prompts_per_block=batch,
+            ):
+                write(record)
+            outlet.flush()
+        finally:
+            if hasattr(completer, "summary"):
+                stage.tallies["requests"].update(completer.counts())
+                stage.say(completer.summary())
         prompts.close(samples)

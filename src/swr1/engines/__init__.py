@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -72,6 +72,15 @@ class Sampling:
         distribution sampled from; a greedy choice has none and gets "raw" ones (temperature 1)."""
         return "processed" if self.temperature > 0 else "raw"
 
+    @property
+    def plain(self) -> bool:
+        """Whether tokens are drawn from the model's own distribution, neither tempered nor cut."""
+        return (self.temperature, self.top_p, self.top_k, self.min_p) == (1, 1, 0, 0)
+
+    def facts(self) -> dict[str, Any]:
+        """As it stands in a record."""
+        return asdict(self) | {"stop": list(self.stop), "logprobs": self.logprobs}
+
 
 @dataclass(slots=True)
 class Completion:
@@ -92,8 +101,10 @@ class Engine(Protocol):
     """What a stage asks of an engine.
 
     An engine may have more: `stream(requests, sampling)`, which yields a Completion, or the
-    DataError that it came to, per request in their order, and may read ahead; and a class attribute
-    `fixed_weights = True`, when `load` cannot be used and `--max-lag` therefore neither.
+    DataError that it came to, per request in their order, and may read ahead; `summary()`, a line
+    for people, with `counts()`, a Counter of how its attempts went; and the class attributes
+    `fixed_weights = True`, when `load` cannot be used and `--max-lag` therefore neither, and
+    `needs_policy = False`, when `--policy` means nothing to it.
     """
 
     name: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -86,8 +86,7 @@ def rollout(
                     "version": engine.version,
                     "dtype": engine.dtype,
                 },
-                "sampling": asdict(sampling)
-                | {"stop": list(sampling.stop), "logprobs": sampling.logprobs},
+                "sampling": sampling.facts(),
             }
             yield work, facts
 

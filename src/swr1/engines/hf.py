@@ -28,18 +28,13 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from swr1.engines import Completion, Request, Sampling, random_stream
+from swr1.engines._decode import Decoder
 from swr1.engines._kv import RowCache
 from swr1.engines._sampling import draw
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt, load_tokenizer, render
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-TAGS = (
-    "<think>",
-    "</think>",
-    "<answer>",
-    "</answer>",
-)  # kept in the text even if special tokens
 SAME_MODEL = (
     "_name_or_path",
     "transformers_version",
@@ -100,8 +95,7 @@ class HFEngine:
         self.model = model.eval().requires_grad_(False).to(self.device)
         self.context = getattr(config, "max_position_embeddings", None) or 1 << 30
         self._eos = torch.tensor(sorted(_end_tokens(model, self.tokenizer)), device=self.device)
-        names = self.tokenizer.get_vocab()
-        self._hidden = set(self.tokenizer.all_special_ids) - {names.get(tag) for tag in TAGS}
+        self._decode = Decoder(self.tokenizer)
         self._stop_enders: dict[tuple[str, ...], Tensor] = {}
 
     def load(self, folder: str | Path) -> None:
@@ -167,12 +161,6 @@ class HFEngine:
             if batch.spare():
                 done |= batch.leave()
             batch.advance()
-
-    def _decode(self, ids: list[list[int]]) -> list[str]:
-        if not ids:
-            return []
-        shown = [[i for i in row if i not in self._hidden] for row in ids]
-        return self.tokenizer.batch_decode(shown, clean_up_tokenization_spaces=False)
 
     def _enders(self, stop: tuple[str, ...]) -> Tensor:
         """[vocabulary] True for tokens that can be the last of a stop string."""

@@ -1,0 +1,345 @@
+"""The engine for every OpenAI-compatible server: vLLM, SGLang, llama.cpp, TGI, commercial ones.
+
+    swr1 rollout puzzles.jsonl --policy runs/kk/versions/000007 --engine openai \\
+        --url http://gpu1:8000/v1 --url http://gpu2:8000/v1 --samples 8
+
+The server has the weights; `--policy` names them and, where it is a folder, gives the tokenizer, so
+that the very token ids of the rendered prompt are sent. Every sample has a request and a seed of
+its own, made of (seed, id, epoch, sample): a lost one can be asked for again. What a server does
+not tell (token ids, log-probabilities) is left out of the record, which says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+from swr1.engines import Completion, Request, Sampling, random_stream
+from swr1.engines._decode import Decoder
+from swr1.engines._servers import GivenUp, Refused, Server, Servers, Trouble
+from swr1.engines._wire import CUTS, HOW, MAKES, OWNERS, Answer, Facts, answers, body
+from swr1.errors import DataError, SwrError, UsageError
+from swr1.prompts import Prompt, load_tokenizer, render, render_text
+
+SEND = ("ids", "text", "messages")
+
+
+class OpenAIEngine:
+    """Completions by HTTP.
+
+    Args:
+        folder: the model: a folder with its tokenizer, or any name.
+        url: base URLs of servers with the same weights.
+        send: "ids" (token ids, rendered here), "text" (the rendered text) or "messages" (the server
+            renders); by default ids when `folder` is there, messages otherwise.
+        served_model: what the server calls the model; by default it is asked.
+        server: its make (vllm, sglang, llamacpp, openai, plain); by default it is asked.
+        server_logprobs: "raw" (of temperature 1, uncut) or "processed": which it sends.
+        in_flight: requests at a time, over all servers.
+        per_request: samples of a group in one request (`n`). More than 1 saves prompt tokens, but
+            the seed is then that of the first: a sample depends on its company.
+        timeout, retry_for: seconds for one attempt, and for all attempts of a request.
+        key_env, key_file: where the key is; OPENAI_API_KEY if it is set.
+        price: "IN,OUT": per million prompt tokens and per million completion tokens.
+
+    Raises UsageError for an impossible option. `generate` and `stream` raise SwrError when no
+    server is of use.
+    """
+
+    name = "openai"
+    fixed_weights = True
+    needs_policy = True
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        url: Sequence[str] | str = (),
+        send: str | None = None,
+        served_model: str | None = None,
+        server: str | None = None,
+        server_logprobs: str = "raw",
+        in_flight: int = 64,
+        per_request: int = 1,
+        timeout: float = 600.0,
+        retry_for: float = 600.0,
+        key_env: str | None = None,
+        key_file: str | Path | None = None,
+        price: str | None = None,
+    ) -> None:
+        urls = [url] if isinstance(url, str) else list(url)
+        if not urls:
+            raise UsageError("the engine openai needs --url, such as http://localhost:8000/v1")
+        there = Path(folder).is_dir()
+        self.send = send or ("ids" if there else "messages")
+        for name, value, known in (
+            ("send", self.send, SEND),
+            ("server", server, (*MAKES, None)),
+            ("server_logprobs", server_logprobs, ("raw", "processed")),
+        ):
+            if value not in known:
+                raise UsageError(f"{name} must be one of {', '.join(filter(None, known))}")
+        if in_flight < 1 or per_request < 1:
+            raise UsageError("in_flight and per_request must be at least 1")
+        self.version, self.dtype = "unknown", "unknown"  # a record has what its server said
+        self.folder, self.served_model, self.make = str(folder), served_model, server
+        self.processed = server_logprobs == "processed"
+        self.in_flight, self.per_request = in_flight, per_request
+        self.prices = _prices(price)
+        self.tokenizer = self._tokenizer(folder) if there or self.send != "messages" else None
+        self._decode = Decoder(self.tokenizer) if self.tokenizer else None
+        self.tokens: Counter[str] = Counter()
+        self.servers = Servers(
+            urls,
+            key=_key(key_env, key_file),
+            timeout=timeout,
+            retry_for=retry_for,
+            learn=self._learn,
+        )
+        self._at_work = 0
+
+    def _tokenizer(self, folder: str | Path) -> Any:
+        try:
+            return load_tokenizer(folder)
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise SwrError(
+                f"cannot load a tokenizer from {str(folder)!r}: {reason}. With --send messages none"
+                " is needed"
+            ) from error
+
+    def load(self, folder: str | Path) -> None:
+        raise UsageError("the engine openai cannot take new weights: the server has them")
+
+    def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
+        """The request for one sample; DataError if the prompt is not text where it must be."""
+        if self.send == "messages":
+            turns = list(messages)
+            if prompt.system:
+                turns = [{"role": "system", "content": prompt.system}, *turns]
+            if prompt.prefill:
+                turns.append({"role": "assistant", "content": prompt.prefill})
+            return Request(key, [], turns)
+        try:
+            text = render_text(self.tokenizer, messages, prompt.system, prompt.prefill)
+            ids = render(self.tokenizer, messages, prompt.system, prompt.prefill)
+        except DataError as error:
+            raise DataError(f"record {key[0]!r}: {error.reason}", error.where) from None
+        return Request(key, ids, text if self.send == "text" else None)
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+        """One completion per request, in their order; raises DataError for one refused."""
+        made = []
+        for completion in self.stream(requests, sampling):
+            if isinstance(completion, DataError):
+                raise completion
+            made.append(completion)
+        return made
+
+    def stream(
+        self, requests: Iterable[Request], sampling: Sampling
+    ) -> Iterator[Completion | DataError]:
+        """A completion, or the error it came to, per request in their order.
+
+        Twice as many requests are begun as may be in flight, so that a slow one does not stop the
+        others: what they gave waits for it.
+        """
+        begun: deque[Future[list[Completion | DataError]]] = deque()
+        try:
+            for unit in _units(requests, self.per_request):
+                begun.append(self.servers.submit(self._complete(unit, sampling)))
+                while begun and (begun[0].done() or len(begun) >= 2 * self.in_flight):
+                    yield from begun.popleft().result()
+            while begun:
+                yield from begun.popleft().result()
+        finally:
+            for future in begun:
+                future.cancel()
+
+    async def _complete(
+        self, unit: list[Request], sampling: Sampling
+    ) -> list[Completion | DataError]:
+        while self._at_work >= self.in_flight:
+            await asyncio.sleep(0.005)
+        self._at_work += 1
+        try:
+            made: list[Completion | DataError] = []
+            while owed := unit[len(made) :]:  # a server may give fewer than it was asked for
+                made += await self.servers.ask(*self._exchange(owed, sampling))
+            return made
+        except (Refused, GivenUp) as error:
+            what = "the server refused it: " if isinstance(error, Refused) else ""
+            failure = DataError(f"record {unit[0].key[0]!r}: {what}{error}")
+            return [failure for _ in unit]
+        except DataError as error:
+            return [error for _ in unit]
+        finally:
+            self._at_work -= 1
+
+    def _exchange(
+        self, unit: list[Request], sampling: Sampling
+    ) -> tuple[Callable[[Server], tuple[str, dict]], Callable[[Server, Any], list[Completion]]]:
+        """How to ask for the completions of `unit`, and how to read what comes."""
+        draw = random_stream(sampling.seed, unit[0].key) if sampling.temperature > 0 else None
+        seed = int(draw.integers(2**31)) if draw else None
+
+        def make(server: Server) -> tuple[str, dict]:
+            facts: Facts = server.facts
+            self._check(facts, unit[0], sampling)
+            return body(facts, unit, sampling, self.send, seed)
+
+        def read(server: Server, reply: Any) -> list[Completion]:
+            came = answers(server, reply, len(unit))
+            if missing := len(unit) - len(came):
+                server.counts["samples missing"] += missing
+            usage = reply.get("usage") or {}
+            for kind in ("prompt", "completion"):
+                self.tokens[kind] += usage.get(f"{kind}_tokens") or 0
+            return [
+                self._completion(server.facts, request, answer, sampling)
+                for request, answer in zip(unit, came, strict=False)
+            ]
+
+        return make, read
+
+    def _check(self, facts: Facts, request: Request, sampling: Sampling) -> None:
+        name, needed = f"record {request.key[0]!r}", len(request.prompt_ids) + 1
+        if facts.context is not None and needed > facts.context:
+            raise DataError(
+                f"{name}: the prompt is too long: {needed} tokens are needed, one for the answer"
+                f" included, and the server's context has {facts.context}"
+            )
+        opened = self.send == "messages" and request.content[-1]["role"] == "assistant"
+        if opened and facts.make not in CUTS:
+            raise UsageError(
+                f"a server of make {facts.make!r} does not go on with an opened answer: use"
+                " --prefill '' or, with a model folder, --send text"
+            )
+        if (sampling.top_k or sampling.min_p) and facts.make not in CUTS:
+            raise UsageError(
+                f"a server of make {facts.make!r} has no --top-k and --min-p; if it is one of"
+                f" {', '.join(CUTS)}, say so with --server"
+            )
+
+    def _completion(
+        self, facts: Facts, request: Request, answer: Answer, sampling: Sampling
+    ) -> Completion:
+        ids, logprobs, prompt_ids = answer.token_ids, answer.logprobs, answer.prompt_ids
+        lacks = {}
+        if self.send == "ids":
+            if prompt_ids is not None and prompt_ids != request.prompt_ids:
+                raise SwrError(
+                    f"record {request.key[0]!r}: {len(request.prompt_ids)} token ids were sent and"
+                    f" the server answered a prompt of {len(prompt_ids)} others: it changes prompts"
+                )
+            prompt_ids = request.prompt_ids
+        elif self.send == "text" and prompt_ids and prompt_ids[1:] == request.prompt_ids:
+            raise SwrError(
+                f"record {request.key[0]!r}: the server put another token ({prompt_ids[0]}) before"
+                " the prompt, most likely a second start token; use --send ids"
+            )
+        if prompt_ids is None:
+            lacks["prompt_ids"] = HOW["prompt"]
+        if ids is None:
+            lacks["token_ids"] = HOW["ids"]
+        if logprobs is None:
+            lacks["logprobs"] = HOW["logprobs"]
+        elif sampling.temperature > 0 and not sampling.plain and not self.processed:
+            logprobs, lacks["logprobs"] = None, HOW["raw"]
+        text = answer.text
+        if ids is not None and self._decode:
+            [text] = self._decode([ids])
+        engine: dict[str, Any] = {"name": self.name, "version": facts.version, "dtype": self.dtype}
+        if lacks:
+            engine["lacks"] = lacks
+        more: dict[str, Any] = {"engine": engine}
+        if prompt_ids is not None:
+            more["prompt_ids"] = prompt_ids
+        elif request.prompt_ids:
+            more["prompt_ids"] = None
+        return Completion(ids, logprobs, answer.finish_reason, text, more)
+
+    async def _learn(self, server: Server, get: Callable[[str], Any]) -> Facts:
+        listed = await get(f"{server.url}/models") or {}
+        try:
+            cards = {card["id"]: card for card in listed.get("data", [])}
+        except (TypeError, KeyError, AttributeError):
+            raise Trouble(
+                "no list of models", f"{server.url}/models is no list of models"
+            ) from None
+        model = self.served_model
+        if model is None:
+            fitting = [n for n in cards if n == self.folder] or list(cards)
+            if len(fitting) != 1:
+                names = ", ".join(map(repr, cards)) or "no name"
+                raise UsageError(
+                    f"which model of {server.url}? It lists {names}: say --served-model NAME"
+                )
+            [model] = fitting
+        card = cards.get(model, {})
+        owner = str(card.get("owned_by", "")).lower()
+        make = self.make or OWNERS.get(owner, owner if owner in MAKES else "plain")
+        told = await get(server.url.removesuffix("/v1") + "/version") if make == "vllm" else {}
+        number = (told or {}).get("version", "")
+        context = card.get("max_model_len")
+        same = [n for n in cards if card.get("root") and cards[n].get("root") == card["root"]]
+        return Facts(make, f"{make} {number}".strip(), model, context, same)
+
+    def summary(self) -> str:
+        """For people: each server and how it did, tokens, and what they cost."""
+        told = f"{self.tokens['prompt']:,} prompt tokens, {self.tokens['completion']:,} written"
+        if self.prices:
+            cost = sum(
+                self.tokens[kind] * price / 1e6
+                for kind, price in zip(("prompt", "completion"), self.prices, strict=True)
+            )
+            told += f", cost {cost:.4g}"
+        return f"{self.servers.state()}; {told}"
+
+    def counts(self) -> Counter[str]:
+        """How attempts went: "ok", or what went wrong, over all servers."""
+        return self.servers.counts()
+
+
+def _units(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
+    """Consecutive requests of one group, at most `size` of them."""
+    if size == 1:
+        yield from ([request] for request in requests)
+        return
+    for _, group in groupby(requests, key=lambda request: request.key[:2]):
+        while unit := list(islice(group, size)):
+            yield unit
+
+
+def _prices(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        into, out = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(f"--price is IN,OUT per million tokens, not {text!r}") from None
+    return into, out
+
+
+def _key(env: str | None, file: str | Path | None) -> str | None:
+    if env and file:
+        raise UsageError("--key-env and --key-file: one of them says where the key is")
+    if file:
+        try:
+            key = Path(file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read the key from {file}: {type(error).__name__}") from None
+    else:
+        key = os.environ.get(env or "OPENAI_API_KEY", "").strip()
+    if not key and (env or file):
+        raise UsageError(f"no key in {file or env}")
+    return key or None
+
+
+Engine = OpenAIEngine
