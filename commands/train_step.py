@@ -147,7 +147,9 @@ def command(
     on_nan: Annotated[
         str, run("A loss or gradient that is not finite: stop, or skip the update.")
     ] = "stop",
-    micro_tokens: Annotated[int, run("Tokens per forward pass: memory, not the result.")] = 16_384,
+    micro_tokens: Annotated[
+        int, run("Tokens per forward pass: memory, not the result [CPU: 2048; else 16384].")
+    ] = 0,
     dtype: Annotated[str, run("float32 or bfloat16: products, published weights.")] = "float32",
     device: Annotated[str, run("auto, cpu, cuda, ...")] = "auto",
     parallel: Annotated[

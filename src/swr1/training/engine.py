@@ -39,6 +39,16 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def pass_tokens(wanted: int, device: torch.device) -> int:
+    """Tokens per forward pass; 0 stands for what fits: 2,048 on a CPU, 16,384 elsewhere.
+
+    Raises UsageError for a negative number.
+    """
+    if wanted < 0:
+        raise UsageError(f"micro-tokens is a positive number, or 0 for the default, not {wanted}")
+    return wanted or (2_048 if device.type == "cpu" else 16_384)
+
+
 def torch_dtype(name: str) -> torch.dtype:
     if name not in ("float32", "bfloat16"):
         raise UsageError(f"unknown dtype {name!r}: it is float32 or bfloat16")

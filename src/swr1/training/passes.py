@@ -42,7 +42,7 @@ class Passes:
         batch: items per step; batch_tokens: instead, as many as fit in so many padded tokens.
         epochs: passes over the data, may be a fraction; steps: instead, a number of steps.
         lr, warmup, schedule: as in engine.Schedule. optimizer: "adamw" or "muon".
-        micro_tokens: padded tokens per forward pass: memory and speed, not the result.
+        micro_tokens: tokens per forward pass (engine.pass_tokens): memory and speed, not the result.
         dtype: of the matrix products and the published weights; trained weights are float32.
         parallel: how the ranks of a launcher share a step, as in parallel.join.
         lora_r: rank of adapters to train instead of the weights; merged when published.
@@ -64,7 +64,7 @@ class Passes:
     optimizer: str = "adamw"
     weight_decay: float = 0.0
     max_grad_norm: float | None = 1.0
-    micro_tokens: int = 16_384
+    micro_tokens: int = 0
     dtype: str = "float32"
     device: str = "auto"
     parallel: str = "auto"
@@ -82,11 +82,12 @@ class Passes:
 
     def __post_init__(self) -> None:
         """Raises UsageError for impossible options, before anything is read or loaded."""
-        if min(self.batch, self.batch_tokens or 1, self.micro_tokens) < 1 or not self.epochs > 0:
-            raise UsageError("batch, batch-tokens, micro-tokens and epochs must be positive")
+        if min(self.batch, self.batch_tokens or 1) < 1 or not self.epochs > 0:
+            raise UsageError("batch, batch-tokens and epochs must be positive")
         engine.Schedule(self.lr, self.schedule, self.warmup, 1)
         self.compute = engine.torch_dtype(self.dtype)
         self.where = engine.pick_device(self.device)
+        self.micro_tokens = engine.pass_tokens(self.micro_tokens, self.where)
         self.team = Team()
 
     @contextmanager

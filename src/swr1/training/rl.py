@@ -59,7 +59,7 @@ def train_rl(
     optimizer: str = "adamw",
     weight_decay: float = 0.0,
     max_grad_norm: float | None = 1.0,
-    micro_tokens: int = 16_384,
+    micro_tokens: int = 0,
     dtype: str = "float32",
     device: str = "auto",
     parallel: str = "auto",
@@ -101,7 +101,7 @@ def train_rl(
         epochs: passes over the batch. steps: in total, over all resumed parts of this run.
         lr: learning rate, warmed up over `warmup` steps; `schedule` as in engine.Schedule.
         optimizer: "adamw" or "muon" (hidden matrices by Muon, the rest by AdamW).
-        micro_tokens: padded tokens per forward pass; changes memory and speed, not the result.
+        micro_tokens: tokens per forward pass (engine.pass_tokens): memory and speed, not the result.
         dtype: of the matrix products and the published weights; trained weights are float32.
         parallel: how the ranks of a launcher share the update, as in parallel.join.
         lora_r: rank of adapters to train instead of the weights; merged when published.
@@ -138,8 +138,8 @@ def train_rl(
     finite: the policy on disk stays at its last published version.
     """
     goal = get_preset(objective, **objective_options)
-    if min(batch, epochs, publish_every, micro_tokens, minibatch or 1) < 1:
-        raise UsageError("batch, minibatch, epochs, micro-tokens and publish-every are at least 1")
+    if min(batch, epochs, publish_every, minibatch or 1) < 1:
+        raise UsageError("batch, minibatch, epochs and publish-every are at least 1")
     if importance not in ("none", *LEVELS) or not importance_cap > 0:
         raise UsageError(
             f"importance is none, token or sequence with a positive cap, not {importance!r} with"
@@ -152,6 +152,7 @@ def train_rl(
         raise UsageError("weights in 4 bits are not trained themselves: give --lora-r")
     rate_at = engine.Schedule(lr, schedule, warmup, steps)
     where = engine.pick_device(device)
+    micro_tokens = engine.pass_tokens(micro_tokens, where)
     compute = engine.torch_dtype(dtype)
     if on_nan not in ("stop", "skip"):
         raise UsageError(f"unknown on-nan {on_nan!r}: it is stop or skip")
