@@ -142,7 +142,7 @@ def writes_what_the_model_says(subject: Subject) -> None:
 @check("ids", "sampling")
 def ids_and_text_agree(subject: Subject) -> None:
     engine = subject.engine()
-    for made in engine.generate(requests_of(engine, 12), Sampling(1.0, max_tokens=30)):
+    for made in engine.generate(requests_of(engine, 6), Sampling(1.0, max_tokens=24)):
         assert made.token_ids is not None
         assert made.text == text_of(made.token_ids)
         ends = [i == tokenizer().eos_token_id for i in made.token_ids]
@@ -156,13 +156,13 @@ def logprobs_are_those_sampled_from(subject: Subject) -> None:
     import torch
 
     engine, logits = subject.engine(), forward(subject.folder(0, "chatml"))
-    cases = [Sampling(1.0, max_tokens=30), Sampling(0, max_tokens=30)]
+    cases = [Sampling(1.0, max_tokens=20), Sampling(0, max_tokens=20)]
     if subject.has("tempered logprobs"):
-        cases.append(Sampling(0.7, max_tokens=30))
+        cases.append(Sampling(0.7, max_tokens=20))
         if subject.has("cuts"):
-            cases.append(Sampling(1.0, top_k=4, max_tokens=30))
+            cases.append(Sampling(1.0, top_k=4, max_tokens=20))
     for sampling in cases:
-        for request, made in _sampled(engine, 4, sampling):
+        for request, made in _sampled(engine, 3, sampling):
             prompt = (
                 prompt_of(request, made) or tokenizer()(HEAD, add_special_tokens=False).input_ids
             )
@@ -195,7 +195,7 @@ def samples_differ_and_seeds_repeat(subject: Subject) -> None:
     requests = requests_of(engine, 6)
 
     def run(requests, seed=3):
-        return [c.text for c in engine.generate(requests, Sampling(1.5, max_tokens=20, seed=seed))]
+        return [c.text for c in engine.generate(requests, Sampling(1.5, max_tokens=12, seed=seed))]
 
     whole = run(requests)
     assert len(set(whole)) == 6, "samples of one prompt are the same"

@@ -59,8 +59,14 @@ class ModelServer:
         class Handler(_Handler):
             server_of = outer
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
+        class Http(ThreadingHTTPServer):
+            request_queue_size = 128
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass  # a client that was killed
+
+        self.http = Http(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
         threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -103,6 +109,9 @@ class ModelServer:
         requests = [Request(("served", 0, i), ids) for i in range(asked["n"])]
         with self.lock:
             made = self.engine.generate(requests, sampling)
+        if not asked.get("skip_special_tokens", True):
+            for c in made:
+                c.text = self.engine.tokenizer.decode(c.token_ids)
         choices = [self.choice(c, i, chat, ids, sampling) for i, c in enumerate(made)]
         usage = {
             "prompt_tokens": len(ids),
@@ -190,6 +199,9 @@ class _Handler(BaseHTTPRequestHandler):
             reply = server.complete(self.path, json.loads(body))
         except DataError as refused:
             self.reply(400, {"error": {"message": refused.reason}})
+            return
+        except ArithmeticError as sick:
+            self.reply(500, {"error": {"message": str(sick)}})
             return
         except LookupError as unknown:
             self.reply(404, {"error": {"message": f"The model {unknown} does not exist"}})

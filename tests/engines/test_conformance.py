@@ -1,5 +1,7 @@
 """The conformance suite on every engine here; openai against a real server over the hf engine."""
 
+from pathlib import Path
+
 import pytest
 from conformance import CHECKS, LACKS, Subject
 from openai_server import ModelServer
@@ -23,11 +25,6 @@ SERVED = {
         "llamacpp",
         {"send": "messages"},
         {"swap", "system", "context", "tempered logprobs"},
-    ),
-    "openai-plain-ids": (
-        "plain",
-        {"send": "ids"},
-        {"swap", "context", "tempered logprobs", "ids", "stop string", "cuts"},
     ),
     "openai-plain-messages": (
         "plain",
@@ -115,6 +112,12 @@ def test_conformance(subjects, name, check):
     if not subjects[name].has(*needs):
         pytest.skip(f"{name} has not: {', '.join(needs)}")
     function(subjects[name])
+
+
+def test_every_check_is_in_the_table():
+    page = (Path(__file__).parents[2] / "docs" / "engines.md").read_text()
+    for check in CHECKS:
+        assert f"| {check.replace('_', ' ')} |" in page
 
 
 def test_the_suite_fails_what_is_wrong(folder):

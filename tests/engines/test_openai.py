@@ -11,7 +11,7 @@ import pytest
 from openai_server import Canned, ModelServer
 from reference_model import save_reference
 
-from swr1.engines import Request, Sampling, open_engine
+from swr1.engines import Request, Sampling, _servers, open_engine
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt
 from swr1.training.groups import read_sample
@@ -142,6 +142,16 @@ def test_one_server_down_of_two(prompts, folder, serve, how):
     assert KEY not in done.stderr
 
 
+def test_requests_that_fail_together_are_one_failure(folder, serve):
+    """Else the rest after a burst would be as long as after thirty failures in a row."""
+    server = serve(faults=itertools.chain(["500"] * 30, itertools.repeat(None)))
+    engine = engine_on(folder, server, in_flight=30, retry_for=6)
+    made = engine.generate(
+        [Request((f"r{i}", 0, 0), [5]) for i in range(40)], Sampling(0, max_tokens=2)
+    )
+    assert len(made) == 40
+
+
 def test_work_is_shared_by_load(prompts, folder, serve):
     servers = [serve(), serve()]
     rollout(prompts, NAME, servers, check=True)
@@ -235,22 +245,52 @@ def test_a_refused_record_is_dropped_and_the_others_go_on(prompts, folder, serve
     assert "'id2'" in done.stderr
 
 
-def test_a_poisoned_prompt_does_not_stop_the_others(folder, serve):
-    server = serve()
-    poison = [262, 262, 262]
+@pytest.mark.parametrize(
+    ("error", "told"), [(DataError, "refused it: 400 sick"), (ArithmeticError, "no use: 500 sick")]
+)
+def test_a_poisoned_prompt_does_not_stop_the_others(folder, serve, monkeypatch, error, told):
+    monkeypatch.setattr(_servers, "ALONE", 3)
+    server, poison = serve(), [262, 262, 262]
     complete = server.complete
 
     def sick(path, asked):
         if asked["prompt"] == poison:
-            raise DataError("never") from None
+            raise error("sick")
         return complete(path, asked)
 
     server.complete = sick
-    engine = engine_on(folder, server)
+    engine = engine_on(folder, server, retry_for=60)
     requests = [Request((f"r{i}", 0, 0), poison if i == 1 else [5, 6]) for i in range(4)]
     made = list(engine.stream(requests, Sampling(0, max_tokens=3)))
     assert [isinstance(m, DataError) for m in made] == [False, True, False, False]
-    assert "'r1': the server refused it: 400 never" in str(made[1])
+    assert "'r1': " in str(made[1]) and told in str(made[1])
+
+
+def test_a_closed_socket_does_not_look_like_a_reader_that_left(folder, serve):
+    async def blocked():
+        return signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    assert signal.SIGPIPE in engine_on(folder, serve()).servers.submit(blocked()).result()
+
+
+def test_messages_as_they_are_sent(serve):
+    server = serve()
+    engine = engine_on("tiny", server)
+    system = {"role": "system", "content": "in the record"}
+    prompt = Prompt("p", "be good", "<think>")
+    request = engine.request(("a", 0, 0), [system, *ASK], prompt)
+    engine.generate([request], Sampling(0, max_tokens=3))
+    sent = server.requests[-1]
+    assert sent["messages"] == [
+        {"role": "system", "content": "be good\n\nin the record"},
+        *ASK,
+        {"role": "assistant", "content": "<think>"},
+    ]
+    assert sent["continue_final_message"] and not sent["add_generation_prompt"]
+    with pytest.raises(DataError, match="'a': the prompt must end"):
+        engine.request(("a", 0, 0), [*ASK, {"role": "assistant", "content": "x"}], prompt)
+    with pytest.raises(UsageError, match="does not go on with an opened answer"):
+        engine_on("tiny", serve(make="plain")).generate([request], Sampling(0, max_tokens=3))
 
 
 def test_a_server_that_changes_prompts_is_refused(folder, serve):
@@ -316,8 +356,6 @@ def test_bad_use(prompts, folder, serve, monkeypatch):
         engine.load(folder)
     done = rollout(prompts, NAME, [server], "--max-lag", 1)
     assert done.returncode == 2 and "cannot take new weights" in done.stderr
-    done = rollout(prompts, NAME, [server], "--device", "cuda")
-    assert done.returncode == 2 and "no option 'device'" in done.stderr
     done = run_swr1("rollout", "prompts.jsonl", cwd=prompts)
     assert done.returncode == 2 and "--policy" in done.stderr
     done = run_swr1(

@@ -74,7 +74,7 @@ class Server:
         self.url = url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
         self.facts: Any = None  # what was learnt of it at the first request
         self.in_flight = self.failures = self.wrong = 0
-        self.rests_until = self.last_ok = 0.0
+        self.rests_until = self.last_ok = self.failed_at = 0.0
         self.out = ""  # why it is not used any more
         self.counts: Counter[str] = Counter()
 
@@ -211,11 +211,12 @@ class Servers:
         server.wrong += trouble.kind == "wrong model"
         if server.wrong >= WRONG and not server.counts["ok"]:
             server.out = str(trouble)
-        rest = trouble.rest or 0.0
-        if trouble.rest is None and server.last_ok < start:
-            server.failures += 1
+        now, rest = time.monotonic(), trouble.rest or 0.0
+        # Many requests that were under way together fail once.
+        if trouble.rest is None and max(server.last_ok, server.failed_at) < start:
+            server.failures, server.failed_at = server.failures + 1, now
             rest = random.uniform(0.5, 1) * min(LONGEST_REST, 0.1 * 2**server.failures)
-        server.rests_until = max(server.rests_until, time.monotonic() + rest)
+        server.rests_until = max(server.rests_until, now + rest)
 
     async def _get(self, server: Server, url: str) -> Any:
         """The JSON at `url`, None where there is nothing."""

@@ -19,8 +19,8 @@ NO_PENALTY = {"repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_pen
 MAKES: dict[str, dict[str, Any]] = {
     "vllm": NO_PENALTY
     | {"return_token_ids": True, "return_tokens_as_token_ids": True}
-    | {"include_stop_str_in_output": True, "skip_special_tokens": False},
-    "sglang": NO_PENALTY | {"no_stop_trim": True, "skip_special_tokens": False},
+    | {"include_stop_str_in_output": True},
+    "sglang": NO_PENALTY | {"no_stop_trim": True},
     "llamacpp": {"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0},
     "openai": {},
     "plain": {},

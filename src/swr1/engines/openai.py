@@ -102,7 +102,7 @@ class OpenAIEngine:
             retry_for=retry_for,
             learn=self._learn,
         )
-        self._at_work = 0
+        self._slots = asyncio.Semaphore(in_flight)
 
     def _tokenizer(self, folder: str | Path) -> Any:
         try:
@@ -120,12 +120,7 @@ class OpenAIEngine:
     def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
         """The request for one sample; DataError if the prompt is not text where it must be."""
         if self.send == "messages":
-            turns = list(messages)
-            if prompt.system:
-                turns = [{"role": "system", "content": prompt.system}, *turns]
-            if prompt.prefill:
-                turns.append({"role": "assistant", "content": prompt.prefill})
-            return Request(key, [], turns)
+            return Request(key, [], _turns(key[0], messages, prompt))
         try:
             text = render_text(self.tokenizer, messages, prompt.system, prompt.prefill)
             ids = render(self.tokenizer, messages, prompt.system, prompt.prefill)
@@ -165,13 +160,11 @@ class OpenAIEngine:
     async def _complete(
         self, unit: list[Request], sampling: Sampling
     ) -> list[Completion | DataError]:
-        while self._at_work >= self.in_flight:
-            await asyncio.sleep(0.005)
-        self._at_work += 1
+        made: list[Completion | DataError] = []
         try:
-            made: list[Completion | DataError] = []
-            while owed := unit[len(made) :]:  # a server may give fewer than it was asked for
-                made += await self.servers.ask(*self._exchange(owed, sampling))
+            async with self._slots:
+                while owed := unit[len(made) :]:  # a server may give fewer than it was asked for
+                    made += await self.servers.ask(*self._exchange(owed, sampling))
             return made
         except (Refused, GivenUp) as error:
             what = "the server refused it: " if isinstance(error, Refused) else ""
@@ -179,8 +172,6 @@ class OpenAIEngine:
             return [failure for _ in unit]
         except DataError as error:
             return [error for _ in unit]
-        finally:
-            self._at_work -= 1
 
     def _exchange(
         self, unit: list[Request], sampling: Sampling
@@ -305,6 +296,21 @@ class OpenAIEngine:
     def counts(self) -> Counter[str]:
         """How attempts went: "ok", or what went wrong, over all servers."""
         return self.servers.counts()
+
+
+def _turns(name: str, messages: list[dict], prompt: Prompt) -> list[dict]:
+    """The messages to send: one system message at most, the opened answer as the last."""
+    turns = list(messages)
+    if not turns or turns[-1]["role"] == "assistant":
+        raise DataError(f"record {name!r}: the prompt must end with a turn the assistant answers")
+    if prompt.system:
+        system = prompt.system
+        if turns[0]["role"] == "system" and isinstance(turns[0]["content"], str):
+            system, turns = f"{system}\n\n{turns[0]['content']}", turns[1:]
+        turns = [{"role": "system", "content": system}, *turns]
+    if prompt.prefill:
+        turns.append({"role": "assistant", "content": prompt.prefill})
+    return turns
 
 
 def _units(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
