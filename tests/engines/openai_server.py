@@ -41,7 +41,7 @@ class Canned:
 class ModelServer:
     """Serves `folder` as the model `served` until closed.
 
-    `requests` holds the bodies of all POSTs, `keys` the Authorization headers. `faults` are used in
+    `requests` holds the bodies of all POSTs, `times` when they came, `keys` the Authorization headers. `faults` are used in
     turn, one a POST, for as long as `misbehaves` is true; None is a good answer. A list of them is
     used over and over.
     """
@@ -51,8 +51,8 @@ class ModelServer:
         self.make, self.served, self.lock = make, served, threading.Lock()
         again = faults is None or isinstance(faults, list)
         self.faults = itertools.cycle(faults or [None]) if again else faults
-        self.misbehaves = True
-        self.requests, self.keys, self.down = [], set(), False
+        self.misbehaves, self.retry_after = True, "0.1"
+        self.requests, self.times, self.keys, self.root = [], [], set(), None
         self.gone = threading.Event()
         outer = self
 
@@ -84,7 +84,7 @@ class ModelServer:
         owner = {"vllm": "vllm", "llamacpp": "llamacpp"}.get(self.make, "somebody")
         card = {"id": self.served, "object": "model", "owned_by": owner}
         if self.make == "vllm":
-            card["max_model_len"] = self.engine.context
+            card |= {"max_model_len": self.engine.context, "root": self.root}
         return {"object": "list", "data": [card]}
 
     def complete(self, path, asked):
@@ -182,9 +182,10 @@ class _Handler(BaseHTTPRequestHandler):
         with server.lock:
             fault = next(server.faults) if server.misbehaves else None
             server.requests.append(json.loads(body))
+            server.times.append(time.monotonic())
         error = {"error": {"message": f"trouble with your key {key}"}}
         if fault in ("429", "503"):
-            self.reply(int(fault), error, {"Retry-After": "0.1"})
+            self.reply(int(fault), error, {"Retry-After": self.server_of.retry_after})
             return
         if fault in ("500", "401"):
             self.reply(int(fault), error)

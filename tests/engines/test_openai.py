@@ -4,7 +4,9 @@ import itertools
 import os
 import signal
 import subprocess
+import sys
 import time
+from email.utils import formatdate
 
 import orjson
 import pytest
@@ -150,6 +152,30 @@ def test_requests_that_fail_together_are_one_failure(folder, serve):
         [Request((f"r{i}", 0, 0), [5]) for i in range(40)], Sampling(0, max_tokens=2)
     )
     assert len(made) == 40
+
+
+def test_a_server_gets_the_time_it_asks_for(folder, serve):
+    server = serve(faults=itertools.chain(["429"], itertools.repeat(None)))
+    server.retry_after = "0.7"
+    engine = engine_on(folder, server, in_flight=2)
+    engine.generate([Request((f"r{i}", 0, 0), [5]) for i in range(6)], Sampling(0, max_tokens=2))
+    waits = [later - server.times[0] for later in server.times[1:]]
+    assert len(waits) == 6
+    assert sum(wait < 0.69 for wait in waits) <= 1  # the one that was under way
+    date = formatdate(time.time() + 20, usegmt=True)
+    assert 17 < _servers._retry_after(date) <= 20
+    assert _servers._retry_after("soon") is None
+
+
+def test_messages_need_neither_torch_nor_transformers(prompts, serve):
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
+        "from swr1.commands import main; main()"
+    )
+    args = [sys.executable, "-c", code, *command(NAME, [serve()])]
+    done = subprocess.run(args, cwd=prompts, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert whole(records(done.stdout))
 
 
 def test_work_is_shared_by_load(prompts, folder, serve):
@@ -315,6 +341,23 @@ def test_a_wrong_model_is_not_believed(folder, serve):
         engine_on(folder, serve(), served_model="nobody").generate(
             [request], Sampling(0, max_tokens=4)
         )
+
+
+def test_another_version_of_the_policy_is_not_recorded_as_this_one(tmp_path, serve):
+    folder = save_reference(tmp_path / "000007")
+    server = serve()
+    for root, fits in (
+        (f"{tmp_path}/000007", True),
+        ("runs/kk/latest", True),
+        ("kk/000006", False),
+    ):
+        server.root = root
+        work = ([Request(("a", 0, 0), [5])], Sampling(0, max_tokens=2))
+        if fits:
+            assert engine_on(folder, server).generate(*work)
+        else:
+            with pytest.raises(UsageError, match=r"has version 000006.*--policy means 000007"):
+                engine_on(folder, server).generate(*work)
 
 
 def test_sampling_is_said_in_full(folder, serve):

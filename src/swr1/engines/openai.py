@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -28,6 +29,7 @@ from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt, load_tokenizer, render, render_text
 
 SEND = ("ids", "text", "messages")
+VERSION = re.compile(r"\d{6}")  # the name of a version's folder
 
 
 class OpenAIEngine:
@@ -122,11 +124,11 @@ class OpenAIEngine:
         if self.send == "messages":
             return Request(key, [], _turns(key[0], messages, prompt))
         try:
-            text = render_text(self.tokenizer, messages, prompt.system, prompt.prefill)
-            ids = render(self.tokenizer, messages, prompt.system, prompt.prefill)
+            what = (self.tokenizer, messages, prompt.system, prompt.prefill)
+            text = render_text(*what) if self.send == "text" else None
+            return Request(key, render(*what), text)
         except DataError as error:
             raise DataError(f"record {key[0]!r}: {error.reason}", error.where) from None
-        return Request(key, ids, text if self.send == "text" else None)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """One completion per request, in their order; raises DataError for one refused."""
@@ -274,6 +276,12 @@ class OpenAIEngine:
                 )
             [model] = fitting
         card = cards.get(model, {})
+        has, wanted = (Path(str(name)).name for name in (card.get("root") or model, self.folder))
+        if VERSION.fullmatch(has) and VERSION.fullmatch(wanted) and has != wanted:
+            raise UsageError(
+                f"{server.url} has version {has} of a policy, and --policy means {wanted}: name the"
+                " folder of the version that is served"
+            )
         owner = str(card.get("owned_by", "")).lower()
         make = self.make or OWNERS.get(owner, owner if owner in MAKES else "plain")
         told = await get(server.url.removesuffix("/v1") + "/version") if make == "vllm" else {}
