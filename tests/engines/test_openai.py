@@ -401,7 +401,5 @@ def test_bad_use(prompts, folder, serve, monkeypatch):
     assert done.returncode == 2 and "cannot take new weights" in done.stderr
     done = run_swr1("rollout", "prompts.jsonl", cwd=prompts)
     assert done.returncode == 2 and "--policy" in done.stderr
-    done = run_swr1(
-        "rollout", "prompts.jsonl", "--policy", folder, "--url", server.url, cwd=prompts
-    )
-    assert done.returncode == 2 and "'hf' has no option 'url'" in done.stderr
+    with pytest.raises(UsageError, match="'hf' has no option 'url'"):
+        open_engine("hf", folder, url=[server.url])

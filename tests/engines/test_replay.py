@@ -6,7 +6,9 @@ import orjson
 import pytest
 
 from swr1.engines import Request, Sampling, open_engine
+from swr1.engines._rollout import rollout
 from swr1.errors import DataError, UsageError
+from swr1.prompts import Prompt
 from tests.conftest import jsonl, load, run_swr1
 
 
@@ -112,6 +114,22 @@ def test_bad_use(tape):
     (tape / "tape.jsonl").write_bytes(jsonl([{"id": "a", "prompt": []}]))
     with pytest.raises(DataError, match="'completion' is missing"):
         open_engine("replay", "", recorded=str(tape / "tape.jsonl"))
+
+
+def test_no_prompt_waits_for_company(tape):
+    """An engine that streams is asked prompt by prompt, and a group goes out when it is whole."""
+    engine = open_engine("replay", "", recorded=[str(tape / "tape.jsonl")])
+    taken = []
+
+    def feed():
+        for record in load(tape / "prompts.jsonl"):
+            taken.append(record["id"])
+            yield record
+
+    options = {"samples": 2, "sampling": Sampling(), "policy_name": "p", "refresh": lambda: None}
+    out = rollout(feed(), engine, prompt=Prompt("none"), **options)
+    assert [next(out)["sample"], next(out)["sample"]] == [0, 1]
+    assert taken == ["b"]
 
 
 def test_records_without_token_ids_are_replayed_without(tape):

@@ -2,7 +2,8 @@
 
 A block is a fixed number of consecutive records (fewer where `admit` says so); what is in it depends
 on the input alone, so a stage that is run again computes the same batches. Weights may be swapped
-between blocks, never within one.
+between blocks, never within one. An engine that streams is asked prompt by prompt instead: what it
+gives for one does not depend on the others.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ def rollout(
             leave the record out.
     """
     records = iter(records)
+    stream = getattr(engine, "stream", None)
+    if stream:
+        prompts_per_block = 1  # nothing depends on company, so no prompt waits for any
 
     def blocks() -> Iterator[tuple[list[tuple[dict, Request]], dict[str, Any]]]:
         while block := list(islice(records, admit(prompts_per_block))):
@@ -90,8 +94,8 @@ def rollout(
             }
             yield work, facts
 
-    if hasattr(engine, "stream"):
-        yield from _streamed(blocks(), engine.stream, sampling, done, on_error)
+    if stream:
+        yield from _streamed(blocks(), stream, sampling, done, on_error)
         return
     for work, facts in blocks():
         completions = engine.generate([request for _, request in work], sampling)
