@@ -43,7 +43,12 @@ FIELDS = [
     Field("generation.group", "int", "rollout", "samples per prompt, so that a gap is seen"),
     Field("generation.prefill", "text", "rollout", "how the prompt opened the assistant's turn"),
     Field("generation.policy", "json", "rollout", "`name` and `version` of the weights"),
-    Field("generation.engine", "json", "rollout", "`name`, `version`, `dtype`"),
+    Field(
+        "generation.engine",
+        "json",
+        "rollout",
+        "`name`, `version`, `dtype`; `lacks`: why fields are absent",
+    ),
     Field(
         "generation.sampling",
         "json",
@@ -55,7 +60,9 @@ FIELDS = [
     Field("generation.logprobs", "float32s", "rollout", "log-probabilities when sampled, nats"),
     Field("generation.ref_logprobs", "float32s", "yours", "of a reference model, for its KL"),
     Field("generation.loss_mask", "ints", "rollout", "0 where the policy did not write the token"),
-    Field("generation.finish_reason", "text", "rollout", "`stop` or `length`"),
+    Field(
+        "generation.finish_reason", "text", "rollout", "`stop` or `length`; a server may say others"
+    ),
     Field(
         "verdicts",
         "json",
