@@ -4,13 +4,13 @@ import copy
 
 import pytest
 import torch
-from conftest import jsonl, load
 from tiny_runs import noisy_reward, sample_records, tiny_policy
 from update_tools import Bigrams, measure, random_groups, record
 
 from swr1.errors import DataError
 from swr1.objectives.lagrange import Multiplier
 from swr1.training.groups import read_sample
+from tests.conftest import jsonl, load
 
 
 def group(rewards, parts, tokens=None) -> list[dict]:
