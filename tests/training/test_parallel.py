@@ -82,10 +82,13 @@ def test_an_error_of_the_lead_ends_every_rank_and_is_told_once(world):
     line = (world / "rewarded.jsonl").read_bytes().splitlines()[0]
     record = json.loads(line)
     record["reward"] = None
+    wrong = json.loads(line)  # found by every rank: the log-probabilities are not the policy's
+    wrong["generation"].update(group=1, sampling={"temperature": 0.2})
     args = ["train-step", *TRAIN.split(), "--policy", policy]
-    code, said = launch(TORCHRUN, *args, stdin=jsonl([record]))
-    assert code != 0
-    assert said.count("swr1 train-step: error:") == 1, said
+    for bad, more in (([record], []), ([wrong], ["--batch", "1"])):
+        code, said = launch(TORCHRUN, *args, *more, stdin=jsonl(bad))
+        assert code != 0
+        assert said.count("swr1 train-step: error:") == 1, said
     assert not (policy / "versions/000001").exists()
 
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from swr1.errors import UsageError
+from swr1.errors import DataError, UsageError
 from swr1.prompts import Prompt
 from swr1.registry import Registry, suggest
 
@@ -136,6 +136,16 @@ def open_engine(name: str, model: str, **options: Any) -> Engine:
                 f"the engine {name!r} has no option {option!r}.{suggest(option, known)}"
             )
     return engine(model, **options)
+
+
+def all_good(stream: Iterable[Completion | DataError]) -> list[Completion]:
+    """What an engine streamed, as a list; raises the first error in it."""
+    made = []
+    for completion in stream:
+        if isinstance(completion, DataError):
+            raise completion
+        made.append(completion)
+    return made
 
 
 def random_stream(seed: int, key: tuple[str, int, int]) -> np.random.Generator:

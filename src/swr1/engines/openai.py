@@ -21,7 +21,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from swr1.engines import Completion, Request, Sampling, random_stream
+from swr1.engines import Completion, Request, Sampling, all_good, random_stream
 from swr1.engines._decode import Decoder
 from swr1.engines._servers import GivenUp, Refused, Server, Servers, Trouble
 from swr1.engines._wire import CUTS, HOW, MAKES, OWNERS, Answer, Facts, answers, body
@@ -132,12 +132,7 @@ class OpenAIEngine:
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """One completion per request, in their order; raises DataError for one refused."""
-        made = []
-        for completion in self.stream(requests, sampling):
-            if isinstance(completion, DataError):
-                raise completion
-            made.append(completion)
-        return made
+        return all_good(self.stream(requests, sampling))
 
     def stream(
         self, requests: Iterable[Request], sampling: Sampling

@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 import swr1
-from swr1.engines import Completion, Request, Sampling
+from swr1.engines import Completion, Request, Sampling, all_good
 from swr1.errors import DataError, UsageError
 from swr1.prompts import Prompt
 from swr1.records import key
@@ -70,12 +70,7 @@ class ReplayEngine:
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """All of them; DataError for one that was not recorded."""
-        made = []
-        for completion in self.stream(requests, sampling):
-            if isinstance(completion, DataError):
-                raise completion
-            made.append(completion)
-        return made
+        return all_good(self.stream(requests, sampling))
 
     def _missing(self, key: tuple[str, int, int]) -> DataError:
         name, epoch, sample = key

@@ -56,14 +56,14 @@ def mask(ratio: Tensor, cap: float) -> Tensor:
     return torch.where(ratio <= cap, ratio, 0.0)
 
 
-def effective_share(ratio: Tensor) -> float:
-    """Effective sample size over sample size, (sum w)^2 / (N sum w^2): 1 when all weigh the same.
+def effective_share(n: float, total: float, squares: float) -> float:
+    """Effective sample size over sample size, (sum w)^2 / (n sum w^2): 1 when all weigh the same.
 
-    Source: A. Kong, "A note on importance sampling using standardized weights" (1992). Returns 1
-    for N = 0.
+    Args: n weights, their sum and the sum of their squares, which add up over micro-batches and
+    ranks. Source: A. Kong, "A note on importance sampling using standardized weights" (1992).
+    Returns 1 for n = 0.
     """
-    w = ratio.double()
-    return float(w.sum() ** 2 / (len(w) * (w**2).sum())) if w.numel() else 1.0
+    return total**2 / (n * squares) if n else 1.0
 
 
 LEVELS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {

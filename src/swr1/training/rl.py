@@ -332,6 +332,10 @@ def train_rl(
                 )
                 if on_step:
                     on_step(row)
+        except SwrError as error:
+            if team.lead:
+                raise
+            raise SystemExit(error.exit_code) from None  # every rank met it, the lead tells it
         finally:
             _close(records)
         run.finish()

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from swr1.errors import SwrError
 from swr1.objectives.aggregate import Counts, aggregate
-from swr1.objectives.importance import LEVELS, mask, truncate
+from swr1.objectives.importance import LEVELS, effective_share, mask, truncate
 from swr1.objectives.kl import ESTIMATORS, off_policy
 from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.losses import LOSSES, ratio, sequence_ratio
@@ -287,8 +287,7 @@ class _Tally:
             "ratio_min": -minus_low if tokens else None,
             "ratio_mean": mean("ratio"),
             "ratio_max": high if tokens else None,
-            # Kong's effective sample size, see importance.effective_share.
-            "ess": sums["ratio"] ** 2 / (tokens * square) if tokens else None,
+            "ess": effective_share(tokens, sums["ratio"], square) if tokens else None,
             "clip_share": mean("clipped"),
             "updates": len(self.updates),
         }
