@@ -1,12 +1,14 @@
 """Running several verifiers over records: ours in this process, other people's in killable ones.
 
 A verifier that raises, hangs or dies never becomes a silent zero: its verdict has a null score and
-says why, and the next record gets a fresh process.
+says why, and the next record gets a fresh process. One of ours that calls a parser which may hang
+asks for such a process too: its module has a function `prepare`, which that process calls first.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -66,7 +68,7 @@ def judges(
         if grader is not None:
             mine.append(f"grader={grader}")
         options = parse_options(function, mine)
-        if function.__module__.startswith("swr1."):
+        if function.__module__.startswith("swr1.") and _prepare(function) is None:
             checks[name] = partial(function, **options)
         else:
             worker = _Killable(name, options, timeout)
@@ -134,6 +136,8 @@ def _null(name: str, reason: str) -> dict[str, Any]:
 def _serve(pipe: Any, name: str, options: dict[str, Any]) -> None:
     """The killable process: verdicts for records until the pipe closes."""
     function = REGISTRY.get(name)
+    if prepare := _prepare(function):
+        prepare()
     pipe.send({"ready": True})
     while True:
         try:
@@ -147,6 +151,12 @@ def _serve(pipe: Any, name: str, options: dict[str, Any]) -> None:
         except Exception as error:  # whatever a stranger's code raises is its null verdict
             verdict = _null(name, f"{type(error).__name__}: {error}")
         pipe.send(verdict)
+
+
+def _prepare(function: Any) -> Callable[[], None] | None:
+    """What a built-in verifier's module does first in a process of its own, if it wants one."""
+    ours = function.__module__.startswith("swr1.")
+    return getattr(sys.modules[function.__module__], "prepare", None) if ours else None
 
 
 def _as_verdict(result: Any, name: str) -> dict[str, Any]:
