@@ -68,7 +68,7 @@ def save_reference(folder, seed: int = 0, template: str = "chatml") -> str:
         num_hidden_layers=1,
         num_attention_heads=4,
         num_key_value_heads=2,
-        head_dim=16,
+        head_dim=32,  # the least that vLLM serves on a CPU
         max_position_embeddings=CONTEXT,
         initializer_range=0.3,
         tie_word_embeddings=False,
@@ -83,7 +83,7 @@ def save_reference(folder, seed: int = 0, template: str = "chatml") -> str:
         size = width**0.5  # what RMSNorm makes of a one-hot vector
         model.model.embed_tokens.weight.copy_(torch.eye(width) * 8)
         model.model.layers[0].self_attn.o_proj.weight.mul_(0.02)
-        model.model.layers[0].mlp.down_proj.weight.mul_(0.02)
+        model.model.layers[0].mlp.down_proj.weight.mul_(0.01)
         head = torch.randn(width, width) * 0.7 / size
         for token, following in [*pairwise(chain), (think, chain[-1])]:
             head[following, token] += 11 / size
