@@ -2,6 +2,7 @@
 # make test       the tests; make check: lint and types as well; make docs: the generated pages
 # make chaos      kills processes of a running pipe at random, about 4 minutes; SEED=1: others
 # make bench-update  what a training step costs, beside TRL's; MODEL=folder; about half an hour
+# make bench-rollout completions per second, beside transformers' generate; MODEL=folder; an hour
 # make slurm-test array jobs on a Slurm of one node, about 3 minutes; needs root, installs Slurm
 # Each sets up .venv first if that is not done (Python 3.11 or later).
 
@@ -12,7 +13,7 @@ MODEL   ?= HuggingFaceTB/SmolLM2-135M-Instruct
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup logic-rl test check docs bench bench-update chaos slurm-test clean
+.PHONY: setup logic-rl test check docs bench bench-update bench-rollout chaos slurm-test clean
 
 setup: $(BIN)/.ready
 
@@ -43,6 +44,10 @@ bench: setup
 
 bench-update: setup
 	python benchmarks/update.py $(MODEL) --completions 16 64
+
+bench-rollout: setup
+	python benchmarks/rollout.py $(MODEL)
+	python benchmarks/rollout.py $(MODEL) --greedy
 
 slurm-test: setup
 	tests/slurm/test.sh

@@ -197,7 +197,8 @@ def command(
         "key_file": key_file,
         "price": price,
     }
-    if policy is None and getattr(REGISTRY.get(engine), "needs_policy", True):
+    # hf is not asked: that would import torch, seconds before the error.
+    if policy is None and (engine == "hf" or getattr(REGISTRY.get(engine), "needs_policy", True)):
         raise UsageError("--policy is missing: which policy completes the prompts?")
     if max_lag is not None and getattr(REGISTRY.get(engine), "fixed_weights", False):
         raise UsageError(f"--max-lag: the engine {engine!r} cannot take new weights, use hf")

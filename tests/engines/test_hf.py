@@ -13,6 +13,7 @@ from swr1.engines import Request, Sampling, open_engine
 from swr1.engines.hf import HFEngine
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import load_prompt, load_tokenizer
+from tests.conftest import run_swr1
 
 EOS = WORDS.index("<|im_end|>")
 
@@ -312,6 +313,13 @@ def test_bfloat16(policy):
     assert engine.dtype == "bfloat16"
     got = engine.generate(prompts(3), Sampling(max_tokens=8))
     assert all(np.isfinite(c.logprobs).all() for c in got)
+
+
+def test_a_missing_policy_is_told_before_torch_is_imported(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
+    done = run_swr1("rollout", stdin=b"{}\n", env={"PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 2
+    assert "--policy is missing" in done.stderr
 
 
 @pytest.mark.slow
