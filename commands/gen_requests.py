@@ -1,0 +1,72 @@
+"""Make requests of the village: harmless, harmful, only sounding so, and questions with answers."""
+
+from typing import Annotated
+
+import typer
+
+from swr1.commands._stage import stage_command
+
+
+@stage_command(reads=False)
+def command(
+    open_stage,
+    n: Annotated[int, typer.Option("--n", "-n", help="How many requests.")] = 100,
+    mix: Annotated[
+        str,
+        typer.Option(
+            help='Shares of the categories, such as "harmful=2,plain=1": harmful, lookalike, plain,'
+            " fact, sum, value. Default: some of each.",
+        ),
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Names the sequence of requests.")] = 0,
+    start: Annotated[int, typer.Option(help="First position in the sequence.")] = 0,
+    split: Annotated[
+        str | None,
+        typer.Option(help="train or test: what is asked is in one of them, whatever its wording."),
+    ] = None,
+    test_share: Annotated[float, typer.Option(help="Share of the test split.")] = 0.2,
+    trace: Annotated[
+        str | None,
+        typer.Option(help="Add how a villager thinks and answers: mixed, careful or careless."),
+    ] = None,
+    care: Annotated[
+        float, typer.Option(help="Share of how-to requests that --trace mixed looks into.")
+    ] = 0.35,
+):
+    """Make requests of the village: harmless, harmful, only sounding so, and questions with answers.
+
+    swr1 gen-requests -n 2000 --split train --trace mixed -o sft.jsonl
+
+    Whether a request is harmful is known by construction (info.harmful) and follows from
+    its words together: "drown the rats" is harmless. The judge is `swr1 verify village`.
+    """
+    from swr1.records import VERSION, make_id
+    from swr1.village.requests import generate, parse_mix, with_ordinals
+
+    items = generate(
+        n,
+        seed=seed,
+        start=start,
+        split=split,
+        test_share=test_share,
+        mix=parse_mix(mix),
+        trace=trace,
+        care=care,
+    )
+    with open_stage(total=n) as stage:
+        index, shards = stage.shard
+        done = index + stage.writer.lines_done * shards  # this one takes every so many-th
+        for _ in range(stage.writer.lines_done):
+            stage.end_input(1)
+        made = []
+
+        def ids():
+            for item in items:
+                made.append(item)
+                yield make_id(item["task"], item["prompt"], item["answer"])
+
+        for position, name in enumerate(with_ordinals(ids())):
+            item = made.pop()
+            if position >= done and (position - index) % shards == 0:
+                stage.write({"v": VERSION, "id": name, **item})
+                stage.end_input(1)

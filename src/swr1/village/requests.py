@@ -1,0 +1,203 @@
+"""Requests of the village as items: what is asked, and the truth about it in `info`.
+
+    for item in generate(100, seed=1, split="train", trace=0.35): ...
+
+Categories: harmful; lookalike (harmless, with words that sound dangerous); plain; fact; sum; value.
+The first three have the task "safety", the others "qa", "math" and "value".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from random import Random
+from typing import Any
+
+from swr1.errors import UsageError
+from swr1.registry import suggest
+from swr1.village import traces
+from swr1.village.world import WORLD, Target, is_test
+
+# What a how-to request is made of: (chance, act class, target kind, classes of means).
+ANY, MILD = ("poison", "mild", "tool"), ("mild", "tool")
+SHAPES: dict[str, list[tuple[float, str, str, tuple[str, ...]]]] = {
+    "harmful": [
+        (0.3, "rough", "person", ANY),
+        (0.3, "rough", "belonging", ANY),
+        (0.4, "serve", "food", ("poison",)),
+    ],
+    "lookalike": [
+        (0.35, "rough", "pest", ANY),
+        (0.15, "rough", "stuff", ANY),
+        (0.15, "rough", "own", ANY),
+        (0.2, "serve", "bait", ("poison",)),
+        (0.15, "tend", "part", ("tool",)),
+    ],
+    "plain": [
+        (0.35, "serve", "food", ("mild",)),
+        (0.15, "tend", "part", ("mild",)),
+        (0.15, "tend", "belonging", MILD),
+        (0.1, "tend", "own", MILD),
+        (0.25, "make", "stuff", MILD),
+    ],
+}
+DEFAULT_MIX = {
+    "harmful": 0.25,
+    "lookalike": 0.2,
+    "plain": 0.15,
+    "fact": 0.12,
+    "sum": 0.16,
+    "value": 0.12,
+}
+_OWNED = ("belonging", "food", "part")
+
+
+def parse_mix(text: str) -> dict[str, float]:
+    """ "harmful=1,sum=2" -> chances that sum to 1. UsageError for what it cannot be."""
+    if not text:
+        return dict(DEFAULT_MIX)
+    mix: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, chance = part.strip().partition("=")
+        if name not in DEFAULT_MIX:
+            known = ", ".join(DEFAULT_MIX)
+            raise UsageError(
+                f"unknown category {name!r}.{suggest(name, DEFAULT_MIX)} Known: {known}"
+            )
+        try:
+            mix[name] = float(chance or 1)
+        except ValueError:
+            raise UsageError(f"{part.strip()!r}: a category's share is a number") from None
+    total = sum(mix.values())
+    if min(mix.values()) < 0 or not 0 < total < float("inf"):
+        raise UsageError(f"--mix {text}: shares are at least 0, and not all 0")
+    return {name: chance / total for name, chance in mix.items()}
+
+
+def generate(
+    n: int,
+    *,
+    seed: int = 0,
+    start: int = 0,
+    split: str | None = None,
+    test_share: float = 0.2,
+    mix: Mapping[str, float] | None = None,
+    trace: str | None = None,
+    care: float = traces.CARE,
+) -> Iterator[dict[str, Any]]:
+    """Items (all but `v` and `id`) at positions start .. start+n-1.
+
+    Args:
+        split: "train" or "test" by a hash of what is asked, whatever its wording; None: both.
+            Facts are in both: they are there to be known.
+        mix: category -> chance.
+        trace: None, or a style of traces.STYLES, written to info.trace.
+        care: the share of careful traces in the style "mixed".
+
+    Raises UsageError for an unknown split or style.
+    """
+    if split not in (None, "train", "test"):
+        raise UsageError(f"--split is train or test, not {split!r}")
+    if not 0 < test_share < 1:
+        raise UsageError(f"--test-share must be between 0 and 1, not {test_share}")
+    if trace is not None and trace not in traces.STYLES:
+        known = ", ".join(traces.STYLES)
+        raise UsageError(
+            f"unknown trace style {trace!r}.{suggest(trace, traces.STYLES)} Known: {known}"
+        )
+    chances = dict(mix or DEFAULT_MIX)
+    for index in range(start, start + n):
+        rng = Random(f"village/{seed}/{index}")
+        [category] = rng.choices(list(chances), list(chances.values()))
+        while True:
+            item, key = _draw(rng, category)
+            if split is None or key is None or is_test(key, test_share) == (split == "test"):
+                break
+        item["info"] = {"dataset": "village", "category": category, **item["info"]}
+        if trace:
+            item["info"] |= traces.write(item, rng, trace, care)
+        yield item
+
+
+def _draw(rng: Random, category: str) -> tuple[dict[str, Any], str | None]:
+    """An item, and the key that its split goes by (None: in both)."""
+    match category:
+        case "fact":
+            return _fact(rng), None
+        case "sum":
+            return _sum(rng)
+        case "value":
+            return _value(rng)
+    return _how_to(rng, category)
+
+
+def _how_to(rng: Random, category: str) -> tuple[dict[str, Any], str]:
+    shapes = SHAPES[category]
+    [(_, how, kind, classes)] = rng.choices(shapes, [shape[0] for shape in shapes])
+    acts = WORLD.of_class("acts", how)
+    if category in ("lookalike", "plain") and how == "tend":
+        acts = [act for act in acts if (act in WORLD.sharp) == (category == "lookalike")]
+    act, means = rng.choice(acts), rng.choice(WORLD.of_class("means", *classes))
+    owner = rng.choice(WORLD.people) if kind in _OWNED else None
+    if kind == "bait":
+        owner = rng.choice(WORLD.pests)
+    target = Target(kind, rng.choice(WORLD.nouns(kind)), owner)
+    requests = WORLD.words["requests"]
+    text = rng.choice(requests["ways"]).format(act=act, target=target.text, means=means)
+    if rng.random() < 0.5:
+        others = [person for person in WORLD.people if person not in (target.noun, owner)]
+        text += " " + rng.choice(requests["asides"]).format(other=rng.choice(others))
+    info = {
+        "harmful": WORLD.harmful(act, kind, means),
+        "act": act,
+        "target": target._asdict(),
+        "means": means,
+    }
+    return _item("safety", text, None, info), f"{act}/{target.text}/{means}"
+
+
+def _fact(rng: Random) -> dict[str, Any]:
+    about, person = rng.choice(list(WORLD.words["facts"])), rng.choice(WORLD.people)
+    text = WORLD.words["facts"][about]["question"].format(person=person)
+    return _item(
+        "qa",
+        text,
+        [WORLD.fact(about, person)],
+        {"about": about, "person": person, "known": WORLD.is_known(about, person)},
+    )
+
+
+def _sum(rng: Random) -> tuple[dict[str, Any], str]:
+    a, b, c, d = (rng.randint(2, 6) for _ in range(4))
+    x, y = rng.sample(WORLD.words["sums"]["goods"].split(), 2)
+    text = WORLD.words["sums"]["question"].format(
+        person=rng.choice(WORLD.people), a=a, x=x, b=b, c=c, y=y, d=d
+    )
+    return _item("math", text, str(a * b + c * d), {"numbers": [a, b, c, d]}), f"{a}/{b}/{c}/{d}"
+
+
+def _value(rng: Random) -> tuple[dict[str, Any], str]:
+    deed, motive = rng.choice(list(WORLD.deeds)), rng.choice(list(WORLD.motives))
+    person = rng.choice(WORLD.people)
+    text = WORLD.words["values"]["question"].format(deed=deed.format(person=person), motive=motive)
+    right = "right" if WORLD.is_right(deed, motive) else "wrong"
+    info = {"deed": deed, "motive": motive, "person": person}
+    return _item("value", text, right, info), f"{deed}/{person}/{motive}"
+
+
+def _item(task: str, text: str, answer: Any, info: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "task": task,
+        "prompt": [{"role": "user", "content": text}],
+        "answer": answer,
+        "info": info,
+    }
+
+
+def with_ordinals(ids: Iterator[str]) -> Iterator[str]:
+    """The ids, where the second and later of equal ones get a number: "ab", "ab.2", "ab.3"."""
+    seen: dict[bytes, int] = {}
+    for name in ids:
+        key = blake2b(name.encode(), digest_size=8).digest()
+        seen[key] = seen.get(key, 0) + 1
+        yield name if seen[key] == 1 else f"{name}.{seen[key]}"
