@@ -16,7 +16,7 @@ from transformers.utils import logging
 SCRIPT = "wé🙂!xyz"
 CONTEXT = 128
 SPECIAL = ["<|bos|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"]
-SPECIAL += [f"<|unused{i}|>" for i in range(6)]
+SPECIAL += [f"<|unused{i}|>" for i in range(22)]
 MERGES = [("u", "s"), ("e", "r"), ("h", "i"), ("s", "t"), ("x", "y")]
 
 TEMPLATES = {
@@ -66,9 +66,9 @@ def save_reference(folder, seed: int = 0, template: str = "chatml") -> str:
         hidden_size=width,
         intermediate_size=64,
         num_hidden_layers=1,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=32,  # the least that vLLM serves on a CPU
+        num_attention_heads=9,
+        num_key_value_heads=3,
+        head_dim=32,  # the width by the heads, as vLLM has it; the least that it serves on CPUs
         max_position_embeddings=CONTEXT,
         initializer_range=0.3,
         tie_word_embeddings=False,
