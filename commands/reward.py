@@ -18,31 +18,59 @@ def parse_on_null(text: str) -> float | str:
         raise UsageError(f"--on-null is fail, skip or a number, not {text!r}") from None
 
 
-@stage_command()
+@stage_command(quiet_options=("explain",))
 def command(
     open_stage,
-    recipe: Annotated[str, typer.Argument(help="logic-rl, or a file: ./mine.py:reward")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="logic-rl, a recipe FILE.toml, or ./mine.py:reward"
+        ),
+    ],
     on_null: Annotated[
         str, typer.Option(help="When a verifier could not judge: fail, skip, or a number.")
     ] = "fail",
     set: Annotated[
-        list[str], typer.Option(help="Change a number of the recipe.", metavar="NAME=VALUE")
+        list[str],
+        typer.Option(
+            help="Change a number of the recipe: PART.weight, PART.map.LABEL, GATE.cap, ...",
+            metavar="NAME=VALUE",
+        ),
     ] = (),  # type: ignore[assignment]
+    unordered: Annotated[
+        bool, typer.Option("--unordered", help="Warn of numbers that contradict the order; go on.")
+    ] = False,
+    explain: Annotated[
+        str | None,
+        typer.Option(help="Print how this record got its number, and stop.", metavar="ID[/SAMPLE]"),
+    ] = None,
 ):
     """Turn verdicts into the number that the policy is trained on, with its parts.
 
     swr1 reward logic-rl judged.jsonl -o rewarded.jsonl
+
+    swr1 reward logic-rl judged.jsonl --explain 3f2a9c0d11e84b57/2
     """
-    from swr1.registry import Registry, parse_options
+    from swr1.rewards import Recipe, open_reward
 
-    score = Registry("reward", "swr1.rewards", "reward").get(recipe)
-    numbers = parse_options(score, set)
+    warnings: list[str] = []
+    score = open_reward(recipe, set, unordered=unordered, warn=warnings.append)
     fallback = parse_on_null(on_null)
+    digest = {"recipe_digest": score.digest()} if isinstance(score, Recipe) else {}
 
-    with open_stage() as stage:
+    if explain is not None:
+        from swr1.rewards import explain_one
+
+        with open_stage(output=None, quiet=True) as stage:
+            print(explain_one(score, explain, stage.read(needs=("id", "verdicts"))))
+        return
+
+    with open_stage(options=digest) as stage:
+        for warning in warnings:
+            stage.say(f"warning: {warning}")
 
         def add(record):
-            result = score(record, **numbers)
+            result = score(record)
             if result["reward"] is None:
                 stage.tally("null", result.get("error", "?").partition(":")[0])
                 if fallback == "fail":

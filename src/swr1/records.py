@@ -70,7 +70,12 @@ FIELDS = [
         "verifier -> `score` (null: could not judge, `error` says why), `label`, `detail`, `by`",
     ),
     Field("reward", "number", "reward", "the number the policy is trained on"),
-    Field("reward_parts", "json", "reward", "by name: raw `value` and `weight`"),
+    Field(
+        "reward_parts",
+        "json",
+        "reward",
+        "by name: raw `value` (null: not judged) and `weight`; `gate` where a gate fired",
+    ),
     Field("trail", "json", "every stage", "stage -> digest of its options and code version"),
 ]
 

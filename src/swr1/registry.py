@@ -1,7 +1,7 @@
 """One way in for everything a user may want more of: verifiers, rewards, engines, objectives.
 
-A registry reads names from the files of a package (`knights.py` is "knights", `logic_rl.py` is
-"logic-rl"), from Python entry points, and from `./file.py:attribute`. Listing imports nothing.
+A registry reads names from the files of a package (`knights.py` is "knights", `long_name.py` is
+"long-name"), from Python entry points, and from `./file.py:attribute`. Listing imports nothing.
 """
 
 from __future__ import annotations

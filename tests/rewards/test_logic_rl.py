@@ -1,11 +1,21 @@
 """The Logic-RL reward: the paper's four cases, other numbers, verdicts that could not judge."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from swr1.errors import DataError
-from swr1.rewards.logic_rl import reward
+from swr1.rewards import load_recipe
 from swr1.verifiers import format as form
 from swr1.verifiers import knights
+
+reward = load_recipe("logic-rl").reward
+
+
+def plainly(well_formed, label, right=2.0, wrong=-1.5, unreadable=-2.0, ok=1.0, bad=-1.0):
+    """The paper's rule as two lines of Python, to hold the recipe against."""
+    answer = {"correct": right, "wrong": wrong, "unreadable": unreadable}[label]
+    return ok + answer if well_formed else bad + unreadable
 
 
 def judged(well_formed, label):
@@ -40,21 +50,34 @@ def test_the_papers_cases(well_formed, label, format_part, answer_part):
 
 
 def test_other_numbers():
-    own = {
-        "format_ok": 0.5,
-        "format_bad": -4.0,
-        "answer_right": 8.0,
-        "answer_wrong": 0.25,
-        "answer_unreadable": -16.0,
-    }
-    totals = [reward(judged(*case[:2]), **own)["reward"] for case in CASES[:4]]
+    own = "format_ok=0.5 format_bad=-4 answer_right=8 answer_wrong=0.25 answer_unreadable=-16"
+    other = load_recipe("logic-rl", own.split()).reward
+    totals = [other(judged(*case[:2]))["reward"] for case in CASES[:4]]
     assert totals == [8.5, 0.75, -15.5, -20.0]
+
+
+NUMBERS = st.floats(-10, 10)
+
+
+@given(
+    well_formed=st.booleans(),
+    label=st.sampled_from(["correct", "wrong", "unreadable"]),
+    numbers=st.tuples(NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS),
+)
+def test_it_is_the_papers_rule_whatever_its_numbers(well_formed, label, numbers):
+    names = ("answer_right", "answer_wrong", "answer_unreadable", "format_ok", "format_bad")
+    recipe = load_recipe("logic-rl", [f"{n}={x!r}" for n, x in zip(names, numbers, strict=True)])
+    got = recipe.reward(judged(float(well_formed), label))
+    assert got["reward"] == plainly(well_formed, label, *numbers)
 
 
 def test_a_verdict_that_could_not_judge_gives_no_reward():
     assert reward(judged(1.0, None)) == {
         "reward": None,
-        "reward_parts": {},
+        "reward_parts": {
+            "format": {"value": 1.0, "weight": 1.0},
+            "answer": {"value": None, "weight": 1.0},
+        },
         "error": "knights: died",
     }
     assert reward(judged(None, "correct"))["reward"] is None

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swr1.errors import UsageError
-from swr1.rewards.logic_rl import reward
+from swr1.rewards import load_recipe
 from swr1.verifiers import format as form
 from swr1.verifiers import knights
 
+reward = load_recipe("logic-rl").reward
 TWO = [["Zoey", "knight"], ["Oliver", "knave"]]
 RIGHT = "(1) Zoey is a knight\n(2) Oliver is a knave"
 PUZZLE = [{"role": "user", "content": "Zoey says: ... So who is a knight and who is a knave?"}]

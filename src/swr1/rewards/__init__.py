@@ -1,5 +1,97 @@
 """Rewards: verdicts become one number and its parts.
 
-A reward is a module with `reward(record, **options) -> {"reward", "reward_parts"}`; its file name
-(with - for _) is its name.
+A reward is a recipe (a TOML file; those in data/rewards have names), or a Python function
+`reward(record, **options) -> {"reward", "reward_parts"}` from an entry point or a file.
+
+    reward = open_reward("safeladder-stage2", ["helpful.weight=0.2"])
+    reward(record)                       # {"reward": 1.2, "reward_parts": {...}}
+
+    as_reward_function("logic-rl", ["format", "knights"])    # for TRL's trainers
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from swr1.errors import UsageError
+from swr1.records import Record
+from swr1.registry import Registry, parse_options
+from swr1.rewards._recipe import Recipe
+from swr1.rewards._source import recipe_names
+from swr1.rewards._tables import load_recipe
+
+Reward = Callable[[Record], dict[str, Any]]
+
+
+def open_reward(
+    name: str,
+    settings: Iterable[str] = (),
+    *,
+    unordered: bool = False,
+    warn: Callable[[str], None] = lambda message: None,
+) -> Recipe | Reward:
+    """The reward of that name, its numbers changed by "NAME=NUMBER" settings.
+
+    Args:
+        name: a shipped recipe, FILE.toml, ./mine.py:reward, or a plugin's name.
+        unordered: a recipe whose numbers contradict its order is no error; `warn` is told.
+
+    Raises UsageError for an unknown name or setting, and for a recipe that is wrong.
+    """
+    if name in recipe_names() or name.endswith(".toml"):
+        return checked(load_recipe(name, settings), unordered=unordered, warn=warn)
+    registry = Registry("reward", "swr1.rewards", "reward")
+    if ".py:" not in name and name not in registry.names():
+        load_recipe(name)  # raises, with a suggestion
+    function = registry.get(name)
+    return partial(function, **parse_options(function, settings))
+
+
+def checked(
+    recipe: Recipe, *, unordered: bool = False, warn: Callable[[str], None] = lambda message: None
+) -> Recipe:
+    """The recipe itself. Raises UsageError where its numbers contradict its order."""
+    from swr1.rewards._ordering import check
+
+    problems = check(recipe)
+    if problems and not unordered:
+        raise UsageError(
+            "\n".join([*problems, "Change numbers, gates or the order; --unordered goes on so."])
+        )
+    for problem in problems:
+        warn(problem)
+    return recipe
+
+
+def explain_one(reward: Recipe | Reward, wanted: str, records: Iterable[Record | None]) -> str:
+    """How the first record that `wanted` ("ID" or "ID/SAMPLE") names got its number.
+
+    Raises UsageError for a Python reward, which only its author can explain, and where no record
+    has that id.
+    """
+    from swr1.rewards._explain import explain
+
+    if not isinstance(reward, Recipe):
+        raise UsageError("--explain is for recipes: a Python reward is not made of known steps")
+    name, slash, sample = wanted.rpartition("/")
+    if not slash or not sample.isdigit():
+        name, sample = wanted, ""
+    for record in records:
+        if record is None or record["id"] != name:
+            continue
+        if not sample or record.get("sample", 0) == int(sample):
+            return explain(reward, record)
+    raise UsageError(f"no record {wanted!r} there: --explain takes ID or ID/SAMPLE")
+
+
+__all__ = [
+    "Recipe",
+    "Reward",
+    "checked",
+    "explain_one",
+    "load_recipe",
+    "open_reward",
+    "recipe_names",
+]
