@@ -44,22 +44,22 @@ def command(
     A row that cannot be read, or that contradicts itself, is a bad record: it is
     reported with its place, and --on-error says what follows.
     """
-    from functools import partial
-
     from swr1.errors import UsageError
-    from swr1.loading._rows import find_sources, load_rows
+    from swr1.loading._records import load_rows
+    from swr1.loading._rows import find_sources
     from swr1.registry import Registry, parse_options
 
     loaders = Registry("loader", "swr1.loading", "load")
     if show_list:
+        width = max(map(len, loaders.names()))
         for known in loaders.names():
             first_line = (loaders.get(known).__doc__ or "").strip().partition("\n")[0]
-            print(f"{known}  {first_line}")
+            print(f"{known:{width}}  {first_line}")
         return
     if name is None:
         raise UsageError(f"load what? Known: {', '.join(loaders.names())} (see --list)")
     load = loaders.get(name)
-    load = partial(load, **parse_options(load, set))
+    options = parse_options(load, set)
     files, hub = find_sources(list(sources) or ["-"], split)
     with open_stage(inputs=files or None, options={"sources": list(sources)}) as stage:
-        load_rows(stage, load, files, hub, subset, split)
+        load_rows(stage, load, files, hub, subset, split, options)

@@ -40,6 +40,16 @@ def run_swr1(*args, stdin: bytes | str = b"", cwd=None, env=None, check=False):
     return done
 
 
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of public research data beside the checkout; without it the test is skipped."""
+    beside = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+    folder = Path(os.environ.get("SWR1_SHARED_DATA") or beside)
+    if not folder.is_dir():
+        pytest.skip(f"no shared data in {folder}: SWR1_SHARED_DATA names the folder")
+    return folder
+
+
 @pytest.fixture(name="swr1")
 def swr1_fixture():
     return run_swr1

@@ -1,9 +1,7 @@
-"""Rows of other people's files, folders and hub data sets, each with its place; and `load_rows`,
-which turns them into records under the contract of a stage.
+"""Rows of other people's files, folders and hub data sets, each with its place.
 
-A loader is a file of this room: `load(row, ...) -> {"task", "prompt", "answer", "info"}` for one
-row (a dict), raising DataError("kind of trouble: details"). Keyword arguments with defaults are its
-options (`--set NAME=VALUE`), its docstring's first line is what `swr1 load --list` shows.
+JSONL, JSON (a list of rows, rows under keys, or a list for every column), CSV and Parquet, told by
+the suffix. What makes records of the rows is in `_records`.
 """
 
 from __future__ import annotations
@@ -11,18 +9,17 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.records import VERSION, make_id
-from swr1.streams import Stage
-from swr1.streams.reading import RECENT, OnBad, expand, lines, open_lines
+from swr1.streams.reading import OnBad, expand, lines, open_lines
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".json", ".parquet", ".csv", ".csv.gz")
+KINDS = f"Files are read by their suffix: {', '.join(SUFFIXES)}"
 _NOT_ROWS = ("meta.json", "plan.json", "dataset_infos.json", "dataset_info.json", "state.json")
 
 Rows = Iterator[tuple[Any, str]]
@@ -90,24 +87,49 @@ def _parquet_rows(name: str) -> Rows:
 
 
 def _json_rows(name: str) -> Rows:
-    """A list of rows, also as the only list in an object ({"data": [...]})."""
     try:
         data = orjson.loads(Path(name).read_bytes())
     except orjson.JSONDecodeError as error:
         raise DataError(f"broken JSON: {error} (one row a line is .jsonl)", name) from None
-    lists = [data] if isinstance(data, list) else []
-    if isinstance(data, dict):
-        lists = [value for value in data.values() if isinstance(value, list)]
-    if len(lists) != 1:
+    rows = _rows_in(data)
+    if rows is None:
         raise DataError("neither a list of rows nor an object that holds one", name)
-    return ((row, f"{name}:row {number}") for number, row in enumerate(lists[0], 1))
+    return ((row, f"{name}:row {number}") for number, row in enumerate(rows, 1))
+
+
+def _rows_in(data: Any) -> list[Any] | None:
+    """The rows of a JSON document, None where it has none.
+
+    A list; {"data": [...]}; {"chat": [...], "embodied": [...]}, whose rows get their list's name as
+    `part`; {"17": {...}, ...}, whose rows get theirs as `key`; or one list for every column.
+    """
+    if not isinstance(data, dict):
+        return data if isinstance(data, list) else None
+    if data and all(isinstance(value, dict) for value in data.values()):
+        return [{"key": name, **row} for name, row in data.items()]
+    lists = {name: value for name, value in data.items() if isinstance(value, list) and value}
+    if lists and all(isinstance(row, dict) for value in lists.values() for row in value):
+        parts = len(lists) > 1
+        return [
+            {"part": name, **row} if parts else row for name, rows in lists.items() for row in rows
+        ]
+    if lists and len(set(map(len, lists.values()))) == 1:
+        columns = zip(*lists.values(), strict=True)
+        return [dict(zip(lists, values, strict=True)) for values in columns]
+    return [] if [] in data.values() else None
 
 
 def _csv_rows(name: str) -> Rows:
-    with io.TextIOWrapper(open_lines(name), encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text)
-        for row in reader:
-            yield row, f"{name}:{reader.line_num}"
+    csv.field_size_limit(2**27)  # completions are longer than Python's limit for a field
+    where = f"{name}:1"
+    try:
+        with io.TextIOWrapper(open_lines(name), encoding="utf-8-sig", newline="") as text:
+            reader = csv.DictReader(text)
+            for row in reader:
+                where = f"{name}:{reader.line_num}"
+                yield row, where
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"not a CSV file in UTF-8, or a damaged one ({error})", where) from None
 
 
 def hub_rows(name: str, subset: str | None, split: str | None) -> Rows:
@@ -117,6 +139,8 @@ def hub_rows(name: str, subset: str | None, split: str | None) -> Rows:
     try:
         data = load_dataset(name, subset, split=split, streaming=True)
         for part, rows in {split: data}.items() if split else data.items():
+            if getattr(rows, "features", None):
+                rows = rows.decode(False)  # pictures stay the bytes that they are
             for number, row in enumerate(rows, 1):
                 yield dict(row), f"{'/'.join(filter(None, [name, subset, part]))}:row {number}"
     except (OSError, ValueError) as error:  # among them: no network, no such set, subset, split
@@ -124,63 +148,3 @@ def hub_rows(name: str, subset: str | None, split: str | None) -> Rows:
             f"cannot load {name!r} from the hub: {str(error).strip()}. If it has several subsets,"
             " name one with --subset; a file or folder works without a network"
         ) from None
-
-
-def load_rows(
-    stage: Stage,
-    load: Callable[..., dict[str, Any]],
-    files: Sequence[str],
-    hub: Sequence[str] = (),
-    subset: str | None = None,
-    split: str | None = None,
-) -> None:
-    """Write a record for every row of this shard that `load` can turn into one.
-
-    Every other row is reported with its place and reason, and dropped by the stage's policy. So is
-    a row that gives an item seen before.
-    """
-    assert stage.shard is not None
-    index, shards = stage.shard
-    broken: list[tuple[str, Any]] = []  # why the line that comes as None is none
-
-    def on_bad(where: str, reason: str, raw: Any) -> None:
-        broken.append((reason, raw))
-
-    sources = [file_rows(name, on_bad) for name in files]
-    sources += [hub_rows(name, subset, split) for name in hub]
-    seen: dict[str, str] = {}
-    for number, (row, where) in enumerate(pair for rows in sources for pair in rows):
-        reason, raw = broken.pop() if broken else ("", row)
-        if number % shards != index:
-            continue
-        stage.came += 1
-        try:
-            if reason:
-                raise DataError(reason)
-            record = _record(load(row), where)
-            if record["id"] in seen:
-                raise DataError(f"seen before: the same item as {seen[record['id']]}")
-        except DataError as error:
-            _drop(stage, error.reason, where, raw)
-            stage.end_input(0)
-            continue
-        seen[record["id"]] = where
-        if len(seen) > RECENT:
-            del seen[next(iter(seen))]
-        if (record["id"], 0, 0) not in stage:
-            stage.write(record)
-        stage.end_input(1)
-
-
-def _record(item: dict[str, Any], where: str) -> dict[str, Any]:
-    info = item["info"] | {"source": item["info"].get("source", {}) | {"where": where}}
-    name = make_id(item["task"], item["prompt"], item["answer"])
-    return {"v": VERSION, "id": name, **item, "info": info}
-
-
-def _drop(stage: Stage, reason: str, where: str, raw: Any) -> None:
-    if stage.on_error == "fail":
-        reason += " (to go on: --on-error skip, or --on-error quarantine PATH to set rows aside)"
-    stage.drop(reason, where, raw)
-    if stage.drops.total() > 3:  # the stage tells of the first three only
-        stage.say(f"dropped {where}: {reason}")
