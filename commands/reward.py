@@ -24,7 +24,8 @@ def command(
     recipe: Annotated[
         str,
         typer.Argument(
-            help="logic-rl, a recipe FILE.toml, or ./mine.py:reward"
+            help="logic-rl, safeladder-stage1, safeladder-stage2, safe-efficient,"
+            " safe-efficient-plain, a recipe FILE.toml, or ./mine.py:reward"
         ),
     ],
     on_null: Annotated[

@@ -17,7 +17,7 @@ from swr1.records import Record
 from swr1.rewards._conditions import fact, show
 from swr1.rewards._ordering import outcome_of, survey
 from swr1.rewards._recipe import Line, Part, Passed, Recipe, Reckoning
-from swr1.rewards._space import fields_read, live_tests, said, states, verdicts_for
+from swr1.rewards._space import fields_read, live_tests, live_ways, said, states, verdicts_for
 
 WIDTH = 80
 _AT_MOST = 3  # verdicts changed at once
@@ -37,14 +37,14 @@ def explain(recipe: Recipe, record: Record) -> str:
     lines = [_head(recipe, record), ""]
     for passed in reckoning.gates:
         if passed.gate.kind == "total":
-            lines += _wrapped(f"gate {passed.gate.name}: {_told(passed)}")
+            lines += _wrapped(f"gate {passed.gate.name}: {_told(passed, record)}")
     if reckoning.ended_by():
         lines.append("parts: not looked at")
     else:
         lines += _parts(reckoning.lines, record)
     for passed in reckoning.gates:
         if passed.gate.kind != "total":
-            lines += _wrapped(f"gate {passed.gate.name}: {_told(passed)}")
+            lines += _wrapped(f"gate {passed.gate.name}: {_told(passed, record)}")
             if passed.change:
                 lines.append(_sum("", passed.change))
     if reckoning.total is None:
@@ -100,8 +100,10 @@ def _head(recipe: Recipe, record: Record) -> str:
     return "\n".join([f"recipe {recipe.name}", *_wrapped(", ".join(told))])
 
 
-def _told(passed: Passed) -> str:
+def _told(passed: Passed, record: Record) -> str:
     gate = passed.gate
+    if not live_ways(gate.when, record):
+        return "not for such a record"
     if not passed.fired:
         return f"passed; it would have fired with {gate.when}"
     result = {
@@ -144,12 +146,12 @@ def _parts(lines: list[Line], record: Record) -> list[str]:
 
 
 def _source(line: Line, part: Part) -> str:
+    if line.why:
+        return f"not judged ({line.why})"
     if part.fixed is not None:
         return f"fixed, for {part.when}"
     if part.flag is not None:
-        return f"flag {'?' if line.raw is None else show(line.raw)}"
-    if line.raw is None:
-        return f"{part.verdict}.{part.which} not judged"
+        return f"flag {show(line.raw)}"
     return f"{part.verdict}.{part.which} {said({'score': 0, part.which: line.raw}, part.which)}"
 
 

@@ -57,7 +57,7 @@ def verdicts_for(recipe: Recipe, item: Record) -> list[str]:
     read: list[str | None] = []
     for holder in _holders(recipe):
         read += [test.verdict for test in _tests_of(holder, item)]
-        if isinstance(holder, Part) and _live_ways(holder.when, item):
+        if isinstance(holder, Part) and live_ways(holder.when, item):
             read.append(holder.verdict)
     return list(dict.fromkeys(name for name in read if name))
 
@@ -132,7 +132,12 @@ def said(verdict: State, which: str) -> str:
     value = None if verdict.get("score") is None else verdict.get(which)
     if value is None:
         return "not judged"
-    return value if isinstance(value, str) else f"{value:.4g}"
+    if isinstance(value, str):
+        return value
+    rounded = float(f"{value:.4g}")
+    near = abs(rounded - value) < 1e-12 and rounded != value
+    side = ("just below " if value < rounded else "just above ") if near else ""
+    return f"{side}{value:.4g}"
 
 
 def fields_read(recipe: Recipe, item: Record, verdict: str) -> list[str]:
@@ -144,7 +149,7 @@ def fields_read(recipe: Recipe, item: Record, verdict: str) -> list[str]:
 
 def live_parts(recipe: Recipe, item: Record) -> list[Part]:
     """The ways of parts that such an item may take."""
-    return [part for part in all_ways(recipe) if _live_ways(part.when, item)]
+    return [part for part in all_ways(recipe) if live_ways(part.when, item)]
 
 
 def live_tests(
@@ -164,15 +169,16 @@ def _holders(recipe: Recipe) -> list[Holder]:
 def _tests_of(
     holder: Holder, item: Record, facts: tuple[str, ...] = ("task", "info")
 ) -> list[Test]:
-    ways = _live_ways(holder.when, item, facts)
+    ways = live_ways(holder.when, item, facts)
     if ways and isinstance(holder, Part) and holder.flag is not None:
-        ways = [*ways, *_live_ways(holder.flag, item, facts)]
+        ways = [*ways, *live_ways(holder.flag, item, facts)]
     return [test for way in ways for test in way]
 
 
-def _live_ways(
+def live_ways(
     condition: Condition, item: Record, facts: tuple[str, ...] = ("task", "info")
 ) -> list[tuple[Test, ...]]:
+    """The ways of a condition that the `facts` of an item leave open."""
     return [
         way
         for way in condition.ways
@@ -228,7 +234,7 @@ def _worth(recipe: Recipe, item: Record, verdict: str, state: State) -> float:
     record = {**item, "verdicts": {verdict: state}}
     total = 0.0
     for ways in recipe.parts.values():
-        part = next((w for w in ways if _live_ways(w.when, item)), None)
+        part = next((w for w in ways if live_ways(w.when, item)), None)
         if part is not None and part.verdict == verdict:
             value = part.look(record)[1]
             if value is None and isinstance(part.null, float):
