@@ -21,6 +21,7 @@ from swr1.registry import Registry, parse_options
 from swr1.rewards._recipe import Recipe
 from swr1.rewards._source import recipe_names
 from swr1.rewards._tables import load_recipe
+from swr1.rewards._trl import as_reward_function
 
 Reward = Callable[[Record], dict[str, Any]]
 
@@ -89,6 +90,7 @@ def explain_one(reward: Recipe | Reward, wanted: str, records: Iterable[Record |
 __all__ = [
     "Recipe",
     "Reward",
+    "as_reward_function",
     "checked",
     "explain_one",
     "load_recipe",
