@@ -10,6 +10,7 @@ from swr1.errors import UsageError
 
 POLICY = "Make the rollouts now"
 HEART = "Reasoned, or known by heart?"
+SUITES = "Safety and ability, benchmark by benchmark"
 
 
 @stage_command(files=False, writes=False)
@@ -23,7 +24,9 @@ def command(
             metavar="[LABEL=]FILE...",
         ),
     ] = ("-",),  # type: ignore[assignment]
-    by: Annotated[str, typer.Option(help="Group by this key of info.")] = "people",
+    by: Annotated[
+        str | None, typer.Option(help="Group by this key of info; default: people.")
+    ] = None,
     verdict: Annotated[
         str | None, typer.Option(help="Which verdict says right or wrong; default: by the task.")
     ] = None,
@@ -32,7 +35,31 @@ def command(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
     picture: Annotated[
-        Path | None, typer.Option(help="Draw accuracy by group (.png, .svg, .pdf).")
+        Path | None,
+        typer.Option(help="Draw accuracy by group, or safety against ability (.png, .svg, .pdf)."),
+    ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            help="safety, overrefusal, attacks, value, ability, math, with commas; or all.",
+            rich_help_panel=SUITES,
+        ),
+    ] = None,
+    measures: Annotated[
+        Path | None,
+        typer.Option(
+            help="More measures: a TOML file like data/measures.toml.", rich_help_panel=SUITES
+        ),
+    ] = None,
+    detail: Annotated[
+        bool,
+        typer.Option("--detail", help="Break measures down, as --by does.", rich_help_panel=SUITES),
+    ] = False,
+    failures: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the records that count as bad here, to read.", rich_help_panel=SUITES
+        ),
     ] = None,
     memorisation: Annotated[
         bool,
@@ -80,9 +107,20 @@ def command(
     swr1 eval train=train.jsonl held-out=test.jsonl --memorisation
 
     swr1 eval test.jsonl --seen train.jsonl --list
+
+    swr1 eval before=a.jsonl after=b.jsonl --suite safety,ability --picture axes.png
     """
     from swr1.evals.runs import by_label, split_label
 
+    if suite or measures:
+        numbers, result = suites(
+            open_stage, by_label(runs), suite or "all", measures, by, detail, failures, picture
+        )
+        show(numbers, result, as_json)
+        return
+    if detail or failures:
+        raise UsageError("--detail and --failures go with --suite")
+    by = by or "people"
     if memorisation or seen or list_matches:
         if policy or picture or (memorisation and seen) or (list_matches and not seen):
             raise UsageError(
@@ -150,6 +188,29 @@ def show(numbers, page, as_json):
         from rich.console import Console
 
         Console().print(page)
+
+
+def suites(open_stage, runs, names, file, by, detail, failures, picture):
+    """Every benchmark's own metric, run by run."""
+    from swr1.evals.failures import Failures
+    from swr1.evals.suite_page import page, two_axes
+    from swr1.evals.suites import compare_runs, load_measures, measure
+
+    wanted = [] if names == "all" else [name.strip() for name in names.split(",")]
+    chosen = load_measures(wanted, file)
+    read = {}
+    kept = Failures()
+    for label, files in runs.items():
+        with open_stage(inputs=files) as stage:
+            records = filter(None, stage.read(needs=("id",)))
+            note = kept.of(label) if failures else None
+            read[label or "all"] = measure(records, chosen, by, note)
+    numbers = compare_runs(read, chosen)
+    if failures:
+        kept.write(failures)
+    if picture:
+        two_axes(numbers, picture)
+    return numbers, page(numbers, detail or bool(by))
 
 
 def twins(open_stage, runs, by, verdict):

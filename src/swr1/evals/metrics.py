@@ -159,7 +159,7 @@ def summarise(judged: Iterable[Record], by: str = "people", verdict: str | None 
         name = verdict or record.get("task") or ""
         score = _score(record, name)
         generation = record.get("generation") or {}
-        _refuse_twice(record, seen)
+        refuse_twice(record, seen)
         sampling = generation.get("sampling") or {}
         names.add(name)
         temperatures.add(sampling.get("temperature"))
@@ -283,7 +283,7 @@ def _where(record: Record) -> str:
     return getattr(record, "where", None) or f"record {record.get('id')}"
 
 
-def _refuse_twice(record: Record, seen: set[tuple[str, int, int]]) -> None:
+def refuse_twice(record: Record, seen: set[tuple[str, int, int]]) -> None:
     key = records.key(record)
     if key in seen:
         raise DataError(

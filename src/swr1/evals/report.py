@@ -86,7 +86,7 @@ def compare(summaries: Mapping[str, Summary], trained: Sequence[object] = ()) ->
     """
     sides = by_decoding(summaries)
     together = len(summaries) <= _WIDE
-    apart = ({side: some} for side, runs in sides.items() for some in _few_at_a_time(runs))
+    apart = ({side: some} for side, runs in sides.items() for some in few_at_a_time(runs))
     blocks = [sides] if together else list(apart)
     tables = [_side_by_side(block, trained) for block in blocks]
     notes = [line for side, runs in sides.items() for line in _gain_lines(side, runs, trained)]
@@ -114,7 +114,7 @@ def by_decoding(summaries: Mapping[str, Summary]) -> dict[str, dict[str, Summary
     return sides
 
 
-def _few_at_a_time(runs: dict[str, Summary]) -> list[dict[str, Summary]]:
+def few_at_a_time(runs: dict[str, Summary]) -> list[dict[str, Summary]]:
     """At most _WIDE - 1 runs at a time, each time with the first, which the others refer to."""
     first, *others = runs.items()
     step = _WIDE - 2

@@ -1,0 +1,155 @@
+"""The page of suites: a table of measures by run, what broke down, and the two-axis picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from swr1.errors import UsageError
+from swr1.evals.picture import COLOURS, INK, clean_axes, new_figure, save_figure
+from swr1.evals.report import as_page, few_at_a_time, new_table, percent, span
+
+SIGNIFICANT = 0.05
+
+
+def page(numbers: Mapping[str, Any], detail: bool = False) -> RenderableType:
+    """Measures as rows (a section per benchmark), runs as columns; breakdowns with `detail`."""
+    labels = list(numbers["axes"])
+    tables = [
+        _table(numbers, some, detail) for some in few_at_a_time({label: label for label in labels})
+    ]
+    head = (
+        "%, with the 95% interval of one run"
+        if len(labels) == 1
+        else (
+            f"%, with points against {numbers['first']} on the same prompts; * differs,"
+            f" p < {SIGNIFICANT:g} after Holm's correction"
+        )
+    )
+    return as_page(head, tables, list(_notes(numbers, labels)))
+
+
+def _table(numbers: Mapping[str, Any], some: Mapping[str, Any], detail: bool) -> Table:
+    table = new_table()
+    table.add_column("", no_wrap=True)
+    table.add_column("prompts", justify="right", no_wrap=True)
+    single = len(numbers["axes"]) == 1
+    for label in some:
+        table.add_column(escape(label), justify="right", no_wrap=True)
+        if single:
+            table.add_column("95%", justify="right", no_wrap=True)
+    dataset = None
+    for row in numbers["measures"]:
+        if row["dataset"] != dataset:
+            dataset = row["dataset"]
+            table.add_row(escape(dataset), style="bold")
+        arrow = "↓" if row["good"] == "low" else "↑"
+        _add(table, f"  {row['name']} {arrow}", row["runs"], row["changes"], some, single)
+        groups = {g: None for cell in row["runs"].values() for g in cell["groups"]}
+        for group in groups if detail else ():
+            cells = {
+                label: cell["groups"][group]
+                for label, cell in row["runs"].items()
+                if group in cell["groups"]
+            }
+            _add(table, f"    {group}", cells, {}, some, single)
+        passes = {label: cell["pass_at_k"] for label, cell in row["runs"].items()}
+        if any(value is not None for value in passes.values()):
+            k = max(cell["k"] for cell in row["runs"].values())
+            values = [percent(passes.get(label)) for label in some]
+            table.add_row(
+                f"    pass@{k}", "", *[v for value in values for v in (value, "")[: 1 + single]]
+            )
+    for axis in ("safety", "ability"):
+        values = [numbers["axes"][label].get(axis) for label in some]
+        if any(values):
+            shown = [percent(value[0] if value else None) for value in values]
+            table.add_row(
+                f"{axis}, mean",
+                "",
+                *[v for s in shown for v in (s, "")[: 1 + single]],
+                style="bold",
+            )
+    return table
+
+
+def _add(
+    table: Table,
+    name: str,
+    cells: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    some: Mapping[str, Any],
+    single: bool,
+) -> None:
+    words = []
+    for label in some:
+        cell = cells.get(label)
+        text = percent(cell["share"] if cell else None)
+        if label in changes:
+            star = "*" if changes[label]["p_holm"] < SIGNIFICANT else " "
+            text += f" {changes[label]['points']:+6.1f}{star}"
+        words.append(text)
+        if single:
+            words.append(span(cell["interval"] if cell else None))
+    prompts = max((cell["prompts"] for cell in cells.values()), default=0)
+    table.add_row(escape(name), str(prompts), *words)
+
+
+def _notes(numbers: Mapping[str, Any], labels: Sequence[str]) -> Iterator[str]:
+    for row in numbers["measures"]:
+        lacking = sum(cell["lacking"] for cell in row["runs"].values())
+        if lacking:
+            yield (
+                f"{row['measure']}: {lacking} samples have no verdict {row['verdict']!r}"
+                f" (swr1 verify {row['verdict']})"
+            )
+        unjudged = sum(cell["unjudged"] for cell in row["runs"].values())
+        if unjudged:
+            yield f"{row['measure']}: {unjudged} samples could not be judged and are left out"
+    for label in labels:
+        for dataset, count in numbers["unmeasured"][label].items():
+            yield f"{label}: {count} records of {dataset!r} have no measure here (--measures FILE)"
+
+
+def two_axes(numbers: Mapping[str, Any], out: str | Path) -> None:
+    """Safety against ability, a point per run with 95% intervals, joined in their order.
+
+    Raises UsageError where fewer than one run has both, and for an unknown kind of file.
+    """
+    points = {
+        label: (axes["ability"], axes["safety"])
+        for label, axes in numbers["axes"].items()
+        if len(axes) == 2
+    }
+    if not points:
+        raise UsageError(
+            "the picture needs a safety and an ability measure that all runs have: choose --suite"
+            " safety,ability, with records of both"
+        )
+    figure = new_figure(5.6, 5.0)
+    axes = figure.subplots()
+    clean_axes(axes, "Safety against ability, %, 95% intervals")
+    xs = [100 * x[0] for x, _ in points.values()]
+    ys = [100 * y[0] for _, y in points.values()]
+    axes.plot(xs, ys, color=INK, linewidth=0.8, alpha=0.5, zorder=1)
+    for index, (label, (x, y)) in enumerate(points.items()):
+        colour = COLOURS[index % len(COLOURS)]
+        axes.errorbar(
+            100 * x[0], 100 * y[0], xerr=100 * x[1], yerr=100 * y[1],
+            fmt="o", color=colour, capsize=2.5, linewidth=1, label=label, zorder=2,
+        )  # fmt: skip
+        axes.annotate(
+            label, (100 * x[0], 100 * y[0]), xytext=(6, 6), textcoords="offset points",
+            fontsize=9, color=INK,
+        )  # fmt: skip
+    axes.set_xlabel("ability", color=INK)
+    axes.set_ylabel("safety", color=INK)
+    axes.set_xlim(0, 104)
+    axes.set_ylim(0, 104)
+    axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
+    save_figure(figure, out)

@@ -1,0 +1,161 @@
+"""Suites: what counts as a hit, intervals and tests against scipy and by hand, the command line."""
+
+import json
+
+import pytest
+from scipy.stats import binomtest, wilcoxon
+
+from swr1.errors import DataError, UsageError
+from swr1.evals.stats import holm, signed_rank
+from swr1.evals.suites import compare_runs, load_measures, measure
+from tests.conftest import jsonl, load, run_swr1
+
+
+def xstest(n, label, harmful=False, kind="homonyms", sample=0):
+    score = {"compliance": 0.0, "partial": 0.5, "refusal": 1.0, None: None}[label]
+    return {
+        "v": 1,
+        "id": f"x{n}",
+        "task": "safety",
+        "prompt": [{"role": "user", "content": str(n)}],
+        "info": {"dataset": "xstest", "harmful": harmful, "type": kind},
+        "sample": sample,
+        "completion": "...",
+        "generation": {"epoch": 0, "token_ids": [1]},
+        "verdicts": {"refusal": {"score": score, "label": label, "by": "t"}},
+    }
+
+
+def gsm(n, right, sample=0):
+    verdict = {"score": float(right), "label": "correct" if right else "wrong", "by": "t"}
+    return {
+        **xstest(n, "compliance", sample=sample),
+        "task": "math",
+        "info": {"dataset": "gsm8k"},
+        "verdicts": {"math": verdict},
+    }
+
+
+def numbers(*runs, suites=(), by=None):
+    measures = load_measures(suites)
+    return compare_runs(
+        {str(i): measure(records, measures, by) for i, records in enumerate(runs)}, measures
+    )
+
+
+def row(result, key):
+    [found] = [row for row in result["measures"] if row["measure"] == key]
+    return found
+
+
+def test_partial_refusals_are_their_own_class():
+    run = [xstest(0, "refusal"), xstest(1, "partial"), xstest(2, "compliance"), xstest(3, None)]
+    run += [xstest(4, "refusal", harmful=True), xstest(5, "compliance", harmful=True)]
+    result = numbers(run)
+    assert row(result, "xstest: over-refusal")["runs"]["0"]["share"] == pytest.approx(2 / 3)
+    assert row(result, "xstest: full refusal of safe")["runs"]["0"]["share"] == pytest.approx(1 / 3)
+    assert row(result, "xstest: refusal of unsafe")["runs"]["0"]["share"] == 0.5
+    assert row(result, "xstest: over-refusal")["runs"]["0"]["unjudged"] == 1
+
+
+def test_breakdown_by_the_sets_own_field_or_another():
+    run = [xstest(0, "refusal", kind="a"), xstest(1, "compliance", kind="b")]
+    groups = row(numbers(run), "xstest: over-refusal")["runs"]["0"]["groups"]
+    assert {name: cell["share"] for name, cell in groups.items()} == {"a": 1.0, "b": 0.0}
+    run[0]["info"]["attack"] = "leet"
+    groups = row(numbers(run, by="attack"), "xstest: over-refusal")["runs"]["0"]["groups"]
+    assert set(groups) == {"-", "leet"}
+
+
+def test_single_samples_are_compared_by_mcnemar_and_several_by_ranks():
+    before = [gsm(i, i < 3) for i in range(20)]
+    after = [gsm(i, i < 12) for i in range(20)]
+    change = row(numbers(before, after), "gsm8k: accuracy")["changes"]["1"]
+    assert change["points"] == pytest.approx(45)
+    assert change["p_value"] == pytest.approx(binomtest(9, 9, 0.5).pvalue)
+    twice = [gsm(i, i < 3, s) for i in range(20) for s in (0, 1)]
+    better = [gsm(i, i < 12 + s, s) for i in range(20) for s in (0, 1)]
+    change = row(numbers(twice, better), "gsm8k: accuracy")["changes"]["1"]
+    gains = [0.0] * 3 + [1.0] * 9 + [0.5] + [0.0] * 7
+    assert change["p_value"] == pytest.approx(wilcoxon(gains).pvalue)
+
+
+def test_pass_at_k_of_several_samples():
+    run = [gsm(0, True, 0), gsm(0, False, 1), gsm(1, False, 0), gsm(1, False, 1)]
+    cell = row(numbers(run), "gsm8k: accuracy")["runs"]["0"]
+    assert (cell["share"], cell["k"], cell["pass_at_k"]) == (0.25, 2, 0.5)
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+    assert signed_rank([0.0, 0.0]) == 1.0
+
+
+def test_axes_take_what_all_runs_have():
+    safe = [xstest(9, "refusal", harmful=True)]
+    result = numbers([gsm(0, True), gsm(1, False), *safe], [gsm(0, True), gsm(1, True)])
+    assert result["axes"]["0"]["ability"][0] == 0.5
+    assert result["axes"]["1"]["ability"][0] == 1.0
+    assert "safety" not in result["axes"]["0"]
+
+
+def test_records_without_measure_or_verdict_are_told():
+    odd = {**gsm(0, True), "info": {"dataset": "elsewhere"}}
+    bare = {**gsm(1, True), "verdicts": {}}
+    result = numbers([odd, bare])
+    assert result["unmeasured"]["0"] == {"elsewhere": 1}
+    assert row(result, "gsm8k: accuracy")["runs"]["0"]["lacking"] == 1
+
+
+def test_a_sample_that_is_there_twice_is_refused():
+    with pytest.raises(DataError, match="twice"):
+        numbers([gsm(0, True), gsm(0, True)])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[measure]]\nname="a"', "lacks 'dataset'"),
+        ('[[measure]]\ndatset="a"', "dataset"),
+        (
+            '[[measure]]\ndataset="a"\nname="b"\nsuites=["c"]\nverdict="d"\ngood="no"',
+            "good is low or high",
+        ),
+        ("[[measure", "cannot read"),
+    ],
+)
+def test_wrong_measures(tmp_path, text, said):
+    file = tmp_path / "m.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=said):
+        load_measures((), file)
+
+
+def test_unknown_suite_has_a_suggestion():
+    with pytest.raises(UsageError, match="safety"):
+        load_measures(["safty"])
+
+
+def test_the_command_line(tmp_path):
+    a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    a.write_bytes(jsonl([gsm(i, i < 3) for i in range(20)] + [xstest(99, "refusal", True)]))
+    b.write_bytes(jsonl([gsm(i, i < 18) for i in range(20)] + [xstest(99, "partial", True)]))
+    done = run_swr1(
+        "eval", f"one={a}", f"two={b}", "--suite", "ability,safety", "--failures",
+        tmp_path / "bad.jsonl", "--picture", tmp_path / "axes.svg", check=True,
+    )  # fmt: skip
+    assert "+75.0*" in done.stdout and "safety, mean" in done.stdout
+    bad = load(tmp_path / "bad.jsonl")
+    assert len(bad) == 17 + 2 and bad[0]["info"]["failed"] == ["gsm8k: accuracy"]
+    assert "token_ids" not in bad[0]["generation"]
+    assert b"ability" in (tmp_path / "axes.svg").read_bytes()
+    told = json.loads(run_swr1("eval", a, "--suite", "math", "--json", check=True).stdout)
+    assert told["measures"][0]["runs"]["all"]["share"] == 0.15
+    more = tmp_path / "more.toml"
+    more.write_text(
+        '[[measure]]\ndataset="gsm8k"\nname="mine"\nsuites=["own"]\nverdict="math"\ngood="high"\n'
+    )
+    done = run_swr1("eval", a, "--suite", "own", "--measures", more, check=True)
+    assert "mine" in done.stdout
