@@ -13,7 +13,7 @@ def command(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="The data set's kind: kk (see --list), or ./mine.py:load.",
+            help="The data set, such as gsm8k or kk (see --list), or ./mine.py:load.",
             metavar="NAME",
             show_default=False,
         ),
@@ -31,7 +31,9 @@ def command(
     subset: Annotated[str | None, typer.Option(help="Subset (config) of a hub set.")] = None,
     set: Annotated[
         list[str],
-        typer.Option(help="Change an option: kk has keep_prompt.", metavar="NAME=VALUE"),
+        typer.Option(
+            help="Change an option of the data set (--list names them).", metavar="NAME=VALUE"
+        ),
     ] = (),  # type: ignore[assignment]
     show_list: Annotated[
         bool, typer.Option("--list", help="List what can be loaded and stop.")
@@ -39,9 +41,9 @@ def command(
 ):
     """Turn other people's data sets into records, each item checked.
 
-    swr1 load kk people3_num1000.jsonl --on-error skip -o kk3.jsonl
+    swr1 load gsm8k gsm8k/ --split test -o gsm8k.jsonl
 
-    A row that cannot be read, or that contradicts itself, is a bad record: it is
+    A file of another data set, or with other columns, is refused. A row that cannot be read, or that contradicts itself, is a bad record: it is
     reported with its place, and --on-error says what follows.
     """
     from swr1.errors import UsageError

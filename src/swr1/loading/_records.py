@@ -1,7 +1,7 @@
 """Rows into records, under the contract of a stage: what `swr1 load` does with a loader.
 
-A loader is a file of this room: `load(row, ...) -> {"task", "prompt", "answer", "info"}` for one
-row (a `Row`), raising DataError("kind of trouble: details"). Keyword arguments with defaults are
+A loader is a file of this room: `load(row, ...) -> {"task", "prompt", "answer", "info"}`, or a list
+of such, for one row (a `Row`), raising DataError("kind of trouble: details"). Keyword arguments with defaults are
 its options (`--set NAME=VALUE`), its docstring's first line is what `swr1 load --list` shows. Most
 are declared with `_sets.dataset`, which checks the columns and fills `info`.
 """
@@ -35,17 +35,17 @@ class _WrongFile(DataError):
 
 def load_rows(
     stage: Stage,
-    load: Callable[..., dict[str, Any] | None],
+    load: Callable[..., Any],
     files: Sequence[str],
     hub: Sequence[str] = (),
     subset: str | None = None,
     split: str | None = None,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Write a record for every row of this shard that `load` can turn into one.
+    """Write the records of every row of this shard that `load` can turn into some.
 
     Every other row is reported with its place and reason, and dropped by the stage's policy. Rows
-    for which `load` gives None are those that its options leave out. Raises DataError for a file
+    for which `load` gives nothing are those that its options leave out. Raises DataError for a file
     whose first row has not the columns of a declared data set.
     """
     assert stage.shard is not None
@@ -70,11 +70,14 @@ def load_rows(
             if check and _file_of(where) != checked:
                 if trouble := f"{reason}. {KINDS}" if reason else check(row):
                     raise _WrongFile(trouble, where)
+                items = _first(load, _placed(row, where, split), where, options or {})
                 checked = _file_of(where)
-            if reason:
+            elif reason:
                 raise DataError(reason)
-            item = load(_placed(row, where, split), **(options or {}))
-            record = copies.name(_record(item, where), where) if item else None
+            else:
+                items = load(_placed(row, where, split), **(options or {}))
+            items = items if isinstance(items, list) else [items]
+            records = [copies.name(_record(item, where), where) for item in items]
         except _WrongFile:
             raise
         except DataError as error:
@@ -84,11 +87,23 @@ def load_rows(
             continue
         if not mine:
             continue
-        if record is None:
+        if not records:
             stage.count_drop("left out by --set")
-        elif key(record) not in stage:
-            stage.write(record)
-        stage.end_input(record is not None)
+        for record in records:
+            if key(record) not in stage:
+                stage.write(record)
+        stage.end_input(len(records))
+
+
+def _first(load: Any, row: Any, where: str, options: dict[str, Any]) -> Any:
+    """The items of a file's first row; when it is bad, perhaps the file is of another data set."""
+    try:
+        return load(row, **options)
+    except DataError as error:
+        if other := load.other(row):
+            hint = f"{error.reason}. These are columns of `swr1 load {other}`"
+            raise _WrongFile(hint, where) from None
+        raise
 
 
 class Copies:

@@ -45,42 +45,60 @@ class About:
     seen: bool = True
 
 
-def dataset(about: About, *shapes: Shape, uses: Iterable[str] = ()) -> Callable[[Callable], Any]:
+def dataset(
+    about: About,
+    *shapes: Shape,
+    uses: Iterable[str] = (),
+    keeps: Iterable[str] | None = None,
+) -> Callable[[Callable], Any]:
     """Declare the function below it as the loader of a published data set.
 
     Args:
         about: licence and citation go into the records.
         shapes: the columns that a row must have, for each kind of file that was published.
         uses: columns that the record holds elsewhere, so that `info` need not.
+        keeps: the only columns for `info`, where a set has many.
+
+    The function below gives an item (see `item`), a list of them where a row holds several, or None
+    for a row that its options leave out.
     """
 
-    def decorate(function: Callable[..., dict[str, Any] | None]) -> Any:
+    def decorate(function: Callable[..., Any]) -> Any:
         name = function.__module__.rpartition(".")[2].replace("_", "-")
-        moved = frozenset(uses)
+        moved, wanted = frozenset(uses), None if keeps is None else frozenset(keeps)
+
+        def is_kept(column: str, value: Any) -> bool:
+            named = column not in moved if wanted is None else column in wanted
+            return named and value not in (None, "")
 
         @functools.wraps(function)
-        def load(row: Any, **options: Any) -> dict[str, Any] | None:
+        def load(row: Any, **options: Any) -> list[dict[str, Any]]:
             if trouble := check(row):
                 raise DataError(f"unknown columns: {trouble}")
             if None in row:
                 raise DataError("torn row: it has more fields than the header has names")
-            made = function(row, **options)
-            if made is None:
-                return None
+            made = function(row, **options) or []
             told = {
                 "dataset": name,
                 "split": row.split or about.split,
                 "licence": about.licence,
                 "citation": about.citation,
             }
-            kept = {k: v for k, v in row.items() if k not in moved and v not in (None, "")}
-            return made | {"info": kept | told | made["info"]}
+            base = {k: v for k, v in row.items() if is_kept(k, v)} | told
+            items = made if isinstance(made, list) else [made]
+            return [one | {"info": base | one["info"]} for one in items]
 
         def check(row: Any) -> str | None:
             """What is wrong with the columns of a row, in words; None when nothing is."""
             return None if _fits(row, shapes) else _complain(name, row, shapes)
 
-        load.about, load.shapes, load.check = about, shapes, check  # type: ignore[attr-defined]
+        def other(row: Any) -> str | None:
+            """The data set whose columns a row has, if it has more of them than of this one's."""
+            own = max(len(shape) for shape in shapes if _fits(row, [shape]))
+            return _other(name, row, own)
+
+        load.about, load.shapes = about, shapes  # type: ignore[attr-defined]
+        load.check, load.other = check, other  # type: ignore[attr-defined]
         return load
 
     return decorate
@@ -102,20 +120,23 @@ def _complain(name: str, row: Any, shapes: Sequence[Shape]) -> str:
     )
     near = {column: get_close_matches(column, set(found) - set(nearest), 1) for column in missing}
     renamed = [f"{old[0]!r} to {new!r}" for new, old in near.items() if old]
-    if others := [other for other in _declared() if other != name and _fits(row, _shapes(other))]:
-        text += f" These are columns of `swr1 load {others[0]}`."
+    if other := _other(name, row):
+        text += f" These are columns of `swr1 load {other}`."
     elif renamed:
         text += f" Has the set changed? Rename {', '.join(renamed)}, or write a loader of your own."
     known = " or ".join(_listed(shape) for shape in shapes)
     return f"{text} {name} has {known}"
 
 
-def _declared() -> list[str]:
-    return [name for name in _REGISTRY.names() if _shapes(name)]
-
-
-def _shapes(name: str) -> tuple[Shape, ...]:
-    return getattr(_REGISTRY.get(name), "shapes", ())
+def _other(name: str, row: dict[str, Any], more_than: int = 0) -> str | None:
+    """The other data set that a row has the columns of; the one with the most of them."""
+    fitting = [
+        (len(shape), other)
+        for other in _REGISTRY.names()
+        for shape in getattr(_REGISTRY.get(other), "shapes", ())
+        if other != name and len(shape) > more_than and _fits(row, [shape])
+    ]
+    return max(fitting)[1] if fitting else None
 
 
 _REGISTRY = Registry("loader", "swr1.loading", "load")
@@ -147,13 +168,15 @@ def item(task: str, prompt: Any, answer: Any = None, **info: Any) -> dict[str, A
     return made | {"info": {k: v for k, v in info.items() if v is not None}}
 
 
-def chosen(question: Any, choices: Sequence[str], answer: str, **info: Any) -> dict[str, Any]:
-    """A question with lettered options; `answer` is the letter of the right one.
+def chosen(
+    question: Any, choices: Sequence[str], answer: str | None, **info: Any
+) -> dict[str, Any]:
+    """A question with lettered options; `answer` is the letter of the right one, None if unknown.
 
     `question` is a text, or the parts of a message whose last one is a text.
     """
     letters = string.ascii_uppercase[: len(choices)]
-    if len(choices) < 2 or answer not in letters or len(answer) != 1:
+    if len(choices) < 2 or not (answer is None or answer in tuple(letters)):
         raise DataError(f"no such choice: the answer is {answer!r}, the letters are {letters!r}")
     lines = "".join(
         f"\n{letter}. {choice}" for letter, choice in zip(letters, choices, strict=True)

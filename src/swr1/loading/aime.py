@@ -14,7 +14,7 @@ ABOUT = About(
 
 @dataset(
     ABOUT,
-    ("problem", "answer", "solution"),
+    ("problem", "answer", "solution", "url"),
     ("question", "answer", "year", "problem_number"),
     uses=("problem", "question", "answer"),
 )

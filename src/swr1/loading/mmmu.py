@@ -1,0 +1,42 @@
+"""MMMU: college questions over pictures, most with choices."""
+
+import ast
+
+from swr1.errors import DataError
+from swr1.loading._sets import About, chosen, dataset, item, picture, text, with_pictures
+
+ABOUT = About(
+    measures="college knowledge over pictures, 30 subjects",
+    count="150 dev, 900 validation, 10,500 test (without answers)",
+    licence="Apache-2.0",
+    citation="arXiv:2311.16502",
+    metric="accuracy",
+    split="validation",
+    seen=False,
+)
+PICTURES = tuple(f"image_{i}" for i in range(1, 8))
+
+
+@dataset(
+    ABOUT,
+    ("id", "question", "options", "answer", "question_type", "image_1"),
+    uses=("question", "options", "answer", *PICTURES),
+)
+def load(row, images=""):
+    """MMMU; choices, or accepted texts for open questions; "<image 1>" is the first picture."""
+    shown = [picture(row[name], images) for name in PICTURES if row.get(name)]
+    prompt = with_pictures(shown, text(row, "question"))
+    answer = row["answer"] if row["answer"] != "?" else None
+    if row["question_type"] == "multiple-choice":
+        return chosen(prompt, listed(row["options"]), answer, category=row.get("subfield"))
+    accepted = listed(answer) if str(answer).startswith("[") else answer and [answer]
+    return item("qa", prompt, accepted, category=row.get("subfield"))
+
+
+def listed(value) -> list[str]:
+    """A list that the file keeps as the text of a Python list."""
+    try:
+        found = ast.literal_eval(value) if isinstance(value, str) else list(value)
+        return [str(part) for part in found]
+    except (ValueError, SyntaxError, TypeError):
+        raise DataError(f"no list: {str(value)[:60]!r}") from None
