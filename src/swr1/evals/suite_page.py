@@ -61,21 +61,19 @@ def _table(numbers: Mapping[str, Any], some: Mapping[str, Any], detail: bool) ->
         passes = {label: cell["pass_at_k"] for label, cell in row["runs"].items()}
         if any(value is not None for value in passes.values()):
             k = max(cell["k"] for cell in row["runs"].values())
-            values = [percent(passes.get(label)) for label in some]
-            table.add_row(
-                f"    pass@{k}", "", *[v for value in values for v in (value, "")[: 1 + single]]
-            )
+            shown = [percent(passes.get(label)) for label in some]
+            table.add_row(f"    pass@{k}", "", *_spread(shown, single))
     for axis in ("safety", "ability"):
-        values = [numbers["axes"][label].get(axis) for label in some]
-        if any(values):
-            shown = [percent(value[0] if value else None) for value in values]
-            table.add_row(
-                f"{axis}, mean",
-                "",
-                *[v for s in shown for v in (s, "")[: 1 + single]],
-                style="bold",
-            )
+        means = [numbers["axes"][label].get(axis) for label in some]
+        if any(means):
+            shown = [percent(mean[0] if mean else None) for mean in means]
+            table.add_row(f"{axis}, mean", "", *_spread(shown, single), style="bold")
     return table
+
+
+def _spread(words: Sequence[str], single: bool) -> list[str]:
+    """With an empty cell after the only word, where its interval would stand."""
+    return [*words, *([""] if single else [])]
 
 
 def _add(

@@ -217,7 +217,12 @@ def compare_runs(runs: Mapping[str, Run], measures: Sequence[Measure]) -> dict[s
             if change:
                 changes[label] = change
                 tests.append(change)
-        facts = {"measure": one.key, "dataset": one.dataset, "name": one.name, "good": one.good}
+        facts: dict[str, Any] = {
+            "measure": one.key,
+            "dataset": one.dataset,
+            "name": one.name,
+            "good": one.good,
+        }
         facts |= {"verdict": one.verdict, "axis": one.axis}
         rows.append({**facts, "runs": cells, "changes": changes})
     for test, p in zip(tests, holm([test["p_value"] for test in tests]), strict=True):
