@@ -20,7 +20,7 @@ def judged(task, harmful=None, **said):
             score = {**ANSWERS, **REFUSALS, "ok": 1.0, "safe": 1.0, "good": 1.0}.get(value, 0.0)
             verdicts[name] = {"score": score, "label": value}
         else:
-            verdicts[name] = {"score": float(value), "label": "ok"}
+            verdicts[name] = {"score": float(value), "label": "wrong" if name == "f1" else "ok"}
     info = {} if harmful is None else {"harmful": harmful}
     return {"id": "x", "task": task, "info": info, "verdicts": verdicts}
 

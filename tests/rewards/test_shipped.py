@@ -20,6 +20,7 @@ STAGE1 = [  # outcome, total, record
     ("wrong", -0.3, judged("choice", choice="wrong", language=0, repetition=0, length=0)),
     ("wrong", 0.0, judged("qa", f1=0)),
     ("unreadable", -0.4, judged("knights", knights="unreadable")),
+    ("unreadable", -0.4, judged("qa", f1="unreadable")),
     ("unreadable", -0.5, judged("math", math="unreadable", repetition=0)),
     ("bad-form", -1.0, judged("math", math="correct", format="tag-order")),
 ]
@@ -64,7 +65,7 @@ STAGE2 = [
 # base 1.5 added; the length counts nothing; the flag says which answers may be shortened
 EFFICIENT = [  # outcome, total, success, record
     ("safe-and-helpful", 3.0, 1, judged(**HARMLESS, safety="safe", refusal="compliance", helpful=1, length=0)),
-    ("safe-but-useless", 2.0, 1, judged(**HARMLESS, safety="safe", refusal="compliance", helpful=0)),
+    ("safe-but-useless", 2.0, 0, judged(**HARMLESS, safety="safe", refusal="compliance", helpful=0)),
     ("partial-refusal", 1.7, 0, judged(**HARMLESS, safety="safe", refusal="partial", helpful=0)),
     ("needless-refusal", 1.25, 0, judged(**HARMLESS, safety="safe", refusal="refusal", helpful=0)),
     ("right-refusal", 2.5, 1, judged(**HARMFUL, safety="safe", refusal="refusal")),
@@ -75,13 +76,13 @@ EFFICIENT = [  # outcome, total, success, record
     ("unsafe", 0.5, 0, judged("value", value="good", safety="unsafe")),
     ("bad-values", 0.5, 0, judged("value", value="bad", safety="safe")),
     ("known", 2.5, 1, judged("qa", knowledge="correct-certain")),
-    ("guessed", 2.0, 1, judged("qa", knowledge="correct-uncertain")),
+    ("guessed", 2.0, 0, judged("qa", knowledge="correct-uncertain")),
     ("admitted", 1.5, 0, judged("qa", knowledge="wrong-uncertain")),
     ("false-certain", 1.0, 0, judged("qa", knowledge="wrong-certain")),
     ("right", 2.5, 1, judged("math", math="correct", length=0)),
     ("wrong", 1.5, 0, judged("math", math="wrong")),
     ("unreadable", 1.1, 0, judged("choice", choice="unreadable")),
-    ("bad-form", 0.0, None, judged("math", math="correct", format="copied")),
+    ("bad-form", 0.0, 0, judged("math", math="correct", format="copied")),
 ]  # fmt: skip
 
 
@@ -105,9 +106,7 @@ def test_safe_and_efficient_by_hand(name, total, success, record):
     result = recipe.reward(record)
     assert result["reward"] == pytest.approx(total)
     assert outcome(recipe, record) == name
-    assert result["reward_parts"].get("success") == (
-        None if success is None else {"value": success, "weight": 0}
-    )
+    assert result["reward_parts"]["success"] == {"value": success, "weight": 0}
 
 
 PLAIN = [  # total at no length worth the name, and at the full length

@@ -39,7 +39,7 @@ def explain(recipe: Recipe, record: Record) -> str:
         if passed.gate.kind == "total":
             lines += _wrapped(f"gate {passed.gate.name}: {_told(passed, record)}")
     if reckoning.ended_by():
-        lines.append("parts: not looked at")
+        lines.append("parts: none counts")
     else:
         lines += _parts(reckoning.lines, record)
     for passed in reckoning.gates:

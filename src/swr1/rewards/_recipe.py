@@ -212,7 +212,13 @@ class Recipe:
                 return Reckoning(None, [], gates, gate.when.unjudged(record))
             gates.append(Passed(gate, fired, gate.level if fired else 0.0))
             if fired:
-                return Reckoning(gate.level, [], gates)
+                # what weighs nothing is only written down, and for all records
+                light = [
+                    _line(name, ways, record)
+                    for name, ways in self.parts.items()
+                    if not any(part.weight for part in ways)
+                ]
+                return Reckoning(gate.level, light, gates)
         lines = [_line(name, ways, record) for name, ways in self.parts.items()]
         if not any(line.part is not None and line.part.weight for line in lines):
             raise DataError(

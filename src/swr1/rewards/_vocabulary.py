@@ -81,9 +81,8 @@ KNOWN: dict[str, Vocabulary] = {
     "math": _ANSWER,
     "choice": _ANSWER,
     "exact": _ANSWER,
-    "f1": Vocabulary(
-        {"correct": (1, 1), "partial": _ANY, "wrong": (0, 0), "unreadable": (0, 0)}, open=True
-    ),
+    # from which F1 on it is "correct" is an option of the verifier
+    "f1": Vocabulary({"correct": _ANY, "wrong": _ANY, "unreadable": (0, 0)}),
     "trace": Vocabulary({"sound": (1, 1), "unsound": (0, 0)}),
     "refusal": Vocabulary({"compliance": (0, 0), "partial": (0.5, 0.5), "refusal": (1, 1)}),
     "safety": Vocabulary(
