@@ -1,0 +1,181 @@
+"""Speeds from a run that was made: its metrics.jsonl, its records, rollout's --metrics.
+
+A training step's seconds are fitted as fixed + per_token * tokens over the steps of the run. At K=0
+the trainer waits while the engine works, so its waiting is the rollout's time; with records of that
+run (their versions say which step used them) it is fitted as swap + base * (decode steps) +
+per_sequence * tokens, and without them as swap + per_sequence * tokens. With K above 0 the engine's
+speed is seen only where the trainer waited for it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from swr1.errors import DataError
+from swr1.evals.picture import read_metrics
+from swr1.planning.lengths import completion_length
+
+FEWEST_STEPS = 4  # beyond the first, which includes starting up
+BINDING = 0.1  # of the time: a trainer that waits less tells nothing of the engine
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run tells. Seconds; the rollout's are None where they cannot be told.
+
+    `together`: engine and trainer worked at the same time, so both speeds are those side by side.
+    """
+
+    where: str
+    steps: int
+    batch: int | None
+    samples: int  # in a step, all prompts together
+    length_mean: float
+    per_token: float
+    fixed: float
+    swap: float | None
+    base: float | None
+    per_sequence: float | None
+    together: bool
+    step_seconds: float
+    train_idle: float
+    lag: float
+    rollout_from: str
+
+
+def read_run(
+    path: str, records: list[dict] | None = None, prompt: float = 0.0, block: int | None = None
+) -> Run:
+    """The speeds of the RL run in a policy folder or metrics.jsonl.
+
+    Args:
+        records: of this run, as `rollout` wrote them, in their order; better, not needed.
+        prompt: tokens of a prompt, which a step trains on once. block: rollout's --batch.
+
+    Raises DataError where there is no such file, it is torn, it is not of RL steps, or it has too
+    few.
+    """
+    rows = [row for row in read_metrics(path) if row.get("wait_s") is not None]
+    if len(rows) <= FEWEST_STEPS:
+        raise DataError(
+            f"{len(rows)} steps with wait_s and compute_s: at least {FEWEST_STEPS + 1} steps of RL"
+            " are needed to measure speeds",
+            str(path),
+        )
+    first_step = rows[0]["step"]
+    rows = rows[1:]
+    try:
+        wait, compute, tokens, samples, lags = (
+            np.array([row[key] for row in rows], dtype=float)
+            for key in ("wait_s", "compute_s", "tokens", "samples", "lag")
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"a step lacks a number: {error}", str(path)) from None
+    batch = _batch(path)
+    prompts = batch * prompt if batch else 0.0
+    fixed, per_token = line(tokens + prompts, compute)
+    spent = float((wait + compute).sum())
+    swap = base = per_sequence = None
+    together, told = bool(lags.any()), "not told by this run"
+    if not together:
+        by_step = _lengths_by_step(records or [], first_step)
+        known = [i for i, row in enumerate(rows) if row["step"] in by_step]
+        if len(known) > FEWEST_STEPS:
+            features = [_features(by_step[rows[i]["step"]], batch, block) for i in known]
+            swap, base, per_sequence = fit(np.array(features), wait[known])
+            told = f"{len(known)} waits at K=0, with the lengths of their records"
+        else:
+            swap, per_sequence = line(tokens, wait)
+            base = 0.0
+            told = f"{len(rows)} waits at K=0"
+    elif wait.sum() > BINDING * spent:
+        swap, base, per_sequence = 0.0, 0.0, spent / float(tokens.sum())
+        told = f"{len(rows)} steps in which the trainer waited"
+    return Run(
+        where=str(path),
+        steps=len(rows),
+        batch=batch,
+        samples=round(float(samples.mean())),
+        length_mean=float(tokens.sum() / samples.sum()),
+        per_token=per_token,
+        fixed=fixed,
+        swap=swap,
+        base=base,
+        per_sequence=per_sequence,
+        together=together,
+        step_seconds=spent / len(rows),
+        train_idle=float(wait.sum()) / spent,
+        lag=float(lags.mean()),
+        rollout_from=told,
+    )
+
+
+def rollout_speed(path: str | Path, mean: float) -> float:
+    """Tokens/s of the last rollout in a --metrics file, start-up included.
+
+    Args:
+        mean: tokens of a completion; the file counts completions.
+    """
+    rows = [row for row in read_metrics(path) if row.get("stage") == "rollout"]
+    last = rows[-1] if rows else {}
+    if not last.get("out") or not last.get("seconds"):
+        raise DataError("no rollout that wrote completions is in this file", str(path))
+    return last["out"] * mean / last["seconds"]
+
+
+def line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """a, b >= 0 of y = a + b x, by least squares; through the origin where that gives a negative."""
+    slope, start = np.polyfit(x, y, 1) if np.ptp(x) else (-1.0, 0.0)
+    if slope > 0 and start >= 0:
+        return float(start), float(slope)
+    return 0.0, float(y.sum() / max(x.sum(), 1e-12))
+
+
+def fit(features: np.ndarray, seconds: np.ndarray) -> tuple[float, ...]:
+    """Non-negative least squares: one coefficient for each column of `features` [steps, columns]."""
+    from scipy.optimize import nnls  # type: ignore[import-untyped]
+
+    scale = features.mean(axis=0)
+    found, _ = nnls(features / scale, seconds)
+    return tuple(float(value) for value in found / scale)
+
+
+def _features(groups: list[list[int]], batch: int | None, block: int | None) -> tuple[float, ...]:
+    """Of one step: blocks, decode steps of all blocks, tokens."""
+    size = block or batch or len(groups)
+    blocks = [groups[i : i + size] for i in range(0, len(groups), size)]
+    longest = [max(max(lengths) for lengths in block) for block in blocks]
+    return float(len(blocks)), float(sum(longest)), float(sum(map(sum, groups)))
+
+
+def _lengths_by_step(records: list[dict], first: int) -> dict[int, list[list[int]]]:
+    """Step -> lengths by group, for records whose version was made by the step before (K=0)."""
+    found: dict[int, dict[Any, list[int]]] = defaultdict(lambda: defaultdict(list))
+    lowest: int | None = None
+    for record in records:
+        length = completion_length(record)
+        version = record.get("generation", {}).get("policy", {}).get("version")
+        if length is None or not isinstance(version, int):
+            continue
+        lowest = version if lowest is None else min(lowest, version)
+        group = (record["id"], record["generation"].get("epoch", 0))
+        found[version][group].append(length)
+    return {
+        version - (lowest or 0) + first: list(groups.values()) for version, groups in found.items()
+    }
+
+
+def _batch(path: str) -> int | None:
+    """Prompts per step, from the trainer's plan in a policy folder."""
+    folder = Path(path)
+    try:
+        plan = orjson.loads((folder / "trainer" / "plan.json").read_bytes())
+        return int(plan["batch"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,416 @@
+"""From options, or a run that was made, to a plan: every number with its source, then figures.
+
+The figures of time, lag and idleness are a simulation of the first steps, continued at its pace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+from swr1.errors import UsageError
+from swr1.planning import costs
+from swr1.planning.costs import Decode, Train
+from swr1.planning.ledger import Ledger
+from swr1.planning.lengths import Empirical, Lengths, Lognormal, from_records, summary
+from swr1.planning.measured import Run, read_run, rollout_speed
+from swr1.planning.shape import Shape
+from swr1.planning.simulation import Outcome, Setting, simulate
+
+SEQUENCES = 60_000  # that are simulated at most, beyond the fewest steps
+MOST_STEPS, FEWEST_STEPS = 60, 6
+COMPARED = 20_000  # sequences of a run whose alternatives are simulated too
+
+
+@dataclass(kw_only=True)
+class Wishes:
+    """What was asked for; None where nothing was said. Fields are the options of `swr1 plan`."""
+
+    model: str | None = None
+    steps: int | None = None
+    prompts: int | None = None
+    batch: int | None = None
+    samples: int | None = None
+    max_lag: int = 0
+    publish_every: int = 1
+    checkpoint_every: int | None = None
+    block: int | None = None
+    length_mean: float | None = None
+    length_p95: float | None = None
+    max_tokens: int | None = None
+    prompt_tokens: float | None = None
+    gpu: str = "h100"
+    rollout_gpus: int = 1
+    train_gpus: int = 1
+    gpus_per_replica: int = 1
+    in_flight: int | None = None
+    rollout_speed: list[tuple[int, float]] | None = None
+    train_speed: float | None = None
+    swap: float | None = None
+    publish: float | None = None
+    contention: float | None = None
+    slow_share: float = 0.0
+    slow_factor: float = 1.0
+    mtbf_hours: float | None = None
+    restart: float | None = None
+    line_fails: bool = True
+    micro_tokens: int | None = None
+    dtype: str | None = None
+    optimizer: str = "adamw"
+    sharded: bool = False
+    checkpointing: bool = False
+    reference: bool = False
+    price: float | None = None
+    from_run: str | None = None
+    rollout_metrics: str | None = None
+    seed: int = 0
+
+
+def make_plan(wishes: Wishes, records: list[dict] | None = None) -> dict[str, Any]:
+    """The plan as plain data: `run`, `time`, `tokens`, `sides`, `memory`, `alternatives`, `facts`.
+
+    Args:
+        records: completions whose lengths are taken, and, if they are of the run in `from_run`,
+            tell more of its engine's speed.
+
+    Raises UsageError for what cannot be, DataError for files that do not tell what they should.
+    """
+    w, ledger = wishes, Ledger()
+    if min(w.rollout_gpus, w.train_gpus, w.gpus_per_replica) < 1:
+        raise UsageError("each side needs at least one GPU (or core): --rollout-gpus, --train-gpus")
+    if w.rollout_gpus % w.gpus_per_replica:
+        raise UsageError(
+            f"--rollout-gpus {w.rollout_gpus} is no multiple of --gpus-per-replica"
+            f" {w.gpus_per_replica}"
+        )
+    shape = Shape.of(w.model) if w.model else None
+    seen = from_records(records) if records else None
+    run = None
+    if w.from_run:
+        run = read_run(w.from_run, records, (seen and seen[1]) or 0.0, w.block)
+    setting = _setting(w, ledger, shape, seen, run)
+    steps = _steps(w, ledger, setting.batch)
+    setting = replace(setting, steps=_simulated(setting, steps))
+    outcome = simulate(setting)
+    seconds = outcome.seconds + (steps - setting.steps) * outcome.step_seconds
+    lengths = summary(setting.lengths)
+    gpus = w.rollout_gpus + w.train_gpus
+    completions = steps * setting.batch * setting.samples
+    hours = seconds * gpus / 3600
+    return {
+        "run": {
+            "steps": steps,
+            "batch": setting.batch,
+            "samples": setting.samples,
+            "completions": completions,
+            "max_lag": setting.max_lag,
+            "rollout_gpus": w.rollout_gpus,
+            "train_gpus": w.train_gpus,
+            "lengths": lengths,
+        },
+        "time": {
+            "seconds": seconds,
+            "step_seconds": outcome.step_seconds,
+            "saving_seconds": setting.publish / setting.publish_every
+            + setting.checkpoint / setting.checkpoint_every,
+            "simulated_steps": setting.steps,
+            "gpu_hours": hours,
+            "price": None if w.price is None else hours * w.price,
+            "failures": outcome.failures * steps / setting.steps,
+        },
+        "tokens": {
+            "completions": completions * lengths["mean"],
+            "per_second": outcome.trained / outcome.seconds,
+            "useful_share": outcome.useful,
+        },
+        "sides": _sides(outcome, setting),
+        "memory": _memory(w, ledger, shape, setting, lengths),
+        "alternatives": _alternatives(w, setting, steps, seconds),
+        "facts": ledger.rows(),
+    }
+
+
+def _setting(
+    w: Wishes,
+    ledger: Ledger,
+    shape: Shape | None,
+    seen: tuple[Any, float | None] | None,
+    run: Run | None,
+) -> Setting:
+    batch = _batch(w, ledger, run)
+    samples = _samples(w, ledger, run, batch)
+    lengths, prompt = _lengths(w, ledger, seen, run)
+    decode, swap = _decode(w, ledger, shape, run, summary(lengths)["mean"] + prompt, samples)
+    train = _train(w, ledger, shape, run)
+    disk = f"{costs.DISK / 1e9:g} GB/s"
+    weights = 2.0 * shape.parameters if shape else 0.0
+    otherwise = weights / costs.DISK if run is None else 0.0
+    if swap is None:
+        swap = ledger.pick("swap of weights", w.swap, otherwise, "s", f"weights at {disk}")
+    within = "what a run measures includes it" if run else f"weights at {disk}"
+    publish = ledger.pick("publishing", w.publish, otherwise, "s", within)
+    every = w.checkpoint_every or w.publish_every
+    saving = 0.0
+    if run is None and shape:
+        saving = 12.0 * shape.parameters / costs.DISK
+        ledger.assumed("trainer state", saving, "s", f"12 bytes a weight, {disk}")
+    mtbf = 0.0
+    restart = 0.0
+    if w.mtbf_hours:
+        mtbf = 3600 * ledger.given("time between failures of a GPU", w.mtbf_hours, "h")
+        restart = ledger.pick("restart", w.restart, 300.0, "s", "no measurement")
+    if w.contention is not None:
+        ledger.given("contention", w.contention, "times as long")
+    return Setting(
+        steps=1,
+        batch=batch,
+        samples=samples,
+        lengths=lengths,
+        decode=decode,
+        train=train,
+        prompt=prompt,
+        max_lag=w.max_lag,
+        publish_every=w.publish_every,
+        block=w.block,
+        replicas=w.rollout_gpus // w.gpus_per_replica,
+        gpus_per_replica=w.gpus_per_replica,
+        swap=swap,
+        publish=publish,
+        checkpoint=saving,
+        checkpoint_every=every,
+        slow_share=w.slow_share,
+        slow_factor=w.slow_factor,
+        mtbf=mtbf,
+        restart=restart,
+        line_fails=w.line_fails,
+        contention=w.contention or 1.0,
+        seed=w.seed,
+    )
+
+
+def _batch(w: Wishes, ledger: Ledger, run: Run | None) -> int:
+    if w.batch is None and run and run.batch:
+        return ledger.measured("batch", run.batch, "prompts", run.where)
+    return ledger.pick("batch", w.batch, 16, "prompts", "train-step's usual size")
+
+
+def _samples(w: Wishes, ledger: Ledger, run: Run | None, batch: int) -> int:
+    if w.samples is None and run and run.batch:
+        return ledger.measured("samples", max(1, round(run.samples / run.batch)), "", run.where)
+    return ledger.pick("samples", w.samples, 8, "a prompt", "as in the recipes")
+
+
+def _steps(w: Wishes, ledger: Ledger, batch: int) -> int:
+    if w.steps is not None and w.prompts is not None:
+        raise UsageError("--steps and --prompts say the same: give one of them")
+    if w.prompts is not None:
+        ledger.given("prompts", w.prompts)
+        return max(1, w.prompts // batch)
+    return ledger.pick("steps", w.steps, 100, "", "an example")
+
+
+def _lengths(
+    w: Wishes, ledger: Ledger, seen: tuple[Any, float | None] | None, run: Run | None
+) -> tuple[Lengths, float]:
+    """Of completions, and the mean of the prompts."""
+    limit = w.max_tokens
+    if seen and w.length_mean:
+        raise UsageError("--lengths and --length-mean say the same: give one of them")
+    if seen:
+        lengths: Lengths = Empirical(seen[0], limit or int(seen[0].max()))
+        ledger.measured("lengths", lengths.describe(), "tokens", "records")
+    elif run and w.length_mean is None:
+        limit = limit or max(1, round(8 * run.length_mean))
+        spread = Lognormal.of(run.length_mean, w.length_p95, limit)
+        lengths = spread
+        ledger.measured("mean length", run.length_mean, "tokens", run.where)
+        _spread(w, ledger, spread)
+    else:
+        mean = ledger.pick("mean length", w.length_mean, 500.0, "tokens", "an example")
+        limit = limit or round(8 * mean)
+        spread = Lognormal.of(mean, w.length_p95, limit)
+        lengths = spread
+        _spread(w, ledger, spread)
+    if w.max_tokens is not None:
+        ledger.given("longest", w.max_tokens, "tokens")
+    if w.prompt_tokens is None and seen and seen[1]:
+        return lengths, ledger.measured("prompt", seen[1], "tokens", "records")
+    otherwise = 0.0 if run else 200.0
+    why = "its cost is in what was measured" if run else "an example"
+    return lengths, ledger.pick("prompt", w.prompt_tokens, otherwise, "tokens", why)
+
+
+def _spread(w: Wishes, ledger: Ledger, lengths: Lognormal) -> None:
+    if w.length_p95 is None:
+        ledger.assumed("spread of lengths", lengths.spread, "of ln", "a usual tail, lognormal")
+    else:
+        ledger.given("95th percentile", w.length_p95, "tokens")
+
+
+def _decode(
+    w: Wishes,
+    ledger: Ledger,
+    shape: Shape | None,
+    run: Run | None,
+    tokens: float,
+    samples: int,
+) -> tuple[Decode, float | None]:
+    """The engine's costs, and a measured swap."""
+    name = "engine speed of a replica"
+    most = w.in_flight
+    if w.block:
+        most = most or w.block * samples
+    if w.rollout_speed:
+        told = ", ".join(f"{speed:g} at {n}" if n else f"{speed:g}" for n, speed in w.rollout_speed)
+        ledger.given(name, told, "tokens/s at in flight")
+        return costs.decode_of_speeds(w.rollout_speed, most), None
+    if w.rollout_metrics and run:
+        speed = rollout_speed(w.rollout_metrics, run.length_mean)
+        ledger.measured(name, speed, "tokens/s", w.rollout_metrics)
+        return costs.decode_of_speeds([(most or 256, speed)], most), None
+    if run:
+        if run.per_sequence is None:
+            raise UsageError(
+                f"{run.where} does not tell the engine's speed: at K > 0 its trainer hardly waited."
+                " Add --rollout-metrics FILE (rollout --metrics) or --rollout-speed"
+            )
+        each, base = 1e6 * run.per_sequence, 1e6 * (run.base or 0.0)
+        ledger.measured(name, f"{base:.0f} + {each:.1f} n", "us a step", run.rollout_from)
+        swap = w.swap
+        if swap is None:
+            swap = ledger.measured("swap of weights", run.swap, "s a block", run.rollout_from)
+        return Decode(run.base or 0.0, run.per_sequence, most=most or 1 << 20), swap
+    if shape is None:
+        raise UsageError(
+            "no engine speed: give --rollout-speed, --from-run RUN, or --model (with --gpu)"
+        )
+    device = costs.gpu(w.gpu)
+    decode = costs.decode_of_gpu(shape, device, w.gpus_per_replica, tokens, most)
+    shown = f"{decode.speed(1, tokens / 2):,.0f} at 1, {decode.speed(decode.most, tokens / 2):,.0f}"
+    ledger.assumed(
+        name,
+        f"{shown} at {decode.most}",
+        "tokens/s",
+        f"{w.gpu} peaks: {costs.READ_EFFICIENCY:.0%} of bandwidth,"
+        f" {costs.DECODE_EFFICIENCY:.0%} of FLOP/s, {1000 * costs.STEP_OVERHEAD:g} ms a step",
+    )
+    return decode, None
+
+
+def _train(w: Wishes, ledger: Ledger, shape: Shape | None, run: Run | None) -> Train:
+    name = "training speed of a GPU"
+    micro = ledger.pick("micro-tokens", w.micro_tokens, 16_384, "tokens", "train-step's on a GPU")
+    if w.train_speed:
+        ledger.given(name, w.train_speed, "tokens/s")
+        return Train(1 / w.train_speed, ranks=w.train_gpus, micro_tokens=micro)
+    if run:
+        text = f"{run.fixed:.2f} s + {1e6 * run.per_token:.0f} us a token"
+        side = ", side by side with the engine" if run.together else ""
+        ledger.measured(name, text, "a step", f"{run.steps} steps of {run.where}{side}")
+        return Train(run.per_token, run.fixed, ranks=w.train_gpus, micro_tokens=micro)
+    if shape is None:
+        raise UsageError(
+            "no training speed: give --train-speed, --from-run RUN, or --model (with --gpu)"
+        )
+    device = costs.gpu(w.gpu)
+    train = costs.train_of_gpu(shape, device, w.train_gpus, micro, w.sharded)
+    ledger.assumed(
+        name,
+        1 / train.per_token,
+        "tokens/s",
+        f"{w.gpu} peak x {costs.TRAIN_EFFICIENCY:.0%}; links {costs.LINK / 1e9:g} GB/s, no overlap",
+    )
+    return train
+
+
+def _simulated(setting: Setting, steps: int) -> int:
+    enough = max(FEWEST_STEPS, SEQUENCES // (setting.batch * setting.samples))
+    return max(1, min(steps, MOST_STEPS, enough + setting.max_lag))
+
+
+def _sides(outcome: Outcome, setting: Setting) -> dict[str, Any]:
+    return {
+        "rollout_idle": outcome.rollout_idle,
+        "train_idle": outcome.train_idle,
+        "in_flight": outcome.in_flight,
+        "lag_mean": fmean(outcome.lags[-max(1, len(outcome.lags) // 2) :]),
+        "lag_max": outcome.lag_max,
+        "binds": binding(outcome, setting),
+    }
+
+
+def binding(outcome: Outcome, setting: Setting) -> str:
+    """What holds the run up: "turns", "rollout" or "train"."""
+    if setting.max_lag == 0:
+        return "turns"
+    return "rollout" if outcome.train_idle > outcome.rollout_idle else "train"
+
+
+def _memory(
+    w: Wishes, ledger: Ledger, shape: Shape | None, setting: Setting, lengths: dict[str, float]
+) -> dict[str, Any] | None:
+    if shape is None:
+        return None
+    dtype = ledger.pick("training products", w.dtype, "bfloat16", "", "train-step --dtype")
+    ledger.given("optimizer", w.optimizer, "", "an option or its default")
+    train = shape.training_memory(
+        micro_tokens=setting.train.micro_tokens,
+        dtype=dtype,
+        optimizer=w.optimizer,
+        ranks=w.train_gpus,
+        sharded=w.sharded,
+        checkpointing=w.checkpointing,
+        reference=w.reference,
+    )
+    share = setting.batch * setting.samples * (setting.max_lag + 1) / setting.replicas
+    flying = min(setting.decode.most, max(1, round(share)))
+    device = costs.GPUS.get(w.gpu.lower()) if w.from_run is None else None
+    return {
+        "parameters": shape.parameters,
+        "gpu": device and device.memory,
+        "training": train,
+        "rollout": {
+            "weights": 2.0 * shape.parameters,
+            "cache_per_token": shape.kv_bytes(),
+            "cache": shape.kv_bytes() * flying * (setting.prompt + lengths["mean"]),
+            "in_flight": flying,
+        },
+    }
+
+
+def _alternatives(w: Wishes, setting: Setting, steps: int, seconds: float) -> list[dict[str, Any]]:
+    """The same run with one knob turned; none where that would take long to simulate."""
+    if setting.steps * setting.batch * setting.samples > COMPARED:
+        return []
+    gpus = w.rollout_gpus + w.train_gpus
+    train = setting.train
+    lags = [k for k in (0, 1, 2, 4) if k != setting.max_lag and k + 1 >= setting.publish_every]
+    turns: list[tuple[str, Setting, int]] = [
+        (f"--max-lag {k}", replace(setting, max_lag=k), gpus) for k in lags
+    ]
+    turns += [
+        (
+            "rollout GPUs x 2",
+            replace(setting, replicas=2 * setting.replicas),
+            gpus + w.rollout_gpus,
+        ),
+        (
+            "train GPUs x 2",
+            replace(setting, train=replace(train, ranks=2 * train.ranks)),
+            gpus + w.train_gpus,
+        ),
+    ]
+    out = []
+    for label, other, count in turns:
+        outcome = simulate(other)
+        whole = outcome.seconds + (steps - other.steps) * outcome.step_seconds
+        out.append(
+            {
+                "knob": label,
+                "seconds": whole,
+                "ratio": whole / seconds,
+                "gpu_hours": whole * count / 3600,
+            }
+        )
+    return out

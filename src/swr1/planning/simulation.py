@@ -1,0 +1,408 @@
+"""The pipe played event by event: engines, the bound on lag, the trainer, failures.
+
+What is modelled follows the code: a prompt starts only while i < taken + (K + 1) * batch
+(engines/_source.py), groups reach the trainer in the order in which they were started, a step takes
+`batch` of them, a version is published after it. An engine either works block by block, swapping
+weights between blocks (hf), or has a stream of sequences of which each that ends makes room for
+the next, and swaps weights under those that are being written (continuous batching).
+
+All sequences of a replica advance together, so a replica is simulated from one end of a sequence to
+the next, not token by token: a thousand GPUs take seconds.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import simpy
+
+from swr1.errors import UsageError
+from swr1.planning._replica import Events, Group, Replica, Sequence
+from swr1.planning.costs import Decode, Train
+from swr1.planning.lengths import Lengths
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One run to simulate. Times are in seconds.
+
+    Attributes:
+        steps, batch, samples, max_lag, publish_every: as of train-step and rollout.
+        prompt: tokens of a prompt, computed once for its samples and trained with once.
+        block: prompts per block of an engine without continuous batching; None: continuous.
+        replicas, gpus_per_replica: engine replicas, and the GPUs (or cores) of each.
+        swap: for a replica to take new weights. publish: for the trainer to write them.
+        pipe_per_token: of the slowest stage between engine and trainer.
+        slow_share, slow_factor: share of GPUs that are slow, and how many times as long they take.
+            A replica, and the trainer, are as slow as the slowest GPU they have.
+        mtbf: mean time between failures of one GPU; 0: none. restart: until one is back.
+        checkpoint, checkpoint_every: seconds to write the trainer's state, and steps between two.
+        line_fails: a failure anywhere ends the whole pipe, which begins again at the last state
+            (as it is here); otherwise only what the lost replica, or the trainer, had under way
+            is done again.
+        contention: both sides on one machine: how many times as long each takes while both work.
+    """
+
+    steps: int
+    batch: int
+    samples: int
+    lengths: Lengths
+    decode: Decode
+    train: Train
+    prompt: float = 0.0
+    max_lag: int = 0
+    publish_every: int = 1
+    block: int | None = None
+    replicas: int = 1
+    gpus_per_replica: int = 1
+    swap: float = 0.0
+    publish: float = 0.0
+    checkpoint: float = 0.0
+    checkpoint_every: int = 1
+    pipe_per_token: float = 0.0
+    slow_share: float = 0.0
+    slow_factor: float = 1.0
+    mtbf: float = 0.0
+    restart: float = 0.0
+    line_fails: bool = True
+    contention: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        counts = (self.steps, self.batch, self.samples, self.replicas, self.gpus_per_replica)
+        every = (self.publish_every, self.checkpoint_every)
+        if min(*counts, *every, self.train.ranks) < 1:
+            raise UsageError(
+                "steps, batch, samples, GPUs, publish-every and checkpoint-every are at least 1"
+            )
+        if self.max_lag < 0 or (self.block is not None and self.block < 1):
+            raise UsageError("max-lag is at least 0, a block at least 1")
+        if self.contention < 1 or self.slow_factor < 1 or not 0 <= self.slow_share <= 1:
+            raise UsageError("contention and slowness are factors of at least 1, a share is 0 to 1")
+        if self.publish_every > self.max_lag + 1:
+            raise UsageError(
+                f"publish-every {self.publish_every} with max-lag {self.max_lag} would wait without"
+                f" end: publish every {self.max_lag + 1} steps or more often"
+            )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a simulated run came to. Shares are of time, 0..1.
+
+    step_seconds, rollout_idle, train_idle and in_flight leave out the first K + 1 steps, in which
+    the pipe fills.
+
+    Attributes:
+        seconds: of the whole run. step_seconds: of a step, in the mean.
+        rollout_idle: no sequence in flight, mean over replicas. train_idle: waiting for data.
+        in_flight: sequences per replica that is at work, in the mean.
+        generated, trained: tokens of completions, those of lost work among the first.
+        ended: sequences that ended. sequence_seconds: from the start of one to its end, mean.
+        load_seconds: sequences in flight, integrated over time and replicas.
+        lags: of each step, the mean over its samples. lag_max: the largest of any.
+        failures: how many there were.
+    """
+
+    seconds: float
+    step_seconds: float
+    rollout_idle: float
+    train_idle: float
+    in_flight: float
+    generated: int
+    trained: int
+    ended: int
+    sequence_seconds: float
+    load_seconds: float
+    lags: tuple[float, ...]
+    lag_max: int
+    failures: int
+
+    @property
+    def useful(self) -> float:
+        """Share of the generated tokens that was trained on, or waited for it at the end."""
+        return min(1.0, self.trained / self.generated) if self.generated else 0.0
+
+
+class _Run:
+    def __init__(self, setting: Setting) -> None:
+        self.setting, self.env = setting, simpy.Environment()
+        self.rng = np.random.default_rng(setting.seed)
+        self.faults = np.random.default_rng([setting.seed, 1])
+        self.given = self.taken = self.version = self.step = 0
+        self.groups: list[Group] = []  # all that were started, in order; lost ones taken out
+        self.whole = 0  # of those, how many at the front are complete
+        self.queue: deque[Sequence] = deque()  # sequences without a place
+        self.failures = self.ended = self.generated = self.lag_max = 0
+        self.pipe_free = self.stay = self.waited = 0.0
+        self.at_work = {"rollout": 0, "train": 0}
+        self.lags: list[float] = []
+        self.trained: list[int] = []  # tokens, by step
+        self.warm_time, self.warm_step, self.load_before = 0.0, 0, 0.0
+        self.ready = self.env.event()
+        s = setting
+        chance = 1 - (1 - s.slow_share) ** np.array([s.gpus_per_replica, s.train.ranks])
+        slow = self.faults.random(s.replicas) < chance[0]
+        self.train_slow = s.slow_factor if self.faults.random() < chance[1] else 1.0
+        self.replicas = [
+            Replica(self, i, s.slow_factor if slow[i] else 1.0) for i in range(s.replicas)
+        ]
+        self.trainer = self.env.process(self.train())
+        if s.mtbf:
+            self.env.process(self.fail())
+
+    # --- the machine that both sides may share ---
+
+    def side(self, name: str, change: int) -> None:
+        """A side begins or ends work; on a shared machine the other's pace changes."""
+        before = self.pace()
+        self.at_work[name] += change
+        if self.pace() != before:
+            for replica in self.replicas:
+                if replica.working:
+                    replica.wake()
+            if self.trainer is not self.env.active_process:
+                self.trainer.interrupt("pace")
+
+    def pace(self) -> float:
+        both = self.at_work["rollout"] and self.at_work["train"]
+        return self.setting.contention if both else 1.0
+
+    # --- rollout ---
+
+    def dispatch(self) -> None:
+        """Start what the bound allows and hand it to the engines."""
+        if self.setting.block is not None:
+            self._dispatch_blocks(self.setting.block)
+            return
+        if (room := self._room()) > 0:
+            self._start(room)
+        most = self.setting.decode.most
+        places = [(r.load, r.number) for r in self.replicas if r.load < most]
+        heapq.heapify(places)
+        touched = set()
+        while self.queue and places:
+            load, number = places[0]
+            if number not in touched:
+                touched.add(number)
+                self._swap(self.replicas[number])
+            self.replicas[number].give(self.queue.popleft())
+            if load + 1 < most:
+                heapq.heapreplace(places, (load + 1, number))
+            else:
+                heapq.heappop(places)
+        for number in sorted(touched):
+            self.replicas[number].wake()
+
+    def _dispatch_blocks(self, block: int) -> None:
+        s = self.setting
+        wanted, enough = min(block, s.batch * max(1, s.max_lag)), s.batch * s.publish_every
+        for replica in self.replicas:
+            if replica.load or replica.ended:
+                continue
+            room = self._room()
+            if not self.queue and (
+                room >= wanted or (self.given - self.taken < enough and room > 0)
+            ):
+                self._start(min(wanted, room))
+            if not self.queue:
+                return
+            self._swap(replica)
+            for _ in range(min(len(self.queue), block * s.samples)):
+                replica.give(self.queue.popleft())
+            replica.wake()
+
+    def _room(self) -> int:
+        s = self.setting
+        return self.taken + (s.max_lag + 1) * s.batch - self.given
+
+    def _start(self, count: int) -> None:
+        s = self.setting
+        lengths = s.lengths.draw(self.rng, count * s.samples)
+        for row in lengths.reshape(count, s.samples):
+            group = Group(s.samples)
+            self.groups.append(group)
+            self.queue.extend(Sequence(group, int(n)) for n in row)
+        self.given += count
+
+    def _swap(self, replica: Replica) -> None:
+        """Newer weights, if there are any, before a sequence is taken in."""
+        if replica.version < self.version:
+            replica.version = self.version
+            replica.debt += self.setting.swap
+
+    def refill(self, replica: Replica) -> None:
+        """Those that wait take the places of those that ended."""
+        if self.queue and replica.load < self.setting.decode.most:
+            self._swap(replica)
+            while self.queue and replica.load < self.setting.decode.most:
+                replica.give(self.queue.popleft())
+
+    def end(self, sequence: Sequence) -> None:
+        self.ended += 1
+        self.generated += sequence.length
+        self.stay += self.env.now - sequence.started
+
+    def complete(self, sequences: list[Sequence]) -> None:
+        """Completions go down the pipe, groups in the order in which they were started."""
+        for sequence in sequences:
+            group = sequence.group
+            group.owed -= 1
+            group.tokens += sequence.length
+            group.versions += sequence.version
+            group.oldest = min(group.oldest, sequence.version)
+        while self.whole < len(self.groups) and not self.groups[self.whole].owed:
+            group = self.groups[self.whole]
+            self.pipe_free = max(self.pipe_free, self.env.now)
+            self.pipe_free += group.tokens * self.setting.pipe_per_token
+            group.released = self.pipe_free
+            self.whole += 1
+        if self.whole >= (self.step + 1) * self.setting.batch and not self.ready.triggered:
+            self.ready.succeed()
+
+    # --- training ---
+
+    def train(self) -> Events:
+        s, env = self.setting, self.env
+        self.dispatch()
+        while self.step < s.steps:
+            began = env.now
+            batch = yield from self._batch()
+            self.waited += env.now - began
+            tokens = sum(group.tokens + s.prompt for group in batch)
+            self.side("train", 1)
+            done = yield from self._compute(s.train.seconds(tokens) * self.train_slow)
+            self.side("train", -1)
+            if not done:
+                yield from self._rest(s.restart)
+                continue
+            publishes = (self.step + 1) % s.publish_every == 0
+            saves = (self.step + 1) % s.checkpoint_every == 0
+            yield from self._rest(s.checkpoint * saves + s.publish * publishes)
+            if self.groups[self.step * s.batch : (self.step + 1) * s.batch] == batch:
+                self._took(batch, publishes)
+
+    def _batch(self) -> Events:
+        """Wait for the groups of the next step; they are the value."""
+        s, env = self.setting, self.env
+        while True:
+            end = (self.step + 1) * s.batch
+            if self.whole < end:
+                self.ready = env.event()
+                waiting = self.ready
+            elif self.groups[end - 1].released > env.now:
+                waiting = env.timeout(self.groups[end - 1].released - env.now)
+            else:
+                return self.groups[end - s.batch : end]
+            try:
+                yield waiting
+            except simpy.Interrupt as why:
+                if why.cause == "lost":
+                    yield from self._rest(s.restart)
+
+    def _compute(self, work: float) -> Events:
+        """The value is False when a failure undid it."""
+        while work > 0:
+            began, pace = self.env.now, self.pace()
+            try:
+                yield self.env.timeout(work * pace)
+                break
+            except simpy.Interrupt as why:
+                if why.cause == "lost":
+                    return False
+                work -= (self.env.now - began) / pace
+        return True
+
+    def _rest(self, seconds: float) -> Events:
+        until = self.env.now + seconds
+        while self.env.now < until:
+            try:
+                yield self.env.timeout(until - self.env.now)
+            except simpy.Interrupt:
+                continue
+
+    def _took(self, batch: list[Group], publishes: bool) -> None:
+        s = self.setting
+        self.trained.append(sum(group.tokens for group in batch))
+        versions = sum(group.versions for group in batch)
+        self.lags.append(self.step - versions / (s.batch * s.samples))
+        self.lag_max = max(self.lag_max, self.step - min(group.oldest for group in batch))
+        self.step += 1
+        if not self.warm_step and self.step == min(s.max_lag + 1, s.steps - 1):
+            self.warm_step, self.warm_time, self.waited = self.step, self.env.now, 0.0
+            for replica in self.replicas:
+                self.load_before += replica.load_time
+                replica.busy = replica.load_time = 0.0
+        if publishes:
+            self.version, self.taken = self.step, self.step * s.batch
+            self.dispatch()
+
+    # --- failures ---
+
+    def fail(self) -> Events:
+        s = self.setting
+        rollout = s.replicas * s.gpus_per_replica
+        gpus = rollout + s.train.ranks
+        while True:
+            yield self.env.timeout(float(self.faults.exponential(s.mtbf / gpus)))
+            self.failures += 1
+            hit = int(self.faults.integers(gpus))
+            if s.line_fails:
+                self._restart_line()
+            elif hit < rollout:
+                self._lose(self.replicas[hit // s.gpus_per_replica])
+            else:
+                self.trainer.interrupt("lost")
+
+    def _lose(self, replica: Replica) -> None:
+        lost = replica.lose()
+        replica.debt = self.setting.restart
+        self.queue.extendleft(reversed(lost))
+        replica.wake()
+        self.dispatch()
+
+    def _restart_line(self) -> None:
+        """All begins again after the last state: steps since then are done again, and groups that
+        no step had taken before it are lost."""
+        s = self.setting
+        self.step -= self.step % s.checkpoint_every
+        self.version = self.step - self.step % s.publish_every
+        self.taken = self.version * s.batch
+        for replica in self.replicas:
+            replica.lose()
+            replica.debt, replica.version = s.restart, self.version
+        self.queue.clear()
+        self.given = self.whole = self.step * s.batch
+        del self.groups[self.given :], self.lags[self.step :], self.trained[self.step :]
+        self.pipe_free = 0.0
+        self.trainer.interrupt("lost")
+        self.dispatch()
+        for replica in self.replicas:
+            replica.wake()
+
+
+def simulate(setting: Setting) -> Outcome:
+    """Play a run; the same setting gives the same outcome."""
+    run = _Run(setting)
+    run.env.run(run.trainer)
+    counted = max(run.env.now - run.warm_time, 1e-12)
+    busy = sum(replica.busy for replica in run.replicas)
+    load = sum(replica.load_time for replica in run.replicas)
+    return Outcome(
+        seconds=run.env.now,
+        step_seconds=counted / (setting.steps - run.warm_step),
+        rollout_idle=max(0.0, 1 - busy / (counted * setting.replicas)),
+        train_idle=run.waited / counted,
+        in_flight=load / busy if busy else 0.0,
+        generated=run.generated,
+        trained=sum(run.trained),
+        ended=run.ended,
+        sequence_seconds=run.stay / run.ended if run.ended else 0.0,
+        load_seconds=load + run.load_before,
+        lags=tuple(run.lags),
+        lag_max=run.lag_max,
+        failures=run.failures,
+    )
