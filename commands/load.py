@@ -43,9 +43,12 @@ def command(
 
     swr1 load gsm8k gsm8k/ --split test -o gsm8k.jsonl
 
-    A file of another data set, or with other columns, is refused. A row that cannot be read, or that contradicts itself, is a bad record: it is
-    reported with its place, and --on-error says what follows.
+    A file of another data set, or with other columns, is refused. A row that cannot be
+    read, or that contradicts itself, is a bad record: it is reported with its place,
+    and --on-error says what follows.
     """
+    import inspect
+
     from swr1.errors import UsageError
     from swr1.loading._records import load_rows
     from swr1.loading._rows import find_sources
@@ -55,8 +58,11 @@ def command(
     if show_list:
         width = max(map(len, loaders.names()))
         for known in loaders.names():
-            first_line = (loaders.get(known).__doc__ or "").strip().partition("\n")[0]
-            print(f"{known:{width}}  {first_line}")
+            loader = loaders.get(known)
+            first_line = (loader.__doc__ or "").strip().partition("\n")[0]
+            parameters = inspect.signature(loader).parameters.values()
+            can_be_set = [f"[{p.name}={p.default}]" for p in parameters if p.default is not p.empty]
+            print(f"{known:{width}}  {first_line}", *can_be_set)
         return
     if name is None:
         raise UsageError(f"load what? Known: {', '.join(loaders.names())} (see --list)")

@@ -62,6 +62,33 @@ def test_a_file_that_is_broken_as_a_whole(tmp_path, name, content, reason):
         rows_of(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("document", "rows"),
+    [
+        (
+            {"a": ["1", "2"], "b": ["x", "y"], "none": []},
+            [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}],
+        ),
+        ({"7": {"a": 1}, "9": {"a": 2}}, [{"key": "7", "a": 1}, {"key": "9", "a": 2}]),
+        ({"x": [{"a": 1}], "y": [{"a": 2}]}, [{"part": "x", "a": 1}, {"part": "y", "a": 2}]),
+    ],
+)
+def test_rows_of_other_json_documents(tmp_path, document, rows):
+    (tmp_path / "r.json").write_text(json.dumps(document))
+    assert [row for row, _ in rows_of(tmp_path / "r.json")[0]] == rows
+
+
+def test_a_field_may_be_longer_than_pythons_limit(tmp_path):
+    (tmp_path / "long.csv").write_text(f'a,b\n"{"x" * 200_000}",y\n')
+    assert [len(row["a"]) for row, _ in rows_of(tmp_path / "long.csv")[0]] == [200_000]
+
+
+def test_a_csv_file_in_another_encoding(tmp_path):
+    (tmp_path / "latin.csv").write_bytes("a,b\n1,Zo\u00eb\n".encode("latin-1"))
+    with pytest.raises(DataError, match="not a CSV file in UTF-8"):
+        rows_of(tmp_path / "latin.csv")
+
+
 def test_a_broken_line_is_told_and_the_rest_read(tmp_path):
     (tmp_path / "r.jsonl").write_text('{"a": 1}\n{"a": \n{"a": 3}\n')
     pairs, bad = rows_of(tmp_path / "r.jsonl")
@@ -117,3 +144,18 @@ def test_hub_rows(monkeypatch):
     ]
     with pytest.raises(SwrError, match="cannot load 'owner/gone' from the hub: Couldn't reach it"):
         list(hub_rows("owner/gone", None, None))
+
+
+def test_pictures_of_the_hub_stay_bytes(monkeypatch):
+    datasets = pytest.importorskip("datasets")
+
+    class Streamed:
+        features = ("image",)  # only that there are some matters
+
+        def decode(self, enable):
+            assert not enable
+            return iter([{"image": {"bytes": b"png", "path": None}}])
+
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **kw: Streamed())
+    ((row, _),) = hub_rows("owner/pictures", None, "test")
+    assert row["image"]["bytes"] == b"png"

@@ -8,7 +8,8 @@
         return item("math", row["question"], row["answer"])
 
 `dataset` checks that a row has the columns of one of the published shapes, and fills `info`: name
-of the set, split, licence, citation, and every column of the row that `uses` does not name.
+of the set, split, licence, citation, and every column of the row that `uses` does not name (a
+column named `source` as `published_source`, since `info.source` is the place of the row).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from swr1.loading._rows import KINDS
 from swr1.registry import Registry
 
 Shape = tuple[str, ...]
+_OURS = ("dataset", "split", "licence", "citation", "source")  # in `info`; columns give way
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def dataset(
                 "licence": about.licence,
                 "citation": about.citation,
             }
-            base = {k: v for k, v in row.items() if is_kept(k, v)} | told
+            kept = {k: v for k, v in row.items() if is_kept(k, v)}
+            base = {f"published_{k}" if k in _OURS else k: v for k, v in kept.items()} | told
             items = made if isinstance(made, list) else [made]
             return [one | {"info": base | one["info"]} for one in items]
 

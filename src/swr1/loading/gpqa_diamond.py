@@ -22,7 +22,7 @@ CHOICES = ("Correct Answer", *(f"Incorrect Answer {i}" for i in (1, 2, 3)))
     keeps=("Record ID", "Subdomain", "High-level domain"),
 )
 def load(row, seed=0):
-    """GPQA Diamond; seed=N: another order of the choices."""
+    """GPQA Diamond, choices shuffled by the seed."""
     question = text(row, "Question").strip()
     choices, letter = shuffled([text(row, name).strip() for name in CHOICES], 0, seed, question)
     return chosen(question, choices, letter, category=row.get("High-level domain"))

@@ -21,7 +21,7 @@ ABOUT = About(
     uses=("prompt", "response", "target"),
 )
 def load(row, answered=False):
-    """JailbreakBench artifacts; info.label safe or unsafe; answered=true: responses only."""
+    """JailbreakBench artifacts; info.label safe or unsafe; answered: rows with a response only."""
     if answered and row["response"] is None:
         return None
     return item(

@@ -21,7 +21,7 @@ LETTERS = {"judge": 2, "classification": 7, "response": 2}
     uses=("image", "instruction", "gt_choice"),
 )
 def load(row, images=""):
-    """M3oralBench, choices over pictures; images=FOLDER: where the pictures are."""
+    """M3oralBench, choices over pictures; images: the folder they are in."""
     instruction = text(row, "instruction")
     listed = re.findall(r"^\(([A-G])\) (.*?)\s*$", instruction, re.MULTILINE)
     letters = "ABCDEFG"[: one_of(row, "type", LETTERS)]

@@ -35,7 +35,7 @@ QUESTIONS = {
     uses=("key", "Rephrased Question", "Rephrased Question(SD)"),
 )
 def load(row, kind="all", images=""):
-    """MM-SafetyBench; kind=SD, TYPO, SD_TYPO, or text (no picture); all: three items a row."""
+    """MM-SafetyBench; kind: SD, TYPO, SD_TYPO, text (no picture), or all: three items a row."""
     one_option("kind", kind, ("all", *QUESTIONS))
     scenario = row.file.partition(".")[0]
     items = []

@@ -23,7 +23,7 @@ PICTURES = tuple(f"image_{i}" for i in range(1, 8))
     uses=("question", "options", "answer", *PICTURES),
 )
 def load(row, images=""):
-    """MMMU; choices, or accepted texts for open questions; "<image 1>" is the first picture."""
+    """MMMU; choices, or accepted texts where the question is open."""
     shown = [picture(row[name], images) for name in PICTURES if row.get(name)]
     prompt = with_pictures(shown, text(row, "question"))
     answer = row["answer"] if row["answer"] != "?" else None

@@ -1,0 +1,123 @@
+"""Each loader on small files of our own making in the shape in which its data set is published."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from swr1.errors import DataError, UsageError
+from swr1.records import key, validate
+from swr1.registry import Registry
+from tests.conftest import jsonl
+from tests.loading.shapes import (
+    CHOICES,
+    GAOKAO,
+    GPQA,
+    JBB,
+    MMMU,
+    MORAL,
+    OLYMPIAD,
+    SHAPES,
+    SIUO,
+    VISTA,
+)
+from tests.loading.sink import loaded
+
+LOADERS = Registry("loader", "swr1.loading", "load")
+
+
+def write(path, data):
+    if path.suffix == ".jsonl":
+        path.write_bytes(jsonl(data))
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(data), path)
+    elif path.suffix == ".csv":
+        lines = [list(data[0]), *[row.values() for row in data]]
+        quoted = [",".join('"' + str(v).replace('"', '""') + '"' for v in line) for line in lines]
+        path.write_text("\n".join(quoted) + "\n")
+    else:
+        path.write_text(json.dumps(data))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "content", "expected"), SHAPES, ids=[f"{s[0]}-{s[1]}" for s in SHAPES]
+)
+def test_shape(tmp_path, name, file, content, expected):
+    records = loaded(name, write(tmp_path / file, content))
+    assert len(records) == len(expected)
+    assert len({key(r) for r in records}) == len(records)
+    about = LOADERS.get(name).about
+    for record, (content, fields, info) in zip(records, expected, strict=True):
+        validate(record, ("id", "task", "prompt", "info"))
+        if content is not None:
+            assert record["prompt"][-1] == {"role": "user", "content": content}
+        assert {field: record.get(field) for field in fields} == fields
+        told = {"dataset": name, "licence": about.licence, "citation": about.citation} | info
+        assert {field: record["info"].get(field) for field in told} == told
+        assert record["info"]["split"]
+
+
+def test_every_loader_has_a_shape_here():
+    assert {name for name in LOADERS.names() if name != "kk"} == {name for name, *_ in SHAPES}
+
+
+def test_choices_are_shuffled_by_the_seed(tmp_path):
+    rows = [GPQA | {"Question": f"Which {i}?"} for i in range(40)]
+    path = write(tmp_path / "gpqa_diamond.csv", rows)
+    records = loaded("gpqa-diamond", path)
+    for record in records:
+        choices = record["info"]["choices"]
+        assert sorted(choices) == ["right", "wrong a", "wrong b", "wrong c"]
+        assert choices["ABCD".index(record["answer"])] == "right"
+        assert f"\n{record['answer']}. right" in record["prompt"][0]["content"]
+    letters = [r["answer"] for r in records]
+    assert set(letters) == set("ABCD")
+    other = loaded("gpqa-diamond", path, seed=1)
+    assert [r["answer"] for r in loaded("gpqa-diamond", path)] == letters
+    assert [r["answer"] for r in other] != letters
+
+
+def test_options(tmp_path):
+    path = write(tmp_path / "j.jsonl", [JBB, JBB | {"prompt": None, "response": None}])
+    assert len(loaded("jailbreakbench", path, answered=True)) == 1
+    path = write(tmp_path / "query.json", [MORAL])
+    (record,) = loaded("m3oralbench", path, images="/pictures/")
+    assert record["prompt"][0]["content"][0]["path"] == "/pictures/images/judge_1.jpg"
+    name, file, content, _ = next(s for s in SHAPES if s[0] == "mm-safetybench")
+    (record,) = loaded(name, write(tmp_path / file, content), kind="text")
+    assert record["prompt"][0]["content"] == [{"type": "text", "text": "Bombs?"}]
+    with pytest.raises(UsageError, match="kind is one of all, SD, TYPO, SD_TYPO, text, not 'sd'"):
+        loaded(name, tmp_path / file, kind="sd")
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "told"),
+    [
+        ("xstest", {"prompt": "?", "type": "t", "label": "odd"}, "unknown label: column 'label'"),
+        ("aime", {"question": "?", "answer": "1000", "year": 1, "problem_number": 1}, "no AIME"),
+        ("amc", {"problem": "?", "answer": "x", "url": "AMC"}, "no number: the answer is 'x'"),
+        ("olympiadbench", OLYMPIAD | {"final_answer": [""]}, "no gold"),
+        ("m3oralbench", MORAL | {"gt_choice": "C"}, "no such choice: 'C' of 2"),
+        ("siuo", SIUO | {"options": CHOICES, "correct_option": "E"}, "the answer is 'E'"),
+        ("mathvista", VISTA | {"answer": "3"}, "no such choice: the answer is '3'"),
+        ("mmmu", MMMU | {"options": "[1,", "image_1": "a.png"}, "no list"),
+        ("mmmu", MMMU | {"image_1": 3}, "no picture"),
+        ("gaokao-mm", GAOKAO | {"answer": ["E"]}, "no such choice"),
+        ("hh-rlhf", {"chosen": "Hi", "rejected": "\n\nHuman: a"}, "no dialogue"),
+        (
+            "hh-rlhf",
+            {
+                "chosen": "\n\nHuman: a\n\nAssistant: b",
+                "rejected": "\n\nHuman: c\n\nAssistant: b",
+            },
+            "no pair",
+        ),
+    ],
+)
+def test_a_bad_row_says_why(tmp_path, name, row, told):
+    path = write(tmp_path / "bad.jsonl", [row])
+    with pytest.raises(DataError, match=told) as caught:
+        loaded(name, path)
+    assert caught.value.where == f"{path}:1"
