@@ -4,9 +4,13 @@ Every row writes its next token to the same column, so a step is one slice assig
 the rows are. A row owns the columns from its `start` on; what lies before is padding, hidden by
 the attention mask. Storage grows ahead of the clock (concatenating per step, as transformers'
 dynamic cache does, copies everything for every token).
+
+For GPUs, and for models with attention windows; on CPUs `_cohorts` has less to read.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,20 +56,41 @@ def _room(old: Tensor, length: int, end: int) -> Tensor:
 
 
 class RowCache(Cache):
-    """The cache a model's forward takes, with `start` [rows]: the first column of each row."""
+    """The cache a model's forward takes, with `start` [rows]: the first column of each row.
 
-    def __init__(self, start: Tensor) -> None:
+    `context` is how many positions the model has: who is finished and still here goes no further.
+    """
+
+    eager = False  # who is finished leaves in quarters of the batch: all others are copied then
+
+    def __init__(self, start: Tensor, context: int) -> None:
         super().__init__(layer_class_to_replicate=_Layer)
-        self.start = start
+        self.start, self.context = start, context
 
     @property
     def length(self) -> int:
         return self.layers[0].length if self.layers else 0
 
-    def mask(self, new: int) -> Tensor:
-        """[rows, columns] True where a row may look, once `new` more columns are written."""
+    def advance(self, new: int) -> dict[str, Any]:
+        """What the model is called with for the next pass, beside its ids [rows, new]."""
         columns = torch.arange(self.length + new, device=self.start.device)
-        return columns >= self.start[:, None]
+        positions = columns[self.length :] - self.start[:, None]
+        return {
+            "position_ids": positions.clamp(0, self.context - 1),
+            "attention_mask": columns >= self.start[:, None],  # where a row may look
+            "use_cache": True,
+            "past_key_values": self,
+        }
+
+    def share(self, owner: Tensor) -> None:
+        """Give the rows to those who own them: `owner` names the row that each gets."""
+        self.select(owner)
+
+    def leave(self, alive: Tensor) -> Tensor:
+        """Drop the rows not alive; returns the old numbers [rows] of the others."""
+        kept = alive.nonzero()[:, 0]
+        self.select(kept)
+        return kept
 
     def select(self, rows: Tensor) -> None:
         """Keep these rows (one may be named repeatedly), without the columns none of them owns."""

@@ -27,7 +27,9 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
     if sampling.temperature == 0:
         ids = logits.argmax(-1)
         return ids, _at(torch.log_softmax(logits, -1), ids)
-    logprobs = torch.log_softmax(logits / sampling.temperature, -1)
+    if sampling.temperature != 1:
+        logits = logits / sampling.temperature
+    logprobs = torch.log_softmax(logits, -1)
     if sampling.top_k == 0 and sampling.top_p == 1 and sampling.min_p == 0:
         ids = _invert(logprobs.exp(), uniform)
         return ids, _at(logprobs, ids)

@@ -3,9 +3,11 @@
 transformers' `generate` prefills a prompt once per sample, keeps finished sequences in the batch to
 the end and draws all of them from one random stream. Here
 
-- a prompt is prefilled once, its keys and values are shared out to its samples;
-- a finished sequence leaves the batch (in quarters, so that the copying pays) and one that waits
-  takes its place; how many run at once is bounded by `batch_tokens`;
+- a prompt is prefilled once for all its samples; on a CPU they share its keys and values, elsewhere
+  each gets a copy;
+- a finished sequence leaves the batch (where that copies the others: in quarters, so that it pays)
+  and those that wait take the places of a quarter together; how many run at once is bounded by
+  `batch_tokens`;
 - every sequence draws from its own random stream (seed, id, epoch, sample), and the
   log-probability of each token under the sampling distribution comes back in float32.
 
@@ -27,7 +29,8 @@ import transformers
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from swr1.engines import Completion, Request, Sampling, random_stream
+from swr1.engines import Completion, Request, Sampling, _cohorts, random_stream
+from swr1.engines._cohorts import Cohorts
 from swr1.engines._decode import Decoder
 from swr1.engines._kv import RowCache
 from swr1.engines._sampling import draw
@@ -94,6 +97,7 @@ class HFEngine:
             raise UsageError(f"the hf engine cannot run {sorted(odd)[0]} layers (of {folder})")
         self.model = model.eval().requires_grad_(False).to(self.device)
         self.context = getattr(config, "max_position_embeddings", None) or 1 << 30
+        self._cohorts = self.device.type == "cpu" and _cohorts.enable(self.model)
         self._eos = torch.tensor(sorted(_end_tokens(model, self.tokenizer)), device=self.device)
         self._decode = Decoder(self.tokenizer)
         self._stop_enders: dict[tuple[str, ...], Tensor] = {}
@@ -153,8 +157,8 @@ class HFEngine:
         waiting = deque(enumerate(requests))
         done: dict[int, Completion] = {}
         while True:
-            if waiting and batch.free():
-                batch.admit([waiting.popleft() for _ in range(min(len(waiting), batch.free()))])
+            if room := min(len(waiting), batch.free()):
+                batch.admit([waiting.popleft() for _ in range(room)])
             if not batch.rows:
                 return [done[i] for i in range(len(requests))]
             batch.draw()
@@ -186,7 +190,7 @@ class _Batch:
     def __init__(self, engine: HFEngine, sampling: Sampling, max_rows: int) -> None:
         self.engine, self.sampling, self.max_rows = engine, sampling, max_rows
         self.rows: dict[str, Tensor] = {}
-        self.cache: RowCache | None = None
+        self.cache: RowCache | Cohorts | None = None
         self.tail = max((len(s.encode()) for s in sampling.stop), default=0) + 8
         self.alive = 0
 
@@ -194,11 +198,15 @@ class _Batch:
         return len(self.rows["step"]) if self.rows else 0
 
     def free(self) -> int:
-        return self.max_rows - len(self)
+        """How many rows may begin: none until a quarter of the places is free."""
+        free = self.max_rows - len(self)
+        return free if 4 * free >= self.max_rows else 0
 
     def spare(self) -> bool:
         """Have so many rows finished that moving the others pays?"""
-        return 4 * self.alive <= 3 * len(self)
+        assert self.cache is not None
+        least = len(self) - 1 if self.cache.eager else 3 * len(self) // 4
+        return self.alive <= least
 
     def admit(self, requests: list[tuple[int, Request]]) -> None:
         """Prefill each distinct prompt once and give its keys, values and logits to its samples."""
@@ -210,11 +218,10 @@ class _Batch:
         for row, prompt in enumerate(prompts):
             ids[row, width - len(prompt) :] = torch.tensor(prompt)
         start = torch.tensor([width - len(p) for p in prompts], device=device)
-        cache = RowCache(start)
-        positions = (torch.arange(width, device=device) - start[:, None]).clamp(min=0)
-        logits = self._forward(ids.to(device), positions, cache)
+        cache = Cohorts(start) if engine._cohorts else RowCache(start, engine.context)
+        logits = self._forward(ids.to(device), cache)
         owners = torch.tensor(owner, device=device)
-        cache.select(owners)
+        cache.share(owners)
 
         count, most = len(requests), self.sampling.max_tokens
         room = torch.tensor([engine.context - len(r.prompt_ids) for _, r in requests])
@@ -233,7 +240,7 @@ class _Batch:
         if self.cache is None or not self.rows:
             self.cache, self.rows = cache, rows
         else:
-            self.cache.append(cache)
+            self.cache.append(cache)  # type: ignore[arg-type]  # of the same kind
             self.rows = {name: torch.cat([old, rows[name]]) for name, old in self.rows.items()}
         self.alive += count
 
@@ -294,31 +301,21 @@ class _Batch:
                     "the model gave NaN: its weights have diverged, or dtype is too narrow"
                 )
             done[where] = Completion(ids[row], scores, "stop" if stopped else "length", texts[row])
-        kept = alive.nonzero()[:, 0]
-        self.rows = {name: value[kept] for name, value in rows.items()} if len(kept) else {}
         assert self.cache is not None
-        self.cache.select(kept)
+        kept = self.cache.leave(alive)
+        self.rows = {name: value[kept] for name, value in rows.items()} if len(kept) else {}
         return done
 
     def advance(self) -> None:
         """The logits after each row's last token."""
         if self.rows:
-            cache = self.cache
-            assert cache is not None
-            # finished rows go on counting, but not beyond what the model has positions for
-            positions = (cache.length - cache.start).clamp(max=self.engine.context - 1)[:, None]
-            self.rows["logits"] = self._forward(self.rows.pop("last")[:, None], positions, cache)
+            assert self.cache is not None
+            self.rows["logits"] = self._forward(self.rows.pop("last")[:, None], self.cache)
 
-    def _forward(self, ids: Tensor, positions: Tensor, cache: RowCache) -> Tensor:
+    def _forward(self, ids: Tensor, cache: RowCache | Cohorts) -> Tensor:
         """Next-token logits [rows, vocabulary] after `ids` [rows, new], which `cache` takes in."""
-        return self.engine.model(
-            input_ids=ids,
-            attention_mask=cache.mask(ids.shape[1]),
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
+        arguments = cache.advance(ids.shape[1])
+        return self.engine.model(input_ids=ids, logits_to_keep=1, **arguments).logits[:, -1]
 
 
 def _best_device() -> str:
