@@ -42,7 +42,7 @@ def run(tmp_path):
 
 def test_costs_come_back(run):
     policy, _, records = run
-    found = read_run(str(policy), records, prompt=20.0, block=4)
+    found = read_run(str(policy), records, prompt=20.0)
     assert (found.batch, found.samples, found.together) == (4, 32, False)
     assert (found.swap, found.base, found.per_sequence) == pytest.approx((SWAP, BASE, EACH))
     assert (found.fixed, found.per_token) == pytest.approx((FIXED, PER_TOKEN))

@@ -84,7 +84,7 @@ def test_what_is_no_model(tmp_path):
 @given(st.floats(10, 3000), st.floats(1.05, 3.8))
 def test_a_lognormal_has_the_mean_and_percentile_it_was_given(mean, ratio):
     lengths = Lognormal.of(mean, ratio * mean, 1 << 40)
-    seen = lengths.draw(np.random.default_rng(0), 40_000)
+    seen = lengths.draw(np.random.default_rng(0), 10_000, 4)
     assert seen.mean() == pytest.approx(mean, rel=0.12)
     assert np.quantile(seen, 0.95) == pytest.approx(ratio * mean, rel=0.06)
 
@@ -94,9 +94,13 @@ def test_lengths_of_records_and_their_limits():
         {"id": str(n), "generation": {"token_ids": [1] * n, "prompt_ids": [1] * 10}}
         for n in (5, 10, 60)
     ]
-    seen, prompt = from_records([*records, {"id": "x"}])
-    assert (seen.tolist(), prompt) == ([5, 10, 60], 10.0)
-    assert set(Empirical(seen, 50).draw(np.random.default_rng(0), 200)) == {5, 10, 50}
+    seen = from_records([*records, {"id": "x"}])
+    assert (seen.groups, seen.prompt) == ([[5], [10], [60]], 10.0)
+    drawn = Empirical(seen.groups, 50).draw(np.random.default_rng(0), 100, 2)
+    assert set(drawn.flat) == {5, 10, 50}
+    assert (drawn[:, 0] == drawn[:, 1]).all()  # one prompt, one group
+    whole = Empirical([[1, 2, 3]], 9).draw(np.random.default_rng(0), 9, 3)
+    assert (np.sort(whole) == [1, 2, 3]).all()
     assert summary(Lognormal(100, 0, 80))["mean"] == 80
     with pytest.raises(DataError, match="token_ids"):
         from_records([{"id": "x", "completion": "a b"}])

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from swr1.errors import DataError, UsageError
 
 Z95 = 1.6448536269514722  # 95th percentile of the standard normal distribution
-_QUANTILES = 20_001
+_PROMPTS = 5000
 
 
 class Lengths(Protocol):
     """Completion lengths in tokens, each at least 1."""
 
-    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """[count] whole numbers of tokens."""
+    def draw(self, rng: np.random.Generator, prompts: int, samples: int) -> np.ndarray:
+        """[prompts, samples] whole numbers of tokens."""
 
     def describe(self) -> str: ...
 
@@ -58,10 +60,11 @@ class Lognormal:
             )
         return cls(mean, Z95 - math.sqrt(room), max_tokens)
 
-    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, prompts: int, samples: int) -> np.ndarray:
+        size = (prompts, samples)
         centre = math.log(self.mean) - self.spread**2 / 2
-        drawn = np.exp(rng.normal(centre, self.spread, count)) if self.spread else self.mean
-        return np.clip(np.rint(np.full(count, drawn)), 1, self.max_tokens).astype(np.int64)
+        drawn = np.exp(rng.normal(centre, self.spread, size)) if self.spread else self.mean
+        return np.clip(np.rint(np.full(size, drawn)), 1, self.max_tokens).astype(np.int64)
 
     def describe(self) -> str:
         if not self.spread:
@@ -70,19 +73,26 @@ class Lognormal:
 
 
 class Empirical:
-    """Drawn from lengths that were seen, cut at `max_tokens`."""
+    """Drawn from groups that were seen, cut at `max_tokens`: samples of one prompt are alike.
 
-    def __init__(self, seen: Sequence[int] | np.ndarray, max_tokens: int) -> None:
-        values = np.asarray(seen, dtype=np.int64)
-        if not len(values):
-            raise DataError("no record has a completion whose length is known")
-        self.values = np.clip(values, 1, max_tokens)
+    A prompt gets lengths of one group: without repetition where that has enough.
+    """
 
-    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        return rng.choice(self.values, count)
+    def __init__(self, groups: Sequence[Sequence[int]], max_tokens: int) -> None:
+        self.groups = [np.clip(np.asarray(g, dtype=np.int64), 1, max_tokens) for g in groups]
+        self.all = np.concatenate(self.groups)
+
+    def draw(self, rng: np.random.Generator, prompts: int, samples: int) -> np.ndarray:
+        rows = []
+        for at in rng.integers(len(self.groups), size=prompts):
+            group = rng.permutation(self.groups[at])
+            if len(group) < samples:
+                group = rng.choice(group, samples)
+            rows.append(group[:samples])
+        return np.array(rows)
 
     def describe(self) -> str:
-        return f"as in {len(self.values):,} completions, mean {self.values.mean():.0f}"
+        return f"as in {len(self.all):,} completions, mean {self.all.mean():.0f}"
 
 
 def completion_length(record: dict) -> int | None:
@@ -91,28 +101,35 @@ def completion_length(record: dict) -> int | None:
     return len(ids) if ids else None
 
 
-def from_records(records: Iterable[dict]) -> tuple[np.ndarray, float | None]:
-    """Lengths of the completions and the mean length of the prompts, in tokens.
+@dataclass(frozen=True)
+class Seen:
+    """Lengths of completions by prompt, and the mean length of prompts (None: not known)."""
 
-    Raises DataError when no record has token ids.
-    """
-    seen, prompts = [], []
+    groups: list[list[int]]
+    prompt: float | None
+
+
+def from_records(records: Iterable[dict]) -> Seen:
+    """Raises DataError when no record has token ids."""
+    groups: dict[Any, list[int]] = defaultdict(list)
+    prompts = []
     for record in records:
         length = completion_length(record)
         if length is not None:
-            seen.append(length)
-            prompts.append(len(record["generation"].get("prompt_ids") or ()))
-    if not seen:
+            generation = record["generation"]
+            groups[record["id"], generation.get("epoch", 0)].append(length)
+            prompts.append(len(generation.get("prompt_ids") or ()))
+    if not groups:
         raise DataError(
             "no record has generation.token_ids: lengths come from what `swr1 rollout` wrote"
         )
     known = [n for n in prompts if n]
-    return np.asarray(seen, dtype=np.int64), float(np.mean(known)) if known else None
+    return Seen(list(groups.values()), sum(known) / len(known) if known else None)
 
 
 def summary(lengths: Lengths, seed: int = 0) -> dict[str, float]:
     """Mean, median, 95th percentile and largest of many draws, in tokens."""
-    drawn = lengths.draw(np.random.default_rng(seed), _QUANTILES)
+    drawn = lengths.draw(np.random.default_rng(seed), _PROMPTS, 4)
     return {
         "mean": float(drawn.mean()),
         "p50": float(np.quantile(drawn, 0.5)),

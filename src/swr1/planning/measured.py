@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
@@ -49,14 +48,13 @@ class Run:
     rollout_from: str
 
 
-def read_run(
-    path: str, records: list[dict] | None = None, prompt: float = 0.0, block: int | None = None
-) -> Run:
+def read_run(path: str, records: list[dict] | None = None, prompt: float = 0.0) -> Run:
     """The speeds of the RL run in a policy folder or metrics.jsonl.
 
     Args:
-        records: of this run, as `rollout` wrote them, in their order; better, not needed.
-        prompt: tokens of a prompt, which a step trains on once. block: rollout's --batch.
+        records: of this run, as `rollout` wrote them; better, not needed. Its --batch is taken to
+            be the trainer's, so that a step's completions were one block.
+        prompt: tokens of a prompt, which a step trains on once.
 
     Raises DataError where there is no such file, it is torn, it is not of RL steps, or it has too
     few.
@@ -87,7 +85,7 @@ def read_run(
         by_step = _lengths_by_step(records or [], first_step)
         known = [i for i, row in enumerate(rows) if row["step"] in by_step]
         if len(known) > FEWEST_STEPS:
-            features = [_features(by_step[rows[i]["step"]], batch, block) for i in known]
+            features = [_features(by_step[rows[i]["step"]]) for i in known]
             swap, base, per_sequence = fit(np.array(features), wait[known])
             told = f"{len(known)} waits at K=0, with the lengths of their records"
         else:
@@ -146,17 +144,14 @@ def fit(features: np.ndarray, seconds: np.ndarray) -> tuple[float, ...]:
     return tuple(float(value) for value in found / scale)
 
 
-def _features(groups: list[list[int]], batch: int | None, block: int | None) -> tuple[float, ...]:
-    """Of one step: blocks, decode steps of all blocks, tokens."""
-    size = block or batch or len(groups)
-    blocks = [groups[i : i + size] for i in range(0, len(groups), size)]
-    longest = [max(max(lengths) for lengths in block) for block in blocks]
-    return float(len(blocks)), float(sum(longest)), float(sum(map(sum, groups)))
+def _features(lengths: list[int]) -> tuple[float, ...]:
+    """Of one step, a block: 1, its decode steps, its tokens."""
+    return 1.0, float(max(lengths)), float(sum(lengths))
 
 
-def _lengths_by_step(records: list[dict], first: int) -> dict[int, list[list[int]]]:
-    """Step -> lengths by group, for records whose version was made by the step before (K=0)."""
-    found: dict[int, dict[Any, list[int]]] = defaultdict(lambda: defaultdict(list))
+def _lengths_by_step(records: list[dict], first: int) -> dict[int, list[int]]:
+    """Step -> lengths of its completions: their version was made by the step before (K=0)."""
+    found: dict[int, list[int]] = defaultdict(list)
     lowest: int | None = None
     for record in records:
         length = completion_length(record)
@@ -164,11 +159,8 @@ def _lengths_by_step(records: list[dict], first: int) -> dict[int, list[list[int
         if length is None or not isinstance(version, int):
             continue
         lowest = version if lowest is None else min(lowest, version)
-        group = (record["id"], record["generation"].get("epoch", 0))
-        found[version][group].append(length)
-    return {
-        version - (lowest or 0) + first: list(groups.values()) for version, groups in found.items()
-    }
+        found[version].append(length)
+    return {version - (lowest or 0) + first: lengths for version, lengths in found.items()}
 
 
 def _batch(path: str) -> int | None:

@@ -13,7 +13,7 @@ from swr1.errors import UsageError
 from swr1.planning import costs
 from swr1.planning.costs import Decode, Train
 from swr1.planning.ledger import Ledger
-from swr1.planning.lengths import Empirical, Lengths, Lognormal, from_records, summary
+from swr1.planning.lengths import Empirical, Lengths, Lognormal, Seen, from_records, summary
 from swr1.planning.measured import Run, read_run, rollout_speed
 from swr1.planning.shape import Shape
 from swr1.planning.simulation import Outcome, Setting, simulate
@@ -88,7 +88,7 @@ def make_plan(wishes: Wishes, records: list[dict] | None = None) -> dict[str, An
     seen = from_records(records) if records else None
     run = None
     if w.from_run:
-        run = read_run(w.from_run, records, (seen and seen[1]) or 0.0, w.block)
+        run = read_run(w.from_run, records, (seen and seen.prompt) or 0.0)
     setting = _setting(w, ledger, shape, seen, run)
     steps = _steps(w, ledger, setting.batch)
     setting = replace(setting, steps=_simulated(setting, steps))
@@ -135,7 +135,7 @@ def _setting(
     w: Wishes,
     ledger: Ledger,
     shape: Shape | None,
-    seen: tuple[Any, float | None] | None,
+    seen: Seen | None,
     run: Run | None,
 ) -> Setting:
     batch = _batch(w, ledger, run)
@@ -211,14 +211,14 @@ def _steps(w: Wishes, ledger: Ledger, batch: int) -> int:
 
 
 def _lengths(
-    w: Wishes, ledger: Ledger, seen: tuple[Any, float | None] | None, run: Run | None
+    w: Wishes, ledger: Ledger, seen: Seen | None, run: Run | None
 ) -> tuple[Lengths, float]:
     """Of completions, and the mean of the prompts."""
     limit = w.max_tokens
     if seen and w.length_mean:
         raise UsageError("--lengths and --length-mean say the same: give one of them")
     if seen:
-        lengths: Lengths = Empirical(seen[0], limit or int(seen[0].max()))
+        lengths: Lengths = Empirical(seen.groups, limit or max(map(max, seen.groups)))
         ledger.measured("lengths", lengths.describe(), "tokens", "records")
     elif run and w.length_mean is None:
         limit = limit or max(1, round(8 * run.length_mean))
@@ -234,8 +234,8 @@ def _lengths(
         _spread(w, ledger, spread)
     if w.max_tokens is not None:
         ledger.given("longest", w.max_tokens, "tokens")
-    if w.prompt_tokens is None and seen and seen[1]:
-        return lengths, ledger.measured("prompt", seen[1], "tokens", "records")
+    if w.prompt_tokens is None and seen and seen.prompt:
+        return lengths, ledger.measured("prompt", seen.prompt, "tokens", "records")
     otherwise = 0.0 if run else 200.0
     why = "its cost is in what was measured" if run else "an example"
     return lengths, ledger.pick("prompt", w.prompt_tokens, otherwise, "tokens", why)

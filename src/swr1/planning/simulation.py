@@ -221,8 +221,7 @@ class _Run:
 
     def _start(self, count: int) -> None:
         s = self.setting
-        lengths = s.lengths.draw(self.rng, count * s.samples)
-        for row in lengths.reshape(count, s.samples):
+        for row in s.lengths.draw(self.rng, count, s.samples):
             group = Group(s.samples)
             self.groups.append(group)
             self.queue.extend(Sequence(group, int(n)) for n in row)
