@@ -1,5 +1,26 @@
 """Rows of our own making in the shape in which each data set is published, and what they become."""
 
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tests.conftest import jsonl
+
+
+def write(path, data):
+    if path.suffix == ".jsonl":
+        path.write_bytes(jsonl(data))
+    elif path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(data), path)
+    elif path.suffix == ".csv":
+        lines = [list(data[0]), *[row.values() for row in data]]
+        quoted = [",".join('"' + str(v).replace('"', '""') + '"' for v in line) for line in lines]
+        path.write_text("\n".join(quoted) + "\n")
+    else:
+        path.write_text(json.dumps(data))
+    return path
+
 
 def shown(path):
     """The part of a message for a picture at a path."""
@@ -253,9 +274,9 @@ SHAPES = [
             (
                 [shown("images/judge_1.jpg"), {"type": "text", "text": MORAL["instruction"]}],
                 {"answer": "B"},
-                {"choices": ["Not wrong", "Wrong"], "category": "Care"},
+                {"choices": ["Not wrong", "Wrong"], "category": "judge", "foundation": "Care"},
             ),
-            (None, {"answer": "B"}, {"choices": ["A", "B"], "type": "response"}),
+            (None, {"answer": "B"}, {"choices": ["A", "B"], "category": "response"}),
         ],
     ),
     (
@@ -281,7 +302,7 @@ SHAPES = [
                     {"type": "text", "text": "Shall I?\n\nA. yes\nB. no\nC. go\nD. stop"},
                 ],
                 {"answer": "B"},
-                {"choices": ["yes", "no", "go", "stop"]},
+                {"choices": ["yes", "no", "go", "stop"], "dataset": "siuo-mcqa"},
             )
         ],
     ),
@@ -437,7 +458,7 @@ SHAPES = [
                     {"type": "text", "text": "What is in <image 1>?\n\nA. a cow\nB. a dog's tail"},
                 ],
                 {"answer": "B", "task": "choice"},
-                {"choices": ["a cow", "a dog's tail"], "split": "validation"},
+                {"choices": ["a cow", "a dog's tail"], "split": "validation", "subject": "Art"},
             ),
             (None, {"answer": ["2", "two"], "task": "qa"}, {}),
             (None, KNOWN | {"task": "choice"}, {"choices": ["a cow", "a dog's tail"]}),
@@ -486,10 +507,10 @@ SHAPES = [
                     shown("Data/x/x_0_1.png"),
                     {"type": "text", "text": GAOKAO["question"].strip()},
                 ],
-                {"answer": ["B", "D"]},
-                {"answers": "all", "subject": "2010-2023_Physics_MCQs", "year": "2010"},
+                {"answer": ["B", "D"], "task": "multi-choice"},
+                {"answers": "all", "subject": "Physics", "year": "2010"},
             ),
-            (None, {"answer": "C"}, {"choices": ["A", "B", "C", "D"]}),
+            (None, {"answer": "C", "task": "choice"}, {"choices": ["A", "B", "C", "D"]}),
         ],
     ),
 ]

@@ -1,15 +1,14 @@
 """Each loader on small files of our own making in the shape in which its data set is published."""
 
 import json
+import re
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from swr1.errors import DataError, UsageError
 from swr1.records import key, validate
 from swr1.registry import Registry
-from tests.conftest import jsonl
+from tests.loading.page import PAGE, table, written
 from tests.loading.shapes import (
     CHOICES,
     GAOKAO,
@@ -21,24 +20,11 @@ from tests.loading.shapes import (
     SHAPES,
     SIUO,
     VISTA,
+    write,
 )
 from tests.loading.sink import loaded
 
 LOADERS = Registry("loader", "swr1.loading", "load")
-
-
-def write(path, data):
-    if path.suffix == ".jsonl":
-        path.write_bytes(jsonl(data))
-    elif path.suffix == ".parquet":
-        pq.write_table(pa.Table.from_pylist(data), path)
-    elif path.suffix == ".csv":
-        lines = [list(data[0]), *[row.values() for row in data]]
-        quoted = [",".join('"' + str(v).replace('"', '""') + '"' for v in line) for line in lines]
-        path.write_text("\n".join(quoted) + "\n")
-    else:
-        path.write_text(json.dumps(data))
-    return path
 
 
 @pytest.mark.parametrize(
@@ -121,3 +107,22 @@ def test_a_bad_row_says_why(tmp_path, name, row, told):
     with pytest.raises(DataError, match=told) as caught:
         loaded(name, path)
     assert caught.value.where == f"{path}:1"
+
+
+def test_the_page_lists_them_all():
+    assert written() == table(), "not up to date: python -m tests.loading.page"
+
+
+def test_the_example_of_the_page_loads(swr1, tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "riddles.py").write_text(code)
+    rows = [{"riddle": "What?", "answer": "it", "level": "easy", "hint": "a word", "source": "me"}]
+    path = write(tmp_path / "riddles.jsonl", rows)
+    run = swr1("load", f"{tmp_path}/riddles.py:load", path, "--set", "hints=true", check=True)
+    record = json.loads(run.stdout)
+    assert record["prompt"][0]["content"] == "What?\n\nHint: a word"
+    assert (record["answer"], record["info"]["dataset"]) == (["it"], "riddles")
+    assert record["info"]["published_source"] == "me"
+    path = write(tmp_path / "wrong.jsonl", [{"riddle": "What?", "anwser": "it", "level": "easy"}])
+    run = swr1("load", f"{tmp_path}/riddles.py:load", path)
+    assert run.returncode == 65 and "Rename 'anwser' to 'answer'" in run.stderr

@@ -1,7 +1,10 @@
 """GAOKAO-MM: Chinese college entrance questions with pictures and choices A to D.
 
-The choices stand in the question's own text. Where several are right, the answer is a list.
+The choices stand in the question's own text. Where several are right, the task is another one,
+"multi-choice", and the answer a list.
 """
+
+import re
 
 from swr1.errors import DataError
 from swr1.loading._sets import About, dataset, item, picture, text, with_pictures
@@ -22,18 +25,18 @@ ABOUT = About(
     uses=("question", "picture", "answer"),
 )
 def load(row, images=""):
-    """GAOKAO-MM; a list as answer where info.answers is "all"."""
+    """GAOKAO-MM; task multi-choice, with a list as answer, where several choices are right."""
     letters = "".join(row["answer"])
     if not letters or not set(letters) <= set("ABCD"):
         raise DataError(f"no such choice: the answer is {row['answer']!r}")
     shown = [picture(path.removeprefix("../"), images) for path in row["picture"]]
     several = len(letters) > 1
     return item(
-        "choice",
+        "multi-choice" if several else "choice",
         with_pictures(shown, text(row, "question").strip()),
         list(letters) if several else letters,
         answers="all" if several else None,
         choices=list("ABCD"),
-        subject=row.file.partition(".")[0],
+        subject=re.sub(r"^[\d-]+_|_MCQs$", "", row.file.partition(".")[0]),
         language="zh",
     )

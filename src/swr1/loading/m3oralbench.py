@@ -18,7 +18,7 @@ LETTERS = {"judge": 2, "classification": 7, "response": 2}
 @dataset(
     ABOUT,
     ("image", "instruction", "type", "gt_choice", "Foundation"),
-    uses=("image", "instruction", "gt_choice"),
+    uses=("image", "instruction", "gt_choice", "Foundation"),
 )
 def load(row, images=""):
     """M3oralBench, choices over pictures; images: the folder they are in."""
@@ -34,5 +34,6 @@ def load(row, images=""):
         with_pictures([picture(row["image"], images)], instruction),
         row["gt_choice"],
         choices=choices,
-        category=row["Foundation"],
+        category=row["type"],
+        foundation=row["Foundation"],
     )

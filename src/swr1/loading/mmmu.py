@@ -27,10 +27,12 @@ def load(row, images=""):
     shown = [picture(row[name], images) for name in PICTURES if row.get(name)]
     prompt = with_pictures(shown, text(row, "question"))
     answer = row["answer"] if row["answer"] != "?" else None
+    subject = "_".join(text(row, "id").split("_")[1:-1]) or None  # validation_Art_Theory_1
+    about = {"category": row.get("subfield"), "subject": subject}
     if row["question_type"] == "multiple-choice":
-        return chosen(prompt, listed(row["options"]), answer, category=row.get("subfield"))
+        return chosen(prompt, listed(row["options"]), answer, **about)
     accepted = listed(answer) if str(answer).startswith("[") else answer and [answer]
-    return item("qa", prompt, accepted, category=row.get("subfield"))
+    return item("qa", prompt, accepted, **about)
 
 
 def listed(value) -> list[str]:

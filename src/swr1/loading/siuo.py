@@ -18,9 +18,10 @@ ABOUT = About(
     uses=("image", "question", "options", "correct_option"),
 )
 def load(row, images=""):
-    """SIUO, gen and mcqa files; info.safety_warning says what the picture shows."""
+    """SIUO; gen files, and mcqa files (info.dataset siuo-mcqa); info.safety_warning in gen."""
     prompt = with_pictures([picture(row["image"], images)], text(row, "question"))
     if "options" not in row:
         return item("safety", prompt)
     options = row["options"]
-    return chosen(prompt, [options[letter] for letter in sorted(options)], row["correct_option"])
+    choices = [options[letter] for letter in sorted(options)]
+    return chosen(prompt, choices, row["correct_option"], dataset="siuo-mcqa")
