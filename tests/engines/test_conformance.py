@@ -158,9 +158,35 @@ def test_the_suite_fails_what_is_wrong(folder):
         (shift, {"logprobs_are_those_sampled_from"}),
         (end, {"writes_what_the_model_says", "max_tokens_ends_it", "an_empty_completion_is_one"}),
         (doubled, {"the_chat_template_is_applied_once", "an_opened_answer_goes_on"}),
-        (lambda c: c, {"other_weights_are_taken"}),
+        (lambda c: c, {"other_weights_are_taken", "a_swap_under_way_divides_old_from_new"}),
     ):
         subject = Subject(lambda path, spoil=spoil: Wrong(spoil), folder)
         for name in caught:
             with pytest.raises(AssertionError):
                 CHECKS[name][0](subject)
+
+    class Late(Wrong):
+        """Takes the weights that came while it streamed for what it had begun before."""
+
+        def __init__(self, path):
+            self.engine = open_engine("hf", path)
+            self.generate, self.request = self.engine.generate, self.engine.request
+            self.load, self.unfinished = self.engine.load, 0
+
+        def stream(self, requests, sampling):
+            yield from self.generate(list(requests), sampling)
+
+    class Busy(Late):
+        """Forgets what it was asked for when its consumer leaves."""
+
+        def stream(self, requests, sampling):
+            self.unfinished += 1
+            yield from self.generate(list(requests), sampling)
+            self.unfinished -= 1
+
+    for wrong, name in (
+        (Late, "a_swap_under_way_divides_old_from_new"),
+        (Busy, "leaving_early_leaves_it_usable"),
+    ):
+        with pytest.raises(AssertionError):
+            CHECKS[name][0](Subject(wrong, folder))

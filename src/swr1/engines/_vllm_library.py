@@ -1,0 +1,96 @@
+"""What we use of vLLM, under one name. Importing this imports vLLM, which takes seconds.
+
+vLLM's processes are started here as we need them: spawned, since ours has threads, and with a log
+file as their standard output and error.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import multiprocessing.spawn
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# Read when vLLM is imported, and by its processes.
+os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+os.environ.setdefault("VLLM_LOGGING_STREAM", "ext://sys.stderr")
+os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+
+import torch
+import vllm
+from transformers import AutoConfig, GenerationConfig
+from vllm import AsyncEngineArgs, SamplingParams
+from vllm.config.logging import LoggingConfig
+from vllm.exceptions import VLLMValidationError
+from vllm.logger import configure_logging_if_needed
+from vllm.lora.request import LoRARequest
+from vllm.platforms import current_platform
+from vllm.sampling_params import RequestOutputKind
+from vllm.v1.engine.async_llm import AsyncLLM
+
+__all__ = [
+    "AsyncEngineArgs",
+    "AsyncLLM",
+    "LoRARequest",
+    "RequestOutputKind",
+    "SamplingParams",
+    "VLLMValidationError",
+]
+
+VERSION = f"{vllm.__version__}+torch{torch.__version__.partition('+')[0]}"
+
+
+def prompt(ids: list[int]) -> Any:
+    """A prompt of token ids, in the form that needs no further work."""
+    return {"type": "token", "prompt_token_ids": ids}
+
+
+def auto_dtype(base: str) -> str:
+    """float32 on CPU, bfloat16 elsewhere; of a quantized model, what vLLM makes of its folder."""
+    if current_platform.is_cpu():
+        return "float32"
+    quantized = getattr(AutoConfig.from_pretrained(base), "quantization_config", None)
+    return "auto" if quantized else "bfloat16"
+
+
+def end_tokens(base: str, tokenizer: Any) -> list[int]:
+    """End tokens: the generation config's, the tokenizer's, and ChatML's end of a turn."""
+    try:
+        config = GenerationConfig.from_pretrained(base)
+    except OSError:
+        config = GenerationConfig.from_model_config(AutoConfig.from_pretrained(base))
+    told = config.eos_token_id
+    ends = {*(told if isinstance(told, list) else [told]), tokenizer.eos_token_id}
+    ends.add(tokenizer.get_vocab().get("<|im_end|>"))
+    return sorted(ends - {None})
+
+
+@contextmanager
+def logging_to(log: Path) -> Iterator[None]:
+    """What is started within writes its standard output and error to `log`, as vLLM's logger does.
+
+    Another executable does it, rather than a moment in which our own standard output leads
+    elsewhere: records may be on their way there.
+    """
+    configure_logging_if_needed(LoggingConfig())  # else vLLM would do it later, and undo this
+    logger = logging.getLogger("vllm")
+    logger.handlers, logger.propagate = [logging.FileHandler(log)], False
+    before = multiprocessing.spawn.get_executable()
+    with tempfile.TemporaryDirectory(prefix="swr1-vllm-") as folder:
+        script = Path(folder) / "python"
+        script.write_text(
+            f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@" >>{shlex.quote(str(log))} 2>&1\n'
+        )
+        script.chmod(0o755)
+        multiprocessing.set_executable(str(script))
+        try:
+            yield
+        finally:
+            multiprocessing.set_executable(os.fsdecode(before or sys.executable))
