@@ -246,6 +246,21 @@ def test_a_recipe_that_extends_another(recipe, tmp_path):
         load_recipe(str(tmp_path / "loop.toml"))
 
 
+def test_verdicts_of_another_shape(recipe):
+    record = {"id": "x", "task": "math", "verdicts": {"format": 1}}
+    with pytest.raises(DataError, match="the verdict 'format' is to be an object"):
+        recipe().reward(record)
+    much = OK | said("safety", score="much") | said("helpful", score=1)
+    with pytest.raises(DataError, match=r"safety.score is a number, not 'much'"):
+        recipe().reward({"id": "x", "task": "safety", "verdicts": much})
+
+
+def test_true_is_not_one(recipe):
+    own = "[part.a]\nflag = { info.n = true }\n[part.b]\nflag = { info.n = 1 }\n"
+    parts = recipe(own).reward({"id": "x", "info": {"n": True}, "verdicts": {}})["reward_parts"]
+    assert parts["a"]["value"] == 1 and parts["b"]["value"] == 0
+
+
 def test_unknown_rewards():
     with pytest.raises(UsageError, match=r"unknown recipe 'logic-r'. Did you mean 'logic-rl'"):
         open_reward("logic-r")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from swr1.errors import DataError
@@ -33,19 +34,22 @@ class Test:
     op: str
     wanted: Any
 
-    @property
-    def verdict(self) -> str | None:
-        return None if self.where[0] in ("task", "gate", "info") else self.where[0]
+    @cached_property
+    def verdict(self) -> str:
+        """The verdict it asks about, or ""."""
+        return "" if self.where[0] in ("task", "gate", "info") else self.where[0]
 
     def accepts(self, value: Any) -> bool:
         """Whether this value is what is wanted."""
-        if self.op == "in":
-            return any(_same(value, w) for w in self.wanted)
-        if self.op == "not":
-            return not any(_same(value, w) for w in self.wanted)
-        if type(value) not in (int, float):
-            return False
-        return value >= self.wanted if self.op == "at-least" else value < self.wanted
+        if self.op == "at-least" or self.op == "below":
+            if type(value) is not float and type(value) is not int:
+                return False
+            return value >= self.wanted if self.op == "at-least" else value < self.wanted
+        # true is not 1: `info.harmful = true` must not take a count for a yes
+        found = value in self.wanted and any(
+            value == w and (type(value) is bool) == (type(w) is bool) for w in self.wanted
+        )
+        return found if self.op == "in" else not found
 
     def __str__(self) -> str:
         name = ".".join(self.where)
@@ -70,52 +74,41 @@ class Condition:
 
         Raises DataError where it hangs on a verdict that the record does not have.
         """
-        verdicts = record.get("verdicts") or {}
         unknown = False
-        missing = None
+        missing = ""
         for way in self.ways:
             state: bool | None = True
-            lacks = None
+            lacks = ""
             for test in way:
-                where = test.where
-                if (verdict := test.verdict) is None:
-                    if where[0] == "gate":
-                        right = any(test.accepts(g) for g in gates or ("",))
-                    else:
-                        right = test.accepts(fact(record, where))
-                    if not right:
+                if not (name := test.verdict):
+                    if not _fact_holds(test, record, gates):
                         state = False
                         break
-                    continue
-                told = verdicts.get(verdict)
-                if told is None:
-                    lacks = verdict
-                    continue
-                value = None if told.get("score") is None else told.get(where[1])
-                if value is None:
+                elif (told := verdict_of(record, name)) is None:
+                    lacks = name
+                elif told.get("score") is None or (value := told.get(test.where[1])) is None:
                     state = None
                 elif not test.accepts(value):
                     state = False
                     break
             if state is False:
                 continue
-            if lacks is not None:
+            if lacks:
                 missing = lacks
             elif state:
                 return True
             else:
                 unknown = True
-        if missing is not None:
+        if missing:
             raise MissingVerdict(record, missing)
         return None if unknown else False
 
     def unjudged(self, record: Record) -> str:
         """ "verdict: why" of the first of its verdicts that could not judge."""
-        verdicts = record.get("verdicts") or {}
         for test in self.tests():
-            told = verdicts.get(test.verdict) if test.verdict else None
+            told = verdict_of(record, test.verdict) if test.verdict else None
             if told is not None and (told.get("score") is None or told.get(test.where[1]) is None):
-                return reason(test.where[0], told, test.where[1])
+                return reason(test.verdict, told, test.where[1])
         return "a verdict: no reason given"
 
     def __str__(self) -> str:
@@ -123,6 +116,25 @@ class Condition:
 
 
 ALWAYS = Condition(((),))
+
+
+def _fact_holds(test: Test, record: Record, gates: tuple[str, ...]) -> bool:
+    if test.where == ("task",):
+        return test.accepts(record.get("task"))
+    if test.where[0] == "gate":
+        return any(test.accepts(gate) for gate in gates or ("",))
+    return test.accepts(fact(record, test.where))
+
+
+def verdict_of(record: Record, name: str) -> dict[str, Any] | None:
+    """A verdict of a record, or None. Raises DataError for one that is no object."""
+    told = (record.get("verdicts") or {}).get(name)
+    if told is not None and type(told) is not dict:
+        raise DataError(
+            f"record {record.get('id')!r}: the verdict {name!r} is to be an object with `score` and"
+            f" `label`, it is {told!r}"
+        )
+    return told
 
 
 def fact(record: Record, where: tuple[str, ...]) -> Any:
@@ -184,7 +196,7 @@ def parse(
         for test in tests:
             _check(test, known, bad, gates, tasks)
         # what the item is comes first: it is cheap, and decides which verdicts must be there
-        parsed.append(tuple(sorted(tests, key=lambda t: t.verdict is not None)))
+        parsed.append(tuple(sorted(tests, key=lambda t: bool(t.verdict))))
     return Condition(tuple(parsed))
 
 
@@ -244,8 +256,3 @@ def _check(
                 check_label(known, root, value, bad)
         elif texts and not all(type(v) in (int, float) for v in test.wanted):
             raise bad(f"{name} is a number, not {test.wanted[0]!r}")
-
-
-def _same(value: Any, wanted: Any) -> bool:
-    # true is not 1: `info.harmful = true` must not take a count for a yes
-    return value == wanted and (type(value) is bool) == (type(wanted) is bool)

@@ -17,7 +17,7 @@ from swr1.rewards._conditions import MissingVerdict
 from swr1.rewards._recipe import Part, Recipe, Reckoning, Rule
 from swr1.rewards._space import describe, items, points, size
 
-AT_MOST = 200_000  # combinations for one kind of item
+AT_MOST = 100_000  # combinations for one kind of item
 _EQUAL = 1e-9
 
 

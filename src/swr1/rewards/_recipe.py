@@ -24,7 +24,7 @@ import orjson
 
 from swr1.errors import DataError
 from swr1.records import Record
-from swr1.rewards._conditions import Condition, MissingVerdict, reason
+from swr1.rewards._conditions import ALWAYS, Condition, MissingVerdict, reason, verdict_of
 from swr1.rewards._source import Source
 from swr1.rewards._vocabulary import Vocabulary
 
@@ -63,21 +63,25 @@ class Part:
             if held is None:
                 return None, None, self.flag.unjudged(record)
             return held, self.shape(float(held)), ""
-        verdict = (record.get("verdicts") or {}).get(self.verdict)
+        verdict = verdict_of(record, self.verdict)
         if verdict is None:
             raise MissingVerdict(record, self.verdict)
         raw = None if verdict.get("score") is None else verdict.get(self.which)
         if raw is None:
             return None, None, reason(self.verdict, verdict, self.which)
         if self.which == "label":
-            value = self.map.get(raw, self.map.get(REST))
+            value = self.map.get(raw if isinstance(raw, str) else "", self.map.get(REST))
             if value is None:
                 raise DataError(
                     f"record {record.get('id')!r}: the verdict {self.verdict!r} has the label"
                     f" {raw!r}, not one of {', '.join(self.map)}"
                 )
             return raw, value, ""
-        return raw, self.shape(float(raw)), ""
+        if type(raw) not in (int, float):
+            raise DataError(
+                f"record {record.get('id')!r}: {self.verdict}.{self.which} is a number, not {raw!r}"
+            )
+        return raw, self.shape(raw), ""
 
     def shape(self, x: float) -> float:
         return min(max((x - self.mean) / self.scale, self.low), self.high)
@@ -254,7 +258,7 @@ def _fires(gate: Gate, record: Record) -> bool | None:
 def _line(name: str, ways: tuple[Part, ...], record: Record) -> Line:
     for part in ways:
         try:
-            held = part.when.holds(record)
+            held = part.when is ALWAYS or part.when.holds(record)
             if held is False:
                 continue
             raw, value, why = (

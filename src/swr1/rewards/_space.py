@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 from swr1.records import Record
@@ -92,15 +93,48 @@ def points(recipe: Recipe, item: Record) -> Iterator[Record]:
     choices = {name: states(recipe, item, name) for name in names}
     bound = [name for name in names if name in asked]
     free = [name for name in names if name not in asked]
-    ends: list[dict[str, State]] = [{}]
-    if free:
-        worths = {n: [_worth(recipe, item, n, s) for s in choices[n]] for n in free}
-        ends = [
-            {n: choices[n][worths[n].index(pick(worths[n]))] for n in free} for pick in (min, max)
-        ]
+    known: dict[tuple, list[dict[str, State]]] = {}
     for chosen in itertools.product(*(choices[name] for name in bound)):
-        for end in ends:
-            yield {**item, "verdicts": {**dict(zip(bound, chosen, strict=True)), **end}}
+        record = {**item, "verdicts": dict(zip(bound, chosen, strict=True))}
+        # which way each part goes hangs on the bound verdicts alone
+        taken = [_taken(ways, record) for ways in recipe.parts.values()]
+        key = tuple(map(id, taken))
+        if key not in known:
+            known[key] = _ends(item, [part for part in taken if part], choices, free)
+        for end in known[key]:
+            yield {**record, "verdicts": {**record["verdicts"], **end}}
+
+
+def _taken(ways: tuple[Part, ...], record: Record) -> Part | None:
+    """The way that a part goes; None where none applies, or that is not known (then `null` says
+    what it is worth, whatever its own verdict)."""
+    for way in ways:
+        held = way.when.holds(record)
+        if held is not False:
+            return way if held else None
+    return None
+
+
+def _ends(
+    item: Record, parts: list[Part], choices: dict[str, list[State]], free: list[str]
+) -> list[dict[str, State]]:
+    """The states of the free verdicts in which these parts are worth least, and most."""
+    if not free:
+        return [{}]
+    least: dict[str, State] = {}
+    most: dict[str, State] = {}
+    for name in free:
+        reading = [part for part in parts if part.verdict == name]
+        strict = any(part.null == "null" and part.weight for part in reading)
+        # not judged where that gives no reward at all: nothing to compare
+        worths = [
+            (_worth(item, reading, name, state), state)
+            for state in choices[name]
+            if state["score"] is not None or not strict
+        ]
+        least[name] = min(worths, key=itemgetter(0))[1]
+        most[name] = max(worths, key=itemgetter(0))[1]
+    return [least, most]
 
 
 def size(recipe: Recipe, item: Record) -> int:
@@ -230,16 +264,14 @@ def _beside(x: float, way: int) -> float:
     return math.nextafter(x, way * math.inf)
 
 
-def _worth(recipe: Recipe, item: Record, verdict: str, state: State) -> float:
+def _worth(item: Record, parts: list[Part], verdict: str, state: State) -> float:
     record = {**item, "verdicts": {verdict: state}}
     total = 0.0
-    for ways in recipe.parts.values():
-        part = next((w for w in ways if live_ways(w.when, item)), None)
-        if part is not None and part.verdict == verdict:
-            value = part.look(record)[1]
-            if value is None and isinstance(part.null, float):
-                value = part.null
-            total += part.weight * (value or 0.0)
+    for part in parts:
+        value = part.look(record)[1]
+        if value is None and isinstance(part.null, float):
+            value = part.null
+        total += part.weight * (value or 0.0)
     return total
 
 
