@@ -243,7 +243,8 @@ def attention(
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     if cohorts is not None:
-        cohorts.cohorts[0].prompts.append((key, value))
+        # contiguous, or each product of a later step would copy them
+        cohorts.cohorts[0].prompts.append((key.contiguous(), value.contiguous()))
     return sdpa_attention_forward(
         module, query, key, value, attention_mask, scaling=scaling, **options
     )
