@@ -43,16 +43,18 @@ class ModelServer:
 
     `requests` holds the bodies of all POSTs, `times` when they came, `keys` the Authorization headers. `faults` are used in
     turn, one a POST, for as long as `misbehaves` is true; None is a good answer. A list of them is
-    used over and over.
+    used over and over. With `dev` it has vLLM's development endpoints; `given` lists the folders
+    that it loaded, `calls` the endpoints as they were used.
     """
 
-    def __init__(self, folder, make="vllm", served="tiny", faults=None, engine=None):
+    def __init__(self, folder, make="vllm", served="tiny", faults=None, engine=None, dev=False):
         self.engine = engine or HFEngine(folder)
         self.make, self.served, self.lock = make, served, threading.Lock()
         again = faults is None or isinstance(faults, list)
         self.faults = itertools.cycle(faults or [None]) if again else faults
         self.misbehaves, self.retry_after = True, "0.1"
         self.requests, self.times, self.keys, self.root = [], [], set(), None
+        self.dev, self.weights, self.given, self.calls = dev, "default", [], []
         self.gone = threading.Event()
         outer = self
 
@@ -77,6 +79,16 @@ class ModelServer:
         self.gone.set()
         self.http.shutdown()
         self.http.server_close()
+
+    def develop(self, path, asked):
+        """vLLM's endpoints for whoever trains the model."""
+        self.calls.append(path.partition("?")[0])
+        if asked.get("method") == "reload_weights":
+            self.given.append(asked["kwargs"]["weights_path"])
+            with self.lock:
+                self.engine.load(self.given[-1])
+        self.weights = asked.get("new_version", self.weights)
+        return {}
 
     # --- what it answers ---------------------------------------------------------------------
 
@@ -171,12 +183,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.reply(200, self.server_of.models())
         elif self.path == "/version" and self.server_of.make == "vllm":
             self.reply(200, {"version": "9.9"})
+        elif self.path == "/weight_info" and self.server_of.dev:
+            self.reply(200, {"weight_version": self.server_of.weights})
         else:
             self.reply(404, {"error": "nothing here"})
 
     def do_POST(self):
         server = self.server_of
         body = self.rfile.read(int(self.headers["content-length"]))
+        if server.dev and not self.path.startswith("/v1/"):
+            try:
+                self.reply(200, server.develop(self.path, json.loads(body)))
+            except Exception as error:
+                self.reply(500, {"error": {"message": str(error)}})
+            return
         key = self.headers.get("authorization", "")
         server.keys.add(key)
         with server.lock:

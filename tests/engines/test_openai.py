@@ -398,7 +398,7 @@ def test_bad_use(prompts, folder, serve, monkeypatch):
     with pytest.raises(UsageError, match="the server has them"):
         engine.load(folder)
     done = rollout(prompts, NAME, [server], "--max-lag", 1)
-    assert done.returncode == 2 and "cannot take new weights" in done.stderr
+    assert done.returncode == 2 and "says how with --reload" in done.stderr
     done = run_swr1("rollout", "prompts.jsonl", cwd=prompts)
     assert done.returncode == 2 and "--policy" in done.stderr
     with pytest.raises(UsageError, match="'hf' has no option 'url'"):

@@ -103,7 +103,8 @@ class Engine(Protocol):
     An engine may have more: `stream(requests, sampling)`, which yields a Completion, or the
     DataError that it came to, per request in their order, and may read ahead; `summary()`, a line
     for people, with `counts()`, a Counter of how its attempts went; and the class attributes
-    `fixed_weights = True`, when `load` cannot be used and `--max-lag` therefore neither, and
+    `fixed_weights = True`, when `load` and therefore `--max-lag` cannot be used (or only with its
+    option `reload`), and
     `needs_policy = False`, when `--policy` means nothing to it.
     """
 

@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -34,6 +35,8 @@ from tenacity.wait import wait_random_exponential
 from swr1.errors import SwrError, UsageError
 
 T = TypeVar("T")
+# (URL, body of a POST) -> its JSON, None where there is nothing.
+Fetch = Callable[..., Coroutine[Any, Any, Any]]
 
 LIMITED = (408, 429)  # come again later; it is not the server's fault
 ALONE = 10  # failures of one request, while others succeed, after which it is given up
@@ -72,7 +75,10 @@ class Server:
                 " it in the environment (OPENAI_API_KEY, or --key-env NAME)"
             )
         self.url = url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
-        self.facts: Any = None  # what was learnt of it at the first request
+        self.root = self.url.removesuffix("/v1")  # where a maker's own endpoints are
+        self.facts: Any = None  # what was learnt of it
+        self.known = False  # else that is asked before the next request
+        self.learning = asyncio.Lock()
         self.in_flight = self.failures = self.wrong = 0
         self.rests_until = self.last_ok = self.failed_at = 0.0
         self.out = ""  # why it is not used any more
@@ -91,8 +97,9 @@ class Servers:
         key: sent as a bearer token; it is taken out of whatever a server says.
         timeout: seconds for one attempt, from its first byte to its last.
         retry_for: seconds to keep trying a request.
-        learn: called with `get` (a URL to its JSON) at the first request to a server; what it
-            returns becomes the server's `facts`.
+        learn: called with a server and `fetch` before the first request to it, the first after
+            its connection failed (it may be another process now) and the first after `forget`;
+            what it returns becomes the server's `facts`.
     """
 
     def __init__(
@@ -102,7 +109,7 @@ class Servers:
         key: str | None,
         timeout: float,
         retry_for: float,
-        learn: Callable[[Server, Callable[[str], Coroutine[Any, Any, Any]]], Coroutine],
+        learn: Callable[[Server, Fetch], Coroutine[Any, Any, Any]],
     ) -> None:
         self.servers = [Server(url) for url in dict.fromkeys(urls)]
         self.timeout, self.retry_for, self.learn = timeout, retry_for, learn
@@ -113,7 +120,9 @@ class Servers:
         self._client = httpx2.AsyncClient(
             headers=headers,
             timeout=httpx2.Timeout(None, connect=min(10.0, timeout)),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
+            limits=httpx2.Limits(
+                max_connections=None, max_keepalive_connections=None, keepalive_expiry=2.0
+            ),
         )
         self.answers = 0
         self._last_answer = self._told = time.monotonic()
@@ -129,8 +138,19 @@ class Servers:
         """Start `work` in the thread of the sockets."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
+    def forget(self) -> None:
+        """Learn anew of each, before the next request to it."""
+        for server in self.servers:
+            server.known = False
+
+    async def meet(self) -> Any:
+        """The facts of one of them. Raises as `ask`."""
+        return await self.ask(None, lambda server, _: server.facts)
+
     async def ask(
-        self, make: Callable[[Server], tuple[str, dict]], read: Callable[[Server, Any], T]
+        self,
+        make: Callable[[Server], tuple[str, dict]] | None,
+        read: Callable[[Server, Any], T],
     ) -> T:
         """POST `make(server)` (path, body) to one of them; the answer's JSON goes through `read`.
 
@@ -147,14 +167,24 @@ class Servers:
             server.in_flight += 1
             try:
                 async with asyncio.timeout(self.timeout):
-                    if server.facts is None:
-                        server.facts = await self.learn(server, lambda u: self._get(server, u))
-                    path, body = make(server)
-                    reply = await self._client.post(server.url + path, content=orjson.dumps(body))
-                result = read(server, self._json(server, reply))
+                    async with server.learning:
+                        if server.out:  # found out while this request waited
+                            raise Trouble("given up", server.out)
+                        if not server.known:
+                            server.facts = await self.learn(server, partial(self._fetch, server))
+                            server.known = True
+                    answer = None
+                    if make:
+                        path, body = make(server)
+                        reply = await self._client.post(
+                            server.url + path, content=orjson.dumps(body)
+                        )
+                        answer = self._json(server, reply)
+                result = read(server, answer)
             except (httpx2.HTTPError, TimeoutError, OSError) as error:
                 late = isinstance(error, TimeoutError | httpx2.TimeoutException)
                 kind = f"no answer in {self.timeout:g} s" if late else type(error).__name__
+                server.known &= late  # another process may answer next time
                 trouble = Trouble(kind, self.clean(f"{kind} {error}"))
                 self._failed(server, trouble, start)
                 raise trouble from None
@@ -165,7 +195,7 @@ class Servers:
             finally:
                 server.in_flight -= 1
             server.failures = 0
-            server.counts["ok"] += 1
+            server.counts["ok"] += make is not None
             self.answers += 1
             server.last_ok = self._last_answer = self._told = time.monotonic()
             return result
@@ -218,10 +248,14 @@ class Servers:
             rest = random.uniform(0.5, 1) * min(LONGEST_REST, 0.1 * 2**server.failures)
         server.rests_until = max(server.rests_until, now + rest)
 
-    async def _get(self, server: Server, url: str) -> Any:
-        """The JSON at `url`, None where there is nothing."""
-        reply = await self._client.get(url)
-        return None if reply.status_code in (404, 405, 501) else self._json(server, reply)
+    async def _fetch(self, server: Server, url: str, body: Any = None) -> Any:
+        """The JSON at `url` (of a POST if there is a body), None where there is nothing."""
+        if body is None:
+            reply = await self._client.get(url)
+        else:
+            reply = await self._client.post(url, content=orjson.dumps(body))
+        nothing = reply.status_code in (404, 405, 501) or not reply.content
+        return None if nothing else self._json(server, reply)
 
     def _json(self, server: Server, reply: httpx2.Response) -> Any:
         status = reply.status_code

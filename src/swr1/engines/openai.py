@@ -23,7 +23,8 @@ from typing import Any
 
 from swr1.engines import Completion, Request, Sampling, all_good, random_stream
 from swr1.engines._decode import Decoder
-from swr1.engines._servers import GivenUp, Refused, Server, Servers, Trouble
+from swr1.engines._reload import Reload, weights_of
+from swr1.engines._servers import Fetch, GivenUp, Refused, Server, Servers, Trouble
 from swr1.engines._wire import CUTS, HOW, MAKES, OWNERS, Answer, Facts, answers, body
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt, load_tokenizer, render, render_text
@@ -49,6 +50,8 @@ class OpenAIEngine:
         timeout, retry_for: seconds for one attempt, and for all attempts of a request.
         key_env, key_file: where the key is; OPENAI_API_KEY if it is set.
         price: "IN,OUT": per million prompt tokens and per million completion tokens.
+        reload: how servers get new weights (see Reload); by default they keep those they have.
+            Requests are then made block by block, and `load` comes between blocks.
 
     Raises UsageError for an impossible option. `generate` and `stream` raise SwrError when no
     server is of use.
@@ -74,6 +77,7 @@ class OpenAIEngine:
         key_env: str | None = None,
         key_file: str | Path | None = None,
         price: str | None = None,
+        reload: str | None = None,
     ) -> None:
         urls = [url] if isinstance(url, str) else list(url)
         if not urls:
@@ -97,6 +101,9 @@ class OpenAIEngine:
         self.tokenizer = self._tokenizer(folder) if there or self.send != "messages" else None
         self._decode = Decoder(self.tokenizer) if self.tokenizer else None
         self.tokens: Counter[str] = Counter()
+        self.reload = Reload(reload, self.folder) if reload else None
+        # What is in flight is all there is when other weights come: nothing is read ahead.
+        self.stream = None if reload else self._stream
         self.servers = Servers(
             urls,
             key=_key(key_env, key_file),
@@ -117,24 +124,38 @@ class OpenAIEngine:
             ) from error
 
     def load(self, folder: str | Path) -> None:
-        raise UsageError("the engine openai cannot take new weights: the server has them")
+        """Each server is given these weights before the next request to it."""
+        if not self.reload:
+            raise UsageError(
+                "the engine openai cannot take new weights, the server has them: --reload says how"
+                " it gets others"
+            )
+        if not Path(folder).is_dir():
+            raise SwrError(f"{folder} is not there (any more)")
+        self.folder = str(folder)
+        self.reload.folder = os.path.abspath(folder)
+        self.servers.forget()
 
     def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
-        """The request for one sample; DataError if the prompt is not text where it must be."""
+        """The request for one sample; DataError if the prompt is not text where it must be, or is
+        too long, as far as that is known before it is sent."""
         if self.send == "messages":
             return Request(key, [], _turns(key[0], messages, prompt))
         try:
             what = (self.tokenizer, messages, prompt.system, prompt.prefill)
             text = render_text(*what) if self.send == "text" else None
-            return Request(key, render(*what), text)
+            made = Request(key, render(*what), text)
         except DataError as error:
             raise DataError(f"record {key[0]!r}: {error.reason}", error.where) from None
+        if not self.stream:  # an error that comes later would end the block
+            _fits(self.servers.submit(self.servers.meet()).result(), made)
+        return made
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """One completion per request, in their order; raises DataError for one refused."""
-        return all_good(self.stream(requests, sampling))
+        return all_good(self._stream(requests, sampling))
 
-    def stream(
+    def _stream(
         self, requests: Iterable[Request], sampling: Sampling
     ) -> Iterator[Completion | DataError]:
         """A completion, or the error it came to, per request in their order.
@@ -197,12 +218,7 @@ class OpenAIEngine:
         return make, read
 
     def _check(self, facts: Facts, request: Request, sampling: Sampling) -> None:
-        name, needed = f"record {request.key[0]!r}", len(request.prompt_ids) + 1
-        if facts.context is not None and needed > facts.context:
-            raise DataError(
-                f"{name}: the prompt is too long: {needed} tokens are needed, one for the answer"
-                f" included, and the server's context has {facts.context}"
-            )
+        _fits(facts, request)
         opened = self.send == "messages" and request.content[-1]["role"] == "assistant"
         if opened and facts.make not in CUTS:
             raise UsageError(
@@ -253,8 +269,10 @@ class OpenAIEngine:
             more["prompt_ids"] = None
         return Completion(ids, logprobs, answer.finish_reason, text, more)
 
-    async def _learn(self, server: Server, get: Callable[[str], Any]) -> Facts:
-        listed = await get(f"{server.url}/models") or {}
+    async def _learn(self, server: Server, fetch: Fetch) -> Facts:
+        if self.reload:
+            await self.reload.by_command(server)
+        listed = await fetch(f"{server.url}/models") or {}
         try:
             cards = {card["id"]: card for card in listed.get("data", [])}
         except (TypeError, KeyError, AttributeError):
@@ -271,16 +289,20 @@ class OpenAIEngine:
                 )
             [model] = fitting
         card = cards.get(model, {})
-        has, wanted = (Path(str(name)).name for name in (card.get("root") or model, self.folder))
+        owner = str(card.get("owned_by", "")).lower()
+        make = self.make or OWNERS.get(owner, owner if owner in MAKES else "plain")
+        number, held = "", card.get("root") or model
+        if make == "vllm":
+            number = (await fetch(f"{server.root}/version") or {}).get("version", "")
+            held = await weights_of(server, fetch) or held
+        if self.reload:
+            held = await self.reload.in_place(server, held, fetch)
+        has, wanted = (Path(str(name)).name for name in (held, self.folder))
         if VERSION.fullmatch(has) and VERSION.fullmatch(wanted) and has != wanted:
             raise UsageError(
                 f"{server.url} has version {has} of a policy, and --policy means {wanted}: name the"
                 " folder of the version that is served"
             )
-        owner = str(card.get("owned_by", "")).lower()
-        make = self.make or OWNERS.get(owner, owner if owner in MAKES else "plain")
-        told = await get(server.url.removesuffix("/v1") + "/version") if make == "vllm" else {}
-        number = (told or {}).get("version", "")
         context = card.get("max_model_len")
         same = [n for n in cards if card.get("root") and cards[n].get("root") == card["root"]]
         return Facts(make, f"{make} {number}".strip(), model, context, same)
@@ -294,11 +316,22 @@ class OpenAIEngine:
                 for kind, price in zip(("prompt", "completion"), self.prices, strict=True)
             )
             told += f", cost {cost:.4g}"
+        if self.reload:
+            told += f"; {self.reload.summary()}"
         return f"{self.servers.state()}; {told}"
 
     def counts(self) -> Counter[str]:
         """How attempts went: "ok", or what went wrong, over all servers."""
         return self.servers.counts()
+
+
+def _fits(facts: Facts, request: Request) -> None:
+    needed = len(request.prompt_ids) + 1
+    if facts.context is not None and needed > facts.context:
+        raise DataError(
+            f"record {request.key[0]!r}: the prompt is too long: {needed} tokens are needed, one"
+            f" for the answer included, and the server's context has {facts.context}"
+        )
 
 
 def _turns(name: str, messages: list[dict], prompt: Prompt) -> list[dict]:

@@ -1,0 +1,100 @@
+"""New weights for servers that are at work, from a folder that they see too.
+
+vLLM's development endpoints take them in place: what is in flight is finished, nothing else begins
+meanwhile, and caches of the old weights are emptied. For other servers a command of the user's does
+what is needed, such as a restart on the new folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import time
+from typing import Any
+
+from swr1.engines._servers import Fetch, Server, Trouble
+from swr1.errors import UsageError
+
+NO_ENDPOINTS = (
+    "{url} does not take new weights: --reload vllm needs a vLLM server (0.31 is known to do)"
+    " started with VLLM_SERVER_DEV_MODE=1 in its environment"
+)
+
+
+async def weights_of(server: Server, fetch: Fetch) -> str | None:
+    """The folder that a vLLM server in development mode was given last, if any."""
+    told = (await fetch(f"{server.root}/weight_info") or {}).get("weight_version")
+    return None if told == "default" else told
+
+
+class Reload:
+    """Keeps servers at the weights in `folder`.
+
+    Args:
+        way: "vllm", or a shell command in which {folder} and {url} are replaced. It ends when the
+            new weights are in use or the old ones no longer are.
+        folder: where the weights are.
+    """
+
+    def __init__(self, way: str, folder: str) -> None:
+        if way != "vllm" and "{folder}" not in way:
+            raise UsageError("--reload is vllm, or a command with {folder} in it")
+        self.way, self.folder = way, os.path.abspath(folder)
+        self.times, self.seconds = 0, 0.0
+        self._given: dict[str, str] = {}  # URL -> the folder a command was run for
+
+    async def by_command(self, server: Server) -> None:
+        """Run the command, once for each server and folder. One that fails puts it out of use."""
+        if self.way == "vllm" or self._given.get(server.url) == self.folder:
+            return
+        start = time.monotonic()
+        command = self.way.replace("{folder}", shlex.quote(self.folder))
+        command = command.replace("{url}", shlex.quote(server.url))
+        done = await asyncio.to_thread(
+            subprocess.run,
+            command,
+            shell=True,
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+        )
+        if done.returncode:
+            server.out = f"{self.way!r} ended with {done.returncode} for {self.folder}"
+            raise Trouble("reload", server.out)
+        self._given[server.url] = self.folder
+        self._count(start)
+
+    async def in_place(self, server: Server, held: str, fetch: Fetch) -> str:
+        """Give a vLLM server the folder, unless it `held` it already; returns what it has then.
+
+        Raises UsageError for one without the endpoints; one that cannot load the folder is put out
+        of use.
+        """
+        if self.way != "vllm" or held == self.folder:
+            return held
+        base, start = server.root, time.monotonic()
+        if await fetch(f"{base}/weight_info") is None:
+            raise UsageError(NO_ENDPOINTS.format(url=server.url))
+        await fetch(f"{base}/pause?mode=wait", {})
+        try:
+            work: dict[str, Any] = {"weights_path": self.folder}
+            try:
+                await fetch(f"{base}/collective_rpc", {"method": "reload_weights", "kwargs": work})
+            except Trouble as trouble:
+                server.out = f"it cannot load {self.folder}: {trouble}"
+                raise
+            await fetch(f"{base}/reset_prefix_cache", {})
+            await fetch(f"{base}/update_weight_version", {"new_version": self.folder})
+        finally:
+            await fetch(f"{base}/resume", {})
+        if (has := await weights_of(server, fetch)) != self.folder:
+            raise Trouble("reload", f"was given {self.folder} and says that it has {has}")
+        self._count(start)
+        return self.folder
+
+    def _count(self, start: float) -> None:
+        self.times, self.seconds = self.times + 1, self.seconds + time.monotonic() - start
+
+    def summary(self) -> str:
+        return f"{self.times} reloads, {self.seconds:.1f} s"
