@@ -35,12 +35,12 @@ def _speeds(text: str | None) -> list[tuple[int, float]] | None:
     return points
 
 
-def _pair(text: str | None) -> tuple[float, float]:
+def _pair(option: str, like: str, text: str) -> tuple[float, float]:
     try:
-        share, factor = map(float, (text or "0,1").split(","))
+        first, second = map(float, text.split(","))
     except ValueError:
-        raise UsageError(f"--stragglers is SHARE,FACTOR such as 0.02,1.5; not {text!r}") from None
-    return share, factor
+        raise UsageError(f"{option} is two numbers such as {like}, not {text!r}") from None
+    return first, second
 
 
 def command(
@@ -91,8 +91,12 @@ def command(
     swap: Annotated[float | None, _in(MACHINES, "Seconds to take new weights.", min=0)] = None,
     publish: Annotated[float | None, _in(MACHINES, "Seconds to write a version.", min=0)] = None,
     contention: Annotated[
-        float | None,
-        _in(MACHINES, "Both on one machine: times as long while both work.", min=1),
+        str | None,
+        _in(
+            MACHINES,
+            "Both on one machine: how many times as long they take while both work.",
+            metavar="ENGINE,TRAINER",
+        ),
     ] = None,
     price: Annotated[float | None, _in(MACHINES, "Of a GPU hour.", min=0)] = None,
     micro_tokens: Annotated[int | None, _in(MEMORY, "Tokens of a forward pass.", min=1)] = None,
@@ -135,7 +139,7 @@ def command(
 
     if on_failure not in ("line", "node"):
         raise UsageError(f"--on-failure is line or node, not {on_failure!r}")
-    share, factor = _pair(stragglers)
+    share, factor = _pair("--stragglers", "0.02,1.5", stragglers or "0,1")
     wishes = Wishes(
         model=model,
         steps=steps,
@@ -159,7 +163,7 @@ def command(
         train_speed=train_speed,
         swap=swap,
         publish=publish,
-        contention=contention,
+        contention=_pair("--contention", "1.2,1.5", contention) if contention else None,
         slow_share=share,
         slow_factor=factor,
         mtbf_hours=mtbf,

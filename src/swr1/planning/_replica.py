@@ -95,7 +95,7 @@ class Replica:
             if not self.working:
                 self.working = True
                 self.run.side("rollout", 1)
-            pace = self.slow * self.run.pace()
+            pace = self.slow * self.run.pace(train=False)
             n, context, debt, heap = len(self.heap), self.context, self.debt, self.heap
             ends = heap[0][0] if heap else self.clock
             seconds = debt or decode.seconds(n, context, ends - self.clock)

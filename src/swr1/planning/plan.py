@@ -49,7 +49,7 @@ class Wishes:
     train_speed: float | None = None
     swap: float | None = None
     publish: float | None = None
-    contention: float | None = None
+    contention: tuple[float, float] | None = None
     slow_share: float = 0.0
     slow_factor: float = 1.0
     mtbf_hours: float | None = None
@@ -148,7 +148,7 @@ def _setting(
     otherwise = weights / costs.DISK if run is None else 0.0
     if swap is None:
         swap = ledger.pick("swap of weights", w.swap, otherwise, "s", f"weights at {disk}")
-    within = "what a run measures includes it" if run else f"weights at {disk}"
+    within = "not in metrics.jsonl" if run else f"weights at {disk}"
     publish = ledger.pick("publishing", w.publish, otherwise, "s", within)
     every = w.checkpoint_every or w.publish_every
     saving = 0.0
@@ -161,7 +161,8 @@ def _setting(
         mtbf = 3600 * ledger.given("time between failures of a GPU", w.mtbf_hours, "h")
         restart = ledger.pick("restart", w.restart, 300.0, "s", "no measurement")
     if w.contention is not None:
-        ledger.given("contention", w.contention, "times as long")
+        told = "engine {:g}, trainer {:g}".format(*w.contention)
+        ledger.given("contention", told, "times as long")
     return Setting(
         steps=1,
         batch=batch,
@@ -184,7 +185,7 @@ def _setting(
         mtbf=mtbf,
         restart=restart,
         line_fails=w.line_fails,
-        contention=w.contention or 1.0,
+        contention=w.contention or (1.0, 1.0),
         seed=w.seed,
     )
 

@@ -43,7 +43,8 @@ class Setting:
         line_fails: a failure anywhere ends the whole pipe, which begins again at the last state
             (as it is here); otherwise only what the lost replica, or the trainer, had under way
             is done again.
-        contention: both sides on one machine: how many times as long each takes while both work.
+        contention: both sides on one machine: how many times as long the engine and the trainer
+            take while both work.
     """
 
     steps: int
@@ -68,7 +69,7 @@ class Setting:
     mtbf: float = 0.0
     restart: float = 0.0
     line_fails: bool = True
-    contention: float = 1.0
+    contention: tuple[float, float] = (1.0, 1.0)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -80,7 +81,7 @@ class Setting:
             )
         if self.max_lag < 0 or (self.block is not None and self.block < 1):
             raise UsageError("max-lag is at least 0, a block at least 1")
-        if self.contention < 1 or self.slow_factor < 1 or not 0 <= self.slow_share <= 1:
+        if min(self.contention) < 1 or self.slow_factor < 1 or not 0 <= self.slow_share <= 1:
             raise UsageError("contention and slowness are factors of at least 1, a share is 0 to 1")
         if self.publish_every > self.max_lag + 1:
             raise UsageError(
@@ -138,7 +139,7 @@ class _Run:
         self.queue: deque[Sequence] = deque()  # sequences without a place
         self.failures = self.ended = self.generated = self.lag_max = 0
         self.pipe_free = self.stay = self.waited = 0.0
-        self.at_work = {"rollout": 0, "train": 0}
+        self.at_work, self.both = {"rollout": 0, "train": 0}, False
         self.lags: list[float] = []
         self.trained: list[int] = []  # tokens, by step
         self.warm_time, self.warm_step, self.load_before = 0.0, 0, 0.0
@@ -158,18 +159,18 @@ class _Run:
 
     def side(self, name: str, change: int) -> None:
         """A side begins or ends work; on a shared machine the other's pace changes."""
-        before = self.pace()
+        before = self.both
         self.at_work[name] += change
-        if self.pace() != before:
+        self.both = bool(self.at_work["rollout"] and self.at_work["train"])
+        if self.both != before and self.setting.contention != (1.0, 1.0):
             for replica in self.replicas:
                 if replica.working:
                     replica.wake()
             if self.trainer is not self.env.active_process:
                 self.trainer.interrupt("pace")
 
-    def pace(self) -> float:
-        both = self.at_work["rollout"] and self.at_work["train"]
-        return self.setting.contention if both else 1.0
+    def pace(self, train: bool) -> float:
+        return self.setting.contention[train] if self.both else 1.0
 
     # --- rollout ---
 
@@ -305,7 +306,7 @@ class _Run:
     def _compute(self, work: float) -> Events:
         """The value is False when a failure undid it."""
         while work > 0:
-            began, pace = self.env.now, self.pace()
+            began, pace = self.env.now, self.pace(train=True)
             try:
                 yield self.env.timeout(work * pace)
                 break
