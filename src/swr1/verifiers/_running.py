@@ -1,26 +1,29 @@
-"""Running several verifiers over records: ours in this process, other people's in killable ones.
+"""Running several verifiers over records: one by one, or ahead of what is written.
 
-A verifier that raises, hangs or dies never becomes a silent zero: its verdict has a null score and
-says why, and the next record gets a fresh process. One of ours that calls a parser which may hang
-asks for such a process too: its module has a function `prepare`, which that process calls first.
+A verifier is a function of one record, called at once. One whose module has `open` (see
+models/options.py) is opened once and may answer later: a model judges in batches, a server has many
+requests in flight, a group is looked at as a whole. The records leave in the order they came in, and
+nothing waits for company when the input is silent or its sender waits.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError, UsageError
-from swr1.records import Record
-from swr1.registry import Registry, parse_options, suggest
-from swr1.streams.reading import SUFFIXES
+from swr1.records import Record, key
+from swr1.registry import parse_options, suggest
+from swr1.streams.reading import GROUP_END, SILENCE, SUFFIXES, Mark, MarkedPlace
+from swr1.verifiers._killable import REGISTRY, Killable, preparation
 
-REGISTRY = Registry("verifier", "swr1.verifiers", "verify")
+PATIENCE = 0.05  # seconds of silence after which a half-full batch is judged
+Verdict = dict[str, Any]
 
 
 def split_names(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -49,120 +52,189 @@ def _some(names: list[str]) -> list[str]:
 
 @contextmanager
 def judges(
-    names: Sequence[str], *, grader: str | None, timeout: float, settings: Sequence[str]
-) -> Iterator[Callable[[Record], dict[str, Any]]]:
-    """A function from a record to its verdicts by verifier name.
+    names: Sequence[str],
+    *,
+    grader: str | None,
+    timeout: float,
+    settings: Sequence[str],
+    model: Mapping[str, str] | None = None,
+    called: str | None = None,
+    only_missing: bool = False,
+) -> Iterator[Judges]:
+    """The verifiers of these names, as a function from a record to its verdicts by name.
 
     Args:
         grader: given to the verifiers that take one, e.g. "published".
         timeout: seconds per record for a verifier that runs in a process of its own.
         settings: "VERIFIER.NAME=VALUE" pairs.
+        model: options of verifiers that are models (guard, url, ...); empty ones are not given.
+        called: the name of the verdict, for a single verifier. only_missing: as in Judges.
+
+    Raises UsageError for options that nobody takes.
     """
-    checks: dict[str, Callable[[Record], dict[str, Any]]] = {}
-    workers: list[_Killable] = []
-    loose = list(settings)
-    for name in names:
-        function = REGISTRY.get(name)
-        mine = [s.partition(".")[2] for s in loose if s.startswith(f"{name}.")]
-        loose = [s for s in loose if not s.startswith(f"{name}.")]
-        if grader is not None:
-            mine.append(f"grader={grader}")
-        options = parse_options(function, mine)
-        if function.__module__.startswith("swr1.") and _prepare(function) is None:
-            checks[name] = partial(function, **options)
-        else:
-            worker = _Killable(name, options, timeout)
-            workers.append(worker)
-            checks[name.rpartition(":")[2] if ".py:" in name else name] = worker
-    if loose:
-        owner = loose[0].partition(".")[0]
-        raise UsageError(f"cannot set {loose[0]!r}: no such verifier here.{suggest(owner, names)}")
+    if called and len(names) != 1:
+        raise UsageError("--as gives one verdict another name: name one verifier")
+    given = {option: value for option, value in (model or {}).items() if value}
+    checks: dict[str, Any] = {}
+    loose, taken = list(settings), set[str]()
     try:
-        yield lambda record: {name: check(record) for name, check in checks.items()}
+        for name in names:
+            function = REGISTRY.get(name)
+            opened = _opener(function)
+            mine = [s.partition(".")[2] for s in loose if s.startswith(f"{name}.")]
+            loose = [s for s in loose if not s.startswith(f"{name}.")]
+            if opened:
+                said = {m.partition("=")[0].strip().replace("-", "_") for m in mine}
+                mine += [f"{k}={v}" for k, v in given.items() if k not in said]
+                taken |= given.keys()
+            elif grader is not None:
+                mine.append(f"grader={grader}")
+            options = parse_options(opened or function, mine)
+            shown = called or (name.rpartition(":")[2] if ".py:" in name else name)
+            if opened:
+                checks[shown] = opened(**options)
+            elif function.__module__.startswith("swr1.") and preparation(function) is None:
+                checks[shown] = partial(function, **options)
+            else:
+                checks[shown] = Killable(name, options, timeout)
+        if loose:
+            owner = loose[0].partition(".")[0]
+            told = suggest(owner, names)
+            raise UsageError(f"cannot set {loose[0]!r}: no such verifier here.{told}")
+        if unused := given.keys() - taken:
+            option = sorted(unused)[0].replace("_", "-")
+            raise UsageError(f"--{option} is for verifiers that are models, and none is named")
+        yield Judges(checks, only_missing)
     finally:
-        for worker in workers:
-            worker.kill()
+        for check in checks.values():
+            if isinstance(check, Killable):
+                check.kill()
+            elif hasattr(check, "close"):
+                check.close()
 
 
-class _Killable:
-    """A verifier in a process of its own, which is killed when one record takes too long."""
-
-    def __init__(self, name: str, options: dict[str, Any], timeout: float) -> None:
-        self.name, self.options, self.timeout = name, options, timeout
-        self._process: Any = None
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(theirs, self.name, self.options), daemon=True
-        )
-        self._process.start()
-        theirs.close()
-        self._answer(60.0, "to start")
-
-    def _answer(self, seconds: float, what: str) -> dict[str, Any]:
-        try:
-            if self._pipe.poll(seconds):
-                return self._pipe.recv()
-            reason = f"took longer than {seconds:g} s {what}, and was killed"
-        except EOFError:
-            reason = "its process died"
-        self.kill()
-        return _null(self.name, reason)
-
-    def __call__(self, record: Record) -> dict[str, Any]:
-        if self._process is None:
-            self._start()
-        if self._process is None:
-            return _null(self.name, "its process did not start")
-        self._pipe.send(dict(record))
-        verdict = self._answer(self.timeout, "for this record")
-        if "bad_record" in verdict:
-            raise DataError(verdict["bad_record"])
-        return verdict
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._process = None
+def _opener(function: Any) -> Callable[..., Any] | None:
+    """What opens a built-in verifier that judges many records at a time."""
+    module = sys.modules[function.__module__]
+    return getattr(module, "open", None) if module.__name__.startswith("swr1.") else None
 
 
-def _null(name: str, reason: str) -> dict[str, Any]:
-    return {"score": None, "label": "unjudged", "detail": {}, "by": name, "error": reason}
+class Judges:
+    """Verifiers by the names of their verdicts.
 
+    Args:
+        only_missing: a verdict that is there and has a score stays as it is.
+    """
 
-def _serve(pipe: Any, name: str, options: dict[str, Any]) -> None:
-    """The killable process: verdicts for records until the pipe closes."""
-    function = REGISTRY.get(name)
-    if prepare := _prepare(function):
-        prepare()
-    pipe.send({"ready": True})
-    while True:
-        try:
-            record = pipe.recv()
-        except EOFError:
-            return
-        try:
-            verdict = _as_verdict(function(record, **options), name)
-        except DataError as error:
-            verdict = {"bad_record": error.reason}
-        except Exception as error:  # whatever a stranger's code raises is its null verdict
-            verdict = _null(name, f"{type(error).__name__}: {error}")
-        pipe.send(verdict)
+    def __init__(self, checks: Mapping[str, Any], only_missing: bool = False) -> None:
+        self._checks, self._only_missing = checks, only_missing
+        self._later = [c for c in checks.values() if hasattr(c, "submit")]
+        self.kept = 0
+        self.reasons: dict[str, Counter[str]] = {name: Counter() for name in checks}
 
+    def __call__(self, record: Record) -> dict[str, Verdict]:
+        """The verdicts on one record. Raises DataError for a record that cannot be judged."""
+        found = self._submit(record)
+        self._flush("end")
+        return {name: v if isinstance(v, dict) else v.result() for name, v in found.items()}
 
-def _prepare(function: Any) -> Callable[[], None] | None:
-    """What a built-in verifier's module does first in a process of its own, if it wants one."""
-    ours = function.__module__.startswith("swr1.")
-    return getattr(sys.modules[function.__module__], "prepare", None) if ours else None
+    def judge(self, stage: Any) -> None:
+        """Judge all records of a stage, in their order."""
+        if not self._later and not self._only_missing:
+            stage.map(lambda r: self._judged(stage, r, self(r)), needs=("id", "completion"))
+        else:
+            self._ahead(stage)
+        for name, reasons in self.reasons.items():
+            for reason, n in reasons.most_common(3):
+                stage.say(f"{name}: {n:,} without a verdict: {reason}")
+        for check in self._later:
+            if told := check.summary():
+                stage.say(told)
+        if self.kept:
+            stage.say(f"{self.kept:,} verdicts were there and stayed")
 
+    def _submit(self, record: Record) -> dict[str, Any]:
+        """A verdict by each, or what has one later; each sees the verdicts before its own."""
+        before = record.get("verdicts") or {}
+        found: dict[str, Any] = {}
+        for name, check in self._checks.items():
+            if self._only_missing and (before.get(name) or {}).get("score") is not None:
+                self.kept += 1
+                continue
+            seen = {k: v for k, v in found.items() if isinstance(v, dict)}
+            shown = record | {"verdicts": {**before, **seen}} if seen else record
+            submit = getattr(check, "submit", None)
+            found[name] = submit(shown) if submit else check(record)
+        return found
 
-def _as_verdict(result: Any, name: str) -> dict[str, Any]:
-    """A verdict from what a user's function gave: a verdict, a number, true/false, or None."""
-    if isinstance(result, dict) and "score" in result:
-        return {"label": str(result["score"]), "detail": {}, "by": name} | result
-    if result is None:
-        return _null(name, "the verifier returned None")
-    return {"score": float(result), "label": f"{float(result):g}", "detail": {}, "by": name}
+    def _flush(self, why: str) -> None:
+        for check in self._later:
+            check.flush(why)
+
+    def _judged(self, stage: Any, record: Record, verdicts: Mapping[str, Verdict]) -> Record:
+        for name, verdict in verdicts.items():
+            label = verdict["label"]
+            if verdict["score"] is None:
+                label = label or "null"
+                why = str(verdict.get("error") or "it says nothing")
+                self.reasons[name][why.partition(": ")[0][:100]] += 1
+            stage.tally(name, label)
+        record["verdicts"] = {**(record.get("verdicts") or {}), **verdicts}
+        return record
+
+    def _ahead(self, stage: Any) -> None:
+        """The records go on in their order, while up to `ahead` of them wait for verdicts."""
+        ahead = max((c.ahead for c in self._later), default=0)
+        line: deque[tuple[Any, dict[str, Any], Mark | None]] = deque()
+
+        def go_on(most: int) -> None:
+            """Write what is ready, and wait until no more than `most` entries are left."""
+            while line:
+                entry, found, mark = line[0]
+                late = [v for v in found.values() if not isinstance(v, dict)]
+                if not all(v.done() for v in late):
+                    if len(line) <= most:
+                        return
+                    if not any(getattr(v, "done", bool)() for v in late):
+                        self._flush("end")
+                line.popleft()
+                if entry is None:
+                    if mark:
+                        stage.mark(mark)
+                    continue
+                if isinstance(entry, int):
+                    if mark:
+                        stage.mark(mark)
+                    stage.end_input(entry)
+                    continue
+                whole = {n: v if isinstance(v, dict) else v.result() for n, v in found.items()}
+                stage.write(self._judged(stage, entry, whole), mark)
+                stage.end_input(1)
+
+        passed: Mark | None = None  # a mark that came with the record before it
+        for record in stage.read_marked(("id", "completion"), PATIENCE):
+            if record is SILENCE:
+                self._flush("silence")
+            elif isinstance(record, Mark):
+                if record is not passed:
+                    line.append((None, {}, record))
+                self._flush("group" if record == GROUP_END else "waiting")
+            elif record is None:
+                line.append((0, {}, None))
+            elif key(record) in stage:
+                line.append((1, {}, None))
+            else:
+                where = record.where
+                mark = where.mark if isinstance(where, MarkedPlace) else None
+                try:
+                    line.append((record, self._submit(record), mark))
+                    passed = mark
+                    go_on(ahead)
+                    continue
+                except DataError as error:
+                    stage.drop(error.reason, error.where or where, record)
+                    line.append((0, {}, None))
+            passed = None
+            go_on(ahead)
+        self._flush("end")
+        go_on(0)

@@ -1,0 +1,89 @@
+"""What a judging model is asked and what it replies, whoever runs it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class CouldNotJudge(Exception):
+    """Why there is no verdict: it becomes the `error` of one with a null score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request.
+
+    Attributes:
+        messages: chat turns; the template of the model's tokenizer makes its input of them.
+        text: the whole input as text, for models that know no chat (then `messages` is empty).
+        template: further variables of the chat template.
+        told: texts that the rendered input must hold, whole: else the template dropped some.
+        max_tokens: of the reply.
+    """
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    text: str = ""
+    template: dict[str, Any] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+    max_tokens: int = 64
+
+    def content(self) -> list[Any]:
+        """What the reply depends on, as plain data."""
+        return [self.messages, self.text, self.template, self.max_tokens]
+
+
+Token = tuple[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered.
+
+    Attributes:
+        text: without special tokens. finished: False where it was cut at `max_tokens`.
+        tokens: per token its text and log-probabilities (nats) of the likeliest texts in its place,
+            None where the server does not tell.
+        values: of a classifier, label -> probability; of a reward model, {"reward": score}.
+    """
+
+    text: str = ""
+    tokens: list[Token] | None = None
+    values: dict[str, float] | None = None
+    finished: bool = True
+
+
+def class_probabilities(reply: Reply, at: int, words: Mapping[str, str]) -> dict[str, float] | None:
+    """How likely each class was where the reply says its word; they add up to 1.
+
+    Args:
+        at: where in `reply.text` the word stands. words: word -> class, in any case.
+
+    What is read is the token that the word begins with: each likely text in its place counts for the
+    class whose word, alone, begins with it. None where there are no log-probabilities, or the token
+    does not tell the classes apart.
+    """
+    if not reply.tokens:
+        return None
+    joined = "".join(piece for piece, _ in reply.tokens)
+    start = joined.find(reply.text)
+    if start < 0 or not reply.text:
+        return None
+    place, alternatives = 0, None
+    for piece, alternatives in reply.tokens:  # noqa: B007
+        if place <= start + at < place + len(piece):
+            break
+        place += len(piece)
+    if not alternatives or joined[place : start + at].strip():
+        return None  # the word begins inside a token, behind something else
+    classes = dict.fromkeys(words.values(), 0.0)
+    folded = [(word.casefold(), name) for word, name in words.items()]
+    for text, logprob in alternatives.items():
+        bare = text.strip().strip("*\"'.,;:!。，").casefold()
+        fitting = {name for word, name in folded if bare and word.startswith(bare)}
+        if len(fitting) == 1:
+            classes[fitting.pop()] += math.exp(min(logprob, 0.0))
+    total = sum(classes.values())
+    return {name: p / total for name, p in classes.items()} if total > 0 else None

@@ -1,0 +1,109 @@
+"""A classifier of responses in this process: ours, made by swr1 train-step, or a published one.
+
+`swr1 train-step guard` and `reward-model` make policy folders whose versions hold classifier.json;
+its temperature is used. A model folder of transformers' sequence classifiers without it is read the
+same way (prompt and response by the chat template), with the labels of its config.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from swr1.errors import DataError, SwrError, UsageError
+from swr1.policy import model_folder
+from swr1.training import engine, heads
+from swr1.training.held_out import softmax
+from swr1.verifiers._text import TAGS
+from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply
+
+
+class TrainedModel:
+    """Args: folder: a policy or model folder. batch: records at a time."""
+
+    template = ""
+
+    def __init__(self, folder: str, *, device: str, batch: int) -> None:
+        from transformers import AutoConfig
+
+        from swr1.verifiers.models.local import fingerprint
+
+        self.name = str(folder)
+        path = Path(model_folder(folder))
+        config = AutoConfig.from_pretrained(path)
+        if (path / heads.CARD).exists():
+            judge = heads.open_judge(path, device=device)
+            if judge.stage == "process-model":
+                raise UsageError(f"{folder} is a process model: it judges steps, not responses")
+            self.labels, self.temperature = list(judge.labels), judge.temperature
+            self.tokenizer, self.model = judge.tokenizer, judge.model
+        else:
+            names = config.id2label
+            self.labels = [names[i] for i in range(len(names))] if len(names) > 1 else ["reward"]
+            self.temperature = 1.0
+            self.tokenizer = heads.open_tokenizer(path)
+            where = engine.pick_device(device)
+            self.model = heads.open_model(path, self.labels, self.tokenizer, where, tokens=False)
+        # The tags of reasoning may be tokens, too; they are what the policy should write.
+        self.special = tuple(set(self.tokenizer.all_special_tokens) - set(TAGS))
+        self.context = engine.context_length(path)
+        self.batch = self.ahead = batch
+        self.identity = f"classifier {fingerprint(str(path), config)}"
+        self._waiting: list[tuple[Any, Future[Reply]]] = []
+
+    @property
+    def scalar(self) -> bool:
+        """Whether it is a reward model: one number, no classes."""
+        return len(self.labels) == 1
+
+    def ask(self, question: Question, harmless: Question) -> Future[Reply]:
+        future: Future[Reply] = Future()
+        *prompt, answer = question.messages
+        try:
+            ids = heads.encode(self.tokenizer, prompt, answer["content"])
+            if self.context and len(ids) > self.context:
+                raise CouldNotJudge(f"{len(ids)} tokens are more than it can read ({self.context})")
+        except DataError as error:
+            future.set_exception(CouldNotJudge(error.reason))
+        except CouldNotJudge as error:
+            future.set_exception(error)
+        else:
+            self._waiting.append((ids, future))
+            if len(self._waiting) >= self.batch:
+                self.flush()
+        return future
+
+    def flush(self) -> None:
+        import torch
+
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        items = [heads.Item("", [ids], torch.zeros(1)) for ids, _ in waiting]
+        try:
+            logits = heads.all_logits(self.model, items, 16_384)
+        except RuntimeError as error:
+            raise SwrError(f"the guard {self.name} failed: {error}") from error
+        for (_, future), row in zip(waiting, logits, strict=True):
+            values = row[0] if self.scalar else softmax(row, self.temperature)[0]
+            future.set_result(
+                Reply(values={n: float(v) for n, v in zip(self.labels, values, strict=True)})
+            )
+
+    def close(self) -> None: ...
+
+    def summary(self) -> str:
+        return ""
+
+
+def is_classifier(folder: str) -> bool:
+    """Whether a folder holds a head: made by swr1, or a sequence classifier of transformers."""
+    try:
+        path = Path(model_folder(folder))
+    except (SwrError, OSError):
+        return False
+    if (path / heads.CARD).exists():
+        return True
+    config = path / "config.json"
+    return config.is_file() and "ForSequenceClassification" in config.read_text()
