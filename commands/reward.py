@@ -18,7 +18,7 @@ def parse_on_null(text: str) -> float | str:
         raise UsageError(f"--on-null is fail, skip or a number, not {text!r}") from None
 
 
-@stage_command(quiet_options=("explain",))
+@stage_command(quiet_options=("explain", "outcomes"))
 def command(
     open_stage,
     recipe: Annotated[
@@ -45,6 +45,10 @@ def command(
         str | None,
         typer.Option(help="Print how this record got its number, and stop.", metavar="ID[/SAMPLE]"),
     ] = None,
+    outcomes: Annotated[
+        bool,
+        typer.Option("--outcomes", help="Print the recipe's outcomes and their totals, and stop."),
+    ] = False,
 ):
     """Turn verdicts into the number that the policy is trained on, with its parts.
 
@@ -52,16 +56,17 @@ def command(
 
     swr1 reward logic-rl judged.jsonl --explain 3f2a9c0d11e84b57/2
     """
-    from swr1.rewards import Recipe, open_reward
+    from swr1.rewards import Recipe, explain_one, open_reward, tell_outcomes
 
     warnings: list[str] = []
     score = open_reward(recipe, set, unordered=unordered, warn=warnings.append)
     fallback = parse_on_null(on_null)
     digest = {"recipe_digest": score.digest()} if isinstance(score, Recipe) else {}
 
+    if outcomes:
+        print(tell_outcomes(score), *warnings, sep="\n")
+        return
     if explain is not None:
-        from swr1.rewards import explain_one
-
         with open_stage(output=None, quiet=True) as stage:
             print(explain_one(score, explain, stage.read(needs=("id", "verdicts"))))
         return

@@ -73,6 +73,19 @@ def test_explain(stream, wanted, lines):
         assert line in shown
 
 
+def test_outcomes_need_no_records():
+    done = run_swr1("reward", "logic-rl", "--outcomes", "--set", "answer_right=4", check=True)
+    assert done.stdout.splitlines() == [
+        "outcome         from        to",
+        "right              5         5",
+        "wrong           -0.5      -0.5",
+        "unreadable        -1        -1",
+        "bad-form          -3        -3",
+    ]
+    wrong = run_swr1("reward", "logic-rl", "--outcomes", "--set", "answer_right=-4")
+    assert wrong.returncode == 2 and "'right' must get more than 'wrong'" in wrong.stderr
+
+
 def test_explain_needs_a_record_and_a_recipe(stream, tmp_path):
     done = run_swr1("reward", "safeladder-stage2", "--explain", "r0/9", stdin=stream)
     assert done.returncode == 2 and "no record 'r0/9' there" in done.stderr

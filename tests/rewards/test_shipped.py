@@ -143,6 +143,16 @@ def test_the_shipped_recipes_keep_their_order(name):
     assert check(open_reward(name)) == []
 
 
+@pytest.mark.parametrize("name", ["safeladder-stage1", "safeladder-stage2", "safe-efficient"])
+def test_a_text_too_short_for_its_guards_is_rewarded_all_the_same(name):
+    said = {"math": "correct", "language": None, "repetition": None}
+    result = load_recipe(name).reward(judged("math", **said))
+    assert result["reward"] == {"safe-efficient": 2.5}.get(name, 1.0)
+    assert result["reward_parts"]["language"]["value"] is None
+    died = load_recipe(name).reward(judged("math", math=None))
+    assert died["reward"] is None and died["error"] == "math: the verifier died"
+
+
 def test_rewards_for_canon_are_not_negative():
     assert min(r.low for r in survey(load_recipe("safe-efficient")).values()) >= 0
 

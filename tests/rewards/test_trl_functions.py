@@ -91,6 +91,18 @@ def test_columns_may_have_other_names_and_the_rest_is_info():
     assert seen[0]["prompt"] == [{"role": "user", "content": QUESTION}]
 
 
+def test_a_verifier_sees_the_verdicts_before_its_own():
+    def knows(record):
+        right = record["verdicts"]["exact"]["label"] == "correct"
+        return {"score": 1.0, "label": f"{'correct' if right else 'wrong'}-certain"}
+
+    ok = {name: (lambda record: {"score": 1.0, "label": "ok"}) for name in
+          ("format", "language", "repetition", "length")}  # fmt: skip
+    rules = {"exact": lambda record: {"score": 1.0, "label": "correct"}, "knowledge": knows}
+    function = as_reward_function("safeladder-stage2", ok | rules, task="qa")
+    assert function(**batch(["Paris"], answer="Paris")) == [1.0]
+
+
 def test_what_is_wrong_is_told():
     with pytest.raises(UsageError, match="Did you mean 'format'"):
         as_reward_function("logic-rl", ["fromat", "knights"])

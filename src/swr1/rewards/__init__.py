@@ -74,8 +74,7 @@ def explain_one(reward: Recipe | Reward, wanted: str, records: Iterable[Record |
     """
     from swr1.rewards._explain import explain
 
-    if not isinstance(reward, Recipe):
-        raise UsageError("--explain is for recipes: a Python reward is not made of known steps")
+    recipe = _recipe(reward, "--explain")
     name, slash, sample = wanted.rpartition("/")
     if not slash or not sample.isdigit():
         name, sample = wanted, ""
@@ -83,8 +82,21 @@ def explain_one(reward: Recipe | Reward, wanted: str, records: Iterable[Record |
         if record is None or record["id"] != name:
             continue
         if not sample or record.get("sample", 0) == int(sample):
-            return explain(reward, record)
+            return explain(recipe, record)
     raise UsageError(f"no record {wanted!r} there: --explain takes ID or ID/SAMPLE")
+
+
+def tell_outcomes(reward: Recipe | Reward) -> str:
+    """The lowest and highest total of each outcome. Raises UsageError for a Python reward."""
+    from swr1.rewards._explain import outcomes
+
+    return outcomes(_recipe(reward, "--outcomes"))
+
+
+def _recipe(reward: Recipe | Reward, option: str) -> Recipe:
+    if not isinstance(reward, Recipe):
+        raise UsageError(f"{option} is for recipes: a Python reward is not made of known steps")
+    return reward
 
 
 __all__ = [
@@ -96,4 +108,5 @@ __all__ = [
     "load_recipe",
     "open_reward",
     "recipe_names",
+    "tell_outcomes",
 ]

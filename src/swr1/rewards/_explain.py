@@ -54,6 +54,15 @@ def explain(recipe: Recipe, record: Record) -> str:
     return "\n".join([*lines, *_outcome(recipe, record, reckoning)])
 
 
+def outcomes(recipe: Recipe) -> str:
+    """The lowest and highest total of each outcome as lines, the best first."""
+    ranges = sorted(survey(recipe).items(), key=lambda item: (-item[1].high, -item[1].low))
+    width = max((len(name) for name, _ in ranges), default=0)
+    lines = [f"{'outcome':{width}}  {'from':>8}  {'to':>8}"]
+    lines += [f"{name:{width}}  {r.low:>8.4g}  {r.high:>8.4g}" for name, r in ranges]
+    return "\n".join(lines)
+
+
 def nearest_above(recipe: Recipe, record: Record, reckoning: Reckoning) -> Step | None:
     """The outcome that took the fewest other verdicts, and which; None where nothing is above."""
     now = outcome_of(recipe, record, reckoning)

@@ -40,8 +40,8 @@ def as_reward_function(
 
     Args:
         reward: a recipe, or a name as `swr1 reward` takes it.
-        verifiers: names as `swr1 verify` takes them, or name -> function of a record. None: all
-            that the recipe reads. Of a recipe's, a record meets only those read for its task.
+        verifiers: names as `swr1 verify` takes them, or name -> function of a record; they judge in
+            this order. None: of each record the verdicts that the recipe reads for its task.
         settings, verifier_settings: as --set of `reward` and of `verify`.
         columns: which column of the data set is `task`, `answer`, `info`, `id`, or "info.FIELD",
             where it is not called so: {"answer": "solution", "info.harmful": "is_harmful"}.
@@ -79,10 +79,11 @@ def as_reward_function(
             row = {renamed.get(k, k): v[i] for k, v in lists.items()}
             record = _record(row, prompts[i] if prompts else [], completion, task, prefill)
             needed = bench.names
-            if isinstance(score, Recipe):
-                read = verdicts_for(score, record)
-                needed = read if verifiers is None else [n for n in needed if n in read]
-            record["verdicts"] = {n: bench.judge(n, record) for n in needed}
+            if verifiers is None and isinstance(score, Recipe):
+                needed = verdicts_for(score, record)
+            record["verdicts"] = {}
+            for verifier in needed:  # each sees the verdicts before its own
+                record["verdicts"][verifier] = bench.judge(verifier, record)
             results.append(score(record))
         _log(more.get("log_metric"), results)
         return [None if r["reward"] is None else float(r["reward"]) for r in results]

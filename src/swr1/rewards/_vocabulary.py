@@ -63,7 +63,6 @@ class Vocabulary:
 
 
 _ANSWER = Vocabulary({"correct": (1, 1), "wrong": (0, 0), "unreadable": (0, 0)})
-_GRADED = Vocabulary({"ok": (0, 1)}, open=True)
 _ANY = (0.0, 1.0)
 
 KNOWN: dict[str, Vocabulary] = {
@@ -97,9 +96,10 @@ KNOWN: dict[str, Vocabulary] = {
     ),
     # a reward model's number has no bounds: a part that reads it needs a clip
     "helpful": Vocabulary({}, open=True, score=(-math.inf, math.inf)),
-    "length": _GRADED,
-    "language": _GRADED,
-    "repetition": _GRADED,
+    "length": Vocabulary(dict.fromkeys(("ok", "short", "long", "truncated"), _ANY)),
+    "language": Vocabulary(dict.fromkeys(("ok", "mixed", "other"), _ANY)),
+    "repetition": Vocabulary(dict.fromkeys(("ok", "repetitive", "loop"), _ANY)),
+    "village": Vocabulary({}, open=True),
 }
 
 
