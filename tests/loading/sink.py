@@ -1,12 +1,15 @@
-"""`swr1 load` without a process of its own: the records that a loader makes of files."""
+"""`swr1 load` and `export` without a process of their own."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError
 from swr1.loading._records import load_rows
+from swr1.records import validate
 from swr1.registry import Registry
+from swr1.streams.reading import Placed
 
 
 class Sink:
@@ -33,6 +36,23 @@ class Sink:
 
     def end_input(self, written: int) -> None:
         pass
+
+
+class Source(Sink):
+    """A stage that reads these records and refuses bad ones, for what needs no process."""
+
+    went = 0
+
+    def __init__(self, records: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.read_from = records
+
+    def read(self, needs: Sequence[str]) -> Iterator[Placed]:
+        for number, record in enumerate(self.read_from, 1):
+            validate(record, needs)
+            placed = Placed(record)
+            placed.where = f"records:{number}"
+            yield placed
 
 
 def loaded(name: str, *files: Path, split: str | None = None, **options: Any) -> list[dict]:

@@ -46,7 +46,8 @@ def test_shape(tmp_path, name, file, content, expected):
 
 
 def test_every_loader_has_a_shape_here():
-    assert {name for name in LOADERS.names() if name != "kk"} == {name for name, *_ in SHAPES}
+    sets = {name for name in LOADERS.names() if getattr(LOADERS.get(name), "about", None)}
+    assert sets == {name for name, *_ in SHAPES}
 
 
 def test_choices_are_shuffled_by_the_seed(tmp_path):

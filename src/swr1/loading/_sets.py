@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+import orjson
+
 from swr1.errors import DataError, UsageError
 from swr1.loading._rows import KINDS
 from swr1.registry import Registry
@@ -48,7 +50,7 @@ class About:
 
 
 def dataset(
-    about: About,
+    about: About | None,
     *shapes: Shape,
     uses: Iterable[str] = (),
     keeps: Iterable[str] | None = None,
@@ -56,7 +58,7 @@ def dataset(
     """Declare the function below it as the loader of a published data set.
 
     Args:
-        about: licence and citation go into the records.
+        about: licence and citation go into the records; None for a format that many sets are in.
         shapes: the columns that a row must have, for each kind of file that was published.
         uses: columns that the record holds elsewhere, so that `info` need not.
         keeps: the only columns for `info`, where a set has many.
@@ -80,12 +82,14 @@ def dataset(
             if None in row:
                 raise DataError("torn row: it has more fields than the header has names")
             made = function(row, **options) or []
-            told = {
-                "dataset": name,
-                "split": row.split or about.split,
-                "licence": about.licence,
-                "citation": about.citation,
-            }
+            told = {"split": row.split} if row.split else {}
+            if about:
+                told |= {
+                    "dataset": name,
+                    "split": row.split or about.split,
+                    "licence": about.licence,
+                    "citation": about.citation,
+                }
             kept = {k: v for k, v in row.items() if is_kept(k, v)}
             base = {f"published_{k}" if k in _OURS else k: v for k, v in kept.items()} | told
             items = made if isinstance(made, list) else [made]
@@ -169,6 +173,25 @@ def item(task: str, prompt: Any, answer: Any = None, **info: Any) -> dict[str, A
         if value is not None:
             made[name] = value
     return made | {"info": {k: v for k, v in info.items() if v is not None}}
+
+
+def user(prompt: Any) -> Any:
+    """Messages as they are, a text as the user's. Raises DataError for neither."""
+    if isinstance(prompt, str) and prompt.strip():
+        return [{"role": "user", "content": prompt}]
+    if isinstance(prompt, list) and prompt and all(isinstance(m, dict) for m in prompt):
+        return prompt
+    raise DataError(f"no prompt: {str(prompt)[:60]!r} is neither a text nor messages")
+
+
+def restored(
+    swr1: str | None, made: dict[str, Any], prompt: Any, completion: str | None
+) -> dict[str, Any]:
+    """The item of a row that `swr1 export` wrote (its column `swr1`), or else `made` of the rest."""
+    fields = orjson.loads(swr1) if swr1 else made
+    kept = {"info": fields.get("info") or {}, "answer": fields.get("answer")}
+    kept = {"task": fields["task"], "prompt": prompt, **kept, "completion": completion}
+    return {name: value for name, value in kept.items() if value is not None}
 
 
 def chosen(

@@ -1,0 +1,41 @@
+"""Records as the files that TRL, verl and OpenAI read; `swr1 load` reads them back."""
+
+from typing import Annotated
+
+import typer
+
+from swr1.commands._stage import option, stage_command
+
+
+@stage_command(writes=False)
+def command(
+    open_stage,
+    shape: Annotated[
+        str, typer.Argument(help="trl, verl or openai.", metavar="FORMAT", show_default=False)
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Model of the requests that prompts become (openai).")
+    ] = None,
+    output: Annotated[
+        str,
+        option("--output", "-o", help="FILE.jsonl, FILE.parquet, or - (stdout).", metavar="PATH"),
+    ] = "-",
+):
+    """Records as the files that TRL, verl and OpenAI read; `swr1 load` reads them back.
+
+    swr1 load hh-rlhf test.jsonl.gz | swr1 export trl -o pairs.parquet
+
+    Pairs become preferences, completions conversations, prompts alone what a policy is
+    trained on (openai: requests of a batch). All records of a run are of one kind.
+    """
+    from swr1.errors import UsageError
+    from swr1.loading._export import FORMATS, export, write_rows
+    from swr1.registry import suggest
+
+    if shape not in FORMATS:
+        raise UsageError(
+            f"no format {shape!r}.{suggest(shape, FORMATS)} Known: {', '.join(FORMATS)}"
+        )
+    with open_stage(output=None) as stage:
+        write_rows(output, export(shape, stage, model), shape)
+        stage.output = output  # for the summary: it counts what went out

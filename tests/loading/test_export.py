@@ -1,0 +1,184 @@
+"""`swr1 export` and back: TRL, verl and OpenAI files, ours and other people's."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from swr1.errors import DataError, UsageError
+from swr1.loading._export import export, write_rows
+from tests.conftest import jsonl, load
+from tests.loading.sink import Source, loaded
+
+USER = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "One and one?"}]
+
+
+def record(**more):
+    info = {"dataset": "made", "split": "train", "level": 3, "mixed": [1, ["a"]]}
+    return {"id": "a" * 16, "task": "math", "prompt": USER, "answer": "2", "info": info} | more
+
+
+PROMPTS = [
+    record(),
+    record(id="b" * 16, task="knights", answer=[["Zoë", "knight"]]),
+    record(id="c" * 16, task="safety", answer=None) | {"info": {"harmful": True}},
+    record(id="d" * 16, answer="[0, 1)"),
+]
+COMPLETIONS = [record(completion="Two\u2028!"), record(completion="", sample=1)]
+PAIRS = [record(info={"pair": {"chosen": "2", "rejected": "3"}})]
+
+
+def there(tmp_path, shape, records, suffix, model=None):
+    """The file that `swr1 export` writes."""
+    out = tmp_path / f"out.{suffix}"
+    kept = [{k: v for k, v in r.items() if v is not None} for r in records]
+    write_rows(str(out), export(shape, Source(kept), model), shape)  # type: ignore[arg-type]
+    return out
+
+
+def bare(records):
+    """What must come back: all but the place, and ids, which are made anew."""
+    kept = []
+    for one in records:
+        info = {k: v for k, v in one["info"].items() if k != "source"}
+        fields = ("task", "prompt", "answer", "completion", "sample")
+        kept.append({k: one.get(k) for k in fields} | {"info": info})
+    return kept
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+@pytest.mark.parametrize(
+    ("shape", "records"),
+    [
+        ("trl", PROMPTS),
+        ("trl", COMPLETIONS),
+        ("trl", PAIRS),
+        ("verl", PROMPTS),
+        ("verl", COMPLETIONS),
+    ],
+    ids=["trl-prompts", "trl-completions", "trl-pairs", "verl-prompts", "verl-completions"],
+)
+def test_there_and_back(tmp_path, shape, records, suffix):
+    out = there(tmp_path, shape, records, suffix)
+    back = loaded(shape, out)
+    whole = [r | {"sample": r.get("sample", 0)} if "completion" in r else r for r in records]
+    assert bare(back) == bare(whole)
+
+
+@pytest.mark.slow
+def test_trl_reads_what_is_written(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    from trl.data_utils import is_conversational
+
+    columns = {
+        "prompts": ["prompt"],
+        "completions": ["prompt", "completion"],
+        "pairs": ["prompt", "chosen", "rejected"],
+    }
+    kinds = {"prompts": PROMPTS, "completions": COMPLETIONS, "pairs": PAIRS}
+    for name, records in kinds.items():
+        for suffix in ("jsonl", "parquet"):
+            out = there(tmp_path, "trl", records, suffix)
+            kind = {"jsonl": "json"}.get(suffix, suffix)
+            data = datasets.load_dataset(
+                kind, data_files=str(out), cache_dir=str(tmp_path / name), split="train"
+            )
+            assert len(data) == len(records) and is_conversational(data[0])
+            assert data.column_names == [*columns[name], "id", "task", "answer", "swr1"]
+
+
+def test_verl_columns_are_those_of_its_documents(tmp_path):
+    row = pq.read_table(there(tmp_path, "verl", [record()], "parquet")).to_pylist()[0]
+    extra = row.pop("extra_info")
+    assert (extra["index"], extra["split"], extra["id"]) == (0, "train", "a" * 16)
+    assert row == {
+        "data_source": "made",
+        "prompt": USER,
+        "ability": "math",
+        "reward_model": {"style": "rule", "ground_truth": "2"},
+    }
+
+
+def test_openai_files(tmp_path):
+    said = {"role": "assistant", "content": "Two\u2028!"}
+    out = there(tmp_path, "openai", COMPLETIONS[:1], "jsonl")
+    assert load(out) == [{"messages": [*USER, said]}]
+    (back,) = loaded("openai", out)
+    assert (back["prompt"], back["completion"], back["task"]) == (USER, "Two\u2028!", "chat")
+    out = there(tmp_path, "openai", PAIRS, "jsonl")
+    assert load(out)[0]["non_preferred_output"] == [{"role": "assistant", "content": "3"}]
+    (back,) = loaded("openai", out, task="math")
+    assert back["info"]["pair"] == PAIRS[0]["info"]["pair"] and back["task"] == "math"
+    out = there(tmp_path, "openai", [record()], "jsonl", model="m")
+    assert load(out)[0]["body"] == {"model": "m", "messages": USER}
+    (back,) = loaded("openai", out)
+    assert back["prompt"] == USER and back["info"]["custom_id"] == "a" * 16
+
+
+OTHERS = [
+    ("trl", {"prompt": "1+1?", "solution": "2", "level": 1}, {"answer": "2", "task": "qa"}),
+    ("trl", {"messages": [*USER, {"role": "assistant", "content": "2"}]}, {"completion": "2"}),
+    (
+        "trl",
+        {
+            "chosen": [*USER, {"role": "assistant", "content": "2"}],
+            "rejected": [*USER, {"role": "assistant", "content": "3"}],
+        },
+        {"prompt": USER, "pair": {"chosen": "2", "rejected": "3"}},
+    ),
+    (
+        "trl",
+        {"prompt": "1+1?", "chosen": "2", "rejected": "3"},
+        {"pair": {"chosen": "2", "rejected": "3"}},
+    ),
+    (
+        "verl",
+        {
+            "data_source": "openai/gsm8k",
+            "prompt": USER,
+            "ability": "math",
+            "reward_model": {"style": "rule", "ground_truth": "2"},
+            "extra_info": {"split": "test", "index": 7, "answer": "so #### 2"},
+        },
+        {"task": "math", "answer": "2", "dataset": "openai/gsm8k", "index": 7},
+    ),
+    ("openai", {"messages": USER, "expected": "2"}, {"prompt": USER, "expected": "2"}),
+]
+
+
+@pytest.mark.parametrize(("shape", "row", "expected"), OTHERS)
+def test_files_of_other_people(tmp_path, shape, row, expected):
+    (tmp_path / "rows.jsonl").write_bytes(jsonl([row]))
+    (back,) = loaded(shape, tmp_path / "rows.jsonl")
+    assert {k: back.get(k, back["info"].get(k)) for k in expected} == expected
+
+
+def test_what_cannot_be_exported_is_told(swr1, tmp_path):
+    picture = [{"role": "user", "content": [{"type": "image", "path": "a.png"}]}]
+    records = [record(), record(id="b" * 16, prompt=picture), record(id="e" * 16, completion="2")]
+    run = swr1("export", "trl", "-", "--on-error", "skip", stdin=jsonl(records), check=True)
+    assert len(run.stdout.split("\n")) == 2
+    assert "stdin:2: a prompt with a picture" in run.stderr
+    assert "stdin:3: another kind of record: a completion, the first was a prompt" in run.stderr
+    run = swr1("export", "tlr", "-", stdin=jsonl([record()]))
+    assert run.returncode == 2 and "Did you mean 'trl'?" in run.stderr
+    with pytest.raises(DataError, match="records:1: no verl row"):
+        there(tmp_path, "verl", PAIRS, "jsonl")
+    with pytest.raises(UsageError, match="name --model"):
+        there(tmp_path, "openai", [record()], "jsonl")
+    with pytest.raises(UsageError, match="openai rows are written to"):
+        there(tmp_path, "openai", COMPLETIONS, "parquet")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "x.jsonl").write_text(json.dumps({"prompt": "?", "ability": "math"}))
+    with pytest.raises(DataError, match="not a file of verl: no column 'data_source'"):
+        loaded("verl", tmp_path / "x.jsonl")
+
+
+def test_from_the_command_line_to_parquet_and_back(swr1, tmp_path):
+    out = tmp_path / "out.parquet"
+    run = swr1("export", "trl", "-", "-o", out, stdin=jsonl(PAIRS), check=True)
+    assert "1 in, 1 out" in run.stderr and not run.stdout
+    (back,) = [
+        json.loads(line) for line in swr1("load", "trl", out, check=True).stdout.split("\n")[:1]
+    ]
+    assert bare([back]) == bare(PAIRS)
