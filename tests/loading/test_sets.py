@@ -94,3 +94,21 @@ def test_copies_are_numbered_within_a_file_and_refused_across_files(swr1, tmp_pa
     b = write(tmp_path / "b.jsonl", [GSM8K])
     run = swr1("load", "gsm8k", a, b)
     assert run.returncode == 65 and f"{b}:1: seen before: the same item as {a}:" in run.stderr
+
+
+def test_shards_of_rows_with_several_items_merge_to_the_whole(swr1, tmp_path):
+    rows = [
+        {
+            "safe_image_path": f"s{i}",
+            "unsafe_image_path": f"u{i}",
+            "queries": ["Go?", "Stay?"][: 1 + i % 2],
+        }
+        for i in range(7)
+    ]
+    path = write(tmp_path / "chat.jsonl", rows)
+    whole = records(swr1("load", "mssbench", path, check=True))
+    assert len(whole) == 20
+    for shard in ("0/2", "1/2"):
+        swr1("load", "mssbench", path, "--shard", shard, "-o", f"{tmp_path}/parts/", check=True)
+    merged = records(swr1("merge", f"{tmp_path}/parts/", check=True))
+    assert [r | {"trail": 0} for r in merged] == [r | {"trail": 0} for r in whole]
