@@ -1,5 +1,6 @@
 """`swr1 reward` with recipes, on the command line."""
 
+import orjson
 import pytest
 
 from tests.conftest import jsonl, load, run_swr1
@@ -27,6 +28,25 @@ def test_one_recipe_for_many_tasks(stream, tmp_path):
     assert "null: safety 100.0%" in done.stderr and "1 could not judge" in done.stderr
     parts = load(tmp_path / "out.jsonl")[1]["reward_parts"]
     assert parts["unsafe"] == {"value": -2.0, "weight": 1.0, "gate": "cap -1"}
+
+
+def test_from_texts_through_the_verifiers():
+    """The verifiers' own words are those that the recipe knows."""
+    texts = {"I compare the capitals of the three.</think><answer>B</answer>": 1.0,
+             "I compare the capitals of the three.</think><answer>A</answer>": 0.0,
+             "I compare them, and again. " * 60 + "</think><answer>B</answer>": 0.8,  # a tenth each for the loop and the length
+             "</think><answer>B</answer>": -1.0}  # fmt: skip
+    prompt = [{"role": "user", "content": "What is the capital of France? A Rome, B Paris, C Oslo"}]
+    rows = [
+        {"id": f"r{i}", "task": "choice", "prompt": prompt, "answer": "B", "completion": text}
+        | {"info": {"choices": ["Rome", "Paris", "Oslo"]}, "generation": {"prefill": "<think>"}}
+        for i, text in enumerate(texts)
+    ]
+    names = "format choice language repetition length --set length.unit=characters".split()
+    judged_ = run_swr1("verify", *names, stdin=jsonl(rows), check=True).stdout
+    done = run_swr1("reward", "safeladder-stage1", stdin=judged_, check=True)
+    rewards = [orjson.loads(line)["reward"] for line in done.stdout.splitlines()]
+    assert rewards == pytest.approx(list(texts.values()), abs=0.011)
 
 
 def test_what_could_not_be_judged_stops_unless_told_otherwise(stream):

@@ -71,7 +71,7 @@ KNOWN: dict[str, Vocabulary] = {
             "ok": (1, 1),
             **dict.fromkeys(
                 "missing-tag repeated-tag odd-tag tag-order outside-text no-reasoning placeholder"
-                " short-reasoning copied empty-answer bad-tags".split(),
+                " short-reasoning copied empty-answer".split(),
                 (0, 0),
             ),
         },
