@@ -20,6 +20,8 @@ from swr1.engines import Request, Sampling, open_engine
 from swr1.engines._decode import Decoder
 from swr1.engines._vllm import Source, StopStrings, explain, extra_arguments
 from swr1.errors import DataError, SwrError, UsageError
+from swr1.streams.stage import Stopped
+from swr1.streams.writing import ReaderClosed
 from tests.conftest import run_swr1
 
 
@@ -329,6 +331,18 @@ def test_what_cannot_be_done_in_place_starts_it_again_and_says_so(
     assert "another model" in capsys.readouterr().err
     assert library.calls[-1] == ("start", other)
     assert len(engine.generate(ask(2), Sampling())) == 2
+
+
+def test_a_signal_ends_it_and_does_not_start_it_again(opened, library, folder):
+    """Signals are exceptions in the main thread, which may be in vLLM's code."""
+    library.fails["start"] = ReaderClosed()
+    with pytest.raises(ReaderClosed):
+        opened()
+    engine = opened()
+    library.fails["collective_rpc"] = Stopped(15)
+    with pytest.raises(Stopped):
+        engine.load(folder[1])
+    assert [name for name, *_ in library.calls] == ["start"]
 
 
 def test_a_version_that_is_gone_leaves_the_old_one(opened, library, folder):

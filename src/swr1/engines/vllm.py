@@ -43,8 +43,13 @@ from swr1.engines._vllm import (
 )
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt, load_tokenizer, render
+from swr1.streams.stage import Stopped
+from swr1.streams.writing import ReaderClosed
 
 T = TypeVar("T")
+
+# What a signal raises in the main thread, vLLM's code included: the stage ends.
+ENDINGS = (Stopped, ReaderClosed)
 
 MISSING = (
     "the engine vllm needs vLLM, which is not installed: pip install 'swr1[vllm]' (Linux, a GPU);"
@@ -183,8 +188,8 @@ class VLLMEngine:
             except Exception as error:
                 raise self._failure(error) from error
 
-    def _failure(self, error: BaseException) -> SwrError:
-        if isinstance(error, SwrError):
+    def _failure(self, error: BaseException) -> BaseException:
+        if isinstance(error, (SwrError, *ENDINGS)):
             return error
         log = self.log.read_text(errors="replace")[-50_000:] if self.log.exists() else ""
         told = explain(f"{log}\n{type(error).__name__}: {error}", str(self.log))
@@ -232,6 +237,8 @@ class VLLMEngine:
         else:
             try:
                 self._wait(self._take(source), "for the new weights")
+            except ENDINGS:
+                raise
             except Exception as error:
                 self._restart(source, f"it could not take new weights in place ({error})")
         self.source = source
@@ -344,7 +351,7 @@ class VLLMEngine:
                 return await self._ask(request, sampling, stop)
         except (self._library.VLLMValidationError, ValueError) as error:
             return DataError(f"record {request.key[0]!r}: vLLM refused it: {error}")
-        except (SwrError, asyncio.CancelledError):
+        except asyncio.CancelledError:
             raise
         except Exception as error:
             raise self._failure(error.__cause__ or error) from error
