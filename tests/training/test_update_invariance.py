@@ -24,7 +24,7 @@ OBJECTIVES = {
     "cpgd": {"entropy": 0.01},
     "gdpo": {"parts": {"right": 1.0, "wordy": 0.5}},
     "canon-length": {},
-    "cale": {"aggregation": "seq-mean-token-sum"},
+    "cale": {"success": "right", "aggregation": "seq-mean-token-sum"},
     "rloo": {"kl": 0.1},
     "reinforce": {"combine": "lagrangian", "cost": "wordy"},
     "reinforce++": {"kl": 0.1, "gamma": 0.9},

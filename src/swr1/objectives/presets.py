@@ -50,6 +50,8 @@ class Objective:
     canon_mix: float = _is(1.0, "canon-length: share of the comparison with the other half.")
     canon_alpha: float = _is(1.0, "canon-length: weight of long answers' rewards; < 1: be short.")
     canon_beta: float = _is(0.0, "canon-length: bonus of long answers.")
+    shorten: float = _is(0.0, "cale: weight of being short among a group's successes.")
+    success: str = _is("success", "cale: the part of the reward that is 1 for a success.")
     combine: str = _is("sum", "Parts of the reward: sum, normalise-then-sum or lagrangian.")
     parts: Mapping[str, float] | None = _is(
         None, "Parts and weights, answer=1,format=0.5 [the record's reward]."
@@ -143,10 +145,8 @@ PRESETS = {
         ),
         Objective(
             "cale",
-            advantage="canon-length",
-            aggregation="constant",
             clip_high=0.28,
-            canon_alpha=0.9,
+            shorten=0.3,
             paper="OUR READING of CALE, named in SafeWork-R1, arXiv 2507.18576, without a formula",
         ),
         Objective(
@@ -189,6 +189,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "canon_mix": (0, 1),
     "boost": (1, float("inf")),
     "lambda_lr": (0, float("inf")),
+    "shorten": (0, float("inf")),
     "overlong": (0, 1),
     "overlong_factor": (0, float("inf")),
 }
@@ -284,10 +285,11 @@ def _check(preset: Objective) -> None:
         if preset.kl > 0 and preset.kl_in == "reward":
             raise UsageError("normalise-then-sum has no one reward for a KL: use --kl-in loss")
     if preset.advantage == "gae" and (
-        preset.combine != "sum" or preset.parts or preset.whiten or preset.boost
+        preset.combine != "sum" or preset.parts or preset.whiten or preset.boost or preset.shorten
     ):
         raise UsageError(
-            "gae learns the values of one reward, and whitens: no combine, parts, whiten or boost"
+            "gae learns the values of one reward, and whitens: no combine, parts, whiten, boost or"
+            " shorten"
         )
     if (preset.combine == "lagrangian") != bool(preset.cost):
         raise UsageError("--combine lagrangian and --cost PART go together")

@@ -25,7 +25,7 @@ from swr1.objectives.combine import (
 from swr1.objectives.critic import gae
 from swr1.objectives.kl import ESTIMATORS
 from swr1.objectives.presets import Objective, options_for
-from swr1.objectives.shaping import overlong_penalty
+from swr1.objectives.shaping import overlong_penalty, shortness
 from swr1.registry import suggest
 from swr1.training.groups import Sample, mean_of
 
@@ -81,7 +81,8 @@ def check_names(samples: list[Sample], goal: Objective, filter_on: str | None) -
     """Raises DataError for a name of the objective that no sample of a whole batch has a number for:
     it is mistyped."""
     parts = [s.parts for s in samples]
-    names = [(name, "reward_parts", parts) for name in (*(goal.parts or {}), goal.cost) if name]
+    wanted = (*(goal.parts or {}), goal.cost, goal.success if goal.shorten else None)
+    names = [(name, "reward_parts", parts) for name in wanted if name]
     if filter_on and filter_on != "reward":
         names.append((filter_on, "reward_parts and verdicts", [_judged(s) for s in samples]))
     for name, among, found in names:
@@ -138,6 +139,10 @@ def advantages(
         flat = lagrangian(reward, cost, multiplier, seq, group, estimator, penalty)
     else:
         flat = advantage_of(reward, seq, group, estimator, penalty)
+    if goal.shorten:
+        length = torch.tensor(sizes)
+        success = part_of(samples, goal.success).masked_fill(length == 0, math.nan)
+        flat = flat + goal.shorten * shortness(length, success, group)[seq]
     if goal.whiten:
         flat = standardise(flat, seq, ~reward.isnan(), goal.eps)
     if goal.boost:
