@@ -37,6 +37,7 @@ class Arguments:
     quantization: str | None = None
     logprobs_mode: str = "raw_logprobs"
     skip_tokenizer_init: bool = False
+    generation_config: str = "auto"
     enable_prefix_caching: bool = False
     enable_sleep_mode: bool = False
     disable_log_stats: bool = False
@@ -165,7 +166,7 @@ def test_options_are_passed_on(opened, library, folder):
     )
     given = library.model.arguments
     assert given == Arguments(
-        folder[0], "float16", 2, 3, 4, 0.5, 64, "fp8", "processed_logprobs", True, True, True, True,
+        folder[0], "float16", 2, 3, 4, 0.5, 64, "fp8", "processed_logprobs", True, "vllm", True, True, True,
         max_num_seqs=7, enforce_eager=True,
     )  # fmt: skip
     assert (engine.dtype, engine.context, engine.version) == ("bfloat16 fp8", 64, "0.0+torch0.0")

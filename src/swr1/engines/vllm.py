@@ -166,6 +166,7 @@ class VLLMEngine:
             "dtype": dtype,
             "logprobs_mode": "processed_logprobs",
             "skip_tokenizer_init": True,  # ids in, ids out
+            "generation_config": "vllm",  # no sampling defaults of the folder's; ends are ours
             **{k: v for k, v in self._arguments.items() if v is not None},
             **lora,
         }
