@@ -195,8 +195,7 @@ class Judges:
                 if not all(v.done() for v in late):
                     if len(line) <= most:
                         return
-                    if not any(getattr(v, "done", bool)() for v in late):
-                        self._flush("end")
+                    self._flush("end")  # what is kept back for company must not be waited for
                 line.popleft()
                 if entry is None:
                     if mark:

@@ -42,7 +42,7 @@ BY = "knowledge@1"
 RULES = ("math", "choice", "exact", "f1", "knights")
 SCORES = {"correct": 1.0, "wrong": 0.0}
 STATED = re.compile(r"<confidence>\s*(\d{1,3}(?:\.\d{1,6})?)\s*(%?)\s*</confidence>")
-MOST_BOXES = 16  # looked at, from the end: a text of nothing but open boxes must not take long
+MOST_BOXES = 4  # looked at, from the end: a text of nothing but open boxes must not take long
 STATED_SCALES = {"10": 10.0, "1": 1.0, "percent": 100.0}
 Verdict = dict[str, Any]
 

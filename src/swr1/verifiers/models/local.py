@@ -49,11 +49,12 @@ class LocalModel:
         self.template = self.tokenizer.chat_template or ""
         if not isinstance(self.template, str):
             self.template = "\n".join(self.template.values())
-        added = self.tokenizer.added_tokens_decoder
-        self.special = tuple(
-            {*self.tokenizer.all_special_tokens, *(str(t) for t in added.values() if t.special)}
-        )
-        self._special_ids = {*self.tokenizer.all_special_ids, *(i for i in added)}
+        # What is unknown to the tokenizer is no control token; nor are runs of spaces that it added.
+        special = {t: i for i, t in self.tokenizer.added_tokens_decoder.items() if t.special}
+        texts = {*self.tokenizer.all_special_tokens, *map(str, special)}
+        self.special = tuple(texts - {self.tokenizer.unk_token})
+        ids = {*self.tokenizer.all_special_ids, *special.values()}
+        self._special_ids = ids - {self.tokenizer.unk_token_id}
         limit = getattr(config.get_text_config(), "max_position_embeddings", None)
         self.context = limit or 1 << 30
         self.batch = self.ahead = batch

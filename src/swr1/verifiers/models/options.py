@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
-from swr1.verifiers.models.opening import Later, open_model
+from swr1.verifiers.models.opening import open_model
 
 Verdict = dict[str, Any]
 
@@ -47,6 +46,6 @@ class opener:
         try:
             found = verifier.submit(record)
             verifier.flush("end")
-            return found.result() if isinstance(found, Later | Future) else found
+            return found if isinstance(found, dict) else found.result()
         finally:
             verifier.close()
