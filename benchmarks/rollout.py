@@ -30,7 +30,7 @@ from typing import Any
 from update import Watch
 
 SAMPLES = 4
-PLANS = ["generate 8", "generate 16", "generate 32", "generate 64", "swr1 16", "swr1 64"]
+PLANS = ["generate 32", "generate 64", "swr1 16", "swr1 64"]
 THINGS = ["a bicycle", "the moon", "bread", "a river", "a clock", "rain", "a library", "glass"]
 KINDS = [
     "What is {a} + {b}? Answer with the number only.",
