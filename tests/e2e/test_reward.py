@@ -31,10 +31,10 @@ def test_one_recipe_for_many_tasks(stream, tmp_path):
 
 
 def test_from_texts_through_the_verifiers():
-    """The verifiers' own words are those that the recipe knows."""
+    """The verifiers' own words are those that the recipe knows. The third pays for loop and length."""
     texts = {"I compare the capitals of the three.</think><answer>B</answer>": 1.0,
              "I compare the capitals of the three.</think><answer>A</answer>": 0.0,
-             "I compare them, and again. " * 60 + "</think><answer>B</answer>": 0.8,  # a tenth each for the loop and the length
+             "I compare them, and again. " * 60 + "</think><answer>B</answer>": 0.8,
              "</think><answer>B</answer>": -1.0}  # fmt: skip
     prompt = [{"role": "user", "content": "What is the capital of France? A Rome, B Paris, C Oslo"}]
     rows = [

@@ -39,17 +39,26 @@ class Test:
         """The verdict it asks about, or ""."""
         return "" if self.where[0] in ("task", "gate", "info") else self.where[0]
 
-    def accepts(self, value: Any) -> bool:
-        """Whether this value is what is wanted."""
-        if self.op == "at-least" or self.op == "below":
-            if type(value) is not float and type(value) is not int:
-                return False
-            return value >= self.wanted if self.op == "at-least" else value < self.wanted
+    @cached_property
+    def accepts(self) -> Callable[[Any], bool]:
+        """Whether a value is what is wanted, as a function."""
+        wanted = self.wanted
+        if self.op == "at-least":
+            return lambda value: type(value) in (int, float) and value >= wanted
+        if self.op == "below":
+            return lambda value: type(value) in (int, float) and value < wanted
+        if all(type(w) is str for w in wanted):
+            one = wanted[0]
+            if self.op == "not":
+                return lambda value: value not in wanted
+            return (lambda value: value in wanted) if wanted[1:] else (lambda value: value == one)
+        yes = self.op == "in"
+        if all(type(w) in (int, float) for w in wanted):
+            return lambda value: yes is (type(value) is not bool and value in wanted)
         # true is not 1: `info.harmful = true` must not take a count for a yes
-        found = value in self.wanted and any(
-            value == w and (type(value) is bool) == (type(w) is bool) for w in self.wanted
+        return lambda value: (
+            yes is any(value == w and (type(value) is bool) == (type(w) is bool) for w in wanted)
         )
-        return found if self.op == "in" else not found
 
     def __str__(self) -> str:
         name = ".".join(self.where)
@@ -69,11 +78,34 @@ class Condition:
         for way in self.ways:
             yield from way
 
+    @cached_property
+    def plain(self) -> tuple[str, str, Callable[[Any], bool]] | None:
+        """(verdict, field, test) where there is but one test, of a verdict."""
+        tests = [*self.tests()]
+        return (*tests[0].where, tests[0].accepts) if len(tests) == 1 and tests[0].verdict else None  # type: ignore[return-value]
+
+    def live(
+        self, item: Record, facts: tuple[str, ...] = ("task", "info")
+    ) -> tuple[tuple[Test, ...], ...]:
+        """The ways that the `facts` of an item leave open."""
+        return tuple(
+            way
+            for way in self.ways
+            if all(t.accepts(fact(item, t.where)) for t in way if t.where[0] in facts)
+        )
+
     def holds(self, record: Record, gates: tuple[str, ...] = ()) -> bool | None:
         """True, False, or None where a verdict that could not judge leaves it open.
 
         Raises DataError where it hangs on a verdict that the record does not have.
         """
+        if self.plain:  # most gates: worth a shorter way
+            name, which, accepts = self.plain
+            told = verdict_of(record, name)
+            if told is None:
+                raise MissingVerdict(record, name)
+            value = None if told.get("score") is None else told.get(which)
+            return None if value is None else accepts(value)
         unknown = False
         missing = ""
         for way in self.ways:

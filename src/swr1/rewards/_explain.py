@@ -17,7 +17,7 @@ from swr1.records import Record
 from swr1.rewards._conditions import fact, show
 from swr1.rewards._ordering import outcome_of, survey
 from swr1.rewards._recipe import Line, Part, Passed, Recipe, Reckoning
-from swr1.rewards._space import fields_read, live_tests, live_ways, said, states, verdicts_for
+from swr1.rewards._space import fields_read, live_tests, said, states, verdicts_for
 
 WIDTH = 80
 _AT_MOST = 3  # verdicts changed at once
@@ -111,7 +111,7 @@ def _head(recipe: Recipe, record: Record) -> str:
 
 def _told(passed: Passed, record: Record) -> str:
     gate = passed.gate
-    if not live_ways(gate.when, record):
+    if not gate.when.live(record):
         return "not for such a record"
     if not passed.fired:
         return f"passed; it would have fired with {gate.when}"

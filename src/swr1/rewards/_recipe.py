@@ -163,6 +163,7 @@ class Recipe:
     rules: tuple[Rule, ...]
     known: Mapping[str, Vocabulary]
     source: Source
+    _by_task: dict[str | None, list[tuple[str, tuple[Part, ...]]]] = field(default_factory=dict)
 
     def __call__(self, record: Record) -> dict[str, Any]:
         return self.reward(record)
@@ -201,6 +202,16 @@ class Recipe:
             wanted = " ".join(verdicts_for(self, record))
             raise DataError(f"{error.reason}: run `swr1 verify {wanted}` first") from None
 
+    def _parts_for(self, record: Record) -> list[tuple[str, tuple[Part, ...]]]:
+        """The parts, each with the ways that the record's task leaves open."""
+        task = record.get("task")
+        if task not in self._by_task:
+            self._by_task[task] = [
+                (name, tuple(way for way in ways if way.when.live(record, ("task",))))
+                for name, ways in self.parts.items()
+            ]
+        return self._by_task[task]
+
     def _reckon(self, record: Record) -> Reckoning:
         if self.tasks and record.get("task") not in self.tasks:
             raise DataError(
@@ -223,7 +234,7 @@ class Recipe:
                     if not any(part.weight for part in ways)
                 ]
                 return Reckoning(gate.level, light, gates)
-        lines = [_line(name, ways, record) for name, ways in self.parts.items()]
+        lines = [_line(name, ways, record) for name, ways in self._parts_for(record)]
         if not any(line.part is not None and line.part.weight for line in lines):
             raise DataError(
                 f"record {record.get('id')!r}: no part of the recipe {self.name!r} applies to it"

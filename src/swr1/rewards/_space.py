@@ -58,7 +58,7 @@ def verdicts_for(recipe: Recipe, item: Record) -> list[str]:
     read: list[str | None] = []
     for holder in _holders(recipe):
         read += [test.verdict for test in _tests_of(holder, item)]
-        if isinstance(holder, Part) and live_ways(holder.when, item):
+        if isinstance(holder, Part) and holder.when.live(item):
             read.append(holder.verdict)
     return list(dict.fromkeys(name for name in read if name))
 
@@ -183,7 +183,7 @@ def fields_read(recipe: Recipe, item: Record, verdict: str) -> list[str]:
 
 def live_parts(recipe: Recipe, item: Record) -> list[Part]:
     """The ways of parts that such an item may take."""
-    return [part for part in all_ways(recipe) if live_ways(part.when, item)]
+    return [part for part in all_ways(recipe) if part.when.live(item)]
 
 
 def live_tests(
@@ -203,21 +203,10 @@ def _holders(recipe: Recipe) -> list[Holder]:
 def _tests_of(
     holder: Holder, item: Record, facts: tuple[str, ...] = ("task", "info")
 ) -> list[Test]:
-    ways = live_ways(holder.when, item, facts)
+    ways = holder.when.live(item, facts)
     if ways and isinstance(holder, Part) and holder.flag is not None:
-        ways = [*ways, *live_ways(holder.flag, item, facts)]
+        ways = (*ways, *holder.flag.live(item, facts))
     return [test for way in ways for test in way]
-
-
-def live_ways(
-    condition: Condition, item: Record, facts: tuple[str, ...] = ("task", "info")
-) -> list[tuple[Test, ...]]:
-    """The ways of a condition that the `facts` of an item leave open."""
-    return [
-        way
-        for way in condition.ways
-        if all(t.accepts(fact(item, t.where)) for t in way if t.where[0] in facts)
-    ]
 
 
 def _values(tests: Iterable[Test]) -> Iterator[Any]:
