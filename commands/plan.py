@@ -88,6 +88,10 @@ def command(
     train_speed: Annotated[
         float | None, _in(MACHINES, "Tokens/s of one GPU in training.", min=1e-9)
     ] = None,
+    pipe_speed: Annotated[
+        float | None,
+        _in(MACHINES, "Tokens/s of the slowest stage between: a judge, say.", min=1e-9),
+    ] = None,
     swap: Annotated[float | None, _in(MACHINES, "Seconds to take new weights.", min=0)] = None,
     publish: Annotated[float | None, _in(MACHINES, "Seconds to write a version.", min=0)] = None,
     contention: Annotated[
@@ -161,6 +165,7 @@ def command(
         in_flight=in_flight,
         rollout_speed=_speeds(rollout_speed),
         train_speed=train_speed,
+        pipe_speed=pipe_speed,
         swap=swap,
         publish=publish,
         contention=_pair("--contention", "1.2,1.5", contention) if contention else None,

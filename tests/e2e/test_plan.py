@@ -59,6 +59,10 @@ def test_speeds_and_lengths_that_are_given(tmp_path):
     plan = numbers("--lengths", tmp_path / "old.jsonl", *options.split(), "--swap", 0.5)
     train = (800 + 4 * 10) / 1000
     assert abs(plan["time"]["step_seconds"] - (800 / 500 + train + 0.5)) < 1e-6
+    judged = numbers(
+        "--lengths", tmp_path / "old.jsonl", *options.split(), "--pipe-speed", 100, "--max-lag", 3
+    )
+    assert abs(judged["time"]["step_seconds"] / 8 - 1) < 0.1  # 800 tokens at 100 a second
     facts = {fact["name"]: fact for fact in plan["facts"]}
     assert facts["lengths"]["source"] == facts["prompt"]["source"] == "measured"
     assert plan["memory"] is None

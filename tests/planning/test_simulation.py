@@ -61,6 +61,16 @@ def test_lag_hides_the_shorter_side(block):
         assert idle == pytest.approx(1 - min(1.8, 800 * seconds) / longer, abs=0.03)
 
 
+@pytest.mark.parametrize("lag", range(5))
+def test_a_batch_comes_round_within_k_and_one_steps(lag):
+    """With places to spare a step takes max(train, (longest + train + publish) / (K + 1)), since a
+    batch starts with the version K + 1 before the one that it makes."""
+    spare = replace(EXACT, decode=Decode(0.02, 0.0, most=999), publish=0.1, max_lag=lag, steps=62)
+    longest, train = 100 * 0.02, 0.8
+    expected = max(train + 0.1, (longest + train + 0.1) / (lag + 1))
+    assert simulate(spare).step_seconds == pytest.approx(expected, rel=0.02)
+
+
 def test_a_stream_of_one_length_keeps_its_places_full():
     """Little's law by hand: 8 places at 18 ms a token, 100 tokens: one sequence each 225 ms."""
     outcome = simulate(

@@ -21,6 +21,7 @@ from swr1.evals.picture import read_metrics
 from swr1.planning.lengths import completion_length
 
 FEWEST_STEPS = 4  # beyond the first, which includes starting up
+WIDE = 2.0
 BINDING = 0.1  # of the time: a trainer that waits less tells nothing of the engine
 
 
@@ -128,10 +129,15 @@ def rollout_speed(path: str | Path, mean: float) -> float:
 
 
 def line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """a, b >= 0 of y = a + b x, by least squares; through the origin where that gives a negative."""
-    slope, start = np.polyfit(x, y, 1) if np.ptp(x) else (-1.0, 0.0)
-    if slope > 0 and start >= 0:
-        return float(start), float(slope)
+    """a, b >= 0 of y = a + b x, by least squares; a = 0 where x cannot tell it.
+
+    It can where its largest is WIDE times its smallest and a is 2 standard errors above 0. Steps of one
+    run are often alike in size, and an a of chance would count for every other size.
+    """
+    if len(x) > 2 and x.max() >= WIDE * x.min():
+        (slope, start), covariance = np.polyfit(x, y, 1, cov=True)
+        if slope > 0 and start >= 2 * np.sqrt(covariance[1, 1]):
+            return float(start), float(slope)
     return 0.0, float(y.sum() / max(x.sum(), 1e-12))
 
 

@@ -47,6 +47,7 @@ class Wishes:
     in_flight: int | None = None
     rollout_speed: list[tuple[int, float]] | None = None
     train_speed: float | None = None
+    pipe_speed: float | None = None
     swap: float | None = None
     publish: float | None = None
     contention: tuple[float, float] | None = None
@@ -160,6 +161,10 @@ def _setting(
     if w.mtbf_hours:
         mtbf = 3600 * ledger.given("time between failures of a GPU", w.mtbf_hours, "h")
         restart = ledger.pick("restart", w.restart, 300.0, "s", "no measurement")
+    if w.pipe_speed:
+        ledger.given("slowest stage between", w.pipe_speed, "tokens/s")
+    else:
+        ledger.assumed("stages between", "no time", "", "rules judge 1.4M tokens a CPU second")
     if w.contention is not None:
         told = "engine {:g}, trainer {:g}".format(*w.contention)
         ledger.given("contention", told, "times as long")
@@ -180,6 +185,7 @@ def _setting(
         publish=publish,
         checkpoint=saving,
         checkpoint_every=every,
+        pipe_per_token=1 / w.pipe_speed if w.pipe_speed else 0.0,
         slow_share=w.slow_share,
         slow_factor=w.slow_factor,
         mtbf=mtbf,
