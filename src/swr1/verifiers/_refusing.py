@@ -1,6 +1,8 @@
 """The words that a refusal is made of, in English and Chinese, and what only sounds like one.
 
-Each pattern is for one sentence. `_DO` are the verbs of helping; a refusal denies one of them.
+Each pattern is for one sentence, but LIST_ITEM, TURN, DIVERTS and EXPLAINS are for all that follows.
+`_DO` are the verbs of helping, one of which a refusal denies; without their "e", since any ending
+may follow.
 """
 
 from __future__ import annotations

@@ -122,9 +122,9 @@ def _option(text: str, options: list[str], letters: str) -> tuple[str | None, st
         return None, "several"
     said = f" {normalize(rest)} "
     others = (o for a, o in zip(letters, options, strict=False) if a != letter)
-    return (
-        (None, "mismatch") if any(f" {normalize(o)} " in said for o in others) else (letter, None)
-    )
+    if any(f" {normalize(other)} " in said for other in others):
+        return None, "mismatch"
+    return letter, None
 
 
 def _named(text: str, options: list[str], letters: str) -> list[str]:

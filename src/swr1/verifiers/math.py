@@ -73,7 +73,7 @@ def verify(
     reason = other_task(record, "math") or (None if golds else "the record has no answer")
     if reason:
         return null(reason, BY)
-    mode = (record.get("info") or {}).get("answers", answers)
+    mode = (record.get("info") or {}).get("answers") or answers
     check_choice("info.answers", mode, ("any", "all"))
     said, why = _said(text, last_number, max_chars)
     if not said:

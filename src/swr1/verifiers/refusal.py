@@ -63,8 +63,9 @@ def verify(
     With a model the score is what its probabilities expect, and `confidence` that of the label.
 
     `detail` holds `reason` (inability, objection, disagreement, or null), `sentence` (where the rules
-    saw it), `truncated`, and a model's `probabilities`. The score is null for an empty completion, and for thinking that
-    never ends. Raises DataError without a completion.
+    saw it), `truncated`, and a model's `probabilities`. The score is null for an empty completion,
+    and for thinking that never ends. Raises DataError without a completion, UsageError for a file
+    that is no model.
     """
     text = final_text(assistant_text(record, prefill))
     if text is None:
