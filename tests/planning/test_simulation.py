@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from swr1.errors import UsageError
 from swr1.planning.costs import Decode, Train
 from swr1.planning.lengths import Lognormal
+from swr1.planning.plan import binding
 from swr1.planning.simulation import Setting, simulate
 
 # A step's 8 completions of 100 tokens: 100 * (0.01 + 8 * 0.001) = 1.8 s, then 800 ms of training.
@@ -69,6 +70,8 @@ def test_a_batch_comes_round_within_k_and_one_steps(lag):
     longest, train = 100 * 0.02, 0.8
     expected = max(train + 0.1, (longest + train + 0.1) / (lag + 1))
     assert simulate(spare).step_seconds == pytest.approx(expected, rel=0.02)
+    many = replace(spare, replicas=40)
+    assert binding(simulate(many), many) == ("turns", "longest", "longest", "train", "train")[lag]
 
 
 def test_a_stream_of_one_length_keeps_its_places_full():

@@ -13,6 +13,8 @@ from swr1.planning.shape import GIB
 
 _BINDS = {
     "turns": "K=0: the two sides take turns; --max-lag 1 or more lets them overlap",
+    "longest": "the longest completions hold the run up, both sides wait: a larger K,"
+    " or a smaller --max-tokens",
     "rollout": "rollout holds the run up: the trainer waits for completions",
     "train": "training holds the run up: engines wait at the bound on lag",
 }

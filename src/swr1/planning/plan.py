@@ -348,9 +348,11 @@ def _sides(outcome: Outcome, setting: Setting) -> dict[str, Any]:
 
 
 def binding(outcome: Outcome, setting: Setting) -> str:
-    """What holds the run up: "turns", "rollout" or "train"."""
+    """What holds the run up: "turns", "longest" (completion), "rollout" or "train"."""
     if setting.max_lag == 0:
         return "turns"
+    if min(outcome.rollout_idle, outcome.train_idle) > 0.05:
+        return "longest"
     return "rollout" if outcome.train_idle > outcome.rollout_idle else "train"
 
 
