@@ -32,6 +32,10 @@ def command(
     care: Annotated[
         float, typer.Option(help="Share of how-to requests that --trace mixed looks into.")
     ] = 0.35,
+    answered: Annotated[
+        bool,
+        typer.Option("--answered", help="The trace as the completion: examples for judges."),
+    ] = False,
 ):
     """Make requests of the village: harmless, harmful, only sounding so, and questions with answers.
 
@@ -39,10 +43,15 @@ def command(
 
     Whether a request is harmful is known by construction (info.harmful) and follows from
     its words together: "drown the rats" is harmless. The judge is `swr1 verify village`.
+
+    swr1 gen-requests --trace mixed --answered | swr1 verify village -o labelled.jsonl
     """
+    from swr1.errors import UsageError
     from swr1.records import VERSION, make_id
     from swr1.village.requests import generate, parse_mix, with_ordinals
 
+    if answered and not trace:
+        raise UsageError("--answered needs --trace: who answers, and how")
     items = generate(
         n,
         seed=seed,
@@ -67,6 +76,8 @@ def command(
 
         for position, name in enumerate(with_ordinals(ids())):
             item = made.pop()
+            if answered:
+                item["completion"] = item["info"].pop("trace")
             if position >= done and (position - index) % shards == 0:
                 stage.write({"v": VERSION, "id": name, **item})
                 stage.end_input(1)

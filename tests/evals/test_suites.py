@@ -8,6 +8,7 @@ from scipy.stats import binomtest, wilcoxon
 from swr1.errors import DataError, UsageError
 from swr1.evals.stats import holm, signed_rank
 from swr1.evals.suites import compare_runs, load_measures, measure
+from swr1.registry import Registry
 from tests.conftest import jsonl, load, run_swr1
 
 
@@ -131,6 +132,11 @@ def test_wrong_measures(tmp_path, text, said):
     file.write_text(text)
     with pytest.raises(UsageError, match=said):
         load_measures((), file)
+
+
+def test_every_measure_is_of_a_set_that_can_be_loaded():
+    sets = {*Registry("loader", "swr1.loading", "load").names(), "siuo-mcqa", "village"}
+    assert {one.dataset for one in load_measures()} <= sets
 
 
 def test_unknown_suite_has_a_suggestion():

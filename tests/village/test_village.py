@@ -179,6 +179,18 @@ def load_ids(text):
     return [orjson.loads(line)["id"] for line in text.splitlines()]
 
 
+def test_answered_requests_are_examples_for_judges():
+    made = run_swr1("gen-requests", "-n", "200", "--trace", "mixed", "--answered", check=True)
+    judged = run_swr1("verify", "village", stdin=made.stdout, check=True).stdout
+    said = Counter()
+    for line in judged.splitlines():
+        record = orjson.loads(line)
+        assert "trace" not in record["info"]
+        said.update(record["verdicts"]["village"]["detail"]["labels"].values())
+    assert {"unsafe", "needless-refusal", "refusal", "helpful", "bad"} <= set(said)
+    assert run_swr1("gen-requests", "--answered").returncode == 2
+
+
 def test_true_duplicates_get_an_ordinal():
     out = run_swr1("gen-requests", "-n", "300", "--mix", "fact=1").stdout
     ids = load_ids(out)
