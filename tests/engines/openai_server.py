@@ -8,6 +8,7 @@ with ModelServer(folder, faults=["429", None, "cut"]):  # what happens to reques
 
 import itertools
 import json
+import select
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,7 +45,8 @@ class ModelServer:
     `requests` holds the bodies of all POSTs, `times` when they came, `keys` the Authorization headers. `faults` are used in
     turn, one a POST, for as long as `misbehaves` is true; None is a good answer. A list of them is
     used over and over. With `dev` it has vLLM's development endpoints; `given` lists the folders
-    that it loaded, `calls` the endpoints as they were used.
+    that it loaded, `calls` the endpoints as they were used. `left` counts clients that hung up on
+    a request that hangs.
     """
 
     def __init__(self, folder, make="vllm", served="tiny", faults=None, engine=None, dev=False):
@@ -54,6 +56,7 @@ class ModelServer:
         self.faults = itertools.cycle(faults or [None]) if again else faults
         self.misbehaves, self.retry_after = True, "0.1"
         self.requests, self.times, self.keys, self.root = [], [], set(), None
+        self.stall, self.left = 0.3, 0
         self.dev, self.weights, self.given, self.calls = dev, "default", [], []
         self.gone = threading.Event()
         outer = self
@@ -93,7 +96,8 @@ class ModelServer:
     # --- what it answers ---------------------------------------------------------------------
 
     def models(self):
-        owner = {"vllm": "vllm", "llamacpp": "llamacpp"}.get(self.make, "somebody")
+        owners = {"vllm": "vllm", "llamacpp": "llamacpp", "llamacpp-python": "me"}
+        owner = owners.get(self.make, "somebody")
         card = {"id": self.served, "object": "model", "owned_by": owner}
         if self.make == "vllm":
             card |= {"max_model_len": self.engine.context, "root": self.root}
@@ -211,11 +215,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.reply(int(fault), error)
             return
         if fault == "hang":
-            server.gone.wait(30)
-            self.close_connection = True
+            self.hang()
             return
         if fault == "stall":
-            time.sleep(0.3)
+            time.sleep(server.stall)
         try:
             reply = server.complete(self.path, json.loads(body))
         except DataError as refused:
@@ -232,6 +235,14 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "missing":
             reply["choices"] = reply["choices"][: len(reply["choices"]) // 2]
         self.reply(200, reply, cut=fault == "cut", garbage=fault == "garbage")
+
+    def hang(self):
+        self.close_connection = True
+        while not self.server_of.gone.wait(0.02):
+            if select.select([self.connection], [], [], 0)[0]:
+                with self.server_of.lock:
+                    self.server_of.left += not self.connection.recv(1)
+                return
 
     def reply(self, status, reply, headers=None, cut=False, garbage=False):
         body = json.dumps(reply).encode()

@@ -292,6 +292,33 @@ def test_a_poisoned_prompt_does_not_stop_the_others(folder, serve, monkeypatch, 
     assert "'r1': " in str(made[1]) and told in str(made[1])
 
 
+def test_who_leaves_early_closes_what_is_in_flight(folder, serve):
+    """A server ends what nobody waits for when its connection is closed."""
+    server = serve(faults=itertools.chain([None], itertools.repeat("hang")))
+    engine = engine_on(folder, server, in_flight=5)
+    made = engine.stream((Request((f"r{i}", 0, 0), [5]) for i in range(40)), Sampling(0))
+    next(made)
+    deadline = time.monotonic() + 10
+    while len(server.requests) < 6 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not server.left
+    made.close()
+    while server.left < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (server.left, len(server.requests)) == (5, 6)
+
+
+@pytest.mark.slow
+def test_a_stall_of_ten_seconds_is_waited_for(prompts, folder, serve):
+    server = serve(faults=itertools.chain([None] * 3, ["stall"], itertools.repeat(None)))
+    server.stall = 10
+    started = time.monotonic()
+    done = rollout(prompts, NAME, [server], "--in-flight", 4, "--timeout", 30, check=True)
+    assert 10 < time.monotonic() - started < 60
+    assert whole(records(done.stdout))
+    assert len(server.requests) == 27
+
+
 def test_a_closed_socket_does_not_look_like_a_reader_that_left(folder, serve):
     async def blocked():
         return signal.pthread_sigmask(signal.SIG_BLOCK, [])
@@ -317,6 +344,27 @@ def test_messages_as_they_are_sent(serve):
         engine.request(("a", 0, 0), [*ASK, {"role": "assistant", "content": "x"}], prompt)
     with pytest.raises(UsageError, match="does not go on with an opened answer"):
         engine_on("tiny", serve(make="plain")).generate([request], Sampling(0, max_tokens=3))
+
+
+def test_the_server_of_llama_cpp_s_python_package(folder, serve):
+    """It takes text and messages; it tells neither token ids nor its context."""
+    server = serve(make="llamacpp-python")
+    request = engine_on("tiny", server).request(("a", 0, 0), ASK, Prompt("p", None, "<think>"))
+    with pytest.raises(UsageError, match="does not go on with an opened answer"):
+        engine_on("tiny", server).generate([request], Sampling(0, max_tokens=3))
+    for options, match in (({}, "use --send text"), ({"send": "text", "context": 9}, "has 9")):
+        engine = engine_on(folder, server, **options)
+        with pytest.raises((UsageError, DataError), match=match):
+            engine.generate(
+                [engine.request(("a", 0, 0), ASK, Prompt("p"))], Sampling(0, max_tokens=3)
+            )
+    engine = engine_on(folder, server, send="text")
+    [made] = engine.generate(
+        [engine.request(("a", 0, 0), ASK, Prompt("p"))], Sampling(0, max_tokens=3)
+    )
+    assert made.text and made.token_ids is None
+    sent = server.requests[-1]
+    assert (sent["top_k"], sent["min_p"], sent["repeat_penalty"]) == (0, 0, 1)
 
 
 def test_a_server_that_changes_prompts_is_refused(folder, serve):

@@ -1,6 +1,7 @@
 """Servers that get new weights while they work: in place as vLLM does it, or by a command."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -101,6 +102,22 @@ def test_a_server_that_cannot_take_them_is_not_used(folder, tmp_path):
         pytest.raises(UsageError, match="VLLM_SERVER_DEV_MODE=1"),
     ):
         texts(engine_on(folder(), other))
+
+
+def test_tied_weights_are_not_given_in_place(folder, tmp_path):
+    """A vLLM server says that it has them, and goes on with the old output layer."""
+    tied = tmp_path / "000002"
+    shutil.copytree(folder(), tied)
+    config = (tied / "config.json").read_text()
+    (tied / "config.json").write_text(
+        config.replace('"tie_word_embeddings": false', '"tie_word_embeddings": true')
+    )
+    with ModelServer(folder(), dev=True) as server:
+        engine = engine_on(folder(), server)
+        engine.load(str(tied))
+        with pytest.raises(UsageError, match="ties the output layer"):
+            texts(engine)
+        assert not server.given[1:]
 
 
 def test_a_command_brings_them(folder, tmp_path):

@@ -8,10 +8,12 @@ what is needed, such as a restart on the new folder.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shlex
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 from swr1.engines._servers import Fetch, Server, Trouble
@@ -21,6 +23,17 @@ NO_ENDPOINTS = (
     "{url} does not take new weights: --reload vllm needs a vLLM server (0.31 is known to do)"
     " started with VLLM_SERVER_DEV_MODE=1 in its environment"
 )
+
+TIED = (
+    "{folder} ties the output layer to the embeddings: vLLM 0.31 keeps the old output layer when it"
+    " takes such weights in place (seen on a CPU). Use --reload 'COMMAND {{folder}}' that starts the"
+    " server again, or --engine hf"
+)
+
+
+def _tied(folder: str) -> bool:
+    file = Path(folder) / "config.json"
+    return file.is_file() and bool(json.loads(file.read_text()).get("tie_word_embeddings"))
 
 
 async def weights_of(server: Server, fetch: Fetch) -> str | None:
@@ -68,7 +81,8 @@ class Reload:
     async def in_place(self, server: Server, held: str, fetch: Fetch) -> str:
         """Give a vLLM server the folder, unless it `held` it already; returns what it has then.
 
-        Raises UsageError for one without the endpoints; one that cannot load the folder is put out
+        Raises UsageError for one without the endpoints and for a model that it takes in part
+        only; one that cannot load the folder is put out
         of use.
         """
         if self.way != "vllm" or held == self.folder:
@@ -76,6 +90,8 @@ class Reload:
         base, start = server.root, time.monotonic()
         if await fetch(f"{base}/weight_info") is None:
             raise UsageError(NO_ENDPOINTS.format(url=server.url))
+        if _tied(self.folder):
+            raise UsageError(TIED.format(folder=self.folder))
         await fetch(f"{base}/pause?mode=wait", {})
         try:
             work: dict[str, Any] = {"weights_path": self.folder}

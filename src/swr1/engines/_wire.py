@@ -22,11 +22,19 @@ MAKES: dict[str, dict[str, Any]] = {
     | {"include_stop_str_in_output": True},
     "sglang": NO_PENALTY | {"no_stop_trim": True},
     "llamacpp": {"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0},
+    # The server of the Python package: no token ids, neither sent nor told.
+    "llamacpp-python": {"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0},
     "openai": {},
     "plain": {},
 }
-CUTS = ("vllm", "sglang", "llamacpp")  # makes that know top_k and min_p
-OWNERS = {"system": "openai", "openai-internal": "openai"}  # /v1/models' owned_by, where it differs
+CUTS = ("vllm", "sglang", "llamacpp", "llamacpp-python")  # makes that know top_k and min_p
+OPENS = ("vllm", "sglang", "llamacpp")  # makes that go on with an opened answer in messages
+TEXT_ONLY = ("llamacpp-python",)  # makes that take no token ids
+OWNERS = {
+    "system": "openai",
+    "openai-internal": "openai",
+    "me": "llamacpp-python",
+}  # /v1/models' owned_by, where it differs
 STOPPED = ("stop", "eos", "eos_token", "stop_sequence", "tool_calls", "function_call")
 HOW = {
     "ids": "the server does not send token ids (vLLM does from 0.10.2 on)",
@@ -79,7 +87,7 @@ def body(
     if sampling.stop:
         sent["stop"] = list(sampling.stop)
     if make in CUTS:
-        sent |= {"top_k": sampling.top_k or (0 if make == "llamacpp" else -1)}
+        sent |= {"top_k": sampling.top_k or (0 if make.startswith("llamacpp") else -1)}
         sent |= {"min_p": sampling.min_p}
     if send == "ids":
         return "/completions", sent | {"prompt": first.prompt_ids, "logprobs": 1}

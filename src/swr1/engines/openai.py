@@ -25,7 +25,18 @@ from swr1.engines import Completion, Request, Sampling, all_good, random_stream
 from swr1.engines._decode import Decoder
 from swr1.engines._reload import Reload, weights_of
 from swr1.engines._servers import Fetch, GivenUp, Refused, Server, Servers, Trouble
-from swr1.engines._wire import CUTS, HOW, MAKES, OWNERS, Answer, Facts, answers, body
+from swr1.engines._wire import (
+    CUTS,
+    HOW,
+    MAKES,
+    OPENS,
+    OWNERS,
+    TEXT_ONLY,
+    Answer,
+    Facts,
+    answers,
+    body,
+)
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt, load_tokenizer, render, render_text
 
@@ -42,7 +53,7 @@ class OpenAIEngine:
         send: "ids" (token ids, rendered here), "text" (the rendered text) or "messages" (the server
             renders); by default ids when `folder` is there, messages otherwise.
         served_model: what the server calls the model; by default it is asked.
-        server: its make (vllm, sglang, llamacpp, openai, plain); by default it is asked.
+        server: its make (vllm, sglang, llamacpp, llamacpp-python, openai, plain); by default it is asked.
         server_logprobs: "raw" (of temperature 1, uncut) or "processed": which it sends.
         in_flight: requests at a time, over all servers.
         per_request: samples of a group in one request (`n`). More than 1 saves prompt tokens, but
@@ -50,6 +61,7 @@ class OpenAIEngine:
         timeout, retry_for: seconds for one attempt, and for all attempts of a request.
         key_env, key_file: where the key is; OPENAI_API_KEY if it is set.
         price: "IN,OUT": per million prompt tokens and per million completion tokens.
+        context: the server's context in tokens, for one that does not tell it.
         reload: how servers get new weights (see Reload); by default they keep those they have.
             Requests are then made block by block, and `load` comes between blocks.
 
@@ -77,6 +89,7 @@ class OpenAIEngine:
         key_env: str | None = None,
         key_file: str | Path | None = None,
         price: str | None = None,
+        context: int | None = None,
         reload: str | None = None,
     ) -> None:
         urls = [url] if isinstance(url, str) else list(url)
@@ -97,7 +110,7 @@ class OpenAIEngine:
         self.folder, self.served_model, self.make = str(folder), served_model, server
         self.processed = server_logprobs == "processed"
         self.in_flight, self.per_request = in_flight, per_request
-        self.prices = _prices(price)
+        self.prices, self.context = _prices(price), context
         self.tokenizer = self._tokenizer(folder) if there or self.send != "messages" else None
         self._decode = Decoder(self.tokenizer) if self.tokenizer else None
         self.tokens: Counter[str] = Counter()
@@ -220,11 +233,13 @@ class OpenAIEngine:
     def _check(self, facts: Facts, request: Request, sampling: Sampling) -> None:
         _fits(facts, request)
         opened = self.send == "messages" and request.content[-1]["role"] == "assistant"
-        if opened and facts.make not in CUTS:
+        if opened and facts.make not in OPENS:
             raise UsageError(
                 f"a server of make {facts.make!r} does not go on with an opened answer: use"
                 " --prefill '' or, with a model folder, --send text"
             )
+        if self.send == "ids" and facts.make in TEXT_ONLY:
+            raise UsageError(f"a server of make {facts.make!r} takes no token ids: use --send text")
         if (sampling.top_k or sampling.min_p) and facts.make not in CUTS:
             raise UsageError(
                 f"a server of make {facts.make!r} has no --top-k and --min-p; if it is one of"
@@ -303,7 +318,7 @@ class OpenAIEngine:
                 f"{server.url} has version {has} of a policy, and --policy means {wanted}: name the"
                 " folder of the version that is served"
             )
-        context = card.get("max_model_len")
+        context = self.context or card.get("max_model_len")
         same = [n for n in cards if card.get("root") and cards[n].get("root") == card["root"]]
         return Facts(make, f"{make} {number}".strip(), model, context, same)
 
