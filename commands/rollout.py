@@ -89,7 +89,7 @@ def command(
     server: Annotated[
         str | None,
         typer.Option(
-            help="vllm, sglang, llamacpp, openai or plain; default: it is asked.",
+            help="vllm, sglang, llamacpp, llamacpp-python, openai or plain; default: it is asked.",
             rich_help_panel=SERVED,
         ),
     ] = None,
