@@ -215,6 +215,12 @@ def test_labels_of_another_name_in_another_field(tmp_path):
         tmp_path / "q", moved, labels=["bad", "good"], label="info.human.verdict", steps=1
     )
     assert same_weights(weights(policy), weights(Policy(tmp_path / "p")))
+    moved.insert(3, record(99, answer=None, info={"human": {}}))
+    policy, summary = train(
+        tmp_path / "r", moved, labels=["bad", "good"], label="info.human.verdict", steps=1
+    )
+    assert summary["dropped"] == {"no info.human.verdict": 1}
+    assert same_weights(weights(policy), weights(Policy(tmp_path / "p")))
 
 
 def test_another_seed_draws_another_head(tmp_path):

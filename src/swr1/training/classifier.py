@@ -67,7 +67,8 @@ def train_guard(
 
     Returns a summary: steps, version, items, held_out (its figures, or None), dropped. Raises
     DataError for a record without a completion or with another label (naming it), and when a label
-    never occurs; UsageError for impossible options.
+    never occurs; UsageError for impossible options. Records without the field `label` are left out
+    and counted.
     """
     if len(set(labels)) < 2 or len(set(labels)) < len(labels):
         raise UsageError("a guard needs at least two labels, all different")
@@ -76,6 +77,9 @@ def train_guard(
     def items(records: Iterable[Record], tokenizer: Any, dropped: Counter[str]) -> Iterator[Item]:
         for record in records:
             found = _label_of(record, label)
+            if found is None and label:
+                dropped[f"no {label}"] += 1  # a judge that gave several labels had none of this kind
+                continue
             if found not in number or not record.get("completion"):
                 raise DataError(
                     f"record {record['id']!r}: "
