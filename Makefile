@@ -17,7 +17,7 @@ VLLM    ?= vllm>=0.31,<0.33
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup logic-rl test check docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
+.PHONY: setup logic-rl safeladder test check docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
 
 setup: $(BIN)/.ready
 
@@ -28,6 +28,9 @@ $(BIN)/.ready: pyproject.toml constraints.txt
 
 logic-rl: setup
 	SEED=$(SEED) recipes/logic-rl.sh $(PROFILE)
+
+safeladder: setup
+	SEED=$(SEED) VARIANT=$(VARIANT) recipes/safeladder.sh $(PROFILE)
 
 test: setup
 	pytest

@@ -45,6 +45,8 @@ class Arguments:
     max_lora_rank: int = 8
     max_num_seqs: int = 256
     enforce_eager: bool = False
+    enable_chunked_prefill: bool | None = None
+    worker_extension_cls: str = ""
 
 
 class Model:
@@ -65,8 +67,8 @@ class Model:
         async def call(*args, **kwargs):
             told = args or tuple(kwargs.values())
             if name == "collective_rpc":
-                assert args == ("reload_weights",)
-                told = tuple(kwargs["kwargs"].values())
+                assert args == ("take_weights",)
+                told = kwargs["args"]
             if error := self.library.fails.pop(name, None):
                 raise error
             self.library.calls.append((name, *told))
@@ -118,6 +120,7 @@ class Library:
     )
     prompt = staticmethod(lambda ids: ids)
     auto_dtype = staticmethod(lambda base: "bfloat16")
+    defaults = staticmethod(dict)
     end_tokens = staticmethod(lambda base, tokenizer: [tokenizer.eos_token_id])
     logging_to = staticmethod(lambda log: nullcontext())
 
@@ -167,7 +170,7 @@ def test_options_are_passed_on(opened, library, folder):
     given = library.model.arguments
     assert given == Arguments(
         folder[0], "float16", 2, 3, 4, 0.5, 64, "fp8", "processed_logprobs", True, "vllm", True, True, True,
-        max_num_seqs=7, enforce_eager=True,
+        max_num_seqs=7, enforce_eager=True, worker_extension_cls="swr1.engines._vllm_worker.Worker",
     )  # fmt: skip
     assert (engine.dtype, engine.context, engine.version) == ("bfloat16 fp8", 64, "0.0+torch0.0")
     opened()

@@ -60,6 +60,14 @@ def auto_dtype(base: str) -> str:
     return "auto" if quantized else "bfloat16"
 
 
+def defaults() -> dict[str, Any]:
+    """Engine arguments that this machine needs.
+
+    On a CPU vLLM 0.31 ends when a request with a seed has its prompt computed in parts.
+    """
+    return {"enable_chunked_prefill": False} if current_platform.is_cpu() else {}
+
+
 def end_tokens(base: str, tokenizer: Any) -> list[int]:
     """End tokens: the generation config's, the tokenizer's, and ChatML's end of a turn."""
     try:

@@ -122,7 +122,9 @@ class VLLMEngine:
             "quantization": quantization,
             "enable_sleep_mode": sleep or None,
             "enable_prefix_caching": True,  # a group's prompt is computed once
+            "worker_extension_cls": "swr1.engines._vllm_worker.Worker",
             "disable_log_stats": True,
+            **self._library.defaults(),
         } | extra_arguments(vllm, known)
         self._dtype, self.in_flight, self.sleep = dtype, in_flight, sleep
         self.version = self._library.VERSION
@@ -256,7 +258,7 @@ class VLLMEngine:
             return
         if asleep:
             await self._llm.wake_up(tags=["weights"])
-        await self._llm.collective_rpc("reload_weights", kwargs={"weights_path": source.base})
+        await self._llm.collective_rpc("take_weights", args=(source.base,))
         if asleep:
             await self._llm.wake_up(tags=["kv_cache"])
         for pause in (0.02, 0.1, 1.0):  # blocks of what just ended may still be on their way back

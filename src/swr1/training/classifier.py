@@ -78,7 +78,9 @@ def train_guard(
         for record in records:
             found = _label_of(record, label)
             if found is None and label:
-                dropped[f"no {label}"] += 1  # a judge that gave several labels had none of this kind
+                dropped[f"no {label}"] += (
+                    1  # a judge that gave several labels had none of this kind
+                )
                 continue
             if found not in number or not record.get("completion"):
                 raise DataError(
