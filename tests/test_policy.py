@@ -42,6 +42,9 @@ def test_resolve_tells_policies_models_and_hub_names_apart(policy: Policy, tmp_p
     assert resolve("org/some-model") is None
     assert model_folder("org/some-model") == "org/some-model"
     assert model_folder(policy.path) == str(policy.folder(0))
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
+    assert resolve(tmp_path / "adapter") is None
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="neither a policy folder"):
         resolve(tmp_path / "empty")

@@ -39,14 +39,14 @@ HALF_LIFE = 20  # versions after which a result counts half: policies change fas
 
 
 def resolve(name: str | Path) -> Policy | None:
-    """The policy folder called `name`, or None for a plain model folder or a hub name.
+    """The policy folder called `name`, or None for a model or adapter folder or a hub name.
 
     Raises DataError for a path that is neither, or that is not there at all.
     """
     path = Path(name).expanduser()
     if (path / "versions").is_dir():
         return Policy(path)
-    if (path / "config.json").is_file():
+    if any((path / file).is_file() for file in ("config.json", "adapter_config.json")):
         return None
     if path.exists():
         raise DataError(
