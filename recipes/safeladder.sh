@@ -116,15 +116,17 @@ evaluate stage2 stage2
 
 if [ -z "$VARIANT" ]; then
   step "safe-and-efficient RL: short where it is right and safe"
-  for way in cale canon-length plain; do
-    case $way in
-    plain) recipe=safe-efficient-plain objective=grpo ;;
-    *) recipe=safe-efficient objective=$way ;;
-    esac
-    score() { answers | guards | swr1 reward $recipe --set guard=0; }
-    climb stage2 "stage3-$way" joint.jsonl $STEPS3 $objective
+  score() { answers | guards | swr1 reward safe-efficient --set guard=0; }
+  for way in cale canon-length; do
+    climb stage2 "stage3-$way" joint.jsonl $STEPS3 $way
     evaluate "stage3-$way" "stage3-$way"
   done
+  score() { # for comparison: every answer pays for its length
+    answers | guards | swr1 verify length --set length.max=1 --set length.edge=120 |
+      swr1 reward safe-efficient-plain --set guard=0
+  }
+  climb stage2 stage3-plain joint.jsonl $STEPS3 grpo
+  evaluate stage3-plain stage3-plain
 fi
 
 step "every stage: safety, over-refusal, ability"
