@@ -132,13 +132,9 @@ fi
 step "every stage: safety, over-refusal, ability"
 runs() { # WAY
   for stage in start stage1 stage2 stage3-cale stage3-canon-length stage3-plain; do
-    for folder in . "$BASE"; do
-      if [ -e "$folder/$stage-$1.jsonl" ]; then
-        echo "$stage=$folder/$stage-$1.jsonl"
-        break
-      fi
-    done
+    if [ -z "$VARIANT" ] || [[ $stage != stage3* ]]; then echo "$stage=$BASE/$stage-$1.jsonl"; fi
   done
+  if [ -n "$VARIANT" ]; then echo "$VARIANT=stage2-$1.jsonl"; fi
 }
 for way in greedy sampled; do
   swr1 eval $(runs $way) --suite safety,ability --picture "axes-$way.png" | tee "table-$way.txt"
