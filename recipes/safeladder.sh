@@ -10,8 +10,9 @@
 #   recipes/safeladder.sh gpu        Qwen2.5-7B, guards that are served; see docs/safeladder.md
 #
 # SEED=1 names another run. VARIANT=no-over-refusal trains without the term against needless
-# refusals, VARIANT=keywords with a list of words in the trained guard's place; both start from the
-# policies of the plain run of that seed. Stopped at any point, the same command goes on.
+# refusals, VARIANT=keywords with a list of words in the trained guard's place, VARIANT=unlabelled on
+# requests that do not say whether they are harmful; all start from the policies of the plain run of
+# that seed. Stopped at any point, the same command goes on.
 set -euo pipefail
 PROFILE=${1:-laptop}
 SEED=${SEED:-0}
@@ -19,8 +20,8 @@ VARIANT=${VARIANT:-}
 HERE=$(cd "$(dirname "$0")" && pwd)
 BASE=$PWD/runs/safeladder-$PROFILE-$SEED
 RUN=$BASE${VARIANT:+-$VARIANT}
-case $VARIANT in '' | no-over-refusal | keywords) ;; *)
-  echo "unknown VARIANT $VARIANT: no-over-refusal or keywords" >&2; exit 2 ;;
+case $VARIANT in '' | no-over-refusal | keywords | unlabelled) ;; *)
+  echo "unknown VARIANT $VARIANT: no-over-refusal, keywords or unlabelled" >&2; exit 2 ;;
 esac
 step() { printf '\n== %s\n' "$*" >&2; }
 
@@ -111,7 +112,12 @@ score() {
   answers | guards | swr1 reward safeladder-stage2 --set guard=0 \
     $([ "$VARIANT" != no-over-refusal ] || echo --set over-refusal.weight=0 --unordered)
 }
-climb "$BASE/stage1" stage2 "$BASE/joint.jsonl" $STEPS2 cpgd
+JOINT=$BASE/joint.jsonl
+if [ "$VARIANT" = unlabelled ]; then
+  JOINT=unlabelled.jsonl
+  sed -E 's/"harmful":(true|false),//' "$BASE/joint.jsonl" >$JOINT
+fi
+climb "$BASE/stage1" stage2 "$JOINT" $STEPS2 cpgd
 evaluate stage2 stage2
 
 if [ -z "$VARIANT" ]; then
