@@ -1,7 +1,7 @@
 """The verdicts on short answers: equal after normalisation, and the share of common words."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from swr1.errors import DataError
@@ -106,6 +106,7 @@ def test_f1_is_symmetric_between_0_and_1_and_1_for_the_same_words(a, b):
         assert word_f1(a, a) == 1
 
 
+@example("A𠀀")
 @given(texts)
 def test_normalising_twice_changes_nothing(text):
     assert normalize(normalize(text)) == normalize(text)

@@ -13,6 +13,7 @@ from collections import Counter
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\U00020000-\U0003ffff]")
+_AROUND_HAN = re.compile(rf"\s*({_HAN.pattern})\s*")
 _PART_OF_NUMBER = re.compile(r"(?<![\w)])-(?=\.?\d)|(?<=\d)\.(?=\d)|(?<!\w)\.(?=\d)")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d),(?=\d{3})")
 _INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF))
@@ -25,9 +26,9 @@ def normalize(text: str) -> str:
     text = _BETWEEN_DIGITS.sub("", text)
     kept = {match.start() for match in _PART_OF_NUMBER.finditer(text)}
     bare = "".join(c if k in kept or not _is_mark(c) else _gap(c) for k, c in enumerate(text))
-    return " ".join(_HAN.sub(r" \g<0> ", _ARTICLES.sub(" ", bare)).split()) or " ".join(
-        text.split()
-    )
+    close = _AROUND_HAN.sub(r"\1", bare)  # the A of "选A" is no article, nor is that of "选 A"
+    words = _HAN.sub(r" \g<0> ", _ARTICLES.sub(" ", close)).split()
+    return " ".join(words or text.split())
 
 
 def _is_mark(char: str) -> bool:
