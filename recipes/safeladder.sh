@@ -3,7 +3,7 @@
 # safety, value, knowledge and ability together (CPGD), RL for short reasoning that stays safe (CALE);
 # safety, over-refusal and ability after every stage.
 #
-#   recipes/safeladder.sh laptop     two CPU cores, about 15 minutes, nothing to download: the made
+#   recipes/safeladder.sh laptop     two CPU cores, about 20 minutes, nothing to download: the made
 #                                    village, judges trained on a sample of it, and its own judge to
 #                                    measure by, which no training sees
 #   recipes/safeladder.sh smoke      the laptop's stages in two minutes, learning nothing
