@@ -3,7 +3,8 @@
 # on Knights and Knaves, and accuracy on puzzles held out, before and after.
 #
 #   recipes/logic-rl.sh laptop     two CPU cores, about 15 minutes, nothing to download
-#   recipes/logic-rl.sh gpu        Qwen2.5-7B-Instruct-1M with the published data sizes and settings
+#   recipes/logic-rl.sh gpu        Qwen2.5-7B-Instruct-1M with the published data sizes and settings,
+#                                  vLLM on GPU 0 and the trainer on GPUs 1 to 3 (see docs/logic-rl.md)
 #   recipes/logic-rl.sh smoke      the laptop's stages in a minute, learning nothing
 #
 # SEED=1 names another run, CONTROL=1 shuffles the rewards (nothing should be learned then). LAG=2
@@ -15,6 +16,8 @@ SEED=${SEED:-0}
 RUN=${RUN:-runs/logic-rl-$PROFILE-$SEED${LAG:+-lag-$LAG}${CONTROL:+-control}}
 mkdir -p "$RUN"
 
+generate() { swr1 rollout "$@"; }
+train() { swr1 train-step "$@"; }
 case $PROFILE in
 laptop | smoke)
   TRAINED=2-3 UNSEEN=4           # people; half of the few 2-person puzzles are held out
@@ -27,13 +30,29 @@ laptop | smoke)
     SFT_STEPS=8 SFT_PUZZLES=400 HELD_OUT=20 PROMPTS=100 STEPS=3 MAX_TOKENS=60 LONGEST=60
   fi
   ;;
-gpu) # paper, table 1; 900 train and 100 test puzzles for each of 3 to 7 people
+gpu) # paper, table 1; 900 train and 100 test puzzles for each of 3 to 7 people. Not run by us.
   TRAINED=3-7 UNSEEN=8
   PUZZLES="--wording varied --names common --test-share 0.1"
-  PROMPT="--system-prompt logic-rl" MAX_TOKENS=4096 LONGEST=8192
-  HELD_OUT=500 PROMPTS=4500 STEPS=3600
-  TRAIN="reinforce++ --batch 8 --lr 4e-7 --kl 0.001 --kl-in loss --kl-estimator k3 --dtype bfloat16 --checkpoint-every 50"
+  PROMPT="--system-prompt logic-rl" MAX_TOKENS=${MAX_TOKENS:-4096} LONGEST=${LONGEST:-8192}
+  HELD_OUT=${HELD_OUT:-500} PROMPTS=4500 STEPS=${STEPS:-3600}
   TEMPERATURE=0.7 SAMPLES=8 BATCH=8
+  MODEL=${MODEL:-Qwen/Qwen2.5-7B-Instruct-1M}
+  ENGINE="--engine ${ENGINE:-vllm}"
+  ROLLOUT_GPUS=${ROLLOUT_GPUS:-0} TRAIN_GPUS=${TRAIN_GPUS:-1,2,3}
+  count() { tr , '\n' <<<"$1" | wc -l; }
+  ranks=$(count "$TRAIN_GPUS")
+  case $ENGINE-$ROLLOUT_GPUS in *vllm-*,*) ENGINE="$ENGINE --data-parallel $(count "$ROLLOUT_GPUS")" ;; esac
+  TRAIN="reinforce++ --batch 8 --lr 4e-7 --kl 0.001 --kl-in loss --kl-estimator k3 --dtype bfloat16
+    --gradient-checkpointing --checkpoint-every 50"
+  [ "$ranks" = 1 ] || TRAIN="$TRAIN --parallel fsdp"
+  generate() { CUDA_VISIBLE_DEVICES=$ROLLOUT_GPUS swr1 rollout "$@" $ENGINE; }
+  train() { # one process a GPU
+    if [ "$ranks" = 1 ]; then
+      CUDA_VISIBLE_DEVICES=$TRAIN_GPUS swr1 train-step "$@"
+    else
+      CUDA_VISIBLE_DEVICES=$TRAIN_GPUS torchrun --standalone --nproc-per-node "$ranks" -m swr1 train-step "$@"
+    fi
+  }
   ;;
 *) echo "unknown profile $PROFILE: laptop, gpu or smoke" >&2; exit 2 ;;
 esac
@@ -49,7 +68,7 @@ swr1 gen-puzzles $PUZZLES --split test --people $UNSEEN --seed 2026 -n $((HELD_O
 
 step "the start: a policy that can reason, and mostly does not"
 if [ $PROFILE = gpu ]; then
-  [ -e start ] || swr1 init-policy start --from Qwen/Qwen2.5-7B-Instruct-1M
+  [ -e start ] || swr1 init-policy start --from "$MODEL"
 else
   for people in 2 3; do
     swr1 gen-puzzles $PUZZLES --split train --people $people --seed $((1000 + SEED)) --trace hasty \
@@ -65,7 +84,7 @@ evaluate() { # POLICY: completions of the held-out puzzles, judged, greedy and s
   for puzzles in held-out unseen; do
     for way in "greedy --temperature 0" "sampled --temperature $TEMPERATURE --samples 2"; do
       local name="$1-${way%% *}-$puzzles.jsonl"
-      swr1 rollout $puzzles.jsonl --policy "$1" $PROMPT --max-tokens $LONGEST --batch 64 ${way#* } \
+      generate $puzzles.jsonl --policy "$1" $PROMPT --max-tokens $LONGEST --batch 64 ${way#* } \
         -o "completions-$name"
       swr1 verify format knights "completions-$name" -o "$name"
     done
@@ -77,11 +96,11 @@ evaluate start
 
 step "reinforcement learning: $STEPS steps, each on completions of the newest policy"
 [ -e rl ] || swr1 init-policy rl --from start
-swr1 rollout prompts.jsonl --policy rl --max-lag ${LAG:-0} --shuffle --epochs 100 --seed $SEED \
+generate prompts.jsonl --policy rl --max-lag ${LAG:-0} --shuffle --epochs 100 --seed $SEED \
     $PROMPT --samples $SAMPLES --temperature $TEMPERATURE --max-tokens $MAX_TOKENS --batch $BATCH |
   swr1 verify format knights |
   swr1 reward logic-rl |
-  swr1 train-step $TRAIN --policy rl --steps $STEPS ${CONTROL:+--shuffle-rewards}
+  train $TRAIN --policy rl --steps $STEPS ${CONTROL:+--shuffle-rewards}
 
 step "accuracy after it"
 evaluate rl
