@@ -74,7 +74,7 @@ FIELDS = [
         "reward_parts",
         "json",
         "reward",
-        "by name: raw `value` (null: not judged) and `weight`; `gate` where a gate fired",
+        "by name: raw `value` (null: not judged) and `weight`; `gate` where a gate fired; `null`: skip",
     ),
     Field("trail", "json", "every stage", "stage -> digest of its options and code version"),
 ]

@@ -130,7 +130,16 @@ def test_skip_leaves_a_part_out(recipe):
     skips = recipe(old="null = 0.5", new='null = "skip"')
     result = skips.reward(record)
     assert result["reward"] == 1
-    assert result["reward_parts"]["kind"] == {"value": None, "weight": 1}
+    assert result["reward_parts"]["kind"] == {"value": None, "weight": 1, "null": "skip"}
+
+
+def test_what_was_not_judged_does_not_look_as_if_it_did_not_apply(recipe):
+    """Where a gate that ends the reckoning is unknown, so is all that comes after it."""
+    record = {"id": "x", "task": "safety", "verdicts": said("format", score=None, error="down")}
+    result = recipe().reward(record)
+    assert result["reward"] is None and result["error"] == "format: down"
+    assert result["reward_parts"].keys() == {"safety", "kind", "form", "unsafe"}
+    assert all(p["value"] is None for p in result["reward_parts"].values())
 
 
 def test_settings_change_numbers(recipe):

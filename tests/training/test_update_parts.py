@@ -9,7 +9,9 @@ from update_tools import Bigrams, measure, random_groups, record
 
 from swr1.errors import DataError
 from swr1.objectives.lagrange import Multiplier
+from swr1.objectives.presets import get_preset
 from swr1.training.groups import read_sample
+from swr1.training.parts import Expected
 from tests.conftest import jsonl, load
 
 
@@ -106,12 +108,92 @@ def test_gdpo_standardises_the_sum_of_the_parts_advantages_over_the_batch():
     on_policy_pull(*measure(model, groups, "gdpo", **options), model, groups, [a, -a, 0.0, 0.0])
 
 
-def test_a_part_that_nobody_has_is_an_error_with_a_suggestion():
-    groups = [group([1.0, 0.0], [{"harm": 0.0}, {"harm": 4.0}])]
-    with pytest.raises(DataError, match=r"'hram'.*'harm'"):
-        measure(Bigrams(0), groups, "grpo", combine="lagrangian", cost="hram", kl=0.0)
-    with pytest.raises(DataError, match=r"'harmm'.*'harm'"):
-        measure(Bigrams(0), groups, "dapo", filter_on="harmm")
+def test_a_part_that_does_not_apply_adds_nothing_and_a_null_is_unknown():
+    """The second refuses, so no helpfulness; the third was not judged; the fourth broke the form,
+    which ended the reckoning. The other group is of a task without these parts."""
+    model = Bigrams(0)
+    groups = [
+        group(
+            [0.0] * 4,
+            [{"safe": 1.0, "help": 3.0, "form": 0.0}, {"safe": 1.0, "form": 0.0},
+             {"safe": None, "form": 0.0}, {"form": -2.0}],
+        ),
+        group([0.0, 0.0], [{"fact": 9.0, "form": 0.0}, {"fact": 0.0, "form": 0.0}]),
+    ]  # fmt: skip
+    options = {"advantage": "dr-grpo", "parts": {"safe": 1.0, "help": 1.0, "form": 1.0}}
+    # Sums 4, 1, unknown, -2 around their mean 1; the second group is all 0.
+    want = [3.0, 0.0, 0.0, -3.0, 0.0, 0.0]
+    on_policy_pull(*measure(model, groups, "reinforce", **options), model, groups, want)
+    options["combine"] = "normalise-then-sum"
+    # Each by itself: safe 1, 1, ?, 0 | help 3, 0, 0, 0 | form 0, 0, 0, -2.
+    safe, help_, form = [1 / 3, 1 / 3, 0, -2 / 3], [9 / 4, *[-3 / 4] * 3], [*[1 / 2] * 3, -3 / 2]
+    want = [sum(each) for each in zip(safe, help_, form, strict=True)] + [0.0, 0.0]
+    on_policy_pull(*measure(model, groups, "reinforce", **options), model, groups, want)
+
+
+def test_a_record_without_any_parts_was_not_judged():
+    model = Bigrams(0)
+    groups = [group([0.0] * 3, [{"a": 1.0}, {"a": 0.0}, {}])]
+    options = {"advantage": "dr-grpo", "parts": {"a": 1.0}}
+    want = [0.5, -0.5, 0.0]
+    on_policy_pull(*measure(model, groups, "reinforce", **options), model, groups, want)
+
+
+def test_a_batch_without_a_cost_does_not_move_the_multiplier():
+    m = Multiplier(value=1.5)
+    groups = [group([1.0, 0.0], [{"fact": 1.0}, {"fact": 0.0}])]
+    options = {"combine": "lagrangian", "cost": "harm", "kl": 0.0, "multiplier": m}
+    row, gradient = measure(Bigrams(0), groups, "grpo", **options)
+    assert (row["cost_mean"], row["lambda"]) == (None, 1.5) and bool(gradient.abs().sum() > 0)
+
+
+def train(swr1, tmp_path, batches, *options):
+    """One group of each batch's parts; a batch a step."""
+    policy = tiny_policy(tmp_path / "p")
+    rows = sample_records(policy, len(batches), 2, noisy_reward)
+    for r, parts in zip(rows, [p for b in batches for p in b], strict=True):
+        r["reward_parts"] = {name: {"value": v, "weight": 1.0} for name, v in parts.items()}
+        r["verdicts"] = {}
+    (tmp_path / "in.jsonl").write_bytes(jsonl(rows))
+    args = ("--policy", policy.path, "--batch", 1, "--kl", 0, "--parts", "safe=1,fact=1")
+    return swr1("train-step", "grpo", tmp_path / "in.jsonl", *args, *options), policy
+
+
+FACTS = [{"fact": 1.0}, {"fact": 0.0}]
+SAFETY = [{"safe": 1.0}, {"safe": 0.0}]
+
+
+def test_a_batch_without_a_named_part_is_trained_on_with_a_warning(tmp_path, swr1):
+    done, policy = train(swr1, tmp_path, [FACTS, FACTS, FACTS, SAFETY])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("warning: no record so far") == 2  # after the first and the second
+    assert "has a number 'safe' among its reward_parts" in done.stderr
+    rows = load(policy.path / "metrics.jsonl")
+    assert [r["reward_parts"] for r in rows] == [{"fact": 0.5}] * 3 + [{"safe": 0.5}]
+    assert all(r["grad_norm"] > 0 for r in rows)
+
+
+def test_a_part_that_never_came_is_an_error_at_the_end_with_a_suggestion(tmp_path, swr1):
+    done, policy = train(swr1, tmp_path, [FACTS, FACTS], "--parts", "fcat=1,fact=1")
+    assert done.returncode == 65
+    assert "no record so far (2 batches) has a number 'fcat'" in done.stderr
+    assert "Did you mean 'fact'?" in done.stderr
+    assert len(load(policy.path / "metrics.jsonl")) == 2  # what was trained stays
+
+
+def test_a_filter_goes_by_a_part_or_a_verdict_and_must_know_one():
+    told: list[str] = []
+    samples = [read_sample(r, 20) for r in group([1.0, 0.0], [{"right": 0.0}, {"right": 4.0}])]
+    for options, filter_on in (({"parts": {"right": 1}}, "reward"), ({}, "right")):
+        known = Expected(get_preset("grpo", **options), filter_on, told.append)
+        known.see(samples)
+        known.check()
+    unknown = Expected(get_preset("dapo"), "rihgt", told.append)
+    unknown.check()  # nothing was read
+    unknown.see(samples)
+    with pytest.raises(DataError, match=r"'rihgt' among its reward_parts and verdicts.*'right'"):
+        unknown.check()
+    assert len(told) == 1
 
 
 def test_filters_look_at_the_reward_a_part_or_a_verdict():

@@ -176,6 +176,9 @@ class Recipe:
     def reward(self, record: Record) -> dict[str, Any]:
         """{"reward": number or None, "reward_parts": by name, "error": why there is no number}.
 
+        A part that does not apply is not there; one that could not be judged has the value None,
+        with "null": "skip" where the recipe says that it then adds nothing.
+
         Raises DataError for a missing verdict, a label that no map names, a task the recipe is not
         for.
         """
@@ -185,10 +188,20 @@ class Recipe:
             for line in reckoning.lines
             if line.part is not None
         }
+        for line in reckoning.lines:
+            if line.part is not None and line.value is None and line.part.null == "skip":
+                parts[line.name]["null"] = "skip"
         for gate, fired, change in reckoning.gates:
             parts[gate.name] = {"value": change, "weight": 1.0}
             if fired:
                 parts[gate.name]["gate"] = str(gate)
+        if reckoning.total is None:  # what came to nothing is unknown too: it must not look absent
+            if not reckoning.lines:
+                for name, ways in self._parts_for(record):
+                    if ways:
+                        parts.setdefault(name, {"value": None, "weight": ways[0].weight})
+            for gate in self.gates:
+                parts.setdefault(gate.name, {"value": None, "weight": 1.0})
         result = {"reward": reckoning.total, "reward_parts": parts}
         return result | {"error": reckoning.error} if reckoning.total is None else result
 

@@ -7,6 +7,7 @@ those that the trainer computes for the same tokens.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -95,5 +96,8 @@ def as_record(sample: Sample) -> dict:
         },
         "verdicts": {name: {"score": score} for name, score in sample.scores.items()},
         "reward": sample.reward,
-        "reward_parts": {n: {"value": v, "weight": 1.0} for n, v in sample.parts.items()},
+        "reward_parts": {
+            n: {"value": None if math.isnan(v) else v, "weight": 1.0}
+            for n, v in sample.parts.items()
+        },
     }

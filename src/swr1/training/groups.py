@@ -33,7 +33,8 @@ class Sample:
     `recorded` [N] are the log-probabilities at the N trainable positions `example.targets` under
     the policy that sampled, `old` those that the update compares with: the same, or recomputed for
     a sample that is `lag` optimizer steps old, whose loss is multiplied by `weight` [N]. `ref` [N]
-    are those under a reference model, if the record has them.
+    are those under a reference model, if the record has them. `parts` are the parts of the reward
+    that the record has, NaN where one was not judged.
     """
 
     id: str
@@ -157,9 +158,9 @@ def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = Fa
         old=old,
         reward=float(reward),
         parts={
-            name: float(part["value"])
+            name: float(part["value"]) if isinstance(part["value"], int | float) else math.nan
             for name, part in (record.get("reward_parts") or {}).items()
-            if isinstance(part, dict) and isinstance(part.get("value"), int | float)
+            if isinstance(part, dict) and "value" in part and part.get("null") != "skip"
         },
         scores={
             name: float(verdict["score"])

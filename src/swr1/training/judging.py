@@ -26,21 +26,24 @@ from swr1.objectives.critic import gae
 from swr1.objectives.kl import ESTIMATORS
 from swr1.objectives.presets import Objective, options_for
 from swr1.objectives.shaping import overlong_penalty, shortness
-from swr1.registry import suggest
 from swr1.training.groups import Sample, mean_of
+from swr1.training.parts import judged, part_of
 
 
 def describe(samples: list[Sample], dead: list[bool]) -> dict[str, Any]:
     """What the batch says about the policy that sampled it."""
     rewards = torch.tensor([s.reward for s in samples], dtype=torch.float64)
-    parts = sorted({name for s in samples for name in s.parts})
+    values = [
+        (name, value) for s in samples for name, value in s.parts.items() if not math.isnan(value)
+    ]
+    parts = sorted({name for name, _ in values})
     scores = sorted({name for s in samples for name in s.scores})
     right = {v: mean_of(s.scores[v] == 1 for s in samples if v in s.scores) for v in scores}
     answers = [v for v in scores if v != "format"]
     return {
         "reward_mean": float(rewards.mean()),
         "reward_std": float(rewards.std()) if len(rewards) > 1 else 0.0,
-        "reward_parts": {p: mean_of(s.parts[p] for s in samples if p in s.parts) for p in parts},
+        "reward_parts": {p: mean_of(v for name, v in values if name == p) for p in parts},
         "verdicts": right,
         "accuracy": right["knights"]
         if "knights" in right
@@ -62,42 +65,14 @@ def agreeing(groups: list[list[Sample]], what: str) -> list[bool]:
     Samples that it could not judge, or without trained tokens, do not count.
     """
     everything = [s for g in groups for s in g]
-    values = torch.tensor(
-        [s.reward if what == "reward" else _judged(s).get(what, math.nan) for s in everything],
-        dtype=torch.float64,
-    )
+    if what == "reward":
+        values = torch.tensor([s.reward for s in everything], dtype=torch.float64)
+    else:
+        values = judged(everything, what)
     group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
     known = ~values.isnan() & torch.tensor([len(s.old) > 0 for s in everything])
     same = dead_groups(values[known], group[known]).tolist()
     return same + [True] * (len(groups) - len(same))
-
-
-def _judged(sample: Sample) -> dict[str, float]:
-    """What a filter can go by: the verdicts, and the parts of the reward, which come first."""
-    return sample.scores | sample.parts
-
-
-def check_names(samples: list[Sample], goal: Objective, filter_on: str | None) -> None:
-    """Raises DataError for a name of the objective that no sample of a whole batch has a number for:
-    it is mistyped."""
-    parts = [s.parts for s in samples]
-    wanted = (*(goal.parts or {}), goal.cost, goal.success if goal.shorten else None)
-    names = [(name, "reward_parts", parts) for name in wanted if name]
-    if filter_on and filter_on != "reward":
-        names.append((filter_on, "reward_parts and verdicts", [_judged(s) for s in samples]))
-    for name, among, found in names:
-        if not any(name in values for values in found):
-            there = sorted({known for values in found for known in values})
-            raise DataError(
-                f"no record of this batch has a number {name!r} among its {among}."
-                f"{suggest(name, there)} There are: {', '.join(there) or 'none'}",
-                samples[0].where,
-            )
-
-
-def part_of(samples: list[Sample], name: str) -> Tensor:
-    """That part of each sample's reward [S], NaN where it is missing or null."""
-    return torch.tensor([s.parts.get(name, math.nan) for s in samples], dtype=torch.float64)
 
 
 def advantages(

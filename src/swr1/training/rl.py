@@ -32,6 +32,7 @@ from swr1.training.checks import check_policy, write_aside
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of, read_sample
 from swr1.training.parallel import NO_ADAPTERS, join, shard
+from swr1.training.parts import Expected
 from swr1.training.scorer import Offloaded, Recorded, Scorer
 from swr1.training.state import Run
 from swr1.training.update import BadStep, rl_step
@@ -263,12 +264,14 @@ def train_rl(
             return team.first(lambda: write_aside(groups, policy.path / "trainer", run.step + 1))
 
         team.first(announce)
-        first = True
+        expected = Expected(goal, filter_on, log)
+        resumed, first = run.step > 0, True
         try:
             while steps is None or run.step < steps:
                 taken = team.first(batches.take)
                 if not taken.groups:
                     break
+                expected.see([s for g in taken.groups for s in g])
                 clock = time.perf_counter()
                 rate = rate_at(run.step)
                 if first:
@@ -339,6 +342,8 @@ def train_rl(
         finally:
             _close(records)
         run.finish()
+    if team.lead and not resumed:  # else the part may have come before
+        expected.check()
     for reason, n in batches.dropped.items():
         log(f"{n} samples dropped: {reason}")
     return _summary(run, batches.dropped)

@@ -23,8 +23,9 @@ from swr1.objectives.presets import Objective, options_for
 from swr1.training import engine
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of
-from swr1.training.judging import advantages, agreeing, check_names, describe, part_of
+from swr1.training.judging import advantages, agreeing, describe
 from swr1.training.parallel import Team
+from swr1.training.parts import part_of
 from swr1.training.scorer import Scorer
 
 
@@ -67,11 +68,10 @@ def rl_step(
         for s, i in zip(everything, torch.randperm(len(judged), generator=generator), strict=True):
             s.reward, s.parts, s.scores = judged[i]
     by = goal.filter_on or ("reward" if drop_dead else None)
-    check_names(everything, goal, by)
     if goal.cost:
         costs = part_of(everything, goal.cost)
         row["cost_mean"] = mean_of(costs[~costs.isnan()].tolist())
-        if multiplier is not None:
+        if multiplier is not None and row["cost_mean"] is not None:
             multiplier.update(row["cost_mean"])
         row["lambda"] = multiplier.value if multiplier else goal.lambda_init
     used = groups
