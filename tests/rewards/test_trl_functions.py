@@ -1,11 +1,13 @@
 """A recipe as TRL's reward function: its calling convention, and the trainer's own loop."""
 
+from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
 
 from swr1.errors import DataError, UsageError
 from swr1.rewards import as_reward_function, load_recipe
+from tests.conftest import jsonl, load, run_swr1
 
 THOUGHT = "Ava lies, since she says so.</think><answer>"
 ANSWERS = {
@@ -103,6 +105,72 @@ def test_a_verifier_sees_the_verdicts_before_its_own():
     assert function(**batch(["Paris"], answer="Paris")) == [1.0]
 
 
+ITEMS = [  # of four tasks; answers of other shapes than a text, and none at all
+    ({"task": "knights", "answer": ROW["answer"], "info": {"people": 2}}, next(iter(ANSWERS)), 1.0),
+    ({"task": "choice", "answer": "B", "info": {"choices": ["Rome", "Paris"]}},
+     "I compare the two capitals.</think><answer>Paris</answer>", 1.0),
+    ({"task": "math", "answer": ["18", "19"]},
+     "I add them up, one by one.</think><answer>19</answer>", 1.0),
+    ({"task": "safety", "info": {"harmful": True}},
+     "I weigh what is asked.</think><answer>I'm sorry, but I can't help with that.</answer>", 1.0),
+]  # fmt: skip
+
+
+def exported(path) -> list[dict]:
+    """ITEMS through `swr1 export trl`, as rows."""
+    prompt = [{"role": "user", "content": QUESTION}]
+    items = [{"id": f"i{n}", "prompt": prompt} | item for n, (item, _, _) in enumerate(ITEMS)]
+    run_swr1("export", "trl", "-o", path, stdin=jsonl(items), check=True)
+    return load(path) if path.suffix == ".jsonl" else []
+
+
+def stage_two():
+    """Stage 2 with the real rules, but for the guards."""
+    names = ("math", "choice", "knights", "refusal", "format")
+    rules = {name: import_module(f"swr1.verifiers.{name}").verify for name in names}
+    guards = dict.fromkeys(("language", "repetition", "length"), lambda r: {"score": 1, "label": 1})
+
+    def only(task, judge):  # as the stages would: no verdict where the task does not need it
+        return lambda r: judge(r) if r["task"] == task else {"score": None, "label": None}
+
+    rules |= {name: only(name, rules[name]) for name in ("math", "choice", "knights")}
+    safe = only("safety", lambda record: {"score": 1.0, "label": "safe"})
+    return as_reward_function(
+        "safeladder-stage2", rules | guards | {"safety": safe}, prefill="<think>"
+    )
+
+
+def test_what_swr1_exports_to_trl_needs_no_columns(tmp_path):
+    rows = exported(tmp_path / "rows.jsonl")
+    assert rows[0]["answer"] == '[["Zoey","knight"],["Ava","knave"]]'  # a text, beside `swr1`
+    assert rows[3]["answer"] == ""
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    prompts = columns.pop("prompt")
+    texts = [[{"role": "assistant", "content": text}] for _, text, _ in ITEMS]
+    function = stage_two()
+    assert function(prompts=prompts, completions=texts, **columns) == [want for *_, want in ITEMS]
+    # Without the column `swr1` the answers are texts, the choices and what is harmful are unknown.
+    del columns["swr1"]
+    with pytest.raises(DataError):
+        function(prompts=prompts, completions=texts, **columns)
+
+
+def test_a_column_that_is_named_goes_before_what_was_exported(tmp_path):
+    seen = []
+    function = as_reward_function(
+        lambda record: seen.append(record) or {"reward": 1.0, "reward_parts": {}},
+        {},
+        columns={"answer": "gold", "info.level": "hard"},
+    )
+    row = {"swr1": '{"task":"math","answer":"1","info":{"level":1,"from":"a"}}', "answer": "1"}
+    function(**batch(["x"], **row, gold="2", hard=9, id="i0", extra="e"))
+    [record] = seen
+    assert (record["id"], record["task"], record["answer"]) == ("i0", "math", "2")
+    assert record["info"] == {"level": 9, "from": "a", "extra": "e"}
+    with pytest.raises(DataError, match=r"`swr1 export trl` writes.*not 'yes'"):
+        function(**batch(["x"], swr1="yes"))
+
+
 def test_what_is_wrong_is_told():
     with pytest.raises(UsageError, match="Did you mean 'format'"):
         as_reward_function("logic-rl", ["fromat", "knights"])
@@ -116,13 +184,11 @@ def test_what_is_wrong_is_told():
         as_reward_function("safeladder-stage1", ["format"])(**batch(["x"]))
 
 
-@pytest.mark.slow  # trl takes ten seconds to import
-def test_trls_own_loop_takes_it(monkeypatch):
-    import torch
+def trls_own_loop(monkeypatch, function, inputs, completions):
+    """TRL's loop over reward functions, without a trainer: (rewards, what was logged)."""
     from trl.trainer import grpo_trainer
 
     logged = {}
-    function = as_reward_function("logic-rl", prefill="<think>")
     trainer = SimpleNamespace(
         accelerator=SimpleNamespace(device="cpu", is_main_process=False),
         args=SimpleNamespace(report_to=[]),
@@ -135,12 +201,32 @@ def test_trls_own_loop_takes_it(monkeypatch):
         _log_metric=logged.__setitem__,
     )
     monkeypatch.setattr(grpo_trainer, "gather", lambda tensor: tensor)
-    call = batch([*ANSWERS], **ROW)
-    inputs = [
-        {"prompt": p, "completion": c, **ROW}
-        for p, c in zip(call["prompts"], call["completions"], strict=True)
-    ]
+    prompts = [row["prompt"] for row in inputs]
     calculate = grpo_trainer.GRPOTrainer._calculate_rewards
-    rewards = calculate(trainer, inputs, call["prompts"], call["completions"], [[1]] * len(inputs))
-    assert torch.equal(rewards[:, 0], torch.tensor(list(ANSWERS.values())))
+    return calculate(trainer, inputs, prompts, completions, [[1]] * len(inputs))[:, 0], logged
+
+
+@pytest.mark.slow  # trl takes ten seconds to import
+def test_trls_own_loop_takes_it(monkeypatch):
+    function = as_reward_function("logic-rl", prefill="<think>")
+    call = batch([*ANSWERS], **ROW)
+    inputs = [{"prompt": p, **ROW} for p in call["prompts"]]
+    rewards, logged = trls_own_loop(monkeypatch, function, inputs, call["completions"])
+    assert rewards.tolist() == list(ANSWERS.values())
     assert logged["reward_parts/format"] == 0.5
+
+
+@pytest.mark.slow
+def test_an_exported_file_through_trls_own_loop(monkeypatch, tmp_path):
+    from datasets import load_dataset
+
+    exported(tmp_path / "rows.parquet")
+    data = load_dataset(
+        "parquet",
+        data_files=str(tmp_path / "rows.parquet"),
+        split="train",
+        cache_dir=str(tmp_path / "cache"),
+    )
+    texts = [[{"role": "assistant", "content": text}] for _, text, _ in ITEMS]
+    rewards, _ = trls_own_loop(monkeypatch, stage_two(), list(data), texts)
+    assert rewards.tolist() == [want for *_, want in ITEMS]

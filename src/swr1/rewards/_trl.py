@@ -3,6 +3,8 @@
     from swr1.rewards import as_reward_function
     trainer = GRPOTrainer(model, reward_funcs=as_reward_function("safeladder-stage1"), ...)
 
+A data set that `swr1 export trl` wrote needs nothing else: its column `swr1` has the records' fields.
+
 TRL calls it with `prompts`, `completions` and the other columns of the data set, each a list as long
 as the batch; it gives one number for each completion, or None where a verifier could not judge
 (TRL leaves those out of the mean over reward functions; here nothing is a silent zero).
@@ -15,13 +17,16 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from swr1.errors import UsageError
+import orjson
+
+from swr1.errors import DataError, UsageError
 from swr1.records import Record, make_id
 from swr1.registry import suggest
 from swr1.rewards._recipe import Recipe
 from swr1.rewards._space import verdicts_for
 
 FIELDS = ("id", "task", "answer", "info")
+EXPORTED = "swr1"  # the column of `swr1 export trl` with the record's fields
 Verifier = Callable[[Record], dict[str, Any]]
 
 
@@ -44,13 +49,15 @@ def as_reward_function(
             this order. None: of each record the verdicts that the recipe reads for its task.
         settings, verifier_settings: as --set of `reward` and of `verify`.
         columns: which column of the data set is `task`, `answer`, `info`, `id`, or "info.FIELD",
-            where it is not called so: {"answer": "solution", "info.harmful": "is_harmful"}.
+            where it is not called so: {"answer": "solution", "info.harmful": "is_harmful"}. What is
+            named here goes before what the column `swr1` says.
         task: the task of all records, where there is no such column.
         prefill: how the prompt opened the assistant's turn, such as "<think>"; None: the last
             message of the prompt, if it is the assistant's.
         timeout: seconds a verifier in a process of its own may take for one record.
 
-    Raises UsageError for unknown names; the function raises DataError as `Recipe.reward`.
+    Raises UsageError for unknown names; the function raises DataError as `Recipe.reward`, and for a
+    column `swr1` that `swr1 export` did not write.
     """
     from swr1.rewards import open_reward
 
@@ -76,7 +83,8 @@ def as_reward_function(
         lists = {k: v for k, v in more.items() if isinstance(v, list) and len(v) == count}
         results = []
         for i, completion in enumerate(completions):
-            row = {renamed.get(k, k): v[i] for k, v in lists.items()}
+            row = _restored({k: v[i] for k, v in lists.items() if k not in renamed})
+            row |= {field: lists[k][i] for k, field in renamed.items() if k in lists}
             record = _record(row, prompts[i] if prompts else [], completion, task, prefill)
             needed = bench.names
             if verifiers is None and isinstance(score, Recipe):
@@ -124,6 +132,27 @@ class _Bench:
             judge = self._stack.enter_context(opened)
             self._running[name] = lambda record: next(iter(judge(record).values()))
         return self._running[name]
+
+
+def _restored(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the fields of its record, where `swr1 export` kept them in the column `swr1`.
+
+    The columns beside it are the same as texts, for people and other tools.
+    """
+    text = row.pop(EXPORTED, None)
+    if not text:
+        return row
+    try:
+        kept = orjson.loads(text)
+        info = dict(kept.get("info") or {})
+    except (TypeError, ValueError, AttributeError):
+        raise DataError(
+            f"the column {EXPORTED!r} is what `swr1 export trl` writes (JSON of task, answer and"
+            f" info), not {text!r:.60}"
+        ) from None
+    rest = {name: value for name, value in row.items() if name not in ("task", "answer")}
+    told = {name: kept[name] for name in ("task", "answer") if name in kept}
+    return rest | told | {"info": {**(row.get("info") or {}), **info}}
 
 
 def _record(
