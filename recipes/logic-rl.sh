@@ -37,22 +37,8 @@ gpu) # paper, table 1; 900 train and 100 test puzzles for each of 3 to 7 people.
   HELD_OUT=${HELD_OUT:-500} PROMPTS=4500 STEPS=${STEPS:-3600}
   TEMPERATURE=0.7 SAMPLES=8 BATCH=8
   MODEL=${MODEL:-Qwen/Qwen2.5-7B-Instruct-1M}
-  ENGINE="--engine ${ENGINE:-vllm}"
-  ROLLOUT_GPUS=${ROLLOUT_GPUS:-0} TRAIN_GPUS=${TRAIN_GPUS:-1,2,3}
-  count() { tr , '\n' <<<"$1" | wc -l; }
-  ranks=$(count "$TRAIN_GPUS")
-  case $ENGINE-$ROLLOUT_GPUS in *vllm-*,*) ENGINE="$ENGINE --data-parallel $(count "$ROLLOUT_GPUS")" ;; esac
-  TRAIN="reinforce++ --batch 8 --lr 4e-7 --kl 0.001 --kl-in loss --kl-estimator k3 --dtype bfloat16
-    --gradient-checkpointing --checkpoint-every 50"
-  [ "$ranks" = 1 ] || TRAIN="$TRAIN --parallel fsdp"
-  generate() { CUDA_VISIBLE_DEVICES=$ROLLOUT_GPUS swr1 rollout "$@" $ENGINE; }
-  train() { # one process a GPU
-    if [ "$ranks" = 1 ]; then
-      CUDA_VISIBLE_DEVICES=$TRAIN_GPUS swr1 train-step "$@"
-    else
-      CUDA_VISIBLE_DEVICES=$TRAIN_GPUS torchrun --standalone --nproc-per-node "$ranks" -m swr1 train-step "$@"
-    fi
-  }
+  . "$(dirname "$0")/gpus.sh"
+  TRAIN="reinforce++ --batch 8 --lr 4e-7 --kl 0.001 --kl-in loss --kl-estimator k3 --checkpoint-every 50"
   ;;
 *) echo "unknown profile $PROFILE: laptop, gpu or smoke" >&2; exit 2 ;;
 esac

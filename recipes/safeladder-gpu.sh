@@ -7,15 +7,19 @@
 #
 # DATA holds the published files that `swr1 load` reads, a folder per set; SFT a file of validated chains
 # of thought (records with a completion in <think> and <answer>). GUARD_URL serves Qwen3Guard-Gen-8B,
-# JUDGE_URL a model of 30B or more that judges helpfulness and values by a prompt.
+# JUDGE_URL a model of 30B or more that judges helpfulness and values by a prompt. vLLM generates on
+# ROLLOUT_GPUS (0), the trainer has TRAIN_GPUS (1,2,3): see gpus.sh.
 set -euo pipefail
 : "${DATA:?the folder of data sets}" "${SFT:?records to start from}"
 : "${GUARD_URL:?who serves the guard}" "${JUDGE_URL:?who serves the judge}"
+DATA=$(realpath "$DATA") SFT=$(realpath "$SFT")
 GUARD=${GUARD:-Qwen3Guard-Gen-8B} JUDGE=${JUDGE:-Qwen3-32B} SEED=${SEED:-0}
 RUN=${RUN:-runs/safeladder-gpu-$SEED}
 STEPS1=${STEPS1:-200} STEPS2=${STEPS2:-400} STEPS3=${STEPS3:-200}
-ASK="--system-prompt logic-rl --max-tokens 4096 --engine vllm"
-TRAIN="--batch 64 --lr 1e-6 --dtype bfloat16 --checkpoint-every 20"
+MODEL=${MODEL:-Qwen/Qwen2.5-7B-Instruct}
+ASK="--system-prompt logic-rl --max-tokens ${MAX_TOKENS:-4096}"
+BATCH=${BATCH:-64}
+. "$(dirname "$0")/gpus.sh"
 mkdir -p "$RUN"
 cd "$RUN"
 step() { printf '\n== %s\n' "$*" >&2; }
@@ -35,18 +39,18 @@ guards() {
 }
 climb() { # FROM TO PROMPTS STEPS OBJECTIVE
   [ -e "$2" ] || swr1 init-policy "$2" --from "$1"
-  swr1 rollout $3 --policy "$2" --max-lag 1 --shuffle --epochs 100 --seed $SEED $ASK \
-      --samples 8 --temperature 1 --batch 64 |
-    score | swr1 train-step "$5" $TRAIN --policy "$2" --steps "$4"
+  generate $3 --policy "$2" --max-lag 1 --shuffle --epochs 100 --seed $SEED $ASK \
+      --samples 8 --temperature 1 --batch $BATCH |
+    score | train "$5" --batch $BATCH --lr 1e-6 --checkpoint-every 20 --policy "$2" --steps "$4"
 }
 evaluate() { # POLICY
-  swr1 rollout xstest.jsonl held-harmful.jsonl held-math.jsonl --policy "$1" $ASK --temperature 0 -o "made-$1.jsonl"
+  generate xstest.jsonl held-harmful.jsonl held-math.jsonl --policy "$1" $ASK --temperature 0 -o "made-$1.jsonl"
   swr1 verify math refusal "made-$1.jsonl" | swr1 verify safety --guard "$GUARD" --url "$GUARD_URL" -o "$1.jsonl"
 }
 
 step "CoT-SFT"
-[ -e start ] || swr1 init-policy start --from Qwen/Qwen2.5-7B-Instruct
-swr1 train-step sft "$SFT" --policy start --system-prompt logic-rl --epochs 2 --lr 1e-5 --dtype bfloat16 --batch 64
+[ -e start ] || swr1 init-policy start --from "$MODEL"
+train sft "$SFT" --policy start --system-prompt logic-rl --epochs 2 --lr 1e-5 --batch $BATCH
 evaluate start
 
 step "M3-RL, stage 1"
