@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -43,6 +44,9 @@ LACKS = (
     "swap",  # cannot take other weights
     "sampling",  # gives what it has, whatever is asked for
 )
+
+
+SILENT = 120.0  # seconds in which a completion must come while its source is silent
 
 
 @dataclass
@@ -360,6 +364,28 @@ def a_swap_under_way_divides_old_from_new(subject: Subject) -> None:
     engine.load(mine)
     assert [c.text for c in made] == want + [c.text for c in fresh]
     assert engine.generate(new[:1], sampling)[0].text != fresh[0].text
+
+
+@check()
+def what_is_done_comes_in_silence(subject: Subject) -> None:
+    """A stream gives it while its source says None, and reads no request out of that."""
+    engine, sampling = subject.engine(), Sampling(1.0, max_tokens=8)
+    requests, made = requests_of(engine, 3), []
+    want = [c.text for c in engine.generate(requests, sampling)]
+    if stream := getattr(engine, "stream", None):
+
+        def one_by_one():
+            for count, request in enumerate(requests, 1):
+                yield request
+                deadline = time.monotonic() + SILENT
+                while len(made) < count:
+                    assert time.monotonic() < deadline, "what is done waits for another request"
+                    yield None
+                    time.sleep(0.001)
+
+        for completion in stream(one_by_one(), sampling):
+            made.append(completion)  # `one_by_one` looks at it
+        assert [c.text for c in made] == want
 
 
 @check()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import conformance
 import pytest
 from conformance import CHECKS, LACKS, Subject
 from openai_server import ModelServer
@@ -120,7 +121,7 @@ def test_every_check_is_in_the_table():
         assert f"| {check.replace('_', ' ')} |" in page
 
 
-def test_the_suite_fails_what_is_wrong(folder):
+def test_the_suite_fails_what_is_wrong(folder, monkeypatch):
     """Each check can fail: an engine that is wrong in one way is told so."""
     good = open_engine("hf", folder())
 
@@ -184,7 +185,9 @@ def test_the_suite_fails_what_is_wrong(folder):
             yield from self.generate(list(requests), sampling)
             self.unfinished -= 1
 
+    monkeypatch.setattr(conformance, "SILENT", 0.1)
     for wrong, name in (
+        (Late, "what_is_done_comes_in_silence"),
         (Late, "a_swap_under_way_divides_old_from_new"),
         (Busy, "leaving_early_leaves_it_usable"),
     ):

@@ -11,6 +11,7 @@ import pytest
 from swr1.engines._source import Prompts, Weights
 from swr1.errors import SwrError, UsageError
 from swr1.policy import Policy
+from swr1.streams.reading import GROUP_END, SILENCE, Placed
 
 
 class Engine:
@@ -203,9 +204,9 @@ class Inputs:
 
     shard = (0, 1)
 
-    def read(self, needs):
-        from swr1.streams.reading import Placed
-
+    def read_marked(self, needs, patience):
+        yield SILENCE
+        yield GROUP_END
         for i in range(10):
             record = Placed(id=f"p{i}", prompt=[])
             record.where = f"x:{i}"
@@ -215,8 +216,10 @@ class Inputs:
 def test_prompts_that_cannot_be_completed_are_passed_over_but_not_counted():
     """A run that goes on after 3 groups, where p1 never gave one, starts with p4."""
     prompts = Prompts(Inputs(), 1, None, 3, fits=lambda record: record["id"] != "p1")
+    assert next(prompts) is SILENCE
     assert [next(iter(prompts))["id"]] == ["p4"]
     fresh = Prompts(Inputs(), 1, None)
+    assert next(fresh) is SILENCE
     for record in fresh:
         if record["id"] == "p1":
             fresh.lose(record)
@@ -224,8 +227,13 @@ def test_prompts_that_cannot_be_completed_are_passed_over_but_not_counted():
 
 
 def test_looking_ahead_gives_nothing():
-    """At the end of the input no version is waited for, so the end is known before."""
+    """At the end of the input no version is waited for, so the end is known before.
+
+    In silence it is not known, and silence is no prompt.
+    """
     prompts = Prompts(Inputs(), 1, None, 8)
+    assert prompts.more() is None
+    assert next(prompts) is SILENCE
     assert prompts.more() and prompts.more()
     assert prompts.given == 8
     assert [r["id"] for r in prompts] == ["p8", "p9"]

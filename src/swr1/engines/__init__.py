@@ -101,7 +101,8 @@ class Engine(Protocol):
     """What a stage asks of an engine.
 
     An engine may have more: `stream(requests, sampling)`, which yields a Completion, or the
-    DataError that it came to, per request in their order, and may read ahead; `summary()`, a line
+    DataError that it came to, per request in their order, and may read ahead: None among the
+    requests says that no other came for a while, and that what is done shall be given; `summary()`, a line
     for people, with `counts()`, a Counter of how its attempts went; and the class attributes
     `fixed_weights = True`, when `load` and therefore `--max-lag` cannot be used (or only with its
     option `reload`), and

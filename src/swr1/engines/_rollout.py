@@ -4,6 +4,8 @@ A block is a fixed number of consecutive records (fewer where `admit` says so); 
 on the input alone, so a stage that is run again computes the same batches. Weights may be swapped
 between blocks, never within one. An engine that streams is asked prompt by prompt instead: what it
 gives for one does not depend on the others.
+
+The records may come slowly, and say so with SILENCE: nothing that is done waits for the next one.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from swr1.engines import Completion, Engine, Request, Sampling, open_engine
@@ -19,9 +20,14 @@ from swr1.engines._source import Weights
 from swr1.errors import DataError
 from swr1.prompts import Prompt, load_prompt
 from swr1.records import float32_list
+from swr1.streams.reading import Mark
 
 # What a record completed before may carry: it belongs to the old completion.
 STALE = ("sample", "completion", "generation", "verdicts", "reward", "reward_parts")
+
+
+# The requests of a block, each with its record, and what their completions have in common.
+_Work = tuple[list[tuple[dict, Request]], dict[str, Any]]
 
 
 def stored_epoch(record: dict) -> int:
@@ -34,7 +40,7 @@ def _refuse(record: dict, error: DataError) -> None:
 
 
 def rollout(
-    records: Iterable[dict],
+    records: Iterable[dict | Mark],
     engine: Engine,
     *,
     prompt: Prompt,
@@ -51,6 +57,7 @@ def rollout(
     """Complete every record `samples` times: samples 0..n-1 of each, in input order.
 
     Args:
+        records: what to complete, with SILENCE where nothing came for a while.
         admit: called with the size of a block before its records are taken; it may wait, swap in
             newer weights, and return a smaller size, at least 1.
         refresh: called when a block is generated; returns the policy version that it is written
@@ -67,8 +74,11 @@ def rollout(
     if stream:
         prompts_per_block = 1  # nothing depends on company, so no prompt waits for any
 
-    def blocks() -> Iterator[tuple[list[tuple[dict, Request]], dict[str, Any]]]:
-        while block := list(islice(records, admit(prompts_per_block))):
+    def blocks() -> Iterator[_Work | None]:
+        while (block := _take(records, admit(prompts_per_block))) != []:
+            if block is None:
+                yield None
+                continue
             keys = [[(r["id"], epoch_of(r), s) for s in range(samples)] for r in block]
             if all(key in done for row in keys for key in row):
                 continue
@@ -97,16 +107,29 @@ def rollout(
     if stream:
         yield from _streamed(blocks(), stream, sampling, done, on_error)
         return
-    for work, facts in blocks():
+    for work, facts in filter(None, blocks()):
         completions = engine.generate([request for _, request in work], sampling)
         for (record, request), completion in zip(work, completions, strict=True):
             if request.key not in done:
                 yield _completed(record, request, completion, facts)
 
 
+def _take(records: Iterator[dict | Mark], size: int) -> list[dict] | None:
+    """The next block: `size` records, fewer at the end; None for a silence before the first."""
+    block: list[dict] = []
+    for record in records:
+        if not isinstance(record, Mark):
+            block.append(record)
+            if len(block) == size:
+                break
+        elif not block:
+            return None
+    return block
+
+
 def _streamed(
-    blocks: Iterable[tuple[list[tuple[dict, Request]], dict[str, Any]]],
-    stream: Callable[[Iterator[Request], Sampling], Iterator[Completion | DataError]],
+    blocks: Iterable[_Work | None],
+    stream: Callable[[Iterator[Request | None], Sampling], Iterator[Completion | DataError]],
     sampling: Sampling,
     done: Container[tuple[str, int, int]],
     on_error: Callable[[dict, DataError], None],
@@ -114,12 +137,16 @@ def _streamed(
     """As `rollout`, for an engine whose completions do not depend on their company.
 
     It reads ahead as it likes, and what is done is not asked for again. A group is given out when
-    it is whole: one that holds an error is left out.
+    it is whole: one that holds an error is left out. In silence it is asked for what is done.
     """
     asked: deque[tuple[dict, Request, dict[str, Any], bool]] = deque()
 
-    def requests() -> Iterator[Request]:
-        for work, facts in blocks:
+    def requests() -> Iterator[Request | None]:
+        for block in blocks:
+            if block is None:
+                yield None
+                continue
+            work, facts = block
             owed = [pair for pair in work if pair[1].key not in done]
             for at, (record, request) in enumerate(owed):
                 last = at + 1 == len(owed) or owed[at + 1][0] is not record

@@ -16,9 +16,10 @@ from swr1.errors import DataError, SwrError, UsageError
 from swr1.policy import PassRates, Policy, model_folder, resolve
 from swr1.records import key
 from swr1.streams import Placed, Stage
-from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, WAITING, Mark
+from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, SILENCE, WAITING, Mark
 from swr1.streams.writing import ReaderClosed
 
+PATIENCE = 0.05  # seconds after which an input that gives nothing is silent
 # Seconds after which a trainer that is not at work is not coming back.
 TRAINER_GONE = 5.0
 
@@ -34,7 +35,8 @@ class Prompts:
     """The prompt records of a stage, `epochs` times round, in a new order each time if shuffled.
 
     The first `skip` that `fits` are passed over. Counts what it has given (those too), and notes
-    for each input whether it will have completions.
+    for each input whether it will have completions. While standard input is silent it gives SILENCE
+    again and again, so that who reads it can do something else.
     """
 
     def __init__(
@@ -56,27 +58,34 @@ class Prompts:
         self._good = bytearray()
         self._lost: set[int] = set()
         self._stream = self._read()
-        self._next: Placed | None = None
+        self._next: Placed | Mark | None = None
 
-    def more(self) -> bool:
-        """Whether a prompt follows; reads it, but does not count it as given."""
+    def more(self) -> bool | None:
+        """Whether a prompt follows; reads it, but does not count it as given.
+
+        None: that cannot be told yet, and SILENCE follows.
+        """
         self._next = self._next or next(self._stream, None)
-        return self._next is not None
+        return None if self._next is SILENCE else self._next is not None
 
-    def __iter__(self) -> Iterator[Placed]:
+    def __iter__(self) -> Iterator[Placed | Mark]:
         return self
 
-    def __next__(self) -> Placed:
-        if not self.more():
-            raise StopIteration
+    def __next__(self) -> Placed | Mark:
+        self.more()
         record, self._next = self._next, None
-        assert record is not None
-        self.given += 1
+        if record is None:
+            raise StopIteration
+        self.given += record is not SILENCE
         return record
 
-    def _read(self) -> Iterator[Placed]:
+    def _read(self) -> Iterator[Placed | Mark]:
         kept: list[Placed] = []
-        for record in self.stage.read(needs=("id", "prompt")):
+        for record in self.stage.read_marked(("id", "prompt"), PATIENCE):
+            if isinstance(record, Mark):
+                if record is SILENCE and self.shuffle_seed is None:
+                    yield record
+                continue
             self._good.append(record is not None)
             if record is None:
                 continue

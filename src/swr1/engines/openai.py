@@ -17,7 +17,6 @@ import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -169,9 +168,9 @@ class OpenAIEngine:
         return all_good(self._stream(requests, sampling))
 
     def _stream(
-        self, requests: Iterable[Request], sampling: Sampling
+        self, requests: Iterable[Request | None], sampling: Sampling
     ) -> Iterator[Completion | DataError]:
-        """A completion, or the error it came to, per request in their order.
+        """A completion, or the error it came to, per request in their order; at None, what is done.
 
         Twice as many requests are begun as may be in flight, so that a slow one does not stop the
         others: what they gave waits for it.
@@ -179,7 +178,8 @@ class OpenAIEngine:
         begun: deque[Future[list[Completion | DataError]]] = deque()
         try:
             for unit in _units(requests, self.per_request):
-                begun.append(self.servers.submit(self._complete(unit, sampling)))
+                if unit:
+                    begun.append(self.servers.submit(self._complete(unit, sampling)))
                 while begun and (begun[0].done() or len(begun) >= 2 * self.in_flight):
                     yield from begun.popleft().result()
             while begun:
@@ -364,14 +364,22 @@ def _turns(name: str, messages: list[dict], prompt: Prompt) -> list[dict]:
     return turns
 
 
-def _units(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
-    """Consecutive requests of one group, at most `size` of them."""
-    if size == 1:
-        yield from ([request] for request in requests)
-        return
-    for _, group in groupby(requests, key=lambda request: request.key[:2]):
-        while unit := list(islice(group, size)):
+def _units(requests: Iterable[Request | None], size: int) -> Iterator[list[Request]]:
+    """Consecutive requests of one group, at most `size` of them; an empty list for None."""
+    unit: list[Request] = []
+    for request in requests:
+        if unit and (request is None or request.key[:2] != unit[0].key[:2]):
             yield unit
+            unit = []
+        if request is None:
+            yield []
+            continue
+        unit.append(request)
+        if len(unit) == size:
+            yield unit
+            unit = []
+    if unit:
+        yield unit
 
 
 def _prices(text: str | None) -> tuple[float, float] | None:

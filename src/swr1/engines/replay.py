@@ -61,10 +61,12 @@ class ReplayEngine:
         return Request(key, [])
 
     def stream(
-        self, requests: Iterable[Request], sampling: Sampling
+        self, requests: Iterable[Request | None], sampling: Sampling
     ) -> Iterator[Completion | DataError]:
         """The recorded completion of each request, or the error that there is none."""
         for request in requests:
+            if request is None:
+                continue
             packed = self._kept.get(request.key)
             yield self._missing(request.key) if packed is None else _completion(packed)
 

@@ -319,9 +319,9 @@ class VLLMEngine:
         return all_good(self._stream(requests, sampling))
 
     def _stream(
-        self, requests: Iterable[Request], sampling: Sampling
+        self, requests: Iterable[Request | None], sampling: Sampling
     ) -> Iterator[Completion | DataError]:
-        """A completion, or the error it came to, per request in their order.
+        """A completion, or the error it came to, per request in their order; at None, what is done.
 
         Four times as many requests are begun as may be in flight, so that a long one does not
         stop the others: what they gave waits for it.
@@ -332,7 +332,8 @@ class VLLMEngine:
         begun: deque[Future[Completion | DataError]] = deque()
         try:
             for request in requests:
-                begun.append(self._submit(self._complete(request, sampling, stop)))
+                if request is not None:
+                    begun.append(self._submit(self._complete(request, sampling, stop)))
                 while begun and (begun[0].done() or len(begun) >= 4 * self.in_flight):
                     yield begun.popleft().result()
             while begun:

@@ -219,7 +219,7 @@ def lines(
                 number += 1
                 where = f"{label}:{number}"
                 if len(line) > MAX_LINE:
-                    while line and not line.endswith(b"\n"):
+                    while line is SILENCE or (line and not line.endswith(b"\n")):
                         line = stream.readline(MAX_LINE)
                     reason = f"the line is longer than {MAX_LINE // 2**20} MB: not a record"
                     on_bad(where, reason, None)
@@ -305,7 +305,7 @@ def read(
     for name, pairs in _streams(inputs, open_file):
         empty = True
         for record, where in pairs:
-            empty = False
+            empty = empty and record is SILENCE
             if record.__class__ is Mark:
                 yield record, where
                 continue
