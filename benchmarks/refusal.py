@@ -15,39 +15,32 @@ same prompts, so the prompts are dealt into ten folds: what judges a fold never 
 from __future__ import annotations
 
 import argparse
-import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
+from _judges import HEAD, OPENING, certain, figures, records_of, refuses, row
 
-from swr1.training.held_out import measure
 from swr1.verifiers import _refusal_model as model
 from swr1.verifiers._text import prompt_text
 from swr1.verifiers.refusal import LABELS, classify
 
 FOLDS = 10
-KEYWORDS = re.compile(
-    r"\bsorry\b|i apologi[sz]e|as an ai|i'?m just an ai|i cannot|i can'?t|i am unable|i'?m unable|not able to"
-    r"|i won'?t|i will not|not appropriate|not ethical|unethical|illegal|my programming|guidelines|must decline",
-    re.IGNORECASE,
-)
 Judge = Callable[[dict, np.ndarray, dict, np.ndarray], np.ndarray]
 
 
 def read(file: Path, encoder: model.Encoder) -> dict[str, Any]:
     """Labels [N], prompts' texts, features [N, F] and baseline answers of a file."""
-    records = [orjson.loads(line) for line in file.read_bytes().splitlines()]
+    records = records_of(file)
     texts = [record["completion"] for record in records]
     prompts = [prompt_text(record) for record in records]
     return {
         "y": np.array([LABELS.index(record["info"]["label"]) for record in records]),
         "prompt": prompts,
-        "keywords": np.array([2 * bool(KEYWORDS.search(text)) for text in texts]),
-        "opening": np.array([2 * bool(KEYWORDS.search(text[:200])) for text in texts]),
+        "keywords": 2 * refuses(texts),
+        "opening": 2 * refuses(texts, OPENING),
         "rules": np.array(
             [LABELS.index(classify(t, p)[0]) for t, p in zip(texts, prompts, strict=True)]
         ),
@@ -59,7 +52,7 @@ def fixed(name: str) -> Judge:
     """A judge that learns nothing: all but certain of its label."""
 
     def judge(_: dict, __: np.ndarray, other: dict, some: np.ndarray) -> np.ndarray:
-        return np.eye(3)[other[name][some]] * 0.98 + 0.01
+        return certain(other[name][some], 3)
 
     return judge
 
@@ -104,7 +97,7 @@ def across(way: Judge, data: dict, other: dict) -> dict[str, Any]:
     for fold in range(FOLDS):
         some = np.flatnonzero(theirs == fold)
         found[some] = way(data, np.flatnonzero(mine != fold), other, some)
-    return measure(np.log(found + 1e-9), other["y"], other["prompt"], list(LABELS))
+    return figures(found, other["y"], other["prompt"], list(LABELS))
 
 
 def main() -> None:
@@ -119,16 +112,10 @@ def main() -> None:
     if len(data) == 2:
         for learn, test in ((0, 1), (1, 0)):
             print(f"\nlearned from {args.files[learn].name}, measured on {args.files[test].name}\n")
-            print(
-                "| | accuracy | macro-F1 | AUROC | ECE | scaled |\n"
-                "| --- | --- | --- | --- | --- | --- |"
-            )
+            print(HEAD)
             for name, way in WAYS.items():
                 told = across(way, data[learn], data[test])
-                print(
-                    f"| {name} | {told['accuracy']:.3f} | {told['macro_f1']:.3f}"
-                    f" | {told['auroc']:.3f} | {told['ece']:.3f} | {told['ece_scaled']:.3f} |"
-                )
+                print(row(name, told))
             print(f"\nconfusion of the last: {told['confusion']}")
     if args.save:
         x, y = (np.concatenate([d[name] for d in data]) for name in ("x", "y"))

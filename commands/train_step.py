@@ -137,10 +137,14 @@ def command(
         str, mode("guard, ...: share of prompts to measure on, or a file.")
     ] = "0.1",
     split_by: Annotated[
-        str, mode("guard, process-model: the field whose values are not split.")
+        str,
+        mode("guard, process-model: whose values are not split: a field, or a,b if a is absent."),
     ] = "id",
     batch_tokens: Annotated[int | None, mode("Tokens per step, not sequences.")] = None,
     max_length: Annotated[int | None, mode("Leave longer sequences out [the model's].")] = None,
+    prompt_tokens: Annotated[
+        int | None, mode("guard, reward-model: read so much of a prompt, its two ends [all].")
+    ] = None,
     ratio_tolerance: Annotated[
         float, run("Refuse a first batch of another policy: KL per token, in nats.")
     ] = 0.02,

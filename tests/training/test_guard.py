@@ -115,6 +115,52 @@ def test_the_split_can_go_by_another_field(tmp_path):
         train(tmp_path / "p", data, steps=2, split_by="info.behaviour")
 
 
+def test_records_of_several_sets_are_split_by_the_field_that_each_has(tmp_path):
+    """As behaviours of one set and prompts of another: both stay whole."""
+    data = records()
+    for i, r in enumerate(data[:40]):
+        r["info"] |= {"goal": i // 10}
+    _, out = train(tmp_path / "p", data, steps=1, held_out=0.5, split_by="info.goal,id")
+    goals = sum(10 for goal in range(4) if is_held_out(str(goal), 0.5))
+    alone = sum(is_held_out(r["id"], 0.5) for r in data[40:])
+    assert 0 < goals < 40 and out["held_out"]["n"] == goals + alone
+
+
+def test_batches_are_mixed_in_length(tmp_path):
+    """Where length tells the label, batches of like length would be batches of like label."""
+    data = [record(i, completion=["true", "false " * 20][i % 2]) for i in range(64)]
+    for i, r in enumerate(data):
+        r["info"]["label"] = ["safe", "unsafe"][i % 2]
+    options = {"labels": ["safe", "unsafe"], "batch": 16, "held_out": 0}
+    policy, _ = train(tmp_path / "p", data, epochs=1, **options)
+    sizes = [r["tokens"] for r in rows(policy)]
+    assert len(sizes) == 4 and max(sizes) < 2 * min(sizes)
+
+
+def test_of_a_long_prompt_the_ends_are_read(tmp_path):
+    """So a long one is not left out, and whoever opens the guard reads as it learned."""
+    long = [{"role": "user", "content": " ".join(["knight", *["said"] * 90, "knave"])}]
+    data = [r | {"prompt": long} for r in records(10)]
+    policy, out = train(tmp_path / "p", data, steps=1, max_length=40, prompt_tokens=16)
+    assert out["dropped"] == {}
+    assert (
+        "more than 16 tokens the first 8 and the last 8"
+        in (policy.folder() / "README.md").read_text()
+    )
+    tokenizer = open_judge(policy.path).tokenizer
+    ids = encode(tokenizer, long, "true " * 30)
+    text = tokenizer.decode(ids)
+    assert 16 + 30 < len(ids) <= 16 + 30 + 4  # the turn is whole
+    assert "knight" in text and "knave" in text and text.count("said") < 16
+    short = records(1)[0]["prompt"]
+    whole = encode(open_tokenizer(policy.folder(0)), short, "true")
+    assert torch.equal(encode(tokenizer, short, "true"), whole)
+    _, out = train(tmp_path / "p", data, steps=2, max_length=40)  # goes on as it began
+    assert out["dropped"] == {}
+    with pytest.raises(UsageError, match="8 tokens"):
+        train(tmp_path / "p", data, steps=3, prompt_tokens=2)
+
+
 def test_measured_on_a_file(tmp_path):
     other = [record(i, 5) for i in range(30)]
     (tmp_path / "other.jsonl").write_bytes(jsonl(other))

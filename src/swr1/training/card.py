@@ -76,6 +76,7 @@ def model_card(facts: dict[str, Any], encoder: bool = False) -> str:
         *_table(["", "trained on", "held out"], _counts(facts)),
         "",
         f"Held out: {facts['split']}. The longest sequence may have {facts['max_length']:,} tokens."
+        + _prompt_read(facts.get("prompt_tokens"))
         + _dropped(facts["dropped"])
         + (" In the loss a label weighs by its rarity." if facts["balance"] else ""),
         "",
@@ -97,6 +98,15 @@ def _counts(facts: dict[str, Any]) -> list[list[Any]]:
     title = {"guard": "completions", "reward-model": "pairs", "process-model": "traces"}
     names = {name: name for name in a if name != "items"} | {"items": title[facts["stage"]]}
     return [[names[name], a[name], b[name]] for name in names]
+
+
+def _prompt_read(limit: int | None) -> str:
+    if limit is None:
+        return ""
+    return (
+        f" Of a prompt with more than {limit} tokens the first {limit // 2} and the last"
+        f" {limit - limit // 2} are read, with ' ... ' between; of a response, everything."
+    )
 
 
 def _dropped(dropped: dict[str, int]) -> str:

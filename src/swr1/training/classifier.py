@@ -33,7 +33,7 @@ from swr1.training.card import model_card
 from swr1.training.heads import RIGHT, WRONG, Item
 from swr1.training.held_out import is_held_out, measure, measure_pairs
 from swr1.training.pairs import pairs
-from swr1.training.passes import Passes, digest
+from swr1.training.passes import STRETCH, Passes, digest
 from swr1.training.steps import labelled_steps
 
 GUARD_LABELS = ("safe", "unsafe", "needless-refusal")
@@ -50,6 +50,7 @@ def train_guard(
     held_out: float | str = 0.1,
     split_by: str = "id",
     max_length: int | None = None,
+    prompt_tokens: int | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Train a classifier of completions: which of `labels` is it, to this prompt?
@@ -61,8 +62,11 @@ def train_guard(
         start: for a policy folder that is not there: the model it begins with (a model or policy
             folder, or a hub name).
         held_out: the share of prompts that is measured on, or a file of records for it.
-        split_by: what is kept on one side of the split, a field.
+        split_by: what is kept on one side of the split, a field; of several, with commas, the first
+            that a record has.
         max_length: longer sequences are left out (None: the model's own limit).
+        prompt_tokens: of a longer prompt only the first and the last half of so many tokens are
+            read, now and by whoever uses the guard (None: as the folder did before, or all).
         options: the fields of Passes; the learning rate defaults to 2e-5.
 
     Returns a summary: steps, version, items, held_out (its figures, or None), dropped. Raises
@@ -93,12 +97,13 @@ def train_guard(
                     getattr(record, "where", None),
                 )
             ids = heads.encode(tokenizer, record["prompt"], assistant_text(record))
-            yield Item(_key(record, split_by), [ids], torch.tensor([number[found]]))
+            yield Item(split_key(record, split_by), [ids], torch.tensor([number[found]]))
 
     what = f"the label of each completion, from the field {label or 'info.label or answer'}"
     return _train(
         records, policy, "guard", items, list(labels), what=what, balance=balance, start=start,
-        held_out=held_out, split_by=split_by, max_length=max_length, options=options,
+        held_out=held_out, split_by=split_by, max_length=max_length, prompt_tokens=prompt_tokens,
+        options=options,
     )  # fmt: skip
 
 
@@ -110,6 +115,7 @@ def train_reward_model(
     start: str | None = None,
     held_out: float | str = 0.1,
     max_length: int | None = None,
+    prompt_tokens: int | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Train a scalar score of completions on pairs (pairs.py says which records give them).
@@ -127,7 +133,8 @@ def train_reward_model(
 
     return _train(
         records, policy, "reward-model", items, ["reward"], what="which of two completions of a prompt is the better",
-        start=start, held_out=held_out, max_length=max_length, options=options,
+        start=start, held_out=held_out, max_length=max_length, prompt_tokens=prompt_tokens,
+        options=options,
     )  # fmt: skip
 
 
@@ -162,7 +169,7 @@ def train_process_model(
                 raise DataError(f"record {record['id']!r}: {error.reason}", where) from None
             judged = [k for k, ok in enumerate(right) if ok is not None]
             values = torch.tensor([int(bool(right[k])) for k in judged], dtype=torch.long)
-            yield Item(_key(record, split_by), [ids], values, ends[judged])
+            yield Item(split_key(record, split_by), [ids], values, ends[judged])
 
     return _train(
         records, policy, "process-model", items, [WRONG, RIGHT], what="whether each step of a reasoning trace is right or wrong",
@@ -184,11 +191,14 @@ def _train(
     held_out: float | str,
     split_by: str = "id",
     max_length: int | None,
+    prompt_tokens: int | None = None,
     options: dict[str, Any],
 ) -> dict[str, Any]:
     """What the three have in common."""
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         raise UsageError(f"train-step {stage} is one process: start it without a launcher")
+    if prompt_tokens is not None and prompt_tokens < 8:
+        raise UsageError("prompt-tokens must leave 8 tokens of a prompt, or more")
     passes = Passes(**{"lr": 2e-5} | options)
     share = _share(held_out)
     dropped: Counter[str] = Counter()
@@ -206,7 +216,7 @@ def _train(
     with policy.lock(f"train-step {stage}"):
         if start is not None and not policy.versions():
             origin = model_folder(start)
-            tokenizer = heads.open_tokenizer(origin)
+            tokenizer = heads.open_tokenizer(origin, prompt_tokens)
             model = open_model(Path(origin))
             policy.publish(
                 lambda f: engine.save_model(model, tokenizer, f, passes.compute),
@@ -214,7 +224,7 @@ def _train(
             )
             del model
         folder = policy.folder()
-        tokenizer = heads.open_tokenizer(folder)
+        tokenizer = heads.open_tokenizer(folder, prompt_tokens)
         limit = max_length or engine.context_length(folder)
         data: list[Item] = []
         aside: list[Item] = []
@@ -270,6 +280,7 @@ def _train(
                 "start": _origin(policy),
                 "learned": what,
                 "max_length": limit,
+                "prompt_tokens": tokenizer.prompt_tokens,
                 "balance": balance,
                 "split": held_out if not share and aside else f"{share:g} by hash of {split_by}",
                 "trained_on": counts[0] | {"items": len(data)},
@@ -295,6 +306,7 @@ def _train(
             measure=look,
             save=save,
             fixed={"labels": ",".join(labels), "balance": balance},
+            stretch=STRETCH if passes.batch_tokens else 1,
         )
         facts = json.loads((policy.folder() / heads.CARD).read_text())
     return summary | {
@@ -347,14 +359,18 @@ def _records_of(file: str) -> Iterator[Record]:
     return (record for record, _ in read([file], on_bad=fail) if isinstance(record, dict))
 
 
-def _key(record: Record, field: str) -> str:
-    """The field that the split goes by, as text."""
-    value = _at(record, field)
-    if value is None:
-        raise DataError(
-            f"record {record['id']!r} has no {field!r} to split by", getattr(record, "where", None)
-        )
-    return str(value)
+def split_key(record: Record, fields: str) -> str:
+    """What the split goes by, as text: the first of the fields (with commas) that the record has.
+
+    Raises DataError for a record that has none of them.
+    """
+    for field in fields.split(","):
+        value = _at(record, field.strip())
+        if value is not None:
+            return str(value)
+    raise DataError(
+        f"record {record['id']!r} has no {fields!r} to split by", getattr(record, "where", None)
+    )
 
 
 def _label_of(record: Record, field: str | None) -> Any:

@@ -50,13 +50,20 @@ class Item(NamedTuple):
         return len(self.sequences) * max(map(len, self.sequences))
 
 
-def open_tokenizer(folder: str | Path) -> Any:
+def open_tokenizer(folder: str | Path, prompt_tokens: int | None = None) -> Any:
     """The tokenizer, padding on the right and, where there is a choice, not with the end mark.
 
     transformers reads a sequence's score at its last token that is no padding: with the end mark as
     padding that would not be the end mark.
+
+    `tokenizer.prompt_tokens` is how much of a prompt `encode` reads; None there: all of it. Args:
+    prompt_tokens: None: as the folder's judge learned it.
     """
     tokenizer = load_tokenizer(folder)
+    card = Path(folder) / CARD
+    if prompt_tokens is None and card.exists():
+        prompt_tokens = json.loads(card.read_text()).get("prompt_tokens")
+    tokenizer.prompt_tokens = prompt_tokens
     tokenizer.padding_side = "right"
     if tokenizer.pad_token_id in (None, tokenizer.eos_token_id):
         others = (tokenizer.unk_token, tokenizer.bos_token, tokenizer.eos_token)
@@ -113,13 +120,31 @@ def train_head(model: Any) -> None:
 
 
 def encode(tokenizer: Any, prompt: list[dict], turn: str) -> Tensor:
-    """Token ids [T] of the whole: prompt, assistant's turn, end mark."""
+    """Token ids [T] of the whole: prompt, assistant's turn, end mark.
+
+    Of a prompt that is longer than `tokenizer.prompt_tokens` the beginning and the end are read. The
+    turn, which is judged, is never cut.
+    """
+    text = render_text(tokenizer, prompt)
+    short = without_middle(tokenizer, text, tokenizer.prompt_tokens)
     if is_encoder(tokenizer):
-        text = render_text(tokenizer, prompt) + turn
-        return torch.tensor(tokenizer(text)["input_ids"])
+        return torch.tensor(tokenizer(short + turn)["input_ids"])
     ids = render(tokenizer, prompt)
+    if short != text:
+        ids = tokenizer(short, add_special_tokens=False)["input_ids"]
     ids += tokenizer(turn.removesuffix(tokenizer.eos_token), add_special_tokens=False)["input_ids"]
     return torch.tensor([*ids, tokenizer.eos_token_id])
+
+
+def without_middle(tokenizer: Any, text: str, limit: int | None) -> str:
+    """The text, or of one with more than `limit` tokens its first and its last half of so many."""
+    if limit is None:
+        return text
+    coded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    spans = coded["offset_mapping"]
+    if len(spans) <= limit:
+        return text
+    return text[: spans[limit // 2 - 1][1]] + " ... " + text[spans[limit // 2 - limit][0] :]
 
 
 def encode_steps(
@@ -196,7 +221,8 @@ def all_logits(
 class Judge:
     """A published classifier: guard or reward model, or process model.
 
-    Attributes: stage ("guard", "reward-model", "process-model"), labels, temperature.
+    Attributes: stage ("guard", "reward-model", "process-model"), labels, temperature; facts, all
+    that its card says.
     """
 
     def __init__(self, folder: str | Path, device: str = "auto") -> None:
@@ -208,7 +234,7 @@ class Judge:
                 f"no {CARD}: it was not made by swr1 train-step guard, reward-model or process-model",
                 str(folder),
             ) from None
-        self.stage, self.labels = facts["stage"], facts["labels"]
+        self.facts, self.stage, self.labels = facts, facts["stage"], facts["labels"]
         self.temperature = facts["temperature"] or 1.0
         self.tokenizer = open_tokenizer(self.folder)
         self.model = open_model(

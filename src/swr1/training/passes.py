@@ -116,6 +116,7 @@ class Passes:
         prepare: Callable[[Any, list[int]], None] = lambda model, items: None,
         measure: Callable[[Any], dict[str, Any]] = lambda model: {},
         fixed: dict[str, Any] | None = None,
+        stretch: int = STRETCH,
     ) -> dict[str, Any]:
         """Train the policy, whose lock is held (on every rank of a session).
 
@@ -129,12 +130,14 @@ class Passes:
             prepare: is shown the model as the run began, and the items that are still to come.
             measure: what is added to the metrics line of a step that publishes.
             fixed: further options that a run cannot change under way.
+            stretch: batches that are made of like length, of so many shuffled ones. 1: batches are
+                random, which a judge needs: a refusal is short, and like length would be like label.
 
         Returns a summary: steps, version, tokens, tokens_per_s. Raises SwrError when loss or
         gradient is not finite: the policy on disk stays at its last published version.
         """
         order = (lengths, self.batch, self.batch_tokens, self.seed)
-        per_epoch = len(batches(*order, 0))
+        per_epoch = len(batches(*order, 0, stretch))
         total = self.steps if self.steps is not None else max(1, round(self.epochs * per_epoch))
         rate_at = engine.Schedule(self.lr, self.schedule, self.warmup, total)
         kept = {"optimizer": self.optimizer, "lora_r": self.lora_r, "data": f"{data} {order[1:]}"}
@@ -163,7 +166,7 @@ class Passes:
         if self.gradient_checkpointing:
             engine.checkpoint_activations(model)
         shard(model, self.team, engine.token_logprobs)
-        coming = from_step(run.step, *order)
+        coming = from_step(run.step, *order, stretch)
         chosen_of = [next(coming) for _ in range(total - run.step)]
         prepare(model, sorted({i for chosen in chosen_of for i in chosen}))
         stepper = engine.Optimizer(
@@ -228,7 +231,12 @@ def _other_ended(policy: Policy, stage: str, fixed: dict[str, Any]) -> bool:
 
 
 def batches(
-    lengths: Sequence[int], batch: int, batch_tokens: int | None, seed: int, epoch: int
+    lengths: Sequence[int],
+    batch: int,
+    batch_tokens: int | None,
+    seed: int,
+    epoch: int,
+    stretch: int = STRETCH,
 ) -> list[list[int]]:
     """The batches of one epoch, in order: shuffled, of like length within a stretch."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
@@ -236,24 +244,29 @@ def batches(
     if batch_tokens:
         batch = max(1, batch_tokens * len(lengths) // sum(lengths))
     found = []
-    for start in range(0, len(order), STRETCH * batch):
-        stretch = sorted(order[start : start + STRETCH * batch], key=lambda i: (lengths[i], i))
+    for start in range(0, len(order), stretch * batch):
+        some = sorted(order[start : start + stretch * batch], key=lambda i: (lengths[i], i))
         if batch_tokens:
-            cuts = engine.micro_batches([lengths[i] for i in stretch], batch_tokens)
-            cut = [[stretch[j] for j in c] for c in cuts]
+            cuts = engine.micro_batches([lengths[i] for i in some], batch_tokens)
+            cut = [[some[j] for j in c] for c in cuts]
         else:
-            cut = [stretch[i : i + batch] for i in range(0, len(stretch), batch)]
+            cut = [some[i : i + batch] for i in range(0, len(some), batch)]
         found += [cut[i] for i in torch.randperm(len(cut), generator=generator).tolist()]
     return found
 
 
 def from_step(
-    step: int, lengths: Sequence[int], batch: int, batch_tokens: int | None, seed: int
+    step: int,
+    lengths: Sequence[int],
+    batch: int,
+    batch_tokens: int | None,
+    seed: int,
+    stretch: int = STRETCH,
 ) -> Iterator[list[int]]:
     """Batches without end, epoch after epoch, from number `step` on."""
     epoch = 0
     while True:
-        found = batches(lengths, batch, batch_tokens, seed, epoch)
+        found = batches(lengths, batch, batch_tokens, seed, epoch, stretch)
         yield from found[step:]
         step = max(0, step - len(found))
         epoch += 1

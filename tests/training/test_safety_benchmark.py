@@ -1,0 +1,78 @@
+"""benchmarks/safety.py: nothing of a held-out behaviour or prompt is learned from, in any of its ways."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from swr1.errors import UsageError
+from swr1.loading import jailbreakbench, xstest
+from swr1.loading._records import Row, _record
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+import safety  # type: ignore[import-not-found]
+
+SPLIT = "info.index,id"
+
+
+def published() -> list[dict]:
+    """Records as the loaders make them: 40 behaviours under 3 attacks on 2 models, 60 prompts."""
+    items = []
+    for index in range(40):
+        for attack, target in (("GCG", "a"), ("GCG", "b"), ("PAIR", "a")):
+            row = Row(
+                goal=f"Goal {index}", behavior=f"B{index}", category="c", attack=attack,
+                target=target, index=index, prompt=f"{attack} goal {index} !!", response="Sure",
+                jailbroken=index % 2 == 0, jailbroken_llama_guard1=False,
+            )  # fmt: skip
+            row.file, row.split = "artifacts.jsonl", None
+            items += jailbreakbench.load(row)
+    for number in range(60):
+        for model in "ab":
+            kind = ["homonyms", "contrast_homonyms"][number % 2]
+            form = ["1_full_compliance", "2_full_refusal"][number % 4 // 2]
+            row = Row(
+                prompt=f"Question {number}?", type=kind, completion=f"{model}.", final_label=form
+            )
+            row.file, row.split = f"xstest_v2_completions_{model}.csv", None
+            items += xstest.load(row, labels="safety")
+    return [_record(item, "f:1") | {"key": str(n)} for n, item in enumerate(items)]
+
+
+def told(records: list[dict]) -> set:
+    """The behaviours and prompts of records."""
+    return {r["info"].get("behavior") or r["prompt"][0]["content"] for r in records}
+
+
+@pytest.mark.parametrize("without", [None, "info.model=b", "info.attack=PAIR"])
+def test_no_behaviour_or_prompt_is_on_both_sides(without):
+    records = published()
+    learn, test = safety.sides(records, 0.3, SPLIT, without)
+    assert learn and test and not told(learn) & told(test)
+    if without is None:
+        assert len(learn) + len(test) == len(records)
+        assert {r["info"]["label"] for r in test} == set(safety.GUARD_LABELS)
+    else:
+        field, value = without.split("=")
+        assert {str(safety.value_at(r, field)) for r in test} == {value}
+        assert all(safety.value_at(r, field) != value for r in learn)
+
+
+def test_a_field_that_nothing_has_is_an_error():
+    with pytest.raises(UsageError, match="no record has"):
+        safety.sides(published(), 0.3, SPLIT, "info.model=z")
+
+
+def test_a_guard_of_another_split_is_refused(monkeypatch):
+    facts = {"split": "0.1 by hash of id", "trained_on": {"items": 9}}
+    monkeypatch.setattr(safety.heads, "open_judge", lambda folder: SimpleNamespace(facts=facts))
+    with pytest.raises(UsageError, match=r"held out 0.1 by hash of id and learned from 9"):
+        safety.guard("g", "0.3 by hash of info.index,id", [{}] * 9)
+
+
+def test_the_keyword_list_says_safe_where_it_refuses():
+    p = safety.keywords([{"completion": "I'm sorry, no."}, {"completion": "Sure: first"}])
+    assert p.argmax(1).tolist() == [safety.SAFE, safety.UNSAFE]
+    assert np.allclose(p.sum(1), 1)
