@@ -10,6 +10,7 @@ from swr1.evals.stats import holm, signed_rank
 from swr1.evals.suites import compare_runs, load_measures, measure
 from swr1.registry import Registry
 from tests.conftest import jsonl, load, run_swr1
+from tests.loading.shapes import GAOKAO, MMMU, VISTA, write
 
 
 def xstest(n, label, harmful=False, kind="homonyms", sample=0):
@@ -165,3 +166,88 @@ def test_the_command_line(tmp_path):
     )
     done = run_swr1("eval", a, "--suite", "own", "--measures", more, check=True)
     assert "mine" in done.stdout
+
+
+# --- benchmarks whose items are of several kinds, from the published files to the page ---
+
+
+def answered(tmp_path, name, file, content, said):
+    """`swr1 load`, with these completions, through the verifiers of the suite."""
+    loaded_ = run_swr1("load", name, write(tmp_path / file, content), check=True).stdout
+    records = [json.loads(line) for line in loaded_.splitlines()]
+    rows = [
+        r | {"sample": 0, "completion": f"<answer>{text}</answer>"}
+        for r, text in zip(records, said, strict=True)
+    ]
+    judged = tmp_path / f"{name}.jsonl"
+    run_swr1("verify", "choice", "math", "exact", "-o", judged, stdin=jsonl(rows), check=True)
+    return judged
+
+
+def page(*files):
+    done = run_swr1("eval", *files, "--suite", "ability", "--json", check=True)
+    return json.loads(done.stdout)
+
+
+def test_choices_numbers_and_texts_of_one_benchmark_each_by_its_verifier(tmp_path):
+    open_ = MMMU | {"question_type": "open", "options": "[]"}
+    rows = [
+        MMMU,
+        MMMU | {"id": "test_Art_2"},
+        open_ | {"id": "test_Art_3", "question": "Who?", "answer": "['Ada', 'Lovelace']"},
+        open_ | {"id": "test_Art_4", "question": "How much?", "answer": "1,500"},
+        open_ | {"id": "test_Art_5", "question": "How big?", "answer": "0.33"},
+        MMMU | {"id": "test_Art_6", "question": "Which?", "answer": "?"},
+    ]
+    said = ["B", "A", "the Lovelace", "1500.00", "1/3", "B"]
+    mmmu = answered(tmp_path, "mmmu", "validation.parquet", rows, said)
+    free = VISTA | {"choices": None, "question_type": "free_form"}
+    rows = {
+        "1": VISTA,  # answered by the text of its option
+        "2": free | {"pid": "2", "question": "a", "answer": "1.5", "answer_type": "float"},
+        "3": free | {"pid": "3", "question": "b", "answer": "7", "answer_type": "integer",
+                     "precision": None},
+        "4": free | {"pid": "4", "question": "c", "answer": "Paris", "answer_type": "text"},
+        "5": free | {"pid": "5", "question": "d", "answer": "[1, 4]", "answer_type": "list"},
+    }  # fmt: skip
+    said = ["2", "1.52", "7.2", "paris", "[1, 4]"]
+    vista = answered(tmp_path, "mathvista", "testmini.json", rows, said)
+    result = page(mmmu, vista)
+    cell = row(result, "mmmu: accuracy")["runs"]
+    [cell] = cell.values()
+    assert (cell["samples"], cell["unjudged"], cell["lacking"]) == (6, 1, 0)  # one has no answer
+    assert cell["share"] == pytest.approx(4 / 5)
+    [cell] = row(result, "mathvista: accuracy")["runs"].values()
+    assert (cell["samples"], cell["unjudged"], cell["lacking"]) == (5, 0, 0)
+    assert cell["share"] == pytest.approx(4 / 5)
+
+
+def test_gaokaos_half_for_some_of_the_right_choices(tmp_path):
+    physics = [GAOKAO | {"index": i, "question": f"{i} A. 甲 B. 乙 C. 丙 D. 丁"} for i in range(4)]
+    physics.append(GAOKAO | {"index": 4, "question": "5", "answer": ["C"]})
+    file = {"keywords": "2010-2023_Physics_MCQs", "example": physics}
+    said = ["BD", "B", "ABD", "A", "C"]
+    judged = answered(tmp_path, "gaokao-mm", "2010-2023_Physics_MCQs.json", file, said)
+    result = page(judged)
+    [cell] = row(result, "gaokao-mm: accuracy")["runs"].values()
+    assert (cell["unjudged"], cell["share"]) == (0, pytest.approx((1 + 0.5 + 0 + 0 + 1) / 5))
+
+
+def test_a_missing_verdict_names_all_that_are_asked_for(tmp_path):
+    rows = [MMMU, MMMU | {"id": "x", "question_type": "open", "options": "[]", "answer": "2"}]
+    judged = answered(tmp_path, "mmmu", "validation.parquet", rows, ["B", "2"])
+    bare = [r | {"verdicts": {"choice": r["verdicts"]["choice"]}} for r in load(judged)]
+    judged.write_bytes(jsonl(bare))
+    done = run_swr1("eval", judged, "--suite", "ability", check=True)
+    told = " ".join(done.stdout.split())
+    assert "mmmu: accuracy: 1 samples have no verdict 'choice' or 'math' or 'exact'" in told
+    assert "(swr1 verify choice math exact)" in told
+
+
+def test_a_verdict_is_a_name_or_a_table_of_names(tmp_path):
+    file = tmp_path / "mine.toml"
+    head = '[[measure]]\ndataset = "a"\nname = "b"\nsuites = ["s"]\ngood = "high"\n'
+    for wrong in ("3", "{}", "{ math = 1 }", '""'):
+        file.write_text(f"{head}verdict = {wrong}\n")
+        with pytest.raises(UsageError, match="a table of names by task"):
+            load_measures((), file)

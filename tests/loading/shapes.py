@@ -450,6 +450,14 @@ SHAPES = [
                 "answer": "['2', 'two']",
             },
             MMMU | {"id": "3", "question": "Which?", "answer": "?"},
+            MMMU
+            | {
+                "id": "4",
+                "question": "How much?",
+                "options": "[]",
+                "question_type": "open",
+                "answer": "1,500",
+            },
         ],
         [
             (
@@ -462,6 +470,7 @@ SHAPES = [
             ),
             (None, {"answer": ["2", "two"], "task": "qa"}, {}),
             (None, KNOWN | {"task": "choice"}, {"choices": ["a cow", "a dog's tail"]}),
+            (None, {"answer": ["1,500"], "task": "math"}, {"precision": 2}),
         ],
     ),
     (
@@ -508,9 +517,13 @@ SHAPES = [
                     {"type": "text", "text": GAOKAO["question"].strip()},
                 ],
                 {"answer": ["B", "D"], "task": "multi-choice"},
-                {"answers": "all", "subject": "Physics", "year": "2010"},
+                {"answers": "all", "incomplete": 0.5, "subject": "Physics", "year": "2010"},
             ),
-            (None, {"answer": "C", "task": "choice"}, {"choices": ["A", "B", "C", "D"]}),
+            (
+                None,
+                {"answer": "C", "task": "choice"},
+                {"choices": ["A", "B", "C", "D"], "incomplete": None},
+            ),
         ],
     ),
 ]

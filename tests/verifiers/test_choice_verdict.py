@@ -172,3 +172,99 @@ def test_what_cannot_be_judged_is_null(fields, reason):
 def test_a_gold_that_is_no_letter_is_bad_data(answer):
     with pytest.raises(DataError, match="letter"):
         judge("C", answer)
+
+
+# --- several right options ---
+
+
+def several(completion, answer=("B", "D"), choices=("甲", "乙", "丙", "丁"), info=(), **options):
+    record = {"id": "x", "task": "multi-choice", "completion": completion}
+    record |= {"answer": list(answer) if isinstance(answer, tuple) else answer}
+    return verify(record | {"info": {"choices": list(choices), **dict(info)}}, **options)
+
+
+ALL = """BD DB B,D B、D B；D B/D (B)(D) B和D 选BD 选项B、D **BD** \\text{BD} b,d B,B,D 乙、丁""".split()
+ALL += ["B, D", "B and D", "B D", "(B), (D)", "Options B and D", "B. 乙; D. 丁"]
+NOT_ALL = [  # text, what is read, reason
+    ("B", "B", "incomplete"),
+    ("乙", "B", "incomplete"),
+    ("A", "A", None),
+    ("AB", "AB", None),
+    ("ABD", "ABD", None),
+    ("ABCD", "ABCD", None),
+    ("BAD", "ABD", None),
+    ("bd", None, "no-option"),  # a word, perhaps
+    ("B or D", None, "several"),
+    ("BD或A", None, "no-option"),
+    ("BD (or ABD)", None, "no-option"),
+    ("BDE", None, "no-option"),
+    ("B. 丙", None, "mismatch"),
+    ("all of them", None, "no-option"),
+    ("not A, not C", None, "no-option"),
+]
+
+
+@pytest.mark.parametrize("said", ALL)
+def test_all_right_options_in_any_form(said):
+    assert several(f"<think>A?</think><answer>{said}</answer>")["label"] == "correct"
+    assert several(f"\\boxed{{{said}}}")["detail"]["read"] == "BD"
+
+
+@pytest.mark.parametrize(("said", "read", "reason"), NOT_ALL)
+def test_one_too_few_or_too_many_is_wrong(said, read, reason):
+    verdict = several(f"<answer>{said}</answer>")
+    assert (verdict["score"], verdict["label"]) == (0.0, "wrong")
+    assert (verdict["detail"]["read"], verdict["detail"]["reason"]) == (read, reason)
+
+
+@pytest.mark.parametrize(
+    ("completion", "label"),
+    [
+        ("答案是BD。", "correct"),
+        ("综上，故选B、D。", "correct"),
+        ("所以答案是 B，D", "correct"),
+        ("故选BD，因为A不对", "correct"),
+        ("【解析】略 <eoe>\n【答案】 BD <eoa>", "correct"),
+        ("The answers are B and D.", "correct"),
+        (r"\boxed{B} and \boxed{D}", "correct"),
+        (r"\boxed{BD}, or rather \boxed{ABD}", "wrong"),
+        ("The answer is B, and D is wrong", "wrong"),
+        ("BD", "unreadable"),
+        ("<think>The answer is BD</think>", "unreadable"),
+    ],
+)
+def test_where_several_are_read(completion, label):
+    assert several(completion)["label"] == label
+
+
+def test_some_of_the_right_ones_may_be_worth_something():
+    half = {"incomplete": 0.5}
+    assert several("<answer>B</answer>", **half)["score"] == 0.5
+    assert several("<answer>B</answer>", info=half.items())["score"] == 0.5
+    assert several("<answer>B</answer>", info={"incomplete": 0}.items(), **half)["score"] == 0.0
+    for said in ("AB", "A", "ABCD", "B or D"):
+        assert several(f"<answer>{said}</answer>", **half)["score"] == 0.0
+    assert several("<answer>B</answer>", **half)["label"] == "wrong"
+    assert judge("<answer>A</answer>", **half)["score"] == 0.0
+    with pytest.raises(DataError, match=r"0 to 0\.5"):
+        several("<answer>B</answer>", incomplete=0.9)
+
+
+def test_how_several_golds_are_written():
+    for answer in (("B", "D"), ("D", "B"), "BD", "B, D", "b、d"):
+        assert several("<answer>BD</answer>", answer)["label"] == "correct"
+    assert several("<answer>C</answer>", ("C",))["label"] == "correct"
+    for answer in ("BX", ("B", "B"), [2, 4], {"B": 1}):
+        with pytest.raises(DataError, match="some letters of A-D"):
+            several("<answer>B</answer>", answer)
+
+
+@given(st.sets(st.sampled_from("ABCD"), min_size=1), st.sets(st.sampled_from("ABCD"), min_size=1))
+def test_only_the_same_set_is_right(said, gold):
+    verdict = several(f"<answer>{', '.join(said)}</answer>", tuple(gold), incomplete=0.5)
+    assert verdict["score"] == (1.0 if said == gold else 0.5 if said < gold else 0.0)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_judged_for_several(text):
+    assert several(f"<answer>{text}</answer>")["label"] in ("correct", "wrong", "unreadable")

@@ -147,6 +147,37 @@ def test_bad_records_and_settings():
         judge(r"\boxed{18}", answers="some")
 
 
+ROUNDED = [  # gold, precision, answer, label; MathVista's metric
+    ("1.2", 1.0, "1.24", "correct"),
+    ("1.2", 1.0, "1.26", "wrong"),
+    ("1.2", 1.0, r"\frac{6}{5}", "correct"),
+    ("0.3", 2, "0.299", "correct"),
+    ("1,000", 2, "1000.004", "correct"),
+    ("3", 0, "3.4", "correct"),
+    ("3", None, "3.4", "wrong"),
+    ("0", 0, "40%", "wrong"),  # 0.4 is what was meant, not what was written
+    ("1.41", 2, r"\sqrt{2}", "wrong"),  # not worked out
+    ("[1, 4]", None, "[1, 4]", "correct"),  # its lists
+    ("[1, 4]", None, "[4, 1]", "wrong"),
+]
+
+
+@pytest.mark.parametrize(("gold", "places", "said", "label"), ROUNDED)
+def test_numbers_to_the_precision_that_the_data_set_names(gold, places, said, label):
+    assert judge(f"\\boxed{{{said}}}", gold, {"precision": places})["label"] == label
+
+
+def test_a_precision_is_an_option_too_and_no_nonsense():
+    assert judge(r"\boxed{18.3}", precision=0)["label"] == "correct"
+    assert judge(r"\boxed{18.3}", info={"precision": 1}, precision=0)["label"] == "wrong"
+    assert judge(r"\boxed{18.3}")["label"] == "wrong"
+    # Two answers that differ are a hedge, whatever they round to.
+    assert judge(r"\boxed{18.3} \boxed{18.1}", precision=0)["detail"]["reason"] == "hedge"
+    for bad in (1.5, -2, "two", True):
+        with pytest.raises(DataError, match="number of decimals"):
+            judge(r"\boxed{18}", info={"precision": bad})
+
+
 def test_a_number_as_gold():
     assert judge(r"\boxed{27}", 27.0)["label"] == "correct"
     assert judge(r"\boxed{27}", 27)["label"] == "correct"

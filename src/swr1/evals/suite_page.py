@@ -102,9 +102,11 @@ def _notes(numbers: Mapping[str, Any], labels: Sequence[str]) -> Iterator[str]:
     for row in numbers["measures"]:
         lacking = sum(cell["lacking"] for cell in row["runs"].values())
         if lacking:
+            judges = row["verdict"]
+            names = [judges] if isinstance(judges, str) else list(dict.fromkeys(judges.values()))
             yield (
-                f"{row['measure']}: {lacking} samples have no verdict {row['verdict']!r}"
-                f" (swr1 verify {row['verdict']})"
+                f"{row['measure']}: {lacking} samples have no verdict {' or '.join(map(repr, names))}"
+                f" (swr1 verify {' '.join(names)})"
             )
         unjudged = sum(cell["unjudged"] for cell in row["runs"].values())
         if unjudged:

@@ -38,7 +38,7 @@ class Measure:
     dataset: str
     name: str
     suites: tuple[str, ...]
-    verdict: str
+    verdict: str | Mapping[str, str]
     good: str
     hit: tuple[str, ...] = ()
     when: tuple[tuple[str, Any], ...] = ()
@@ -58,9 +58,14 @@ class Measure:
                 return False
         return info.get("dataset") == self.dataset
 
-    def value(self, verdicts: Mapping[str, Any]) -> float | None:
+    def judge(self, record: Record) -> str | None:
+        """The name of the verdict that counts for the record; None where its task has none."""
+        if isinstance(self.verdict, str):
+            return self.verdict
+        return self.verdict.get(str(record.get("task")))
+
+    def value(self, verdict: Any, verdicts: Mapping[str, Any]) -> float | None:
         """1.0 for a hit, 0.0 for a miss, or the score; None where it could not be judged."""
-        verdict = verdicts[self.verdict]
         if (verdict or {}).get("score") is None:
             return None
         value = float(verdict["label"] in self.hit) if self.hit else float(verdict["score"])
@@ -109,6 +114,13 @@ def _measure(row: dict[str, Any], where: str) -> Measure:
     if row["good"] not in ("low", "high") or row.get("axis", "safety") not in AXES:
         raise UsageError(
             f"{where}: {row['name']!r}: good is low or high, axis is {' or '.join(AXES)}"
+        )
+    told = row["verdict"]
+    if not told or not all(
+        isinstance(name, str) for name in (told.values() if isinstance(told, dict) else [told])
+    ):
+        raise UsageError(
+            f"{where}: {row['name']!r}: verdict is a name, or a table of names by task, not {told!r}"
         )
     frozen = {
         "suites": tuple(row["suites"]),
@@ -175,10 +187,11 @@ def measure(
             if not one.takes(record, info):
                 continue
             row = run.rows.setdefault(one.key, Row())
-            if one.verdict not in (record.get("verdicts") or {}):
+            verdicts, judge = record.get("verdicts") or {}, one.judge(record)
+            if judge not in verdicts:
                 row.lacking += 1
                 continue
-            value = one.value(record["verdicts"])
+            value = one.value(verdicts[judge], verdicts)
             group = info.get(by or one.by or "")
             row.add(record, value, "-" if group is None else str(group))
             if value is not None and (value < 0.5) == (one.good == "high"):

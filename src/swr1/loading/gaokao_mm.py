@@ -1,7 +1,8 @@
 """GAOKAO-MM: Chinese college entrance questions with pictures and choices A to D.
 
 The choices stand in the question's own text. Where several are right, the task is another one,
-"multi-choice", and the answer a list.
+"multi-choice", and the answer a list; `info.incomplete` is what the verifier `choice` gives for some
+of them and no other.
 """
 
 import re
@@ -17,6 +18,8 @@ ABOUT = About(
     metric="accuracy; half for a part of the right choices in physics and Chinese",
     seen=False,
 )
+# where the published score gives half for some of the right choices and no wrong one
+HALF = ("Physics", "Chinese_Pratical_Lit")
 
 
 @dataset(
@@ -31,12 +34,14 @@ def load(row, images=""):
         raise DataError(f"no such choice: the answer is {row['answer']!r}")
     shown = [picture(path.removeprefix("../"), images) for path in row["picture"]]
     several = len(letters) > 1
+    subject = re.sub(r"^[\d-]+_|_MCQs$", "", row.file.partition(".")[0])
     return item(
         "multi-choice" if several else "choice",
         with_pictures(shown, text(row, "question").strip()),
         list(letters) if several else letters,
         answers="all" if several else None,
         choices=list("ABCD"),
-        subject=re.sub(r"^[\d-]+_|_MCQs$", "", row.file.partition(".")[0]),
+        incomplete=0.5 if several and subject in HALF else None,
+        subject=subject,
         language="zh",
     )

@@ -1,6 +1,7 @@
 """MMMU: college questions over pictures, most with choices."""
 
 import ast
+from math import isfinite
 
 from swr1.errors import DataError
 from swr1.loading._sets import About, chosen, dataset, item, picture, text, with_pictures
@@ -23,7 +24,7 @@ PICTURES = tuple(f"image_{i}" for i in range(1, 8))
     uses=("question", "options", "answer", *PICTURES),
 )
 def load(row, images=""):
-    """MMMU; choices, or accepted texts where the question is open."""
+    """MMMU; choices, or where the question is open accepted texts, or numbers to two decimals."""
     shown = [picture(row[name], images) for name in PICTURES if row.get(name)]
     prompt = with_pictures(shown, text(row, "question"))
     answer = row["answer"] if row["answer"] != "?" else None
@@ -32,7 +33,17 @@ def load(row, images=""):
     if row["question_type"] == "multiple-choice":
         return chosen(prompt, listed(row["options"]), answer, **about)
     accepted = listed(answer) if str(answer).startswith("[") else answer and [answer]
+    if accepted and all(map(is_number, accepted)):  # compared as its own evaluation does
+        return item("math", prompt, accepted, precision=2, **about)
     return item("qa", prompt, accepted, **about)
+
+
+def is_number(text: str) -> bool:
+    """Whether the set's own evaluation reads a number there."""
+    try:
+        return isfinite(float(text.replace(",", "")))
+    except ValueError:
+        return False
 
 
 def listed(value) -> list[str]:

@@ -78,7 +78,8 @@ KNOWN: dict[str, Vocabulary] = {
     ),
     "knights": _ANSWER,
     "math": _ANSWER,
-    "choice": _ANSWER,
+    # of several right options some, where `incomplete` gives something for that
+    "choice": Vocabulary({"correct": (1, 1), "wrong": (0, 0.5), "unreadable": (0, 0)}),
     "exact": _ANSWER,
     # from which F1 on it is "correct" is an option of the verifier
     "f1": Vocabulary({"correct": _ANY, "wrong": _ANY, "unreadable": (0, 0)}),

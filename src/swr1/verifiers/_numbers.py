@@ -79,11 +79,14 @@ class Number(NamedTuple):
     decimals: int  # digits after the point; 0 for whole numbers and fractions
     percent: bool
 
-    def equals(self, other: Number) -> bool:
+    def equals(self, other: Number, places: int | None = None) -> bool:
         """Whether these are one number. With six decimals or more, rounded is equal: 0.333333 = 1/3.
 
-        A percent sign may be left out or worked in: 50% is 50 and 0.5.
+        A percent sign may be left out or worked in: 50% is 50 and 0.5. With `places` the numbers
+        as they are written may also be rounded to so many decimals.
         """
+        if places is not None and round(self.value, places) == round(other.value, places):
+            return True
         mine = {self.value, self.value / 100} if self.percent else {self.value}
         theirs = {other.value, other.value / 100} if other.percent else {other.value}
         if mine & theirs:

@@ -17,8 +17,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from swr1.errors import DataError
 from swr1.records import Record
 from swr1.verifiers._answers import boxed, final_text, null, other_task, tagged
 from swr1.verifiers._numbers import clean, last_number, number, same_unit, words
@@ -46,6 +47,7 @@ def verify(
     answers: str = "any",
     last_number: bool = False,
     arithmetic: bool = False,
+    precision: int = -1,
     max_chars: int = 2000,
     prefill: str = "",
 ) -> dict[str, Any]:
@@ -58,6 +60,8 @@ def verify(
         last_number: without a box or <answer>, take the last number of the text.
         arithmetic: accept a sum or product that was not worked out ("9*2") for a gold that is a
             plain number.
+        precision: decimals after which plain numbers are rounded before they are compared (-1: they
+            are not); `info.precision` of the record comes first (MathVista has it).
         max_chars: a longer answer is not read.
         prefill: the opening of the turn, for records that do not say it.
 
@@ -65,7 +69,8 @@ def verify(
     unit, unevaluated), `read` (what was taken as the answer), `truncated`.
 
     The score is null for another task, without a gold, and with a gold that cannot be read.
-    Raises DataError without a completion, UsageError for an unknown `answers`.
+    Raises DataError without a completion and for a precision that is no number of decimals,
+    UsageError for an unknown `answers`.
     """
     check_choice("answers", answers, ("any", "all"))
     text = assistant_text(record, prefill)
@@ -73,19 +78,21 @@ def verify(
     reason = other_task(record, "math") or (None if golds else "the record has no answer")
     if reason:
         return null(reason, BY)
-    mode = (record.get("info") or {}).get("answers") or answers
+    info = record.get("info") or {}
+    mode = info.get("answers") or answers
     check_choice("info.answers", mode, ("any", "all"))
+    how = How(arithmetic, _places(record, info.get("precision", precision)))
     said, why = _said(text, last_number, max_chars)
     if not said:
         return _verdict(record, "unreadable", why, None)
     every = mode == "all" and len(golds) > 1
     try:
         if every:
-            right, why = _all(golds, said, arithmetic)
+            right, why = _all(golds, said, how)
         elif _differ(said):
             right, why = False, "hedge"
         else:
-            right, why = _any(golds, said[-1], arithmetic)
+            right, why = _any(golds, said[-1], how)
     except Unreadable as error:
         return null(str(error), BY)
     except (MemoryError, RecursionError) as error:
@@ -95,6 +102,23 @@ def verify(
 
 class Unreadable(Exception):
     """A gold that cannot be compared with anything."""
+
+
+class How(NamedTuple):
+    """How an answer is compared with a gold: options of `verify`, `places` None for exactly."""
+
+    arithmetic: bool = True
+    places: int | None = None
+
+
+def _places(record: Record, precision: Any) -> int | None:
+    if precision is None or precision == -1:
+        return None
+    if type(precision) not in (int, float) or precision not in range(100):
+        raise DataError(
+            f"record {record.get('id')!r}: a precision is a number of decimals, not {precision!r}"
+        )
+    return int(precision)
 
 
 def _verdict(record: Record, label: str, reason: str | None, read: Any) -> dict[str, Any]:
@@ -140,25 +164,25 @@ def _differ(said: Sequence[str]) -> bool:
     return any(not _equal(said[-1], other)[0] for other in rest if other != said[-1])
 
 
-def _any(golds: list[str], said: str, arithmetic: bool) -> tuple[bool, str | None]:
+def _any(golds: list[str], said: str, how: How) -> tuple[bool, str | None]:
     why = None
     for gold in golds:
-        right, reason = _equal(clean(gold), said, arithmetic)
+        right, reason = _equal(clean(gold), said, how)
         if right:
             return True, None
         why = why or reason
     return False, why
 
 
-def _all(golds: list[str], said: list[str], arithmetic: bool) -> tuple[bool, str | None]:
+def _all(golds: list[str], said: list[str], how: How) -> tuple[bool, str | None]:
     """Whether the answers are the golds, each once, in any order."""
     left = [clean(gold) for gold in golds]
     parts = [part for one in dict.fromkeys(said) for part in _parts(one)]
     if len(parts) > 4 * len(left):
         return False, None
     for part in parts:
-        hit = next((g for g in left if _equal(g, part, arithmetic)[0]), None)
-        if hit is None and not any(_equal(clean(g), part, arithmetic)[0] for g in golds):
+        hit = next((g for g in left if _equal(g, part, how)[0]), None)
+        if hit is None and not any(_equal(clean(g), part, how)[0] for g in golds):
             return False, None
         if hit is not None:
             left.remove(hit)
@@ -179,7 +203,7 @@ def _parts(text: str) -> list[str]:
     return [clean(part) for part in parts if clean(part)]
 
 
-def _equal(gold: str, said: str, arithmetic: bool = True) -> tuple[bool, str | None]:
+def _equal(gold: str, said: str, how: How = How()) -> tuple[bool, str | None]:
     """Whether two cleaned answers are equal, the gold first, and a reason if there is one to tell."""
     if gold == said:
         return True, None
@@ -187,13 +211,13 @@ def _equal(gold: str, said: str, arithmetic: bool = True) -> tuple[bool, str | N
         return False, "unit"
     a, b = number(gold), number(said)
     if a and b:
-        return a.equals(b), None
+        return a.equals(b, how.places), None
     first, second = words(gold), words(said)
     if first or second:
         return (first or gold.casefold()) == (second or said.casefold()), None
     if not _compare(gold, said):
         return False, None
-    if a and not arithmetic and _is_arithmetic(said):
+    if a and not how.arithmetic and _is_arithmetic(said):
         return False, "unevaluated"
     return True, None
 
