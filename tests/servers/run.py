@@ -1,7 +1,7 @@
 """The conformance suite on a real server, which is started and stopped here.
 
     python tests/servers/run.py vllm --python .venv-vllm/bin/python
-    python tests/servers/run.py llamacpp-python --python .venv-llama/bin/python
+    python tests/servers/run.py llamacpp-python --python .venv-llamacpp-python/bin/python
     python tests/servers/run.py FOLDER                  # writes the reference model
     python tests/servers/run.py sglang --url http://localhost:30000/v1 --folder FOLDER
 
@@ -10,13 +10,14 @@ The last is for a server that runs already, on that folder. Ends with 1 if a che
 
 import argparse
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -105,10 +106,11 @@ class Started:
 
     def close(self) -> None:
         self.process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        with suppress(ProcessLookupError):  # its workers, too
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 def run(make: str, url_of, folder, only: list[str]) -> int:
