@@ -1,6 +1,9 @@
 """Every adapter against replies in the form its model's card prints, and against what is not."""
 
+import hashlib
 import math
+import tomllib
+from importlib import resources
 
 import pytest
 
@@ -171,6 +174,27 @@ def test_how_each_is_asked():
         four.messages[-1]["role"] == "user"
         and "### Criteria: It rhymes." in four.messages[-1]["content"]
     )
+
+
+PUBLISHED = {  # of the texts as they stand in the sources that the files name
+    ("wildguard", "input"): "fa7f1c313ef1463a",  # with the <s> in front
+    ("shieldgemma", "input"): "93f1f2fc854d74ac",
+    ("shieldgemma", "policies"): "7998f0f5d3f1c78b",  # one a line
+    ("granite-guardian", "no_think"): "1417f40b241d439b",
+    ("granite-guardian", "think"): "2d68c6b00ae265fc",
+    ("granite-guardian", "criteria"): "d9fdd3f7e78bc35b",
+}
+
+
+@pytest.mark.parametrize("where", PUBLISHED, ids="-".join)
+def test_the_inputs_are_the_published_ones_to_the_letter(where):
+    """A guard knows no other wording; whoever changes one must have read it at its source."""
+    file, key = where
+    found = tomllib.loads((resources.files("swr1.data") / "guards" / f"{file}.toml").read_text())
+    text = found[key]
+    text = text if isinstance(text, str) else "\n".join(text.values())
+    text = f"<s>{text}" if file == "wildguard" else text
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == PUBLISHED[where]
 
 
 def test_a_longer_talk_becomes_one_request_for_guards_that_know_no_other():
