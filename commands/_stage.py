@@ -11,11 +11,11 @@ the `Stage` from them. The function's own options, less those named in `quiet_op
 shapes the records: their digest goes into each record's trail.
 """
 
-import functools
 import inspect
 import json
 import tomllib
 from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,10 +25,8 @@ from swr1.errors import UsageError
 from swr1.registry import suggest
 from swr1.streams.stage import NothingToDo, Stage, parse_shard
 
-PANEL = "Common"
 
-
-def _load_config(ctx: typer.Context, path: Path | None) -> Path | None:
+def load_config(ctx: typer.Context, path: Path | None) -> Path | None:
     """Take defaults from a TOML file that holds the same flags."""
     if path is None:
         return None
@@ -44,17 +42,22 @@ def _load_config(ctx: typer.Context, path: Path | None) -> Path | None:
     return path
 
 
-def option(*names: str, help: str, **kw: Any) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=PANEL, **kw)
+def option(help: str | None = None, *names: str, panel: str | None = None, **more: Any) -> Any:
+    """`typer.Option` in the order of a table: what it does, and its names if not the parameter's.
+
+    `panel` is the part of the help that it stands in; a table has its own `partial` of this.
+    """
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
 
 
-FILES_HELP = "Files, globs, shard folders, or - for standard input (the default)."
-INPUT = {"files": (Annotated[list[str], typer.Argument(help=FILES_HELP)], ())}
+common = partial(option, panel="Common")
+FILES = typer.Argument(help="Files, globs, shard folders, or - for standard input (the default).")
+
+# name -> (annotation, default), as they stand in a signature.
+INPUT = {"files": (Annotated[list[str], FILES], ())}
 READING = {
     "on_error": (
-        Annotated[
-            str, option(help="On a bad record: fail, skip, or quarantine PATH.", metavar="WHAT")
-        ],
+        Annotated[str, common("On a bad record: fail, skip, or quarantine PATH.", metavar="WHAT")],
         "fail",
     ),
 }
@@ -62,37 +65,31 @@ COMMON = {
     "output": (
         Annotated[
             str,
-            option(
+            common(
+                "FILE.jsonl[.gz|.zst], FILE.parquet, FOLDER/ for shards, or - (stdout).",
                 "--output",
                 "-o",
-                help="FILE.jsonl[.gz|.zst], FILE.parquet, FOLDER/ for shards, or - (stdout).",
                 metavar="PATH",
             ),
         ],
         "-",
     ),
-    "shard": (
-        Annotated[str | None, option(help="Work on shard I of N only.", metavar="I/N")],
-        None,
-    ),
-    "force": (
-        Annotated[bool, option("--force", help="Start over: neither continue nor keep.")],
-        False,
-    ),
-    "quiet": (Annotated[bool, option("--quiet", "-q", help="Only errors on stderr.")], False),
+    "shard": (Annotated[str | None, common("Work on shard I of N only.", metavar="I/N")], None),
+    "force": (Annotated[bool, common("Start over: neither continue nor keep.", "--force")], False),
+    "quiet": (Annotated[bool, common("Only errors on stderr.", "--quiet", "-q")], False),
     "metrics": (
-        Annotated[Path | None, option(help="Append one JSON object about the run to this file.")],
+        Annotated[Path | None, common("Append one JSON object about the run to this file.")],
         None,
     ),
     "config": (
         Annotated[
             Path | None,
-            option(help="TOML file with the same flags.", callback=_load_config, is_eager=True),
+            common("TOML file with the same flags.", callback=load_config, is_eager=True),
         ],
         None,
     ),
     "dry_run": (
-        Annotated[bool, option("--dry-run", help="Print the resolved options and stop.")],
+        Annotated[bool, common("Print the resolved options and stop.", "--dry-run")],
         False,
     ),
 }
@@ -121,9 +118,9 @@ def stage_command(
         files: False when the subcommand finds the input files among its own arguments.
         quiet_options: own options that do not shape the records, such as threads.
     """
-    common = (READING if reads else {}) | COMMON
+    added = (READING if reads else {}) | COMMON
     if not writes:
-        common = {k: v for k, v in common.items() if k not in ("output", "shard", "force")}
+        added = {k: v for k, v in added.items() if k not in ("output", "shard", "force")}
 
     def decorate(function: Callable) -> Callable:
         own = list(inspect.signature(function).parameters.values())[1:]
@@ -134,15 +131,15 @@ def stage_command(
             at = next((i for i, p in enumerate(own) if p.default is not p.empty), len(own))
             own.insert(at, argument)
         own = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
-        added = [
+        ours = [
             inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, annotation=a, default=d)
-            for n, (a, d) in common.items()
+            for n, (a, d) in added.items()
         ]
         name = function.__module__.rpartition(".")[2].replace("_", "-")
 
-        @functools.wraps(function)
+        @wraps(function)
         def run(**values: Any) -> None:
-            shared = {n: values.pop(n) for n in common}
+            shared = {n: values.pop(n) for n in added}
             names = values.pop("files", ())
             options = {
                 n: str(v) if isinstance(v, Path) else v
@@ -171,7 +168,7 @@ def stage_command(
 
             function(open_stage, **values)
 
-        parameters = own + added
+        parameters = own + ours
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         del run.__wrapped__  # else typer would look through to the bare function

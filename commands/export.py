@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from swr1.commands._stage import option, stage_command
+from swr1.commands._stage import common, stage_command
 
 
 @stage_command(writes=False)
@@ -18,7 +18,7 @@ def command(
     ] = None,
     output: Annotated[
         str,
-        option("--output", "-o", help="FILE.jsonl, FILE.parquet, or - (stdout).", metavar="PATH"),
+        common("FILE.jsonl, FILE.parquet, or - (stdout).", "--output", "-o", metavar="PATH"),
     ] = "-",
 ):
     """Records as the files that TRL, verl and OpenAI read; `swr1 load` reads them back.

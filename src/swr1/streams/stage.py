@@ -267,7 +267,7 @@ class Stage:
 
     # --- writing -----------------------------------------------------------------------------
 
-    def __contains__(self, wanted: tuple[str, int, int]) -> bool:
+    def __contains__(self, wanted: Any) -> bool:
         """Whether a stopped run of this output has this (id, epoch, sample) already."""
         return wanted[2] in self.writer.done.get(wanted[:2], ())
 
