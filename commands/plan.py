@@ -1,132 +1,99 @@
 """What a run will cost: time, GPU hours, lag, idle machines, memory, from speeds and lengths."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
-
-from swr1.commands._stage import _load_config
+from swr1.commands._output import print_json
+from swr1.commands._stage import load_config, option
 from swr1.errors import UsageError
 
-RUN, LENGTHS, MACHINES = "The run", "Lengths, in tokens", "Machines and speeds"
-MEMORY, TROUBLE = "Memory of a training step", "What goes wrong"
-
-
-def _in(panel: str, help: str, *names: str, **more: Any) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
-
-
-def _speeds(text: str | None) -> list[tuple[int, float]] | None:
-    """ "1200@8,5200@128" -> [(8, 1200.0), (128, 5200.0)]."""
-    if text is None:
-        return None
-    points = []
-    try:
-        for part in text.split(","):
-            speed, _, number = part.partition("@")
-            points.append((int(number or 256), float(speed)))
-    except ValueError:
-        points = []
-    if not points or min(min(n, speed) for n, speed in points) <= 0:
-        raise UsageError(
-            f"--rollout-speed is tokens/s of a replica, such as 5200, or at numbers in flight, such"
-            f" as 1200@8,5200@128; not {text!r}"
-        )
-    return points
-
-
-def _pair(option: str, like: str, text: str) -> tuple[float, float]:
-    try:
-        first, second = map(float, text.split(","))
-    except ValueError:
-        raise UsageError(f"{option} is two numbers such as {like}, not {text!r}") from None
-    return first, second
+run = partial(option, panel="The run")
+of_lengths = partial(option, panel="Lengths, in tokens")
+machines = partial(option, panel="Machines and speeds")
+memory = partial(option, panel="Memory of a training step")
+trouble = partial(option, panel="What goes wrong")
 
 
 def command(
     model: Annotated[
-        str | None, typer.Option(help="Size (0.5B ... 72B: Qwen2.5), policy or model folder.")
+        str | None, option("Size (0.5B ... 72B: Qwen2.5), policy or model folder.")
     ] = None,
     from_run: Annotated[
         str | None,
-        typer.Option(help="Measured speeds from this RL run: policy folder or metrics.jsonl."),
+        option("Measured speeds from this RL run: policy folder or metrics.jsonl."),
     ] = None,
     rollout_metrics: Annotated[
-        str | None, typer.Option(help="The file of its `rollout --metrics` (for runs with K > 0).")
+        str | None, option("The file of its `rollout --metrics` (for runs with K > 0).")
     ] = None,
-    steps: Annotated[int | None, _in(RUN, "Optimizer steps.", min=1)] = None,
-    prompts: Annotated[int | None, _in(RUN, "Instead: prompts, all epochs.", min=1)] = None,
-    batch: Annotated[int | None, _in(RUN, "Prompts per step.", min=1)] = None,
-    samples: Annotated[int | None, _in(RUN, "Completions per prompt.", min=1)] = None,
-    max_lag: Annotated[int, _in(RUN, "K: see rollout --max-lag.", min=0)] = 0,
-    publish_every: Annotated[int, _in(RUN, "Steps per version.", min=1)] = 1,
+    steps: Annotated[int | None, run("Optimizer steps.", min=1)] = None,
+    prompts: Annotated[int | None, run("Instead: prompts, all epochs.", min=1)] = None,
+    batch: Annotated[int | None, run("Prompts per step.", min=1)] = None,
+    samples: Annotated[int | None, run("Completions per prompt.", min=1)] = None,
+    max_lag: Annotated[int, run("K: see rollout --max-lag.", min=0)] = 0,
+    publish_every: Annotated[int, run("Steps per version.", min=1)] = 1,
     checkpoint_every: Annotated[
-        int | None, _in(RUN, "Steps per trainer state [as published].", min=1)
+        int | None, run("Steps per trainer state [as published].", min=1)
     ] = None,
     block: Annotated[
         int | None,
-        _in(RUN, "Prompts per block (hf's rollout --batch); default: continuous batching.", min=1),
+        run("Prompts per block (hf's rollout --batch); default: continuous batching.", min=1),
     ] = None,
     lengths: Annotated[
-        list[str], _in(LENGTHS, "Records with completions: lengths are drawn from them.")
+        list[str], of_lengths("Records with completions: lengths are drawn from them.")
     ] = (),  # type: ignore[assignment]
-    length_mean: Annotated[float | None, _in(LENGTHS, "Mean of completions.", min=1)] = None,
-    length_p95: Annotated[float | None, _in(LENGTHS, "95% are shorter; lognormal.", min=1)] = None,
-    max_tokens: Annotated[int | None, _in(LENGTHS, "The longest completion.", min=1)] = None,
-    prompt_tokens: Annotated[float | None, _in(LENGTHS, "Mean of prompts.", min=0)] = None,
-    gpu: Annotated[
-        str, _in(MACHINES, "a100, h100, h200 or l40s, where no speed is known.")
-    ] = "h100",
-    rollout_gpus: Annotated[int, _in(MACHINES, "GPUs (or cores) that generate.")] = 1,
-    train_gpus: Annotated[int, _in(MACHINES, "GPUs (or cores) that train.")] = 1,
-    gpus_per_replica: Annotated[int, _in(MACHINES, "GPUs that hold one engine.")] = 1,
-    in_flight: Annotated[int | None, _in(MACHINES, "Sequences per replica at most.", min=1)] = None,
+    length_mean: Annotated[float | None, of_lengths("Mean of completions.", min=1)] = None,
+    length_p95: Annotated[float | None, of_lengths("95% are shorter; lognormal.", min=1)] = None,
+    max_tokens: Annotated[int | None, of_lengths("The longest completion.", min=1)] = None,
+    prompt_tokens: Annotated[float | None, of_lengths("Mean of prompts.", min=0)] = None,
+    gpu: Annotated[str, machines("a100, h100, h200 or l40s, where no speed is known.")] = "h100",
+    rollout_gpus: Annotated[int, machines("GPUs (or cores) that generate.")] = 1,
+    train_gpus: Annotated[int, machines("GPUs (or cores) that train.")] = 1,
+    gpus_per_replica: Annotated[int, machines("GPUs that hold one engine.")] = 1,
+    in_flight: Annotated[int | None, machines("Sequences per replica at most.", min=1)] = None,
     rollout_speed: Annotated[
         str | None,
-        _in(MACHINES, "Tokens/s of a replica, at numbers in flight.", metavar="S[@N],..."),
+        machines("Tokens/s of a replica, at numbers in flight.", metavar="S[@N],..."),
     ] = None,
     train_speed: Annotated[
-        float | None, _in(MACHINES, "Tokens/s of one GPU in training.", min=1e-9)
+        float | None, machines("Tokens/s of one GPU in training.", min=1e-9)
     ] = None,
     pipe_speed: Annotated[
         float | None,
-        _in(MACHINES, "Tokens/s of the slowest stage between: a judge, say.", min=1e-9),
+        machines("Tokens/s of the slowest stage between: a judge, say.", min=1e-9),
     ] = None,
-    swap: Annotated[float | None, _in(MACHINES, "Seconds to take new weights.", min=0)] = None,
-    publish: Annotated[float | None, _in(MACHINES, "Seconds to write a version.", min=0)] = None,
+    swap: Annotated[float | None, machines("Seconds to take new weights.", min=0)] = None,
+    publish: Annotated[float | None, machines("Seconds to write a version.", min=0)] = None,
     contention: Annotated[
         str | None,
-        _in(
-            MACHINES,
+        machines(
             "Both on one machine: how many times as long they take while both work.",
             metavar="ENGINE,TRAINER",
         ),
     ] = None,
-    price: Annotated[float | None, _in(MACHINES, "Of a GPU hour.", min=0)] = None,
-    micro_tokens: Annotated[int | None, _in(MEMORY, "Tokens of a forward pass.", min=1)] = None,
-    dtype: Annotated[str | None, _in(MEMORY, "bfloat16 or float32 products.")] = None,
-    optimizer: Annotated[str, _in(MEMORY, "adamw, muon, adamw8bit, adafactor, sgd.")] = "adamw",
-    fsdp: Annotated[bool, _in(MEMORY, "Cut weights over the ranks.", "--fsdp")] = False,
+    price: Annotated[float | None, machines("Of a GPU hour.", min=0)] = None,
+    micro_tokens: Annotated[int | None, memory("Tokens of a forward pass.", min=1)] = None,
+    dtype: Annotated[str | None, memory("bfloat16 or float32 products.")] = None,
+    optimizer: Annotated[str, memory("adamw, muon, adamw8bit, adafactor, sgd.")] = "adamw",
+    fsdp: Annotated[bool, memory("Cut weights over the ranks.", "--fsdp")] = False,
     gradient_checkpointing: Annotated[
-        bool, _in(MEMORY, "Recompute activations.", "--gradient-checkpointing")
+        bool, memory("Recompute activations.", "--gradient-checkpointing")
     ] = False,
-    reference: Annotated[bool, _in(MEMORY, "A reference model beside.", "--reference")] = False,
-    mtbf: Annotated[
-        float | None, _in(TROUBLE, "Hours between failures of one GPU.", min=1e-6)
-    ] = None,
-    restart: Annotated[float | None, _in(TROUBLE, "Seconds until one is back.", min=0)] = None,
+    reference: Annotated[bool, memory("A reference model beside.", "--reference")] = False,
+    mtbf: Annotated[float | None, trouble("Hours between failures of one GPU.", min=1e-6)] = None,
+    restart: Annotated[float | None, trouble("Seconds until one is back.", min=0)] = None,
     on_failure: Annotated[
-        str, _in(TROUBLE, "line: the whole pipe begins again; node: only what was lost.")
+        str, trouble("line: the whole pipe begins again; node: only what was lost.")
     ] = "line",
     stragglers: Annotated[
         str | None,
-        _in(TROUBLE, "Share of GPUs that are slow, and how slow.", metavar="SHARE,FACTOR"),
+        trouble("Share of GPUs that are slow, and how slow.", metavar="SHARE,FACTOR"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the simulation.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+    seed: Annotated[int, option("Of the simulation.")] = 0,
+    as_json: Annotated[bool, option("Print the numbers as JSON.", "--json")] = False,
     config: Annotated[
         Path | None,
-        typer.Option(help="TOML file with the same flags.", callback=_load_config, is_eager=True),
+        option("TOML file with the same flags.", callback=load_config, is_eager=True),
     ] = None,
 ):
     """What a run will cost: time, GPU hours, lag, idle machines, memory, from speeds and lengths.
@@ -139,11 +106,12 @@ def command(
     It simulates the first steps of the pipe and prints every number that it rests on, with where that
     comes from: measured, given or assumed.
     """
+    from swr1.planning.options import parse_pair, parse_speeds, read_completions
     from swr1.planning.plan import Wishes, make_plan
 
     if on_failure not in ("line", "node"):
         raise UsageError(f"--on-failure is line or node, not {on_failure!r}")
-    share, factor = _pair("--stragglers", "0.02,1.5", stragglers or "0,1")
+    share, factor = parse_pair("--stragglers", "0.02,1.5", stragglers or "0,1")
     wishes = Wishes(
         model=model,
         steps=steps,
@@ -163,12 +131,12 @@ def command(
         train_gpus=train_gpus,
         gpus_per_replica=gpus_per_replica,
         in_flight=in_flight,
-        rollout_speed=_speeds(rollout_speed),
+        rollout_speed=parse_speeds(rollout_speed) if rollout_speed is not None else None,
         train_speed=train_speed,
         pipe_speed=pipe_speed,
         swap=swap,
         publish=publish,
-        contention=_pair("--contention", "1.2,1.5", contention) if contention else None,
+        contention=parse_pair("--contention", "1.2,1.5", contention) if contention else None,
         slow_share=share,
         slow_factor=factor,
         mtbf_hours=mtbf,
@@ -185,28 +153,11 @@ def command(
         rollout_metrics=rollout_metrics,
         seed=seed,
     )
-    plan = make_plan(wishes, _records(list(lengths)) if lengths else None)
+    plan = make_plan(wishes, read_completions(lengths) if lengths else None)
     if as_json:
-        import orjson
-
-        print(orjson.dumps(plan, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())
+        print_json(plan)
         return
     from swr1.planning.page import page
     from swr1.viewing import console, put
 
     put(page(plan), console())
-
-
-def _records(names: list[str]) -> list[dict]:
-    """What is needed of the completions: not their texts."""
-    from swr1.errors import DataError
-    from swr1.streams import read
-
-    def bad(where: str, reason: str, record: object) -> None:
-        raise DataError(reason, where)
-
-    kept = []
-    for record, _ in read(names, on_bad=bad):
-        if isinstance(record, dict):
-            kept.append({"id": record["id"], "generation": record.get("generation") or {}})
-    return kept
