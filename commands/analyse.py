@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from swr1.commands._output import show
 from swr1.commands._stage import stage_command
 from swr1.errors import UsageError
 
@@ -73,13 +74,6 @@ def command(
         from swr1.evals.reasoning_picture import reasoning_picture
 
         reasoning_picture(result, picture)
-    if as_json:
-        import orjson
-
-        print(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
-        return
-    from rich.console import Console
-
     from swr1.evals.reasoning_report import report
 
-    Console().print(report(result))
+    show(result, as_json, lambda: report(result))

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from swr1.commands._output import show
 from swr1.commands._stage import stage_command
 from swr1.errors import UsageError
 
@@ -37,11 +38,4 @@ def command(
         raise UsageError(f"--sizes is whole numbers such as 2,4,8,16, not {sizes!r}") from None
     with open_stage() as stage:
         result = estimate(filter(None, stage.read()), by, value, wanted, seed=seed)
-    if as_json:
-        import orjson
-
-        print(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
-    else:
-        from rich.console import Console
-
-        Console().print(report(result))
+    show(result, as_json, lambda: report(result))

@@ -1,16 +1,19 @@
 """Accuracy with intervals, pass@k, format, length: of judged records, or of a policy now."""
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from swr1.commands._stage import stage_command
+from swr1.commands._output import show
+from swr1.commands._stage import option, stage_command
 from swr1.errors import UsageError
 
-POLICY = "Make the rollouts now"
-HEART = "Reasoned, or known by heart?"
-SUITES = "Safety and ability, benchmark by benchmark"
+measured = partial(option, panel="Safety and ability, benchmark by benchmark")
+by_heart = partial(option, panel="Reasoned, or known by heart?")
+made = partial(option, panel="Make the rollouts now")
 
 
 @stage_command(files=False, writes=False)
@@ -24,79 +27,52 @@ def command(
             metavar="[LABEL=]FILE...",
         ),
     ] = ("-",),  # type: ignore[assignment]
-    by: Annotated[
-        str | None, typer.Option(help="Group by this key of info; default: people.")
-    ] = None,
+    by: Annotated[str | None, option("Group by this key of info; default: people.")] = None,
     verdict: Annotated[
-        str | None, typer.Option(help="Which verdict says right or wrong; default: by the task.")
+        str | None, option("Which verdict says right or wrong; default: by the task.")
     ] = None,
     trained: Annotated[
-        str, typer.Option(help="Groups that were trained on, such as 2,3; others are unseen.")
+        str, option("Groups that were trained on, such as 2,3; others are unseen.")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+    as_json: Annotated[bool, option("Print the numbers as JSON.", "--json")] = False,
     picture: Annotated[
-        Path | None,
-        typer.Option(help="Draw accuracy by group, or safety against ability (.png, .svg, .pdf)."),
+        Path | None, option("Draw accuracy by group, or safety against ability (.png, .svg, .pdf).")
     ] = None,
     suite: Annotated[
         str | None,
-        typer.Option(
-            help="safety, overrefusal, attacks, value, ability, math, with commas; or all.",
-            rich_help_panel=SUITES,
-        ),
+        measured("safety, overrefusal, attacks, value, ability, math, with commas; or all."),
     ] = None,
     measures: Annotated[
-        Path | None,
-        typer.Option(
-            help="More measures: a TOML file like data/measures.toml.", rich_help_panel=SUITES
-        ),
+        Path | None, measured("More measures: a TOML file like data/measures.toml.")
     ] = None,
-    detail: Annotated[
-        bool,
-        typer.Option("--detail", help="Break measures down, as --by does.", rich_help_panel=SUITES),
-    ] = False,
+    detail: Annotated[bool, measured("Break measures down, as --by does.", "--detail")] = False,
     failures: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the records that count as bad here, to read.", rich_help_panel=SUITES
-        ),
+        Path | None, measured("Write the records that count as bad here, to read.")
     ] = None,
     memorisation: Annotated[
         bool,
-        typer.Option(
-            "--memorisation",
-            help="Accuracy on puzzles and on perturbed ones (`swr1 perturb`): LiMem. All files of"
+        by_heart(
+            "Accuracy on puzzles and on perturbed ones (`swr1 perturb`): LiMem. All files of"
             " one label, or without one, are one run.",
-            rich_help_panel=HEART,
+            "--memorisation",
         ),
     ] = False,
     seen: Annotated[
         list[str],
-        typer.Option(
-            help="Training data: are the puzzles in it, up to names, order, roles, wording?",
+        by_heart(
+            "Training data: are the puzzles in it, up to names, order, roles, wording?",
             metavar="FILE",
-            rich_help_panel=HEART,
         ),
     ] = (),  # type: ignore[assignment]
-    list_matches: Annotated[
-        bool,
-        typer.Option("--list", help="With --seen: name both sides.", rich_help_panel=HEART),
-    ] = False,
-    policy: Annotated[
-        str | None,
-        typer.Option(help="Complete the prompts with this policy.", rich_help_panel=POLICY),
-    ] = None,
-    samples: Annotated[int, typer.Option(rich_help_panel=POLICY)] = 1,
-    temperature: Annotated[float, typer.Option(help="0: greedy.", rich_help_panel=POLICY)] = 0.0,
-    max_tokens: Annotated[int, typer.Option(rich_help_panel=POLICY)] = 1024,
-    system_prompt: Annotated[str, typer.Option(rich_help_panel=POLICY)] = "logic-rl",
-    verifiers: Annotated[
-        str, typer.Option(help="Who judges, with commas.", rich_help_panel=POLICY)
-    ] = "format,knights",
-    grader: Annotated[
-        str | None, typer.Option(help="published: Logic-RL's own rules.", rich_help_panel=POLICY)
-    ] = None,
-    seed: Annotated[int, typer.Option(rich_help_panel=POLICY)] = 0,
+    list_matches: Annotated[bool, by_heart("With --seen: name both sides.", "--list")] = False,
+    policy: Annotated[str | None, made("Complete the prompts with this policy.")] = None,
+    samples: Annotated[int, made()] = 1,
+    temperature: Annotated[float, made("0: greedy.")] = 0.0,
+    max_tokens: Annotated[int, made()] = 1024,
+    system_prompt: Annotated[str, made()] = "logic-rl",
+    verifiers: Annotated[str, made("Who judges, with commas.")] = "format,knights",
+    grader: Annotated[str | None, made("published: Logic-RL's own rules.")] = None,
+    seed: Annotated[int, made()] = 0,
 ):
     """Accuracy with intervals, pass@k, format, length: of judged records, or of a policy now.
 
@@ -110,13 +86,16 @@ def command(
 
     swr1 eval before=a.jsonl after=b.jsonl --suite safety,ability --picture axes.png
     """
+    from swr1.evals import by_run
     from swr1.evals.runs import by_label, split_label
 
     if suite or measures:
-        numbers, result = suites(
-            open_stage, by_label(runs), suite or "all", measures, by, detail, failures, picture
+        chosen = (suite or "all").split(",")
+        names = [] if chosen == ["all"] else [name.strip() for name in chosen]
+        numbers, page = by_run.suites(
+            open_stage, by_label(runs), names, measures, by, detail, failures, picture
         )
-        show(numbers, result, as_json)
+        show(numbers, as_json, lambda: page)
         return
     if detail or failures:
         raise UsageError("--detail and --failures go with --suite")
@@ -128,10 +107,10 @@ def command(
                 " goes with --seen"
             )
         if memorisation:
-            numbers, page = twins(open_stage, by_label(runs), by, verdict)
+            numbers, page = by_run.by_heart(open_stage, by_label(runs), by, verdict)
         else:
-            numbers, page = contaminated(open_stage, by_label(runs), by, verdict, seen)
-        show(numbers, page, as_json)
+            numbers, page = by_run.seen_in(seen, open_stage, by_label(runs), by, verdict)
+        show(numbers, as_json, lambda: page)
         if list_matches and not as_json:
             from swr1.evals.contamination import match_lines
 
@@ -140,12 +119,10 @@ def command(
     from swr1.engines import Sampling
     from swr1.engines._rollout import complete
     from swr1.evals.metrics import summarise
-    from swr1.evals.report import compare, report
     from swr1.verifiers._running import judges
 
-    named = {label or Path(file).stem: file for label, file in map(split_label, runs)}
-    sizes = [size.strip() for size in trained.split(",") if size.strip()]
     summaries = {}
+    named = {label or Path(file).stem: file for label, file in map(split_label, runs)}
     for label, file in named.items():
         with (
             open_stage(inputs=[file]) as stage,
@@ -156,83 +133,12 @@ def command(
                 stage.progress.advance(stage.came)
                 return record | {"verdicts": judge(record)}
 
+            needs = ("id", "prompt" if policy else "completion")
+            records: Iterator = filter(None, stage.read(needs))
             if policy:
                 sampling = Sampling(temperature, max_tokens=max_tokens, seed=seed)
-                prompts = filter(None, stage.read(needs=("id", "prompt")))
-                made = complete(prompts, policy, system_prompt, samples, sampling)
-                summaries[label] = summarise(map(judged, made), by, verdict)
-            else:
-                read = filter(None, stage.read(needs=("id", "completion")))
-                summaries[label] = summarise(read, by, verdict)
-    if picture:
-        from swr1.evals.picture import accuracy_picture
-
-        accuracy_picture(summaries, picture, trained=sizes)
-    short = {n: {k: v for k, v in s.items() if k != "items"} for n, s in summaries.items()}
-    only = next(iter(summaries)) if len(summaries) == 1 else None
-    page = (
-        report(summaries[only], title=only, trained=sizes)
-        if only
-        else compare(summaries, trained=sizes)
-    )
-    show(short, page, as_json)
-
-
-def show(numbers, page, as_json):
-    """Print the numbers as JSON, or the page."""
-    if as_json:
-        import orjson
-
-        print(orjson.dumps(numbers, option=orjson.OPT_INDENT_2).decode())
-    else:
-        from rich.console import Console
-
-        Console().print(page)
-
-
-def suites(open_stage, runs, names, file, by, detail, failures, picture):
-    """Every benchmark's own metric, run by run."""
-    from swr1.evals.failures import Failures
-    from swr1.evals.suite_page import page, two_axes
-    from swr1.evals.suites import compare_runs, load_measures, measure
-
-    wanted = [] if names == "all" else [name.strip() for name in names.split(",")]
-    chosen = load_measures(wanted, file)
-    read = {}
-    kept = Failures()
-    for label, files in runs.items():
-        with open_stage(inputs=files) as stage:
-            records = filter(None, stage.read(needs=("id",)))
-            note = kept.of(label) if failures else None
-            read[label or "all"] = measure(records, chosen, by, note)
-    numbers = compare_runs(read, chosen)
-    if failures:
-        kept.write(failures)
-    if picture:
-        two_axes(numbers, picture)
-    return numbers, page(numbers, detail or bool(by))
-
-
-def twins(open_stage, runs, by, verdict):
-    """LiMem of each run."""
-    from swr1.evals.memorisation import memorisation, report
-
-    results = {}
-    for label, files in runs.items():
-        with open_stage(inputs=files) as stage:
-            judged = filter(None, stage.read(needs=("id", "completion")))
-            results[label] = memorisation(judged, by, verdict)
-    return results, report(results)
-
-
-def contaminated(open_stage, runs, by, verdict, seen):
-    """Which puzzles of each run are in the training files."""
-    from swr1.evals.contamination import Held, report
-
-    results = {}
-    for label, files in runs.items():
-        with open_stage(inputs=files) as stage:
-            held = Held(filter(None, stage.read(needs=("id", "info"))), by, verdict)
-        with open_stage(inputs=seen) as stage:
-            results[label] = held.look_through(filter(None, stage.read(needs=("id", "info"))))
-    return results, report(results)
+                records = map(judged, complete(records, policy, system_prompt, samples, sampling))
+            summaries[label] = summarise(records, by, verdict)
+    sizes = [size.strip() for size in trained.split(",") if size.strip()]
+    numbers, page = by_run.accuracy(summaries, sizes, picture)
+    show(numbers, as_json, lambda: page)
