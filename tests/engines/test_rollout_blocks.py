@@ -1,14 +1,17 @@
 """The rollout stage: order, groups, facts, swaps between blocks, resuming."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from tiny_policy import WORDS
 
-from swr1.engines import Sampling
+from swr1.engines import Sampling, _rollout
 from swr1.engines._rollout import rollout
 from swr1.engines.hf import HFEngine
 from swr1.errors import DataError
 from swr1.prompts import Prompt, assistant_text
+from swr1.streams.reading import SILENCE
 
 PROMPT = Prompt("test", "so", "<think>")
 
@@ -116,6 +119,34 @@ def test_records_stream_one_block_at_a_time(engine):
     )
     next(stream)
     assert len(taken) == 2
+
+
+@pytest.mark.parametrize(("patience", "sizes"), [(1.0, [2, 3, 1]), (60, [4, 2])])
+def test_a_block_waits_for_company_as_long_as_it_is_told(engine, monkeypatch, patience, sizes):
+    """Also where pauses are short, and where it is silent before the first prompt of a block."""
+
+    now, asked = 0.0, []
+    monkeypatch.setattr(_rollout, "time", SimpleNamespace(monotonic=lambda: now))
+
+    def slow():
+        nonlocal now
+        for number, record in enumerate(source(6)):
+            for _ in range(21 if number in (0, 2, 5) else 2):
+                now += 0.05
+                yield SILENCE
+            yield record
+        yield SILENCE
+
+    generate = engine.generate
+
+    def counting(requests, sampling):
+        asked.append(len(requests))
+        return generate(requests, sampling)
+
+    monkeypatch.setattr(engine, "generate", counting)
+    out = run(engine, slow(), samples=1, prompts_per_block=4, patience=patience)
+    assert asked == sizes
+    assert [r["id"] for r in out] == [f"id{i}" for i in range(6)]
 
 
 def test_resuming_yields_what_was_missing_and_the_same_bits(engine):

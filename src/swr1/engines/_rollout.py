@@ -10,6 +10,8 @@ The records may come slowly, and say so with SILENCE: nothing that is done waits
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
@@ -53,6 +55,7 @@ def rollout(
     done: Container[tuple[str, int, int]] = (),
     on_error: Callable[[dict, DataError], None] = _refuse,
     prompts_per_block: int = 16,
+    patience: float = math.inf,
 ) -> Iterator[dict]:
     """Complete every record `samples` times: samples 0..n-1 of each, in input order.
 
@@ -68,6 +71,8 @@ def rollout(
             would have (not with an engine that streams).
         on_error: told of a record whose prompt cannot be completed; it raises, or returns to
             leave the record out.
+        patience: seconds of silence after which a block is begun that is not full. What is computed
+            together then depends on time, too: near ties may fall differently when it is run again.
     """
     records = iter(records)
     stream = getattr(engine, "stream", None)
@@ -75,7 +80,7 @@ def rollout(
         prompts_per_block = 1  # nothing depends on company, so no prompt waits for any
 
     def blocks() -> Iterator[_Work | None]:
-        while (block := _take(records, admit(prompts_per_block))) != []:
+        while (block := _take(records, admit(prompts_per_block), patience)) != []:
             if block is None:
                 yield None
                 continue
@@ -114,16 +119,23 @@ def rollout(
                 yield _completed(record, request, completion, facts)
 
 
-def _take(records: Iterator[dict | Mark], size: int) -> list[dict] | None:
-    """The next block: `size` records, fewer at the end; None for a silence before the first."""
+def _take(records: Iterator[dict | Mark], size: int, patience: float) -> list[dict] | None:
+    """The next block: `size` records, fewer at the end or after `patience` seconds of silence.
+
+    None for a silence before the first.
+    """
     block: list[dict] = []
+    came = 0.0
     for record in records:
         if not isinstance(record, Mark):
             block.append(record)
             if len(block) == size:
                 break
+            came = time.monotonic()
         elif not block:
             return None
+        elif time.monotonic() - came >= patience:
+            break
     return block
 
 

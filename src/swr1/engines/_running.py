@@ -10,6 +10,7 @@ they may start; here they are put together with the engine, a stage and, through
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +23,8 @@ from swr1.errors import DataError, UsageError
 from swr1.prompts import load_prompt
 from swr1.streams import Stage
 from swr1.streams.stage import default_threads
+
+PAUSE = 1.0  # seconds of silence after which a half-full block begins, if somebody waits for it
 
 
 @dataclass
@@ -141,6 +144,8 @@ class _Running:
                 done=stage,
                 on_error=self.refuse,
                 prompts_per_block=job.batch,
+                # In a file a block is the same whenever it is run; behind a pipe somebody waits.
+                patience=PAUSE if stage.output == "-" else math.inf,
             ):
                 write(record)
             self.outlet.flush()
