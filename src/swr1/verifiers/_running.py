@@ -8,6 +8,7 @@ nothing waits for company when the input is silent or its sender waits.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,10 +65,12 @@ def judges(
     """The verifiers of these names, as a function from a record to its verdicts by name.
 
     Args:
-        grader: given to the verifiers that take one, e.g. "published".
+        grader: given to the verifiers, which must all take one, e.g. "published".
         timeout: seconds per record for a verifier that runs in a process of its own.
         settings: "VERIFIER.NAME=VALUE" pairs.
-        model: options of verifiers that are models (guard, url, ...); empty ones are not given.
+        model: options of verifiers that are models (guard, url, ...); empty ones are not given. One
+            that does without a model (knowledge) takes them only where no other is named that needs
+            one.
         called: the name of the verdict, for a single verifier. only_missing: as in Judges.
 
     Raises UsageError for options that nobody takes.
@@ -75,8 +78,11 @@ def judges(
     if called and len(names) != 1:
         raise UsageError("--as gives one verdict another name: name one verifier")
     given = {option: value for option, value in (model or {}).items() if value}
+    if grader is not None:
+        _all_have_grader(names)
+    asked = _asked(names, next(iter(given))) if given else []
     checks: dict[str, Any] = {}
-    loose, taken = list(settings), set[str]()
+    loose = list(settings)
     try:
         for name in names:
             function = REGISTRY.get(name)
@@ -85,8 +91,8 @@ def judges(
             loose = [s for s in loose if not s.startswith(f"{name}.")]
             if opened:
                 said = {m.partition("=")[0].strip().replace("-", "_") for m in mine}
-                mine += [f"{k}={v}" for k, v in given.items() if k not in said]
-                taken |= given.keys()
+                if name in asked:
+                    mine += [f"{k}={v}" for k, v in given.items() if k not in said]
             elif grader is not None:
                 mine.append(f"grader={grader}")
             options = parse_options(opened or function, mine)
@@ -101,9 +107,6 @@ def judges(
             owner = loose[0].partition(".")[0]
             told = suggest(owner, names)
             raise UsageError(f"cannot set {loose[0]!r}: no such verifier here.{told}")
-        if unused := given.keys() - taken:
-            option = sorted(unused)[0].replace("_", "-")
-            raise UsageError(f"--{option} is for verifiers that are models, and none is named")
         yield Judges(checks, only_missing)
     finally:
         for check in checks.values():
@@ -111,6 +114,43 @@ def judges(
                 check.kill()
             elif hasattr(check, "close"):
                 check.close()
+
+
+def _all_have_grader(names: Sequence[str]) -> None:
+    """Raises UsageError where a verifier has no grader to choose, and says which of them have."""
+
+    def has(name: str) -> bool:
+        return "grader" in inspect.signature(REGISTRY.get(name)).parameters
+
+    having = [name for name in names if has(name)]
+    lacking = [name for name in names if name not in having]
+    if not lacking:
+        return
+    told = f"--grader is no option of {', '.join(lacking)}"
+    if not having:
+        known = ", ".join(name for name in REGISTRY.names() if has(name))
+        raise UsageError(f"{told}; it is one of {known}")
+    raise UsageError(
+        f"{told}; of those named, {', '.join(having)} have it: judge the others by a second"
+        f" `swr1 verify`, or say --set {having[0]}.grader=..."
+    )
+
+
+def _asked(names: Sequence[str], option: str) -> list[str]:
+    """Those that --guard and its like are for. Raises UsageError if it is none of them."""
+    models = [name for name in names if _opener(REGISTRY.get(name))]
+    if not models:
+        known = [name for name in REGISTRY.names() if _opener(REGISTRY.get(name))]
+        raise UsageError(
+            f"--{option.replace('_', '-')} is for verifiers that are models, and none of"
+            f" {', '.join(names)} is one: {', '.join(known)}"
+        )
+    needing = [
+        name
+        for name in models
+        if not getattr(sys.modules[REGISTRY.get(name).__module__], "WITHOUT_MODEL", False)
+    ]
+    return needing or models
 
 
 def _opener(function: Any) -> Callable[..., Any] | None:

@@ -39,6 +39,7 @@ from swr1.verifiers.models.options import opener
 from swr1.verifiers.models.reply import CouldNotJudge
 
 BY = "knowledge@1"
+WITHOUT_MODEL = True  # beside `safety` and its like, --guard is theirs: see _running.py
 RULES = ("math", "choice", "exact", "f1", "knights")
 SCORES = {"correct": 1.0, "wrong": 0.0}
 STATED = re.compile(r"<confidence>\s*(\d{1,3}(?:\.\d{1,6})?)\s*(%?)\s*</confidence>")
@@ -85,8 +86,10 @@ def open(
     judge = None
     if options.get("guard") or options.get("url"):
         judge = open_model("knowledge", SCORES, "wrong", "knowledge", **options)
-    elif options.get("judge"):
-        raise UsageError("knowledge: a judge needs a model: --guard NAME or --url")
+    elif given := [k for k in ("judge", "adapter", "cache", "key_env") if options.get(k)]:
+        raise UsageError(
+            f"knowledge asks a model only with --guard: --{given[0].replace('_', '-')} is of no use"
+        )
     how = (confidence, over, STATED_SCALES[stated_scale], tokenizer)
     return Knowledge(judge, right, how, certain, weight, look_ahead)
 

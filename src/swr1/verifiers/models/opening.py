@@ -284,6 +284,8 @@ def open_model(
         raise UsageError(
             f"the verifier {name} needs a model: --guard FOLDER or NAME; with --url, its name there"
         )
+    if key_env and not urls:
+        raise UsageError(f"{name}: --key-env names the key of a server, and there is no --url")
     prompt = load_judge(judge, dict(scores)) if judge else None
     backend = _backend(
         guard, urls, key_env, in_flight, timeout, retry_for, device, dtype, batch,
@@ -297,6 +299,8 @@ def open_model(
         return ModelVerifier(
             name, table, empty, backend, _as_it_is, _read_values, roles=(), kind="trained", **shared
         )
+    if scale:
+        raise UsageError(f"{name}.scale is for classifiers with labels of their own, not {guard}")
     if not prompt and not adapter and default_judge:
         prompt = load_judge(default_judge, table)
     if prompt:
@@ -318,6 +322,8 @@ def open_model(
             roles=("verdict", "结论"), kind=f"judge {found.name}", **shared,
         )  # fmt: skip
     kind = adapter_of(backend.name, adapter, backend.template)
+    if (think or criteria != "harm") and kind.name != "granite-guardian":
+        raise UsageError(f"{name}: criteria and think are Granite Guardian's, not of {kind.name}")
     how = Ask(backend.name, backend.template, criteria, think, max_tokens)
     return ModelVerifier(
         name, KNOWN | table, empty, backend, lambda turns, _: kind.questions(turns, how), kind.read,
@@ -378,6 +384,8 @@ def _scale(name: str, backend: Any, scale: str) -> dict[str, float]:
         except ValueError:
             raise UsageError(f"{name}.scale is like good=1,bad=0, not {scale!r}") from None
     if backend.scalar:
+        if scale:
+            raise UsageError(f"{name}.scale: {backend.name} is a reward model and has no labels")
         return {}
     found = {label: told.get(label, KNOWN.get(label)) for label in backend.labels}
     missing = [label for label, score in found.items() if score is None]
