@@ -2,15 +2,18 @@
 
 import inspect
 import os
-from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from swr1.commands._objective import PANEL, with_objective_fields
-from swr1.commands._stage import stage_command
+from swr1.commands._stage import option, stage_command
 from swr1.errors import UsageError
+from swr1.training.running import TrainStep, refuse_mixture
+
+__all__ = ["command", "refuse_mixture", "refuse_others"]
 
 
 def list_objectives(wanted: bool) -> None:
@@ -25,24 +28,10 @@ def list_objectives(wanted: bool) -> None:
         raise typer.Exit
 
 
-def opt(help: str, *names: str, panel: str | None = None, **more):
-    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
-
-
-def goal(help: str, *names: str):
-    return opt(help, *names, panel=PANEL)
-
-
-def data(help: str, *names: str):
-    return opt(help, *names, panel="The records")
-
-
-def mode(help: str, *names: str):
-    return opt(help, *names, panel="The modes around RL (see --list)")
-
-
-def run(help: str, *names: str):
-    return opt(help, *names, panel="The run")
+goal = partial(option, panel=PANEL)
+data = partial(option, panel="The records")
+mode = partial(option, panel="The modes around RL (see --list)")
+run = partial(option, panel="The run")
 
 
 @stage_command(writes=False, quiet_options=("device", "threads"))
@@ -52,28 +41,30 @@ def command(
     objective: Annotated[
         str, typer.Argument(help="sft, reinforce++, grpo, ... (--list shows them all)")
     ],
-    policy: Annotated[Path, opt("The policy folder to train.")],
-    lr: Annotated[float | None, opt("Learning rate [1e-6; sft: 1e-3; guard, ...: 2e-5].")] = None,
-    batch: Annotated[
-        int | None, opt("Groups (prompts) per step [8]; sft, dpo, ...: items [32].")
+    policy: Annotated[Path, option("The policy folder to train.")],
+    lr: Annotated[
+        float | None, option("Learning rate [1e-6; sft: 1e-3; guard, ...: 2e-5].")
     ] = None,
-    steps: Annotated[int | None, opt("Steps in all, resumed ones included.")] = None,
-    epochs: Annotated[float, opt("Passes over each batch; sft, dpo, ...: over the data.")] = 1,
-    minibatch: Annotated[int | None, opt("Groups per optimizer step [all].")] = None,
+    batch: Annotated[
+        int | None, option("Groups (prompts) per step [8]; sft, dpo, ...: items [32].")
+    ] = None,
+    steps: Annotated[int | None, option("Steps in all, resumed ones included.")] = None,
+    epochs: Annotated[float, option("Passes over each batch; sft, dpo, ...: over the data.")] = 1,
+    minibatch: Annotated[int | None, option("Groups per optimizer step [all].")] = None,
     optimizer: Annotated[
-        str, opt("adamw, muon (matrices; the rest by AdamW), adamw8bit, adafactor or sgd.")
+        str, option("adamw, muon (matrices; the rest by AdamW), adamw8bit, adafactor or sgd.")
     ] = "adamw",
-    warmup: Annotated[int, opt("Steps of rising learning rate.")] = 0,
-    schedule: Annotated[str, opt("constant, linear or cosine.")] = "constant",
-    weight_decay: Annotated[float, opt("Of all weights.")] = 0.0,
-    max_grad_norm: Annotated[float, opt("Clip the gradient's norm here.")] = 1.0,
-    lora_r: Annotated[int, opt("Train LoRA adapters of this rank; 0: all weights.")] = 0,
-    lora_alpha: Annotated[float | None, opt("Scale of the adapters.")] = None,
+    warmup: Annotated[int, option("Steps of rising learning rate.")] = 0,
+    schedule: Annotated[str, option("constant, linear or cosine.")] = "constant",
+    weight_decay: Annotated[float, option("Of all weights.")] = 0.0,
+    max_grad_norm: Annotated[float, option("Clip the gradient's norm here.")] = 1.0,
+    lora_r: Annotated[int, option("Train LoRA adapters of this rank; 0: all weights.")] = 0,
+    lora_alpha: Annotated[float | None, option("Scale of the adapters.")] = None,
     quantize: Annotated[
-        str | None, opt("nf4: weights beside the adapters in 4 bits (QLoRA).")
+        str | None, option("nf4: weights beside the adapters in 4 bits (QLoRA).")
     ] = None,
     gradient_checkpointing: Annotated[
-        bool, opt("Recompute activations: memory for time.", "--gradient-checkpointing")
+        bool, option("Recompute activations: memory for time.", "--gradient-checkpointing")
     ] = False,
     clip: Annotated[float | None, goal("Both clips: the ratio to 1 - this ... 1 + this.")] = None,
     importance: Annotated[
@@ -178,76 +169,13 @@ def command(
     swr1 train-step reinforce++ rewarded.jsonl --policy runs/kk --batch 64
     """
     given = {k: v for k, v in (locals() | goal_fields).items() if v is not None}
-
-    from swr1.objectives.presets import PRESETS, get_preset
-    from swr1.policy import Policy
-    from swr1.registry import suggest
-    from swr1.streams.stage import default_threads
-    from swr1.training.modes import MODES, options_of
-
-    home = Policy(policy)
-    numbers = {k: v for k, v in goal_fields.items() if v is not None}
-    if clip is not None:
-        numbers = {"clip_low": clip, "clip_high": clip} | numbers
-    around = MODES.get(objective)
-    if not around and objective not in PRESETS:
-        names = [*MODES, *PRESETS]
-        near = suggest(objective, names)
-        raise UsageError(f"unknown objective {objective!r}.{near} Known: {', '.join(names)}")
-    if not around:
-        get_preset(objective, **numbers)
-    if not start or home.versions():
-        # Complain about the folder before anything heavy is loaded.
-        refuse_mixture(home.meta().get("stage"), objective, policy)
-
+    named = [name.strip() for name in labels.split(",")]
+    job = TrainStep(objective, policy, given | {"labels": named}, goal_fields)
     # Of several ranks only the first reads, writes and speaks (swr1.training.parallel).
     others = {"quiet": True} if os.environ.get("RANK", "0") != "0" else {}
     with open_stage(total=steps, **others) as stage:
-        import torch
-
-        if cores := threads or default_threads():
-            torch.set_num_threads(cores)
-        extra = {"metrics": stage.metrics, "log": stage.say, "on_step": stage.on_step}
-        stage.metrics = None  # the file gets a line per step
-        train: Callable
-        records: Iterator
-        if around:
-            train = around.load()
-            takes = options_of(train)
-            records = stage.read(["id"])
-            if around.renders:
-                from swr1.prompts import load_prompt
-
-                prompt = load_prompt(system_prompt or "logic-rl")
-                extra |= {"system": prompt.system, "prefill": prompt.prefill}
-                extra["as_sampled"] = system_prompt is None
-            refuse_others(given, takes | {"system_prompt"} if around.renders else takes)
-            given["labels"] = [name.strip() for name in labels.split(",")]
-        else:
-            from swr1.training.rl import train_rl
-
-            train = train_rl
-            given["epochs"] = int(epochs)
-            takes = inspect.signature(train).parameters.keys() - {"policy", "objective"}
-            refuse_others(given, {*takes, *goal_fields, "clip", "group_patience"})
-            extra |= {"objective": objective, **numbers}
-            records = stage.read_marked(
-                ["id", "reward", "generation.token_ids"], patience=group_patience
-            )
-        options = {k: v for k, v in given.items() if k in takes} | extra
-        summary = train(filter(None, records), home, **options)
-        stage.say(f"{home.path} is at version {summary['version']}, step {summary['steps']}")
-
-
-def refuse_mixture(trained: str | None, objective: str, policy: Path) -> None:
-    """Raises UsageError when a judge would follow a policy in one folder, or the reverse."""
-    from swr1.training.modes import JUDGES
-
-    if trained and (trained in JUDGES) != (objective in JUDGES):
-        raise UsageError(
-            f"{policy} was trained by {trained}, and {objective} makes another kind of model: give"
-            f" it a folder of its own" + (f", with --start {policy}" if objective in JUDGES else "")
-        )
+        refuse_others(given, job.takes)
+        job.run(stage, threads)
 
 
 def refuse_others(given: dict, takes: set[str]) -> None:
