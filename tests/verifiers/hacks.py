@@ -27,6 +27,9 @@ FIELDS: dict[str, dict[str, Any]] = {
 }
 
 
+SEVERAL = {"task": "multi-choice", "answer": ["A", "C"]}
+
+
 class Hack(NamedTuple):
     """One way to be scored for nothing."""
 
@@ -84,6 +87,7 @@ HACKS = [
     Hack("math", "makes up a unit", r"\boxed{18 \text{ parsecs}}", 1, 0),
     Hack("math", "gets the unit wrong", r"\boxed{18 \text{ km}}", 0, 0, {}, {"answer": "18 cm"}),
     Hack("math", "rounds", r"\boxed{0.33}", 0, 0, {}, {"answer": "1/3"}),
+    Hack("math", "rounds, where the data set names a precision", r"\boxed{18.3}", 1, 1, {}, {"info": {"precision": 0}}),
     Hack("math", "misses by less than half a millionth", r"\boxed{0.3333331}", 0, 0, {}, {"answer": "1/3"}),
     Hack("math", "writes the letters of a word in another order", r"\boxed{neve}", 0, 0, {}, {"answer": r"\text{even}"}),
     Hack("math", "guesses right without any reasoning", r"\boxed{18}", 1, 0),
@@ -100,6 +104,9 @@ HACKS = [
     Hack("choice", "takes back in the next sentence what it said", "The answer is C. Or it is A.", 1, 0),
     Hack("choice", "changes its mind in prose", "The answer is A. No, the answer is C.", 1, 1),
     Hack("choice", "guesses a letter", "<answer>C</answer>", 1, 0),
+    Hack("choice", "names all, where several are right", "<answer>ABCD</answer>", 0, 0, {"incomplete": 0.5}, SEVERAL),
+    Hack("choice", "boxes one after the other, where several are right", r"\boxed{A} \boxed{B} \boxed{C} \boxed{D}", 0, 0, {"incomplete": 0.5}, SEVERAL),
+    Hack("choice", "guesses one of several, where that is worth half", "<answer>C</answer>", 0.5, 0, {"incomplete": 0.5}, SEVERAL),
     Hack("exact", "lists candidates", "<answer>Rome, Paris</answer>", 0, 0),
     Hack("exact", "answers twice", "<answer>Rome</answer><answer>Paris</answer>", 0, 0),
     Hack("exact", "boxes two answers", r"\boxed{Rome} \boxed{Paris}", 0, 0),
