@@ -56,12 +56,17 @@ def command(
 
     swr1 reward logic-rl judged.jsonl --explain 3f2a9c0d11e84b57/2
     """
+    from swr1.registry import digest_of_files
     from swr1.rewards import Recipe, explain_one, open_reward, tell_outcomes
 
     warnings: list[str] = []
     score = open_reward(recipe, set, unordered=unordered, warn=warnings.append)
     fallback = parse_on_null(on_null)
-    digest = {"recipe_digest": score.digest()} if isinstance(score, Recipe) else {}
+    if isinstance(score, Recipe):
+        digest: dict = {"recipe_digest": score.digest()}
+    else:
+        own = digest_of_files(recipe)
+        digest = {"files": own} if own else {}
 
     if outcomes:
         print(tell_outcomes(score), *warnings, sep="\n")

@@ -70,9 +70,11 @@ def command(
 
     swr1 verify safety rollouts.jsonl --guard Qwen3Guard-Gen-8B --url http://gpu1:8000/v1
     """
+    from swr1.registry import digest_of_files
     from swr1.verifiers._running import judges, split_names
 
     verifiers, files = split_names(names)
+    own = digest_of_files(*(name for name in verifiers if ".py:" in name), judge or "")
     options = {
         "guard": guard or "",
         "url": ",".join(url),
@@ -91,6 +93,8 @@ def command(
             called=called,
             only_missing=only_missing,
         ) as judged,
-        open_stage(inputs=files or ["-"], options={"names": verifiers}) as stage,
+        open_stage(
+            inputs=files or ["-"], options={"names": verifiers} | ({"files": own} if own else {})
+        ) as stage,
     ):
         judged.judge(stage)

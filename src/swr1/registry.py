@@ -7,6 +7,7 @@ A registry reads names from the files of a package (`knights.py` is "knights", `
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -84,6 +85,19 @@ class Registry:
         if not hasattr(module, attribute):
             raise UsageError(f"{file} has no {attribute!r} ({self.kind} {target!r})")
         return getattr(module, attribute)
+
+
+def digest_of_files(*targets: str) -> dict[str, str]:
+    """8 hex digits of the file of each target that has one, "./mine.py:check" or a path; by target.
+
+    What a file of the user's says shapes the records as an option does.
+    """
+    found = {}
+    for target in targets:
+        path = Path(target.rpartition(":")[0] if ".py:" in target else target)
+        if path.is_file():
+            found[target] = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
+    return found
 
 
 def parse_options(function: Any, pairs: Iterable[str]) -> dict[str, Any]:

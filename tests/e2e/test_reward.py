@@ -128,6 +128,42 @@ def test_python_rewards_and_recipes_from_files(stream, tmp_path):
     assert own.stdout.count('"reward":1.0') == 4 and own.stdout.count('"reward":0.0') == 1
 
 
+OWN = """
+def reward(record):
+    if record["id"] == "r4":
+        return record["verdicts"]["math"]["score"]
+    return {"r0": 1, "r1": {"reward": 2}, "r2": None, "r3": {"reward": "much"}}[record["id"]]
+"""
+
+
+def test_what_a_python_reward_gives_and_raises_is_told_with_its_record(stream, tmp_path):
+    (tmp_path / "mine.py").write_text(OWN)
+    command = ("reward", "./mine.py:reward", "--on-null=-7", "--on-error", "skip")
+    done = run_swr1(*command, stdin=stream, cwd=tmp_path, check=True)
+    out = [orjson.loads(line) for line in done.stdout.splitlines()]
+    assert [(r["id"], r["reward"]) for r in out] == [("r0", 1.0), ("r1", 2.0), ("r2", -7.0)]
+    assert out[0]["reward_parts"] == {} and "2 dropped" in done.stderr
+    told = run_swr1("reward", "./mine.py:reward", "--on-null", "skip", stdin=stream, cwd=tmp_path)
+    assert told.returncode == 65 and "Traceback" not in told.stderr
+    assert "record 'r3': it gave {'reward': 'much'}, not {" in told.stderr
+    tail = b"\n".join(stream.splitlines()[4:])
+    told = run_swr1("reward", "./mine.py:reward", stdin=tail, cwd=tmp_path)
+    assert "the reward ./mine.py:reward on record 'r4': KeyError: 'math' (mine.py:4)" in told.stderr
+
+
+def test_a_file_of_ones_own_that_has_changed_is_another_run(tmp_path):
+    """A verdict or a reward made by yesterday's code must not pass for today's."""
+    rows = [{"id": "a", "completion": "x", "prompt": [], "verdicts": {}}]
+    (tmp_path / "in.jsonl").write_bytes(jsonl(rows))
+    for stage, function in (("verify", "check"), ("reward", "reward")):
+        (tmp_path / "mine.py").write_text(f"def {function}(record):\n    return 1.0\n")
+        command = (stage, f"./mine.py:{function}", "in.jsonl", "-o", f"{stage}.jsonl")
+        run_swr1(*command, cwd=tmp_path, check=True)
+        assert "nothing to do" in run_swr1(*command, cwd=tmp_path, check=True).stderr
+        (tmp_path / "mine.py").write_text(f"def {function}(record):\n    return 0.5\n")
+        assert "nothing to do" not in run_swr1(*command, cwd=tmp_path).stderr
+
+
 def test_another_recipe_under_the_same_name_is_another_run(stream, tmp_path):
     recipe = '[part.form]\nfrom = "format.label"\nmap = { ok = 1, other = 0 }\n'
     (tmp_path / "mine.toml").write_text(recipe)

@@ -42,6 +42,14 @@ def test_the_four_outcomes(verdicts, logprob, label, score):
     assert found["label"] == label and found["score"] == pytest.approx(score)
 
 
+def test_a_rule_of_another_task_says_nothing_of_this_one():
+    other = {"score": None, "label": None, "error": "the task is 'qa', this verifier judges math"}
+    exact = {"exact": {"score": 1.0, "label": "correct", "detail": {}, "by": "exact@1"}}
+    assert verify(record({"math": other} | exact))["label"] == "correct-certain"
+    assert verify(record({"math": other} | exact), right="math")["score"] is None
+    assert "task is 'qa'" in verify(record({"math": other}))["error"]
+
+
 @pytest.mark.parametrize("weight", [0.1, 0.4, 0.5])
 def test_the_score_is_proper_and_right_always_beats_wrong(weight):
     """Of all confidences the true probability has the best expected score."""

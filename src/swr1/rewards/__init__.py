@@ -1,7 +1,8 @@
 """Rewards: verdicts become one number and its parts.
 
 A reward is a recipe (a TOML file; those in data/rewards have names), or a Python function
-`reward(record, **options) -> {"reward", "reward_parts"}` from an entry point or a file.
+`reward(record, **options) -> {"reward", "reward_parts"}`, a number or None, from an entry point or a
+file.
 
     reward = open_reward("safeladder-stage2", ["helpful.weight=0.2"])
     reward(record)                       # {"reward": 1.2, "reward_parts": {...}}
@@ -11,11 +12,15 @@ A reward is a recipe (a TOML file; those in data/rewards have names), or a Pytho
 
 from __future__ import annotations
 
+import math
+import traceback
 from collections.abc import Callable, Iterable
 from functools import partial
+from numbers import Real
+from pathlib import Path
 from typing import Any
 
-from swr1.errors import UsageError
+from swr1.errors import DataError, SwrError, UsageError
 from swr1.records import Record
 from swr1.registry import Registry, parse_options
 from swr1.rewards._recipe import Recipe
@@ -47,7 +52,47 @@ def open_reward(
     if ".py:" not in name and name not in registry.names():
         load_recipe(name)  # raises, with a suggestion
     function = registry.get(name)
-    return partial(function, **parse_options(function, settings))
+    return _Own(name, partial(function, **parse_options(function, settings)))
+
+
+class _Own:
+    """A Python reward: what it raises, and what is no reward, is told with its record.
+
+    It may give {"reward", "reward_parts"}, a number, or None where it could not judge. Raises
+    DataError for everything else.
+    """
+
+    def __init__(self, name: str, function: Callable[..., Any]) -> None:
+        self.name, self._function = name, function
+
+    def __call__(self, record: Record) -> dict[str, Any]:
+        def bad(message: str) -> DataError:
+            return DataError(
+                f"the reward {self.name} on record {record.get('id')!r}: {message}",
+                getattr(record, "where", None),
+            )
+
+        try:
+            result = self._function(record)
+        except SwrError:
+            raise
+        except Exception as error:  # a stranger's code raises what it likes
+            *_, last = traceback.extract_tb(error.__traceback__)
+            place = f"{Path(last.filename).name}:{last.lineno}"
+            raise bad(f"{type(error).__name__}: {error} ({place})") from error
+        if result is None:
+            return {"reward": None, "reward_parts": {}, "error": f"{self.name} gave no reward"}
+        made = result if isinstance(result, dict) else {"reward": result}
+        value = made.get("reward", made)
+        if value is not None and not (isinstance(value, Real) and math.isfinite(float(value))):
+            raise bad(
+                "it gave "
+                + repr(result)[:80]
+                + ', not {"reward": a number or None, "reward_parts":'
+                " {...}}, a number, or None"
+            )
+        number = None if value is None else float(value)
+        return {"reward_parts": {}} | made | {"reward": number}
 
 
 def checked(

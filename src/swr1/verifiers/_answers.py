@@ -58,4 +58,5 @@ def other_task(record: Record, *tasks: str) -> str | None:
     task = record.get("task")
     if task is None or task in tasks:
         return None
-    return f"the task is {task!r}, this verifier judges {' and '.join(tasks)}"
+    listed = " and ".join(filter(None, [", ".join(tasks[:-1]), tasks[-1]]))
+    return f"the task is {task!r}, this verifier judges {listed}"

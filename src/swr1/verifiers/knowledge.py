@@ -64,7 +64,7 @@ def open(
     """The verifier.
 
     Args:
-        right: the verdict that says what is right; "" takes the first of RULES that is there.
+        right: the verdict that says what is right; "" takes the first of RULES that has a score.
         confidence: "logprobs", "agreement" or "stated". over: mean, min or sum, of log-probabilities.
         stated_scale: 10 (0 to 10), 1 (0 to 1) or percent.
         certain: confidence from which it is called certain. weight: w above.
@@ -134,12 +134,14 @@ class Knowledge:
 
     def _rule(self, record: Record) -> Verdict:
         verdicts = record.get("verdicts") or {}
-        name = self.right or next((n for n in RULES if n in verdicts), "")
+        there = [n for n in RULES if n in verdicts]
+        judged = [n for n in there if (verdicts[n] or {}).get("score") is not None]
+        name = self.right or next(iter(judged or there), "")  # the others are of other tasks
         if name not in verdicts:
-            there = ", ".join(verdicts) or "none"
+            found = ", ".join(verdicts) or "none"
             wanted = name or f"one of {', '.join(RULES)}"
             return null(
-                BY, f"no verdict says whether it is right: {wanted} is wanted, there: {there}"
+                BY, f"no verdict says whether it is right: {wanted} is wanted, there: {found}"
             )
         return verdicts[name]
 

@@ -45,7 +45,8 @@ class LocalModel:
             self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=kind).to(where).eval()
         except (OSError, ValueError, RuntimeError) as error:
             first = str(error).strip().splitlines()[0]
-            raise SwrError(f"cannot load the guard {folder}: {first}") from error
+            here = "" if Path(folder).exists() else "there is no such folder, and of the hub: "
+            raise SwrError(f"cannot load the guard {folder}: {here}{first}") from error
         self.template = self.tokenizer.chat_template or ""
         if not isinstance(self.template, str):
             self.template = "\n".join(self.template.values())
