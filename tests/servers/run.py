@@ -98,7 +98,7 @@ class Started:
                 urllib.request.urlopen(f"{self.url}/models", timeout=5).close()
                 break
             except OSError:
-                if self.process.poll() is not None or time.monotonic() - start > 300:
+                if self.process.poll() is not None or time.monotonic() - start > 900:
                     self.close()
                     sys.exit(f"the server did not start:\n{log.read_text()[-3000:]}")
                 time.sleep(0.5)
