@@ -15,6 +15,7 @@ from swr1.evals.picture import COLOURS, INK, clean_axes, new_figure, save_figure
 from swr1.evals.report import as_page, few_at_a_time, new_table, percent, span
 
 SIGNIFICANT = 0.05
+MARKERS = "os^Dv*P"
 
 
 def page(numbers: Mapping[str, Any], detail: bool = False) -> RenderableType:
@@ -119,7 +120,7 @@ def _notes(numbers: Mapping[str, Any], labels: Sequence[str]) -> Iterator[str]:
 def two_axes(numbers: Mapping[str, Any], out: str | Path) -> None:
     """Safety against ability, a point per run with 95% intervals, joined in their order.
 
-    Raises UsageError where fewer than one run has both, and for an unknown kind of file.
+    Raises UsageError where no run has both, and for an unknown kind of file.
     """
     points = {
         label: (axes["ability"], axes["safety"])
@@ -138,18 +139,17 @@ def two_axes(numbers: Mapping[str, Any], out: str | Path) -> None:
     ys = [100 * y[0] for _, y in points.values()]
     axes.plot(xs, ys, color=INK, linewidth=0.8, alpha=0.5, zorder=1)
     for index, (label, (x, y)) in enumerate(points.items()):
-        colour = COLOURS[index % len(COLOURS)]
         axes.errorbar(
             100 * x[0], 100 * y[0], xerr=100 * x[1], yerr=100 * y[1],
-            fmt="o", color=colour, capsize=2.5, linewidth=1, label=label, zorder=2,
-        )  # fmt: skip
-        axes.annotate(
-            label, (100 * x[0], 100 * y[0]), xytext=(6, 6), textcoords="offset points",
-            fontsize=9, color=INK,
+            fmt=MARKERS[index % len(MARKERS)], color=COLOURS[index % len(COLOURS)],
+            capsize=2.5, linewidth=1, label=label, zorder=2,
         )  # fmt: skip
     axes.set_xlabel("ability", color=INK)
     axes.set_ylabel("safety", color=INK)
-    axes.set_xlim(0, 104)
-    axes.set_ylim(0, 104)
+    # From the lowest interval up: stages that end in one corner are told apart.
+    axes.set_xlim(max(0, min(100 * (x[0] - x[1]) for x, _ in points.values()) - 5), 102)
+    axes.set_ylim(max(0, min(100 * (y[0] - y[1]) for _, y in points.values()) - 5), 102)
+    # Not beside the points, where the names of close ones would cover each other.
+    axes.legend(loc="best", frameon=False, fontsize=9, labelcolor=INK)
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
     save_figure(figure, out)
