@@ -7,6 +7,11 @@ from pathlib import Path
 
 import orjson
 import pytest
+from hypothesis import settings
+
+# Properties are tried without a clock: on a busy machine an example may take any time.
+settings.register_profile("no-clock", deadline=None)
+settings.load_profile("no-clock")
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
