@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from swr1.commands._stage import stage_command
-from swr1.errors import DataError, UsageError
+from swr1.errors import UsageError
 
 
 @stage_command(files=False)
@@ -49,19 +49,13 @@ def command(
     if shots < 1:
         raise UsageError(f"--shots must be at least 1, not {shots}")
     with open_stage(inputs=files or ["-"], options={"words": kinds}) as stage:
-        for record in stage.read(needs=("id", "prompt")):
-            written = 0
-            try:
-                if record and with_original:
-                    if (record["id"], 0, 0) not in stage:
-                        stage.write(dict(record))
-                    written += 1
-                for kind in kinds if record else ():
-                    variant = attacks.apply(record, kind, seed, shots)
-                    stage.tally("attack", kind)
-                    if (variant["id"], 0, 0) not in stage:
-                        stage.write(variant)
-                    written += 1
-            except DataError as error:
-                stage.drop(error.reason, error.where or record.where, record)
-            stage.end_input(written)
+
+        def variants(record):
+            if with_original:
+                yield dict(record)
+            for kind in kinds:
+                variant = attacks.apply(record, kind, seed, shots)
+                stage.tally("attack", kind)
+                yield variant
+
+        stage.flat_map(variants, needs=("id", "prompt"))

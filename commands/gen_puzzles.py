@@ -1,121 +1,89 @@
 """Make Knights and Knaves puzzles, each with exactly one solution, no two alike."""
 
+from functools import partial
 from typing import Annotated
 
-import typer
+from swr1.commands._stage import option, stage_command
 
-from swr1.commands._stage import stage_command
-
-RULES = "What people say"
-TELLING = "How it is told"
-ADDED = "What is added"
+said = partial(option, panel="What people say")
+told = partial(option, panel="How it is told")
+added = partial(option, panel="What is added")
 
 
 @stage_command(reads=False)
 def command(
     open_stage,
-    n: Annotated[int, typer.Option("--n", "-n", help="How many puzzles.")] = 100,
+    n: Annotated[int, option("How many puzzles.", "--n", "-n")] = 100,
     people: Annotated[
-        str, typer.Option(help="Inhabitants: a number or LO-HI (sizes take turns), 2 to 1000.")
+        str, option("Inhabitants: a number or LO-HI (sizes take turns), 2 to 1000.")
     ] = "3-7",
-    seed: Annotated[int, typer.Option(help="Names the sequence of puzzles.")] = 0,
-    start: Annotated[
-        int, typer.Option(help="First position in the sequence: ranges never overlap.")
-    ] = 0,
+    seed: Annotated[int, option("Names the sequence of puzzles.")] = 0,
+    start: Annotated[int, option("First position in the sequence: ranges never overlap.")] = 0,
     split: Annotated[
         str | None,
-        typer.Option(help="train or test: no puzzle is in both, up to names and order."),
+        option("train or test: no puzzle is in both, up to names and order."),
     ] = None,
-    test_share: Annotated[float, typer.Option(help="Share of puzzles in the test split.")] = 0.1,
+    test_share: Annotated[float, option("Share of puzzles in the test split.")] = 0.1,
     distinct: Annotated[
-        str, typer.Option(help="No two alike: as text, or as form (up to names and order).")
+        str, option("No two alike: as text, or as form (up to names and order).")
     ] = "text",
-    depth: Annotated[
-        int, typer.Option(help="Levels of a statement, 2 to 10.", rich_help_panel=RULES)
-    ] = 2,
-    width: Annotated[
-        int, typer.Option(help='Most parts of an "and" or "or".', rich_help_panel=RULES)
-    ] = 2,
+    depth: Annotated[int, said("Levels of a statement, 2 to 10.")] = 2,
+    width: Annotated[int, said('Most parts of an "and" or "or".')] = 2,
     weights: Annotated[
         str,
-        typer.Option(
-            help='Relative chances, such as "iff=2,not=0", of leaf, not, and, or, implies, iff;'
-            " 1 each.",
-            rich_help_panel=RULES,
+        said(
+            'Relative chances, such as "iff=2,not=0", of leaf, not, and, or, implies, iff; 1 each.'
         ),
     ] = "",
-    self_reference: Annotated[
-        bool, typer.Option(help="Speakers may mention themselves.", rich_help_panel=RULES)
-    ] = True,
+    self_reference: Annotated[bool, said("Speakers may mention themselves.")] = True,
     trivial: Annotated[
         bool,
-        typer.Option(
-            help="Statements may join equal or opposite parts (X or not X), or be always true or"
-            " always false.",
-            rich_help_panel=RULES,
+        said(
+            "Statements may join equal or opposite parts (X or not X), or be always true or"
+            " always false."
         ),
     ] = True,
     knights: Annotated[
         float | None,
-        typer.Option(
-            help="Share of truth tellers, 0 to 1; as it comes (0.55) if not given.",
-            rich_help_panel=RULES,
-        ),
+        said("Share of truth tellers, 0 to 1; as it comes (0.55) if not given."),
     ] = None,
     wording: Annotated[
         str,
-        typer.Option(
-            help="plain, varied, chinese, chinese-varied, or terse (tiny models).",
-            rich_help_panel=TELLING,
-        ),
+        told("plain, varied, chinese, chinese-varied, or terse (tiny models)."),
     ] = "plain",
     roles: Annotated[
         str,
-        typer.Option(
-            help='Words for the two kinds, truth teller first: saint/sinner, "elf:elves/orc",'
-            " knave/knight (flipped).",
-            rich_help_panel=TELLING,
+        told(
+            'Words for the two kinds, truth teller first: saint/sinner, "elf:elves/orc",'
+            " knave/knight (flipped)."
         ),
     ] = "knight/knave",
     names: Annotated[
         str | None,
-        typer.Option(
-            help="common, few, latin, accented, chinese, or a file with one a line; goes with the"
-            " wording and size if not given.",
-            rich_help_panel=TELLING,
+        told(
+            "common, few, latin, accented, chinese, or a file with one a line; goes with the"
+            " wording and size if not given."
         ),
     ] = None,
     retell: Annotated[
         int,
-        typer.Option(
-            help="Tell each puzzle so often, each time of other people.", rich_help_panel=TELLING
-        ),
+        told("Tell each puzzle so often, each time of other people."),
     ] = 1,
     trace: Annotated[
         str | None,
-        typer.Option(
-            help="Add a reasoning text: search, propagate, cases, or hasty.",
-            rich_help_panel=ADDED,
-        ),
+        added("Add a reasoning text: search, propagate, cases, or hasty."),
     ] = None,
     wrong: Annotated[
         str | None,
-        typer.Option(
-            help="Make the reasoning wrong in this way: answer, shuffled, replaced, early.",
-            rich_help_panel=ADDED,
-        ),
+        added("Make the reasoning wrong in this way: answer, shuffled, replaced, early."),
     ] = None,
     steps: Annotated[
         bool,
-        typer.Option(
-            "--steps", help="Add the machine-checkable steps of the trace.", rich_help_panel=ADDED
-        ),
+        added("Add the machine-checkable steps of the trace.", "--steps"),
     ] = False,
     difficulty: Annotated[
         bool,
-        typer.Option(
-            "--difficulty", help="Add info.difficulty, for curricula.", rich_help_panel=ADDED
-        ),
+        added("Add info.difficulty, for curricula.", "--difficulty"),
     ] = False,
 ):
     """Make Knights and Knaves puzzles, each with exactly one solution, no two alike.
@@ -126,38 +94,30 @@ def command(
     from swr1.puzzles.rules import Rules, parse_weights
     from swr1.records import VERSION, make_id
 
-    def puzzles(start, n, every):
-        return generate(
-            n,
-            people=people,
-            depth=depth,
-            width=width,
-            seed=seed,
-            start=start,
-            split=split,
-            test_share=test_share,
-            rules=Rules(parse_weights(weights), self_reference, trivial),
-            knights=knights,
-            distinct=distinct,
-            wording=wording,
-            names=names,
-            roles=roles,
-            trace=trace,
-            wrong=wrong,
-            steps=steps,
-            difficulty=difficulty,
-            retell=retell,
-            every=every,
-        )
-
-    puzzles(start, n, 1)  # wrong use is told before anything is opened
+    puzzles = partial(
+        generate,
+        people=people,
+        depth=depth,
+        width=width,
+        seed=seed,
+        split=split,
+        test_share=test_share,
+        rules=Rules(parse_weights(weights), self_reference, trivial),
+        knights=knights,
+        distinct=distinct,
+        wording=wording,
+        names=names,
+        roles=roles,
+        trace=trace,
+        wrong=wrong,
+        steps=steps,
+        difficulty=difficulty,
+        retell=retell,
+    )
+    puzzles(n, start=start)  # wrong use is told before anything is opened
     with open_stage(total=n) as stage:
-        index, shards = stage.shard
-        done = stage.writer.lines_done
-        for _ in range(done):
-            stage.end_input(1)
-        first = index + done * shards  # this shard takes every so many-th position
-        for puzzle in puzzles(start + first, max(0, n - first), shards):
+        first, every = stage.owed()
+        for puzzle in puzzles(max(0, n - first), start=start + first, every=every):
             name = make_id(puzzle["task"], puzzle["prompt"], puzzle["answer"])
             stage.write({"v": VERSION, "id": name, **puzzle})
             stage.end_input(1)

@@ -63,10 +63,7 @@ def command(
         care=care,
     )
     with open_stage(total=n) as stage:
-        index, shards = stage.shard
-        done = index + stage.writer.lines_done * shards  # this one takes every so many-th
-        for _ in range(stage.writer.lines_done):
-            stage.end_input(1)
+        first, every = stage.owed()
         made = []
 
         def ids():
@@ -78,6 +75,6 @@ def command(
             item = made.pop()
             if answered:
                 item["completion"] = item["info"].pop("trace")
-            if position >= done and (position - index) % shards == 0:
+            if position >= first and (position - first) % every == 0:
                 stage.write({"v": VERSION, "id": name, **item})
                 stage.end_input(1)

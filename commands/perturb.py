@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from swr1.commands._stage import stage_command
-from swr1.errors import DataError, UsageError
+from swr1.errors import UsageError
 from swr1.registry import suggest
 
 
@@ -72,16 +72,7 @@ def command(
                 sized = f"{kind} at {len(record['info']['statements'])}"
                 stage.tally(sized if find_kind(kind).changes_solution else kind, outcome)
 
-        for record in stage.read(needs=("id", "prompt", "answer", "info")):
-            written = 0
-            try:
-                for variant in variants(record) if record else ():
-                    if key(variant) not in stage:
-                        stage.write(variant)
-                    written += 1
-            except DataError as error:
-                stage.drop(error.reason, error.where or record.where, record)
-            stage.end_input(written)
+        stage.flat_map(variants, needs=("id", "prompt", "answer", "info"))
 
 
 def split_kinds(words: list[str]) -> tuple[list[str], list[str]]:

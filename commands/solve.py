@@ -1,5 +1,7 @@
 """All solutions of a puzzle: of every record, or of a text, for a person to read."""
 
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +45,8 @@ def command(
     if texts:
         if stage.output != "-":
             raise UsageError("the solution of a text is printed; -o is for records")
+        from swr1.puzzles.solution_page import print_solutions
+
         for where, puzzle in texts.items():
             if len(texts) > 1:
                 print(f"{where}:")
@@ -71,10 +75,8 @@ def command(
         stage.map(add)
 
 
-def texts_among(inputs, text):
+def texts_among(inputs: Sequence[str], text: str | None) -> Iterator[tuple[str, str]]:
     """(where, text) for --text and .txt files; they do not mix with records."""
-    import sys
-
     if text is not None:
         if list(inputs) != ["-"]:
             raise UsageError("--text takes no files; a puzzle in a file is a .txt file")
@@ -85,46 +87,3 @@ def texts_among(inputs, text):
         raise UsageError("records and .txt files cannot be solved together")
     for name in plain:
         yield name, Path(name).read_text(encoding="utf-8")
-
-
-def print_solutions(text, most, explain):
-    """One solution: a line per person, with what was understood; several: a line for each."""
-    from random import Random
-
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    from swr1.puzzles.item import Puzzle
-    from swr1.puzzles.reading import read_puzzle
-    from swr1.puzzles.solver import solve
-    from swr1.puzzles.traces import trace_fields
-    from swr1.puzzles.wording import CHINESE, ENGLISH, clause
-
-    names, roles, statements = read_puzzle(text)
-    worlds, count, exact = solve(statements, most)
-    if not worlds:
-        print("No solution: whoever tells the truth, somebody's words do not fit.")
-        return
-    if explain:
-        puzzle = Puzzle(names, statements, worlds[0], roles)
-        trace = trace_fields(puzzle, "search", Random(0))["trace"]
-        print(trace.partition("<think>")[2].partition("</think>")[0].strip(), end="\n\n")
-    if count > 1:
-        shown = f"; {len(worlds)} of them" if len(worlds) < count else ""
-        print(f"{'' if exact else 'At least '}{count:,} solutions{shown}:")
-        for i, world in enumerate(worlds, 1):
-            truths, liars = (
-                ", ".join(name for name, role in zip(names, world, strict=True) if role == wanted)
-                for wanted in (True, False)
-            )
-            print(f"{i}. {roles.truths}: {truths or '-'}; {roles.liars}: {liars or '-'}")
-        return
-    print("One solution:")
-    grammar = CHINESE if "\u3400" <= roles.truth[0] <= "\u9fff" else ENGLISH
-    table = Table("who", "is", "says", box=SIMPLE_HEAD, pad_edge=False)
-    for name, role, statement in zip(names, worlds[0], statements, strict=True):
-        said = clause(statement, grammar, roles).format(*names)
-        table.add_row(*map(escape, [name, roles.word(role), said]))
-    Console(highlight=False).print(table)

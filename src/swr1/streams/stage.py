@@ -16,7 +16,7 @@ import stat
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -233,6 +233,22 @@ class Stage:
             else:
                 self.end_input(written)
 
+    def flat_map(
+        self, function: Callable[[Placed], Iterable[Record]], needs: Sequence[str] = ("id",)
+    ) -> None:
+        """As `map`, for a function that makes several records of one, or none."""
+        for record in self.read(needs):
+            written = 0
+            try:
+                for made in function(record) if record is not None else ():
+                    if key(made) not in self:
+                        self.write(made)
+                    written += 1
+            except DataError as error:
+                assert record is not None
+                self.drop(error.reason, error.where or record.where, record)
+            self.end_input(written)
+
     def _pairs(self, needs: Sequence[str], **more: Any) -> Iterator[tuple[Any, str]]:
         def on_bad(where: str, reason: str, raw: Any) -> None:
             self.drop(reason, where, raw)
@@ -264,6 +280,17 @@ class Stage:
             self._per_input[-1][1] += 1
         else:
             self._per_input.append([written, 1])
+
+    def owed(self) -> tuple[int, int]:
+        """Of a source: the first position that is owed, and every which one after it.
+
+        A shard has every n-th; what a stopped run wrote is noted as done.
+        """
+        assert self.shard is not None
+        for _ in range(self.writer.lines_done):
+            self.end_input(1)
+        index, shards = self.shard
+        return index + self.writer.lines_done * shards, shards
 
     # --- writing -----------------------------------------------------------------------------
 

@@ -1,0 +1,58 @@
+"""The solutions of a puzzle's text, for a person to read."""
+
+from __future__ import annotations
+
+from random import Random
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from swr1.puzzles.item import Puzzle
+from swr1.puzzles.reading import read_puzzle
+from swr1.puzzles.roles import Roles
+from swr1.puzzles.solver import Solutions, solve
+from swr1.puzzles.traces import trace_fields
+from swr1.puzzles.wording import CHINESE, ENGLISH, clause
+
+
+def print_solutions(text: str, most: int, explain: bool) -> None:
+    """One solution: a line per person, with what was understood; several: a line for each.
+
+    Args:
+        most: worlds to list. explain: print the way to the (first) solution before it.
+
+    Raises DataError for a text that is no puzzle.
+    """
+    names, roles, statements = read_puzzle(text)
+    found = solve(statements, most)
+    if not found.worlds:
+        print("No solution: whoever tells the truth, somebody's words do not fit.")
+        return
+    if explain:
+        puzzle = Puzzle(names, statements, found.worlds[0], roles)
+        trace = trace_fields(puzzle, "search", Random(0))["trace"]
+        print(trace.partition("<think>")[2].partition("</think>")[0].strip(), end="\n\n")
+    if found.count > 1:
+        _print_several(found, names, roles)
+        return
+    print("One solution:")
+    grammar = CHINESE if "\u3400" <= roles.truth[0] <= "\u9fff" else ENGLISH
+    table = Table("who", "is", "says", box=SIMPLE_HEAD, pad_edge=False)
+    for name, role, statement in zip(names, found.worlds[0], statements, strict=True):
+        said = clause(statement, grammar, roles).format(*names)
+        table.add_row(*map(escape, [name, roles.word(role), said]))
+    Console(highlight=False).print(table)
+
+
+def _print_several(found: Solutions, names: list[str], roles: Roles) -> None:
+    worlds, count, exact = found
+    shown = f"; {len(worlds)} of them" if len(worlds) < count else ""
+    print(f"{'' if exact else 'At least '}{count:,} solutions{shown}:")
+    for i, world in enumerate(worlds, 1):
+        truths, liars = (
+            ", ".join(name for name, role in zip(names, world, strict=True) if role == wanted)
+            for wanted in (True, False)
+        )
+        print(f"{i}. {roles.truths}: {truths or '-'}; {roles.liars}: {liars or '-'}")
