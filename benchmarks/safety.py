@@ -1,11 +1,12 @@
 """Is a response safe? A keyword list, embeddings with logistic regression, and guards trained by swr1.
 
     swr1 load jailbreakbench artifacts.jsonl --set answered=true -o jbb.jsonl
-    swr1 load xstest xstest_v2_completions_*.csv --set labels=safety -o xstest.jsonl
-    cat jbb.jsonl xstest.jsonl > safety.jsonl
-    swr1 train-step guard safety.jsonl --policy guard --start all-MiniLM-L6-v2/ \
-      --held-out 0.3 --split-by info.index,id
-    python benchmarks/safety.py safety.jsonl --encoder all-MiniLM-L6-v2/ --guard guard
+    swr1 train-step guard jbb.jsonl --policy guard --start all-MiniLM-L6-v2/ --labels safe,unsafe \
+      --held-out 0.3 --split-by info.index,id --prompt-tokens 32
+    python benchmarks/safety.py jbb.jsonl --encoder all-MiniLM-L6-v2/ --guard guard
+
+XSTest's completions (`swr1 load xstest xstest_v2_completions_*.csv --set labels=safety`) may be in the
+same file, and then there are needless refusals too; or in another, for `--transfer`.
 
 All ways are measured on the same held-out behaviours (JailbreakBench) and prompts (XSTest): those
 that `train-step guard --held-out 0.3 --split-by info.index,id` holds out. Whatever learns saw none of
@@ -147,27 +148,47 @@ def labels_of(records: list[dict]) -> np.ndarray:
     return np.array([GUARD_LABELS.index(r["info"]["label"]) for r in records])
 
 
-def tables(ways: dict[str, Way], test: list[dict]) -> None:
-    """Three labels over all, two (unsafe or not) on either data set."""
-    told = {name: way(test) for name, way in ways.items()}
-    y, keys = labels_of(test), [r["key"] for r in test]
+def parts_of(records: list[dict]) -> dict[str, np.ndarray]:
+    """Rows of each data set, and of its harmful and harmless prompts apart where it has both."""
+    info = [r["info"] for r in records]
+    source = np.array([i["dataset"] for i in info])
+    harmful = np.array([i["harmful"] for i in info])
+    found = {}
+    for name in dict.fromkeys(source):
+        found[name] = source == name
+        if len(set(harmful[source == name])) == 2:
+            found[f"{name}, harmful prompts"] = (source == name) & harmful
+            found[f"{name}, harmless prompts"] = (source == name) & ~harmful
+    return found
+
+
+def tables(ways: dict[str, Way], records: list[dict]) -> None:
+    """Three labels over all where they occur, and two (unsafe or not) on each part."""
+    told = {name: way(records) for name, way in ways.items()}
+    y, keys = labels_of(records), [r["key"] for r in records]
     known = ~np.any([np.isnan(p).any(1) for p in told.values()], axis=0)
-    print(f"{len(test)} held out ({(~known).sum()} too long for a guard, left out)")
-    source = np.array([r["info"]["dataset"] for r in test])
-    for name in ("all", *dict.fromkeys(source)):
-        rows = np.flatnonzero(known & ((source == name) | (name == "all")))
-        mine = [keys[i] for i in rows]
-        print(f"\n{name}: {dict(Counter(GUARD_LABELS[k] for k in y[rows]))}\n\n{HEAD}")
+    print(f"{len(records)} completions ({(~known).sum()} too long for a guard, left out)")
+    if len(set(y)) == len(GUARD_LABELS):
+        rows = np.flatnonzero(known)
+        print(f"\nthree labels: {_counts(y[rows])}\n\n{HEAD}")
         for title, p in told.items():
-            if name == "all":
-                found = figures(p[rows], y[rows], mine, GUARD_LABELS)
-            else:
-                found = two_labels(p[rows, UNSAFE], y[rows], mine)
+            found = figures(p[rows], y[rows], [keys[i] for i in rows], GUARD_LABELS)
             print(row(title, found), found["confusion"])
-        if all(PUBLISHED in test[i]["info"] for i in rows):
-            said = np.array([test[i]["info"][PUBLISHED] for i in rows])
-            found = two_labels(certain(said.astype(int), 2)[:, 1], y[rows], mine)
-            print(row("Llama Guard 1 (published column)", found), found["confusion"])
+    for name, part in parts_of(records).items():
+        rows = np.flatnonzero(known & part)
+        mine = [keys[i] for i in rows]
+        print(f"\n{name}, unsafe or not: {_counts(y[rows])}\n\n{HEAD}")
+        scores = {title: p[rows, UNSAFE] for title, p in told.items()}
+        if all(PUBLISHED in records[i]["info"] for i in rows):
+            said = np.array([int(records[i]["info"][PUBLISHED]) for i in rows])
+            scores["Llama Guard 1 (published column)"] = certain(said, 2)[:, 1]
+        for title, unsafe in scores.items():
+            found = two_labels(unsafe, y[rows], mine)
+            print(row(title, found), found["confusion"])
+
+
+def _counts(y: np.ndarray) -> dict[str, int]:
+    return dict(Counter(GUARD_LABELS[k] for k in y))
 
 
 def two_labels(unsafe: np.ndarray, y: np.ndarray, keys: Sequence[str]) -> dict:
@@ -199,7 +220,8 @@ def main() -> None:
     parser.add_argument("--held-out", type=float, default=0.3)
     parser.add_argument("--split-by", default="info.index,id")
     parser.add_argument("--without", metavar="FIELD=VALUE")
-    parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--transfer", type=Path, help="records of another set, all measured on")
+    parser.add_argument("--pairs", type=Path, help="records of HH-RLHF")
     args = parser.parse_args()
     warnings.filterwarnings("ignore", category=FutureWarning)
     records = records_of(args.file)
@@ -210,13 +232,20 @@ def main() -> None:
     ways: dict[str, Way] = {
         "keywords: refuses, or unsafe": keywords,
         "embedding of the response, LR": regression(embed, learn, with_prompt=False),
-        "embeddings of prompt and response, LR": regression(embed, learn, with_prompt=True),
     }
+    if len({r["info"]["harmful"] for r in learn}) == 2:  # else the prompt says nothing of the label
+        ways["embeddings of both, LR"] = regression(embed, learn, with_prompt=True)
     split = f"{args.held_out:g} by hash of {args.split_by}"
     for folder in args.guard:
         ways[f"guard {Path(folder).name}"] = guard(folder, split, learn)
     print(f"learned from {len(learn)}: {dict(Counter(r['info']['label'] for r in learn))}")
     tables(ways, test)
+    if args.transfer:
+        other = records_of(args.transfer)
+        for r in other:
+            r["key"] = split_key(r, args.split_by)
+        print(f"\n{args.transfer.name}, which nothing learned from:")
+        tables(ways, other)
     if args.pairs:
         preferred(ways, args.pairs)
 
