@@ -16,8 +16,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -27,11 +28,11 @@ from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.presets import Objective, get_preset
 from swr1.policy import PassRates, Policy, model_folder
 from swr1.training import engine
-from swr1.training.batches import Batches
+from swr1.training.batches import Batch, Batches
 from swr1.training.checks import check_policy, write_aside
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of, read_sample
-from swr1.training.parallel import NO_ADAPTERS, join, shard
+from swr1.training.parallel import NO_ADAPTERS, Team, join, shard
 from swr1.training.parts import Expected
 from swr1.training.scorer import Offloaded, Recorded, Scorer
 from swr1.training.state import Run
@@ -141,28 +142,19 @@ def train_rl(
     goal = get_preset(objective, **objective_options)
     if min(batch, epochs, publish_every, minibatch or 1) < 1:
         raise UsageError("batch, minibatch, epochs and publish-every are at least 1")
-    if importance not in ("none", *LEVELS) or not importance_cap > 0:
-        raise UsageError(
-            f"importance is none, token or sequence with a positive cap, not {importance!r} with"
-            f" {importance_cap}"
-        )
-    if remainder not in ("drop", "train"):
-        raise UsageError(f"unknown remainder {remainder!r}: it is drop or train")
-    checkpoint_every = checkpoint_every or publish_every
+    _check_words(importance, importance_cap, remainder, on_nan)
     if quantize and not lora_r:
         raise UsageError("weights in 4 bits are not trained themselves: give --lora-r")
-    rate_at = engine.Schedule(lr, schedule, warmup, steps)
-    where = engine.pick_device(device)
-    micro_tokens = engine.pass_tokens(micro_tokens, where)
-    compute = engine.torch_dtype(dtype)
-    if on_nan not in ("stop", "skip"):
-        raise UsageError(f"unknown on-nan {on_nan!r}: it is stop or skip")
     filter_on = goal.filter_on or ("reward" if drop_dead else None)
     if refill and (not filter_on or shuffle_rewards):
         raise UsageError(
             "refill replaces the groups that --drop-dead or --filter-on leaves out, by their true"
             " rewards"
         )
+    rate_at = engine.Schedule(lr, schedule, warmup, steps)
+    where = engine.pick_device(device)
+    micro_tokens = engine.pass_tokens(micro_tokens, where)
+    compute = engine.torch_dtype(dtype)
 
     with ExitStack() as stack:
         team = stack.enter_context(join(where, parallel))
@@ -171,14 +163,9 @@ def train_rl(
 
         def begin() -> Run:
             stack.enter_context(policy.lock(f"train-step {objective}"))
+            fixed = {"optimizer": optimizer, "lora_r": lora_r}
             return Run(
-                policy,
-                "rl",
-                fixed={"optimizer": optimizer, "lora_r": lora_r},
-                metrics=metrics,
-                keep=keep,
-                resume=resume,
-                log=log,
+                policy, "rl", fixed=fixed, metrics=metrics, keep=keep, resume=resume, log=log
             )
 
         run = team.first(begin)
@@ -199,73 +186,60 @@ def train_rl(
         stepper = engine.Optimizer(
             model.named_parameters(), optimizer, lr=lr, weight_decay=weight_decay, team=team
         )
-        rates = PassRates.load(run.carried)
-        multiplier = _multiplier(goal, run.carried)
-
-        def carry(folder: Path) -> None:
-            rates.save(folder)
-            if multiplier:
-                (folder / MULTIPLIER).write_text(json.dumps(multiplier.state()))
+        beside = _Beside(
+            PassRates.load(run.carried),
+            _multiplier(goal, run.carried),
+            _critic(goal, run, base, where, micro_tokens, compute, team),
+        )
 
         def save(folder: Path, weights: dict[str, torch.Tensor]) -> None:
             engine.save_model(model, tokenizer, folder, compute, weights)
-            carry(folder)
+            beside.save_with_version(folder)
 
-        critic = None
-        if goal.advantage == "gae":
-            if team.sharded:
-                raise UsageError("a critic is not trained with sharded weights: --parallel ddp")
-            critic = Critic(
-                base, where, lr=goal.critic_lr, micro_tokens=micro_tokens, dtype=compute, team=team
-            )
-            critic.restore(run.carried)
-
-        def save_state(folder: Path) -> None:
-            carry(folder)
-            if critic:
-                critic.save(folder)
-
-        run.start(model, stepper, save, save_state, team)
+        run.start(model, stepper, save, beside.save_with_state, team)
         scorer = Scorer(model, micro_tokens, compute, team=team)
         ref: Scorer | None = None
         if goal.kl > 0:
-            if reference == "records":
-                ref = Recorded()
-            elif adapters is not None and reference is None:
+            if adapters is not None and reference is None:
                 ref = Scorer(model, micro_tokens, compute, adapters, team=team)
             else:
-                folder = model_folder(reference) if reference else base
-                if reference_offload:
-                    ref = Offloaded(folder, where, micro_tokens, team)
-                else:
-                    frozen = engine.load_model(folder, where, torch.float32)
-                    shard(frozen, team, engine.token_logprobs)
-                    ref = Scorer(frozen, micro_tokens, compute, team=team)
+                ref = _reference(
+                    reference, reference_offload, base, where, micro_tokens, compute, team
+                )
         vocab = model.get_input_embeddings().weight.shape[0]
         batches = Batches(
             records,
             lambda r: read_sample(r, vocab, allow_truncated_sampling=allow_truncated_sampling),
             run,
-            rates,
+            beside.rates,
             size=batch,
             max_staleness=max_staleness,
             filter_on=filter_on,
             refill=refill,
             remainder=remainder,
         )
-
-        def announce() -> None:
-            before = int(policy.meta(run.base).get("groups_consumed", 0))
-            policy.announce(
-                batch, publish_every, run.groups_consumed - before, before, run.groups_dropped
-            )
-
-        def put_aside(groups: list[list[Sample]]) -> Path:
-            return team.first(lambda: write_aside(groups, policy.path / "trainer", run.step + 1))
-
-        team.first(announce)
+        step = partial(
+            rl_step,
+            goal=goal,
+            scorer=scorer,
+            ref=ref,
+            stepper=stepper,
+            max_grad_norm=max_grad_norm,
+            minibatch=minibatch or batch,
+            epochs=epochs,
+            drop_dead=drop_dead,
+            mask_truncated=mask_truncated,
+            shuffle_rewards=shuffle_rewards,
+            importance=importance,
+            importance_cap=importance_cap,
+            importance_mask=importance_mask,
+            multiplier=beside.multiplier,
+            critic=beside.critic,
+            skip_bad=on_nan == "skip",
+        )
+        team.first(lambda: _announce(run, batch, publish_every))
         expected = Expected(goal, filter_on, log)
-        resumed, first = run.step > 0, True
+        resumed, checked = run.step > 0, False
         try:
             while steps is None or run.step < steps:
                 taken = team.first(batches.take)
@@ -273,44 +247,13 @@ def train_rl(
                     break
                 expected.see([s for g in taken.groups for s in g])
                 clock = time.perf_counter()
-                rate = rate_at(run.step)
-                if first:
+                if not checked:
                     limit = math.inf if allow_truncated_sampling else ratio_tolerance
                     check_policy(taken.groups, scorer, limit, log)
-                    first = False
-                try:
-                    row = rl_step(
-                        taken.groups,
-                        goal,
-                        scorer,
-                        ref,
-                        stepper,
-                        lr=rate,
-                        max_grad_norm=max_grad_norm,
-                        minibatch=minibatch or batch,
-                        epochs=epochs,
-                        drop_dead=drop_dead,
-                        mask_truncated=mask_truncated,
-                        shuffle_rewards=shuffle_rewards,
-                        importance=importance,
-                        importance_cap=importance_cap,
-                        importance_mask=importance_mask,
-                        seed=seed * 1_000_003 + run.step,
-                        multiplier=multiplier,
-                        critic=critic,
-                        skip_bad=on_nan == "skip",
-                    )
-                except BadStep as error:
-                    raise SwrError(
-                        f"step {run.step + 1}: {error}; {policy.path} stays at version"
-                        f" {run.version}, the batch is in {put_aside(taken.groups)}"
-                    ) from None
-                if row["skipped_updates"]:
-                    log(
-                        f"step {run.step + 1}: skipped {row['skipped_updates']} updates whose loss"
-                        f" or gradient was not finite; the batch is in {put_aside(taken.groups)}"
-                    )
-                lags = [s.lag for g in taken.groups for s in g]
+                    checked = True
+                rate = rate_at(run.step)
+                now = partial(step, lr=rate, seed=seed * 1_000_003 + run.step)
+                learned = _learn(now, taken.groups, run, team)
                 # A group that was dropped is behind this run all the same.
                 run.groups_consumed += len(taken.groups) + taken.dropped.total()
                 done = run.step + 1
@@ -319,18 +262,14 @@ def train_rl(
                     {
                         "stage": "rl",
                         "objective": objective,
-                        **row,
-                        "lag": mean_of(lags),
-                        "lag_max": max(lags, default=None),
-                        "dropped_stale": taken.dropped["stale"],
-                        "dropped_dead": taken.dropped["dead"],
-                        "dropped_incomplete": taken.dropped["incomplete"],
+                        **learned,
+                        **_came(taken),
                         "groups_consumed": run.groups_consumed,
                         "lr": rate,
                         "wait_s": round(taken.seconds, 3),
                         "compute_s": round(time.perf_counter() - clock, 3),
                     },
-                    checkpoint=last or done % checkpoint_every == 0,
+                    checkpoint=last or done % (checkpoint_every or publish_every) == 0,
                     publish=last or done % publish_every == 0,
                 )
                 if on_step:
@@ -349,8 +288,34 @@ def train_rl(
     return _summary(run, batches.dropped)
 
 
-def _silent(message: str) -> None:
-    """What every rank but the lead says."""
+def _check_words(importance: str, importance_cap: float, remainder: str, on_nan: str) -> None:
+    if importance not in ("none", *LEVELS) or not importance_cap > 0:
+        raise UsageError(
+            f"importance is none, token or sequence with a positive cap, not {importance!r} with"
+            f" {importance_cap}"
+        )
+    if remainder not in ("drop", "train"):
+        raise UsageError(f"unknown remainder {remainder!r}: it is drop or train")
+    if on_nan not in ("stop", "skip"):
+        raise UsageError(f"unknown on-nan {on_nan!r}: it is stop or skip")
+
+
+class _Beside(NamedTuple):
+    """What is saved beside the policy's weights: with each version, the critic with states only."""
+
+    rates: PassRates
+    multiplier: Multiplier | None
+    critic: Critic | None
+
+    def save_with_version(self, folder: Path) -> None:
+        self.rates.save(folder)
+        if self.multiplier:
+            (folder / MULTIPLIER).write_text(json.dumps(self.multiplier.state()))
+
+    def save_with_state(self, folder: Path) -> None:
+        self.save_with_version(folder)
+        if self.critic:
+            self.critic.save(folder)
 
 
 def _multiplier(goal: Objective, folder: Path) -> Multiplier | None:
@@ -361,6 +326,97 @@ def _multiplier(goal: Objective, folder: Path) -> Multiplier | None:
     if (folder / MULTIPLIER).exists():
         multiplier.restore(json.loads((folder / MULTIPLIER).read_text()))
     return multiplier
+
+
+def _critic(
+    goal: Objective,
+    run: Run,
+    base: Path,
+    where: torch.device,
+    micro_tokens: int,
+    compute: torch.dtype,
+    team: Team,
+) -> Critic | None:
+    """Of an objective whose advantages need values, as the state left it."""
+    if goal.advantage != "gae":
+        return None
+    if team.sharded:
+        raise UsageError("a critic is not trained with sharded weights: --parallel ddp")
+    critic = Critic(
+        base, where, lr=goal.critic_lr, micro_tokens=micro_tokens, dtype=compute, team=team
+    )
+    critic.restore(run.carried)
+    return critic
+
+
+def _reference(
+    name: str | None,
+    offload: bool,
+    base: Path,
+    where: torch.device,
+    micro_tokens: int,
+    compute: torch.dtype,
+    team: Team,
+) -> Scorer:
+    """The frozen model of the KL term, or what the records say of it."""
+    if name == "records":
+        return Recorded()
+    folder = model_folder(name) if name else base
+    if offload:
+        return Offloaded(folder, where, micro_tokens, team)
+    frozen = engine.load_model(folder, where, torch.float32)
+    shard(frozen, team, engine.token_logprobs)
+    return Scorer(frozen, micro_tokens, compute, team=team)
+
+
+def _announce(run: Run, batch: int, publish_every: int) -> None:
+    """Tell rollouts what this run takes, and where it stands."""
+    before = int(run.policy.meta(run.base).get("groups_consumed", 0))
+    run.policy.announce(
+        batch, publish_every, run.groups_consumed - before, before, run.groups_dropped
+    )
+
+
+def _learn(
+    step: Callable[[list[list[Sample]]], dict[str, Any]],
+    groups: list[list[Sample]],
+    run: Run,
+    team: Team,
+) -> dict[str, Any]:
+    """The step's metrics; a batch that gave no finite loss or gradient is written aside."""
+
+    def put_aside() -> Path:
+        return team.first(lambda: write_aside(groups, run.policy.path / "trainer", run.step + 1))
+
+    try:
+        row = step(groups)
+    except BadStep as error:
+        raise SwrError(
+            f"step {run.step + 1}: {error}; {run.policy.path} stays at version {run.version},"
+            f" the batch is in {put_aside()}"
+        ) from None
+    if row["skipped_updates"]:
+        run.log(
+            f"step {run.step + 1}: skipped {row['skipped_updates']} updates whose loss or gradient"
+            f" was not finite; the batch is in {put_aside()}"
+        )
+    return row
+
+
+def _came(taken: Batch) -> dict[str, Any]:
+    """How old the samples of a batch were, and what was dropped on the way to it."""
+    lags = [s.lag for group in taken.groups for s in group]
+    return {
+        "lag": mean_of(lags),
+        "lag_max": max(lags, default=None),
+        "dropped_stale": taken.dropped["stale"],
+        "dropped_dead": taken.dropped["dead"],
+        "dropped_incomplete": taken.dropped["incomplete"],
+    }
+
+
+def _silent(message: str) -> None:
+    """What every rank but the lead says."""
 
 
 def _summary(run: Run, dropped: Mapping[str, int]) -> dict[str, Any]:
