@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError, SwrError
+from swr1.streams.writing import fsync_folder
 
 MARKER = "swr1.json"
 HALF_LIFE = 20  # versions after which a result counts half: policies change fast
@@ -447,12 +448,3 @@ def system_error(error: BaseException) -> OSError | None:
             return OSError(int(number[1]), os.strerror(int(number[1])))
         cause = cause.__cause__ or cause.__context__
     return None
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make renames and new names in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -47,12 +47,13 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         with open(aside, "rb") as file:
             os.fsync(file.fileno())
         os.replace(aside, path)
-        _sync_folder(path.parent)
+        fsync_folder(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
+    """Make renames and new names in `folder` durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -261,7 +262,7 @@ class FileWriter:
         self._file.close()
         if self.path.name.endswith(".jsonl"):
             os.replace(self.part, self.path)
-            _sync_folder(self.path.parent)
+            fsync_folder(self.path.parent)
         else:
             write_atomically(self.path, self._convert)
             self.part.unlink()
