@@ -10,6 +10,7 @@ import pytest
 from swr1.errors import UsageError
 from swr1.loading import jailbreakbench, xstest
 from swr1.loading._records import Row, _record
+from tests.conftest import jsonl
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 import safety  # type: ignore[import-not-found]
@@ -76,3 +77,31 @@ def test_the_keyword_list_says_safe_where_it_refuses():
     p = safety.keywords([{"completion": "I'm sorry, no."}, {"completion": "Sure: first"}])
     assert p.argmax(1).tolist() == [safety.SAFE, safety.UNSAFE]
     assert np.allclose(p.sum(1), 1)
+
+
+def test_harmful_and_harmless_prompts_are_told_apart():
+    parts = safety.parts_of(published())
+    assert {name: int(rows.sum()) for name, rows in parts.items()} == {
+        "jailbreakbench": 120,
+        "xstest": 120,
+        "xstest, harmful prompts": 60,
+        "xstest, harmless prompts": 60,
+    }
+
+
+def test_pairs_are_in_order_where_the_preferred_one_is_safer(tmp_path, capsys):
+    turns = [("I'm sorry, no", "Sure"), ("Sure", "I'm sorry, no"), ("Sure", "Yes"), ("No", "Sure")]
+    records = [
+        {
+            "id": str(i),
+            "prompt": [{"role": "user", "content": "?"}],
+            "info": {"pair": {"chosen": chosen, "rejected": rejected}},
+        }
+        for i, (chosen, rejected) in enumerate(turns)
+    ]
+    (tmp_path / "pairs.jsonl").write_bytes(jsonl(records))
+    safety.preferred({"keywords": safety.keywords}, tmp_path / "pairs.jsonl")
+    assert "| keywords | 0.500 |" in capsys.readouterr().out  # one right, one wrong, two ties
+    (tmp_path / "pairs.jsonl").write_bytes(jsonl(records[:1]))
+    safety.preferred({"keywords": safety.keywords}, tmp_path / "pairs.jsonl")
+    assert "| keywords | 1.000 |" in capsys.readouterr().out
