@@ -7,7 +7,6 @@ import typer
 
 from swr1.commands._output import show
 from swr1.commands._stage import stage_command
-from swr1.errors import UsageError
 
 
 @stage_command(files=False, writes=False)
@@ -58,10 +57,9 @@ def command(
     from swr1.evals.words import load_words
 
     if picture:
-        from swr1.evals.picture import _SUFFIXES
+        from swr1.evals.picture import check_name
 
-        if picture.suffix.lower() not in _SUFFIXES:
-            raise UsageError(f"cannot draw {str(picture)!r}: name it {', '.join(_SUFFIXES)}")
+        check_name(picture)
     opened = open_tokenizer(tokenizer) if tokenizer else None
     analysis = Analysis(load_words(words or ["reasoning"]), by, verdict, opened, bins)
     for file in rollouts:  # one by one: the same samples of two versions may lie in two files

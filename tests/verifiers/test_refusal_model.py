@@ -62,3 +62,6 @@ def test_what_is_no_model(tmp_path):
             verify({"id": "x", "completion": "a"}, model=str(tmp_path / name))
     with pytest.raises(UsageError, match="no folder"):
         model.Encoder(str(tmp_path / "absent"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no encoder can be loaded"):
+        model.Encoder(str(tmp_path / "empty"))

@@ -242,8 +242,14 @@ def _legend(figure: Figure) -> None:
         )
 
 
-def save_figure(figure: Figure, out: str | Path) -> None:
-    out = Path(out)
+def check_name(out: Path) -> None:
+    """Raises UsageError where `out` is of no kind that can be drawn."""
     if out.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"cannot draw {str(out)!r}: name it {', '.join(_SUFFIXES)}")
+
+
+def save_figure(figure: Figure, out: str | Path) -> None:
+    """Writes the whole file or none. Raises UsageError as `check_name` does."""
+    out = Path(out)
+    check_name(out)
     write_atomically(out, lambda path: figure.savefig(path, format=out.suffix[1:].lower(), dpi=150))

@@ -27,15 +27,22 @@ REFUSES, IN_FULL = 1.0, 0.03  # inverse strength of the regularisation of the tw
 
 
 class Encoder:
-    """Mean-pooled, normalised embeddings of an encoder in a Hugging Face folder."""
+    """Mean-pooled, normalised embeddings of an encoder in a Hugging Face folder.
+
+    Raises UsageError where the folder holds none.
+    """
 
     def __init__(self, folder: str) -> None:
         if not Path(folder).is_dir():
             raise UsageError(f"no folder {folder!r} with an encoder")
         from transformers import AutoModel, AutoTokenizer
 
-        self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        self._model = AutoModel.from_pretrained(folder).eval()
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder)
+            self._model = AutoModel.from_pretrained(folder).eval()
+        except (OSError, ValueError) as error:
+            reason = str(error).split("\n")[0]
+            raise UsageError(f"no encoder can be loaded from {folder!r}: {reason}") from None
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Embeddings [texts, width], each of length 1."""
