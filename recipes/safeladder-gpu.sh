@@ -2,17 +2,18 @@
 # The ladder of recipes/safeladder.sh at full size: Qwen2.5-7B-Instruct, published data, served guards.
 # It has not been run by us: no GPU was at hand. docs/safeladder.md says what it needs.
 #
-#   DATA=~/data SFT=cot.jsonl GUARD_URL=http://gpu1:8000/v1 JUDGE_URL=http://gpu2:8000/v1 \
+#   DATA=~/data SFT=cot.jsonl HARMLESS=asked.jsonl GUARD_URL=http://gpu1:8000/v1 JUDGE_URL=http://gpu2:8000/v1 \
 #     recipes/safeladder.sh gpu
 #
 # DATA holds the published files that `swr1 load` reads, a folder per set; SFT a file of validated chains
-# of thought (records with a completion in <think> and <answer>). GUARD_URL serves Qwen3Guard-Gen-8B,
+# of thought (records with a completion in <think> and <answer>); HARMLESS one of ordinary requests (records of
+# task safety), without which nothing pays for answering them. GUARD_URL serves Qwen3Guard-Gen-8B,
 # JUDGE_URL a model of 30B or more that judges helpfulness and values by a prompt. vLLM generates on
 # ROLLOUT_GPUS (0), the trainer has TRAIN_GPUS (1,2,3): see gpus.sh.
 set -euo pipefail
-: "${DATA:?the folder of data sets}" "${SFT:?records to start from}"
+: "${DATA:?the folder of data sets}" "${SFT:?records to start from}" "${HARMLESS:?records of ordinary requests}"
 : "${GUARD_URL:?who serves the guard}" "${JUDGE_URL:?who serves the judge}"
-DATA=$(realpath "$DATA") SFT=$(realpath "$SFT")
+DATA=$(realpath "$DATA") SFT=$(realpath "$SFT") HARMLESS=$(realpath "$HARMLESS")
 GUARD=${GUARD:-Qwen3Guard-Gen-8B} JUDGE=${JUDGE:-Qwen3-32B} SEED=${SEED:-0}
 RUN=${RUN:-runs/safeladder-gpu-$SEED}
 STEPS1=${STEPS1:-200} STEPS2=${STEPS2:-400} STEPS3=${STEPS3:-200}
@@ -28,6 +29,7 @@ step "data"
 swr1 load gsm8k "$DATA/gsm8k/train.jsonl" -o gsm8k.jsonl
 swr1 load xstest "$DATA/xstest/prompts.csv" -o xstest.jsonl
 swr1 load safety-tuned-llamas "$DATA/safety-tuned-llamas" -o harmful.jsonl
+cp "$HARMLESS" harmless.jsonl
 swr1 load flames "$DATA/flames" -o flames.jsonl
 swr1 load simplesafetytests "$DATA/simplesafetytests" -o held-harmful.jsonl
 swr1 load gsm8k "$DATA/gsm8k/test.jsonl" -o held-math.jsonl
@@ -60,12 +62,13 @@ evaluate stage1
 
 step "M3-RL, stage 2"
 score() { answers | guards | swr1 reward safeladder-stage2 --on-null skip; }
-climb stage1 stage2 "gsm8k.jsonl harmful.jsonl flames.jsonl" $STEPS2 cpgd
+JOINT="gsm8k.jsonl harmful.jsonl harmless.jsonl flames.jsonl"
+climb stage1 stage2 "$JOINT" $STEPS2 cpgd
 evaluate stage2
 
 step "safe-and-efficient RL"
 score() { answers | guards | swr1 reward safe-efficient --on-null skip; }
-climb stage2 stage3 "gsm8k.jsonl harmful.jsonl flames.jsonl" $STEPS3 cale
+climb stage2 stage3 "$JOINT" $STEPS3 cale
 evaluate stage3
 
 swr1 eval start=start.jsonl stage1=stage1.jsonl stage2=stage2.jsonl stage3=stage3.jsonl \

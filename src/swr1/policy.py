@@ -189,24 +189,6 @@ class Policy:
             self._remove(number)
         return gone
 
-    def wait_for(self, version: int, timeout: float, poll: float = 0.2) -> int:
-        """Wait until the latest version is at least `version`; returns the latest.
-
-        Raises SwrError after `timeout` seconds, saying what was waited for.
-        """
-        deadline = time.monotonic() + timeout
-        while True:
-            have = max(self.versions(), default=-1)
-            if have >= version:
-                return have
-            if time.monotonic() >= deadline:
-                state = f"the latest is {have}" if have >= 0 else "it has no complete version"
-                raise SwrError(
-                    f"waited {timeout:g} s for version {version} of {self.path} ({state}):"
-                    " is a train-step publishing there?"
-                )
-            time.sleep(min(poll, max(0.0, deadline - time.monotonic())))
-
     def announce(
         self, batch: int, publish_every: int, consumed: int, before: int, dropped: int = 0
     ) -> None:

@@ -82,11 +82,6 @@ def solution_table(statements: Sequence[Statement]) -> int:
     return fits
 
 
-def count_solutions(statements: Sequence[Statement]) -> int:
-    """How many worlds fit the puzzle."""
-    return solution_table(statements).bit_count()
-
-
 def solutions(statements: Sequence[Statement]) -> list[tuple[bool, ...]]:
     """All worlds that fit, each a tuple "person i is a knight", by increasing world number."""
     fits, found = solution_table(statements), []
