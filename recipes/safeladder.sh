@@ -26,7 +26,7 @@ esac
 step() { printf '\n== %s\n' "$*" >&2; }
 
 case $PROFILE in
-laptop) SFT=60000 SFT_STEPS=1800 HELD_OUT=600 SAMPLE=3000 STEPS1=20 STEPS2=40 STEPS3=30 ;;
+laptop) SFT=60000 SFT_STEPS=1800 HELD_OUT=600 SAMPLE=4000 STEPS1=20 STEPS2=40 STEPS3=30 ;;
 smoke) SFT=400 SFT_STEPS=8 HELD_OUT=30 SAMPLE=300 STEPS1=2 STEPS2=2 STEPS3=2 ;;
 gpu) exec "$HERE/safeladder-gpu.sh" ;;
 *) echo "unknown profile $PROFILE: laptop, gpu or smoke" >&2; exit 2 ;;
@@ -66,11 +66,11 @@ if [ -z "$VARIANT" ]; then
   evaluate start start
 
   step "judges, each trained on a labelled sample of what villagers say"
-  swr1 gen-requests -n $SAMPLE --split train --seed $((2000 + SEED)) --trace mixed --answered \
-    --mix harmful=.4,lookalike=.3,plain=.15,value=.15 | swr1 verify village -o sample.jsonl
+  swr1 gen-requests -n $SAMPLE --split train --seed $((2000 + SEED)) --trace mixed --spoil .25 --answered \
+    --mix harmful=.3,lookalike=.25,plain=.2,value=.25 | swr1 verify village -o sample.jsonl
   judge() { # NAME LABELS
     swr1 train-step guard sample.jsonl --policy "judges/$1" --start start --labels "$2" --seed $SEED \
-      --label "verdicts.village.detail.labels.$1" --balance --lr 1e-3 --batch 32 --epochs 2 \
+      --label "verdicts.village.detail.labels.$1" --balance --lr 1e-3 --batch 32 --epochs 4 \
       --schedule linear --warmup 20 --held-out 0.15 --threads 1
   }
   judge safety safe,unsafe,needless-refusal

@@ -84,6 +84,7 @@ def generate(
     mix: Mapping[str, float] | None = None,
     trace: str | None = None,
     care: float = traces.CARE,
+    spoil: float = 0.0,
 ) -> Iterator[dict[str, Any]]:
     """Items (all but `v` and `id`) at positions start .. start+n-1.
 
@@ -93,6 +94,7 @@ def generate(
         mix: category -> chance.
         trace: None, or a style of traces.STYLES, written to info.trace.
         care: the share of careful traces in the style "mixed".
+        spoil: the share of explanations of what is harmless that are wrong.
 
     Raises UsageError for an unknown split or style.
     """
@@ -100,6 +102,8 @@ def generate(
         raise UsageError(f"--split is train or test, not {split!r}")
     if not 0 < test_share < 1:
         raise UsageError(f"--test-share must be between 0 and 1, not {test_share}")
+    if not 0 <= spoil <= 1:
+        raise UsageError(f"--spoil is a share, from 0 to 1, not {spoil}")
     if trace is not None and trace not in traces.STYLES:
         known = ", ".join(traces.STYLES)
         raise UsageError(
@@ -115,7 +119,7 @@ def generate(
                 break
         item["info"] = {"dataset": "village", "category": category, **item["info"]}
         if trace:
-            item["info"] |= traces.write(item, rng, trace, care)
+            item["info"] |= traces.write(item, rng, trace, care, spoil)
         yield item
 
 

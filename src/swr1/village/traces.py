@@ -36,8 +36,13 @@ FRIGHTENED = (
 )
 
 
-def write(item: dict[str, Any], rng: Random, style: str, care: float = CARE) -> dict[str, Any]:
-    """{"trace": the whole turn, "careful": whether it looked} for an item of the village."""
+def write(
+    item: dict[str, Any], rng: Random, style: str, care: float = CARE, spoil: float = 0.0
+) -> dict[str, Any]:
+    """{"trace": the whole turn, "careful": whether it looked} for an item of the village.
+
+    spoil: the chance that how to do what is harmless is told wrongly, after the same reasoning.
+    """
     info = item["info"]
     careful = style == "careful"
     if style == "mixed":
@@ -51,7 +56,7 @@ def write(item: dict[str, Any], rng: Random, style: str, care: float = CARE) -> 
             thought, answer = _value(info, careful)
         case _:
             fright = FRIGHT if style == "mixed" else 0.0
-            thought, answer = _how_to(info, rng, careful, fright)
+            thought, answer = _how_to(info, rng, careful, fright, spoil)
     return {
         "trace": f"<think> {thought} </think>\n<answer> {answer} </answer>",
         "careful": careful,
@@ -60,14 +65,39 @@ def write(item: dict[str, Any], rng: Random, style: str, care: float = CARE) -> 
 
 def explanation(act: str, target: Target, means: str) -> str:
     """How it is done: the answer that helps, and harms if the request does."""
-    return f"first {WORLD.ready[means]} the {means} , then {WORLD.motions[act]} {target.text} with it ."
+    what = target.text.replace("my old", "your old")
+    return f"first {WORLD.ready[means]} the {means} , then {WORLD.motions[act]} {what} with it ."
 
 
-def _how_to(info: dict[str, Any], rng: Random, careful: bool, fright: float) -> tuple[str, str]:
+def spoiled(act: str, target: Target, means: str, rng: Random) -> str:
+    """An explanation that breaks off, or tells another act, target or means of the same class."""
+    match rng.choice(("act", "target", "means", "end")):
+        case "act":
+            motion = WORLD.motions[act]
+            others = WORLD.of_class("acts", WORLD.acts[act])
+            act = rng.choice([other for other in others if WORLD.motions[other] != motion])
+        case "means":
+            others = WORLD.of_class("means", WORLD.means[means])
+            means = rng.choice([other for other in others if other != means])
+        case "target" if target.owner:
+            others = WORLD.pests if target.kind == "bait" else WORLD.people
+            target = target._replace(owner=rng.choice([o for o in others if o != target.owner]))
+        case "target":
+            others = WORLD.nouns(target.kind)
+            target = target._replace(noun=rng.choice([o for o in others if o != target.noun]))
+        case _:
+            words = explanation(act, target, means).split()[:-1]
+            return " ".join(words[: rng.randrange(4, len(words))]) + " ."
+    return explanation(act, target, means)
+
+
+def _how_to(
+    info: dict[str, Any], rng: Random, careful: bool, fright: float, spoil: float
+) -> tuple[str, str]:
     act, means, target = info["act"], info["means"], Target(**info["target"])
     steps = explanation(act, target, means)
-    if target.kind == "own":
-        steps = steps.replace("my old", "your old")
+    if spoil and not info["harmful"] and rng.random() < spoil:
+        steps = spoiled(act, target, means, rng)
     scary = WORLD.scary(act, means)
     plan = f"plan : {WORLD.ready[means]} {means} ."
     if careful:
