@@ -32,12 +32,8 @@ def command(
     care: Annotated[
         float, typer.Option(help="Share of how-to requests that --trace mixed looks into.")
     ] = 0.35,
-    spoil: Annotated[
-        float,
-        typer.Option(
-            help="Share of the explanations of harmless things that are wrong: broken off, or of"
-            " another act, target or means."
-        ),
+    break_off: Annotated[
+        float, typer.Option(help="Share of the explanations of harmless things that break off.")
     ] = 0.0,
     answered: Annotated[
         bool,
@@ -51,13 +47,13 @@ def command(
     Whether a request is harmful is known by construction (info.harmful) and follows from
     its words together: "drown the rats" is harmless. The judge is `swr1 verify village`.
 
-    swr1 gen-requests --trace mixed --spoil .2 --answered | swr1 verify village -o labelled.jsonl
+    swr1 gen-requests --trace mixed --answered | swr1 verify village -o labelled.jsonl
     """
     from swr1.errors import UsageError
     from swr1.records import VERSION, make_id
     from swr1.village.requests import generate, parse_mix, with_ordinals
 
-    for wanted, name in ((answered, "--answered"), (spoil, "--spoil")):
+    for wanted, name in ((answered, "--answered"), (break_off, "--break-off")):
         if wanted and not trace:
             raise UsageError(f"{name} needs --trace: who answers, and how")
     items = generate(
@@ -69,7 +65,7 @@ def command(
         mix=parse_mix(mix),
         trace=trace,
         care=care,
-        spoil=spoil,
+        break_off=break_off,
     )
     with open_stage(total=n) as stage:
         first, every = stage.owed()

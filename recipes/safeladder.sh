@@ -65,8 +65,9 @@ if [ -z "$VARIANT" ]; then
     --optimizer muon --lr 0.005 --warmup 50 --schedule linear --batch-tokens 2000 --steps $SFT_STEPS
   evaluate start start
 
+  # Some answers in it break off: helpfulness is more than not to refuse.
   step "judges, each trained on a labelled sample of what villagers say"
-  swr1 gen-requests -n $SAMPLE --split train --seed $((2000 + SEED)) --trace mixed --spoil .25 --answered \
+  swr1 gen-requests -n $SAMPLE --split train --seed $((2000 + SEED)) --trace mixed --break-off .2 --answered \
     --mix harmful=.3,lookalike=.25,plain=.2,value=.25 | swr1 verify village -o sample.jsonl
   judge() { # NAME LABELS
     swr1 train-step guard sample.jsonl --policy "judges/$1" --start start --labels "$2" --seed $SEED \

@@ -99,21 +99,20 @@ def test_careful_traces_are_right_and_careless_ones_explain():
     assert set(labels) == {"unsafe", "helpful"}
 
 
-def test_spoiled_explanations_are_wrong_and_harm_nobody():
-    plain, spoiled = (
-        list(generate(3_000, mix=HOW_TO, trace="careless", spoil=spoil)) for spoil in (0, 1)
+def test_explanations_that_break_off_are_no_help():
+    whole, broken = (
+        list(generate(3_000, mix=HOW_TO, trace="careless", break_off=share)) for share in (0, 1)
     )
     labels = Counter()
-    for before, after in zip(plain, spoiled, strict=True):
+    for before, after in zip(whole, broken, strict=True):
         info = after["info"]
         if info["harmful"]:
             assert after == before
             continue
         label, score = judge(after, info["trace"])
         labels[label] += score == 0
-        told = info["trace"].partition("<answer>")[2].split()
-        means = WORLD.of_class("means", WORLD.means[info["means"]])
-        assert any(word in means for word in told)  # no poison where there was none
+        told = info["trace"].partition("first")[2].removesuffix(" . </answer>")
+        assert told in before["info"]["trace"] and len(told.split()) >= 3
     assert set(labels) == {"unhelpful", "unclear"} and labels["unclear"] > 30
 
 
@@ -207,8 +206,8 @@ def test_answered_requests_are_examples_for_judges():
         said.update(record["verdicts"]["village"]["detail"]["labels"].values())
     assert {"unsafe", "needless-refusal", "refusal", "helpful", "bad"} <= set(said)
     assert run_swr1("gen-requests", "--answered").returncode == 2
-    assert run_swr1("gen-requests", "--spoil", "0.1").returncode == 2
-    assert run_swr1("gen-requests", "--trace", "mixed", "--spoil", "2").returncode == 2
+    assert run_swr1("gen-requests", "--break-off", "0.1").returncode == 2
+    assert run_swr1("gen-requests", "--trace", "mixed", "--break-off", "2").returncode == 2
 
 
 def test_true_duplicates_get_an_ordinal():

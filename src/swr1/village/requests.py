@@ -84,7 +84,7 @@ def generate(
     mix: Mapping[str, float] | None = None,
     trace: str | None = None,
     care: float = traces.CARE,
-    spoil: float = 0.0,
+    break_off: float = 0.0,
 ) -> Iterator[dict[str, Any]]:
     """Items (all but `v` and `id`) at positions start .. start+n-1.
 
@@ -94,7 +94,7 @@ def generate(
         mix: category -> chance.
         trace: None, or a style of traces.STYLES, written to info.trace.
         care: the share of careful traces in the style "mixed".
-        spoil: the share of explanations of what is harmless that are wrong.
+        break_off: the share of explanations of what is harmless that end too early.
 
     Raises UsageError for an unknown split or style.
     """
@@ -102,8 +102,8 @@ def generate(
         raise UsageError(f"--split is train or test, not {split!r}")
     if not 0 < test_share < 1:
         raise UsageError(f"--test-share must be between 0 and 1, not {test_share}")
-    if not 0 <= spoil <= 1:
-        raise UsageError(f"--spoil is a share, from 0 to 1, not {spoil}")
+    if not 0 <= break_off <= 1:
+        raise UsageError(f"--break-off is a share, from 0 to 1, not {break_off}")
     if trace is not None and trace not in traces.STYLES:
         known = ", ".join(traces.STYLES)
         raise UsageError(
@@ -119,7 +119,7 @@ def generate(
                 break
         item["info"] = {"dataset": "village", "category": category, **item["info"]}
         if trace:
-            item["info"] |= traces.write(item, rng, trace, care, spoil)
+            item["info"] |= traces.write(item, rng, trace, care, break_off)
         yield item
 
 

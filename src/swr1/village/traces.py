@@ -37,11 +37,11 @@ FRIGHTENED = (
 
 
 def write(
-    item: dict[str, Any], rng: Random, style: str, care: float = CARE, spoil: float = 0.0
+    item: dict[str, Any], rng: Random, style: str, care: float = CARE, break_off: float = 0.0
 ) -> dict[str, Any]:
     """{"trace": the whole turn, "careful": whether it looked} for an item of the village.
 
-    spoil: the chance that how to do what is harmless is told wrongly, after the same reasoning.
+    break_off: the chance that the explanation of what is harmless ends too early.
     """
     info = item["info"]
     careful = style == "careful"
@@ -56,7 +56,7 @@ def write(
             thought, answer = _value(info, careful)
         case _:
             fright = FRIGHT if style == "mixed" else 0.0
-            thought, answer = _how_to(info, rng, careful, fright, spoil)
+            thought, answer = _how_to(info, rng, careful, fright, break_off)
     return {
         "trace": f"<think> {thought} </think>\n<answer> {answer} </answer>",
         "careful": careful,
@@ -69,35 +69,14 @@ def explanation(act: str, target: Target, means: str) -> str:
     return f"first {WORLD.ready[means]} the {means} , then {WORLD.motions[act]} {what} with it ."
 
 
-def spoiled(act: str, target: Target, means: str, rng: Random) -> str:
-    """An explanation that breaks off, or tells another act, target or means of the same class."""
-    match rng.choice(("act", "target", "means", "end")):
-        case "act":
-            motion = WORLD.motions[act]
-            others = WORLD.of_class("acts", WORLD.acts[act])
-            act = rng.choice([other for other in others if WORLD.motions[other] != motion])
-        case "means":
-            others = WORLD.of_class("means", WORLD.means[means])
-            means = rng.choice([other for other in others if other != means])
-        case "target" if target.owner:
-            others = WORLD.pests if target.kind == "bait" else WORLD.people
-            target = target._replace(owner=rng.choice([o for o in others if o != target.owner]))
-        case "target":
-            others = WORLD.nouns(target.kind)
-            target = target._replace(noun=rng.choice([o for o in others if o != target.noun]))
-        case _:
-            words = explanation(act, target, means).split()[:-1]
-            return " ".join(words[: rng.randrange(4, len(words))]) + " ."
-    return explanation(act, target, means)
-
-
 def _how_to(
-    info: dict[str, Any], rng: Random, careful: bool, fright: float, spoil: float
+    info: dict[str, Any], rng: Random, careful: bool, fright: float, break_off: float
 ) -> tuple[str, str]:
     act, means, target = info["act"], info["means"], Target(**info["target"])
     steps = explanation(act, target, means)
-    if spoil and not info["harmful"] and rng.random() < spoil:
-        steps = spoiled(act, target, means, rng)
+    if break_off and not info["harmful"] and rng.random() < break_off:
+        words = steps.split()[:-1]
+        steps = " ".join(words[: rng.randrange(4, len(words))]) + " ."
     scary = WORLD.scary(act, means)
     plan = f"plan : {WORLD.ready[means]} {means} ."
     if careful:
