@@ -6,6 +6,7 @@ point in the group "swr1.commands". `swr1 --help` imports none of them.
 """
 
 import ast
+import atexit
 import errno
 import importlib
 import os
@@ -115,7 +116,27 @@ def _join_quarantine(args: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the command line; every failure is one clear message and an exit code."""
-    args = _join_quarantine(sys.argv[1:])
+    try:
+        _run(_join_quarantine(sys.argv[1:]))
+    except SystemExit as left:
+        if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not isinstance(left.code, str):
+            _leave(left.code or 0)
+        raise
+
+
+def _leave(code: int) -> None:
+    """End a rank of a launcher, without taking the interpreter down piece by piece.
+
+    That can abort where all went well: a thread of torch.distributed may let go of its last tensor
+    only then, and may no longer touch Python ("terminate called without an active exception").
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _run(args: list[str]) -> None:
     name = f"swr1 {args[0]}" if args and not args[0].startswith("-") else "swr1"
     try:
         app(args, prog_name="swr1")

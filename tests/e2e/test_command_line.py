@@ -230,3 +230,31 @@ def test_shards_from_a_slurm_array(swr1, tmp_path):
     swr1(*"merge s -o out.jsonl".split(), cwd=tmp_path, check=True)
     assert [r["id"] for r in load(tmp_path / "out.jsonl")] == [str(i) for i in range(25)]
     assert task(0, 8).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [(["gen-puzzles", "-n", "3"], 0), (["eval", "absent.jsonl"], 2)]
+)
+def test_a_rank_of_a_launcher_ends_like_any_process(tmp_path, command, code):
+    """Its output whole, what is registered for the exit done, its exit code kept; no finalization."""
+    (tmp_path / "run.py").write_text(
+        "import atexit, sys\n"
+        "class Last:\n"
+        "    def __del__(self): print('finalized')\n"
+        "last = Last()\n"
+        "atexit.register(print, 'left')\n"
+        f"sys.argv = ['swr1', *{command!r}]\n"
+        "from swr1.commands import main\n"
+        "main()\n"
+    )
+    outputs = []
+    for size in ("1", "2"):
+        env = {**os.environ, "WORLD_SIZE": size}
+        done = subprocess.run(
+            [sys.executable, tmp_path / "run.py"], env=env, capture_output=True, text=True
+        )
+        assert done.returncode == code, done.stderr
+        outputs.append(done.stdout)
+    assert outputs[0] == outputs[1] + "finalized\n"
+    assert outputs[1].endswith("left\n")
+    assert len(outputs[1].splitlines()) == (4 if code == 0 else 1)
