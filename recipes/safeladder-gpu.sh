@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The ladder of recipes/safeladder.sh at full size: Qwen2.5-7B-Instruct, published data, served guards.
-# It has not been run by us: no GPU was at hand. docs/safeladder.md says what it needs.
+# Run by us on a CPU only, with SmolLM2-135M, a step or two a stage and stand-ins for the guards.
+# docs/safeladder.md says what it needs.
 #
 #   DATA=~/data SFT=cot.jsonl HARMLESS=asked.jsonl GUARD_URL=http://gpu1:8000/v1 JUDGE_URL=http://gpu2:8000/v1 \
 #     recipes/safeladder.sh gpu

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import orjson
 
 VERSION = 1
+# Verdicts that say whether an answer is right; of several on a record, the first one counts.
+RIGHT_OR_WRONG = ("math", "choice", "exact", "f1", "knights")
 
 Record = dict[str, Any]
 

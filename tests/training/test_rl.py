@@ -285,6 +285,25 @@ def test_metrics_of_a_step(tmp_path, records):
     assert row["wait_s"] >= 0 and row["compute_s"] > 0
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "accuracy"),
+    [
+        (lambda i: {"format": 1, "language": 1, "math": i % 4 == 0}, 0.25),
+        (lambda i: {"math": None, "exact": i % 2 == 0}, 0.5),
+        (lambda i: {"safety": 1} | ({"math": i < 4} if i < 8 else {}), 0.5),
+        (lambda i: {"format": 1, "mine": i % 4 != 0}, 0.75),
+        (lambda i: {"safety": 1, "helpful": 1}, None),
+    ],
+)
+def test_accuracy_is_of_answers(tmp_path, records, verdicts, accuracy):
+    judged = [
+        r | {"verdicts": {n: {"score": None if x is None else float(x)} for n, x in v.items()}}
+        for r, v in zip(records[:16], map(verdicts, range(16)), strict=True)
+    ]
+    (row,) = rows(train(tmp_path / "p", judged))
+    assert row["accuracy"] == accuracy
+
+
 def test_lag_is_in_versions(tmp_path, records):
     policy = train(tmp_path / "p", records, batch=4)
     assert [r["lag"] for r in rows(policy)] == [0, 1, 2]

@@ -26,6 +26,7 @@ from swr1.objectives.critic import gae
 from swr1.objectives.kl import ESTIMATORS
 from swr1.objectives.presets import Objective, options_for
 from swr1.objectives.shaping import overlong_penalty, shortness
+from swr1.records import RIGHT_OR_WRONG
 from swr1.training.groups import Sample, mean_of
 from swr1.training.parts import judged, part_of
 
@@ -39,17 +40,18 @@ def describe(samples: list[Sample], dead: list[bool]) -> dict[str, Any]:
     parts = sorted({name for name, _ in values})
     scores = sorted({name for s in samples for name in s.scores})
     right = {v: mean_of(s.scores[v] == 1 for s in samples if v in s.scores) for v in scores}
-    answers = [v for v in scores if v != "format"]
+    said = [next((s.scores[v] for v in RIGHT_OR_WRONG if v in s.scores), None) for s in samples]
+    others = [v for v in scores if v != "format"]
+    if any(x is not None for x in said):
+        accuracy = mean_of(x == 1 for x in said if x is not None)
+    else:  # a verifier of one's own
+        accuracy = right[others[0]] if len(others) == 1 else None
     return {
         "reward_mean": float(rewards.mean()),
         "reward_std": float(rewards.std()) if len(rewards) > 1 else 0.0,
         "reward_parts": {p: mean_of(v for name, v in values if name == p) for p in parts},
         "verdicts": right,
-        "accuracy": right["knights"]
-        if "knights" in right
-        else right[answers[0]]
-        if answers
-        else None,
+        "accuracy": accuracy,
         "format_rate": right.get("format"),
         "length_mean": mean_of(s.tokens for s in samples),
         "truncated": mean_of(s.truncated for s in samples),

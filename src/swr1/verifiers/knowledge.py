@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import UsageError
-from swr1.records import Record
+from swr1.records import RIGHT_OR_WRONG, Record
 from swr1.verifiers._text import assistant_text
 from swr1.verifiers.models.opening import Later, ModelVerifier, null, open_model
 from swr1.verifiers.models.options import opener
@@ -40,7 +40,6 @@ from swr1.verifiers.models.reply import CouldNotJudge
 
 BY = "knowledge@1"
 WITHOUT_MODEL = True  # beside `safety` and its like, --guard is theirs: see _running.py
-RULES = ("math", "choice", "exact", "f1", "knights")
 SCORES = {"correct": 1.0, "wrong": 0.0}
 STATED = re.compile(r"<confidence>\s*(\d{1,3}(?:\.\d{1,6})?)\s*(%?)\s*</confidence>")
 MOST_BOXES = 4  # looked at, from the end: a text of nothing but open boxes must not take long
@@ -64,7 +63,7 @@ def open(
     """The verifier.
 
     Args:
-        right: the verdict that says what is right; "" takes the first of RULES that has a score.
+        right: the verdict that says what is right; "" takes the first of RIGHT_OR_WRONG that has a score.
         confidence: "logprobs", "agreement" or "stated". over: mean, min or sum, of log-probabilities.
         stated_scale: 10 (0 to 10), 1 (0 to 1) or percent.
         certain: confidence from which it is called certain. weight: w above.
@@ -134,12 +133,12 @@ class Knowledge:
 
     def _rule(self, record: Record) -> Verdict:
         verdicts = record.get("verdicts") or {}
-        there = [n for n in RULES if n in verdicts]
+        there = [n for n in RIGHT_OR_WRONG if n in verdicts]
         judged = [n for n in there if (verdicts[n] or {}).get("score") is not None]
         name = self.right or next(iter(judged or there), "")  # the others are of other tasks
         if name not in verdicts:
             found = ", ".join(verdicts) or "none"
-            wanted = name or f"one of {', '.join(RULES)}"
+            wanted = name or f"one of {', '.join(RIGHT_OR_WRONG)}"
             return null(
                 BY, f"no verdict says whether it is right: {wanted} is wanted, there: {found}"
             )
@@ -326,7 +325,7 @@ def final_answer(record: Record) -> str | None:
     What a rule read is taken before the text, since it knows which writings are equal.
     """
     verdicts = record.get("verdicts") or {}
-    for name in RULES:
+    for name in RIGHT_OR_WRONG:
         read = ((verdicts.get(name) or {}).get("detail") or {}).get("read")
         if isinstance(read, str | int | float) and str(read).strip():
             return str(read).casefold()
