@@ -6,7 +6,6 @@ point in the group "swr1.commands". `swr1 --help` imports none of them.
 """
 
 import ast
-import atexit
 import errno
 import importlib
 import os
@@ -59,8 +58,7 @@ class LazyGroup(TyperGroup):
         elif name in plugins:
             function = plugins[name].load()
         else:
-            known = self.list_commands(ctx)
-            ctx.fail(f"no subcommand {name!r}.{suggest(name, known)}")
+            ctx.fail(f"no subcommand {name!r}.{suggest(name, self.list_commands(ctx))}")
         app = typer.Typer(
             add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
         )
@@ -119,21 +117,9 @@ def main() -> None:
     try:
         _run(_join_quarantine(sys.argv[1:]))
     except SystemExit as left:
-        if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not isinstance(left.code, str):
-            _leave(left.code or 0)
+        if team := sys.modules.get("swr1.training.parallel"):  # only where it was needed
+            team.leave(left.code)
         raise
-
-
-def _leave(code: int) -> None:
-    """End a rank of a launcher, without taking the interpreter down piece by piece.
-
-    That can abort where all went well: a thread of torch.distributed may let go of its last tensor
-    only then, and may no longer touch Python ("terminate called without an active exception").
-    """
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 def _run(args: list[str]) -> None:

@@ -244,6 +244,7 @@ def test_a_rank_of_a_launcher_ends_like_any_process(tmp_path, command, code):
         "last = Last()\n"
         "atexit.register(print, 'left')\n"
         f"sys.argv = ['swr1', *{command!r}]\n"
+        "import swr1.training.parallel\n"
         "from swr1.commands import main\n"
         "main()\n"
     )

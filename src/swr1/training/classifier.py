@@ -13,7 +13,6 @@ published version carries the figures on them, the temperature fitted to them, a
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -28,7 +27,7 @@ from swr1.policy import Policy, model_folder
 from swr1.prompts import assistant_text
 from swr1.records import Record
 from swr1.streams.reading import read
-from swr1.training import engine, heads
+from swr1.training import engine, heads, parallel
 from swr1.training.card import model_card
 from swr1.training.heads import RIGHT, WRONG, Item
 from swr1.training.held_out import is_held_out, measure, measure_pairs
@@ -195,7 +194,7 @@ def _train(
     options: dict[str, Any],
 ) -> dict[str, Any]:
     """What the three have in common."""
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+    if parallel.launched() > 1:
         raise UsageError(f"train-step {stage} is one process: start it without a launcher")
     if prompt_tokens is not None and prompt_tokens < 8:
         raise UsageError("prompt-tokens must leave 8 tokens of a prompt, or more")

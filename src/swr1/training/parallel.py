@@ -13,7 +13,9 @@ gradients and optimizer state and gathers a layer when it is computed.
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -140,7 +142,7 @@ def join(device: torch.device, kind: str = "auto") -> Iterator[Team]:
     """
     if kind not in KINDS:
         raise UsageError(f"unknown --parallel {kind!r}: it is {', '.join(KINDS)}")
-    size = int(os.environ.get("WORLD_SIZE", 1))
+    size = launched()
     if size == 1:
         yield Team()
         return
@@ -159,6 +161,25 @@ def join(device: torch.device, kind: str = "auto") -> Iterator[Team]:
         yield Team(dist.get_rank(), size, kind == "fsdp")
     finally:
         dist.destroy_process_group()
+
+
+def launched() -> int:
+    """How many ranks a launcher started; 1 where none did."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def leave(code: Any) -> None:
+    """End a rank with this exit code, without taking the interpreter down piece by piece.
+
+    That can abort where all went well: a thread of torch.distributed may let go of its last tensor
+    only then, and may no longer touch Python ("terminate called without an active exception").
+    Alone, and where the code is a message, nothing happens.
+    """
+    if launched() > 1 and not isinstance(code, str):
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
 
 
 def shard(model: Any, team: Team, method: Callable[..., Any]) -> None:

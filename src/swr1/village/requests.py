@@ -96,7 +96,7 @@ def generate(
         care: the share of careful traces in the style "mixed".
         break_off: the share of explanations of what is harmless that end too early.
 
-    Raises UsageError for an unknown split or style.
+    Raises UsageError for an unknown split or style, or a share that is none.
     """
     if split not in (None, "train", "test"):
         raise UsageError(f"--split is train or test, not {split!r}")
