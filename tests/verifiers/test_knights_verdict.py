@@ -128,12 +128,21 @@ PLACES = [
     (f"<think>hm</think>{GOOD}", "no-answer"),
     (f"<answer>Zoey is a knave, Ava is a knave</answer> no: <answer>{GOOD}</answer>", "correct"),
     (f"<answer>{GOOD}</answer><answer>Zoey is a knave</answer>", "missing"),
-    (f"<answer>{GOOD}</answer><answer>", "unclosed"),
-    (f"<ANSWER>{GOOD}</ANSWER>", "no-answer"),
+    (f"<answer>{GOOD}</answer><answer>", "correct"),  # the last that is closed
+    (f"<answer>{GOOD}</answer> (in `<answer>` tags)\n<answer> </answer>", "correct"),
+    (f"<ANSWER>{GOOD}</ANSWER>", "correct"),
+    (f"<Think>hm</think ><answer >{GOOD}</ Answer>", "correct"),
     (f"<answer><answer>{GOOD}</answer></answer>", "correct"),
     (f"<answer>Zoey is a knave<answer>{GOOD}</answer>", "correct"),
-    (f"<think><answer>{GOOD}</answer></think>", "correct"),  # the format verdict is what fails here
-    (f"<answer>{GOOD}</answer><think>no, Zoey is a knave</think>", "correct"),
+    (f"<think><answer>{GOOD}</answer></think>", "no-answer"),
+    (f"<answer>{GOOD}</answer></think>", "no-answer"),  # <think> stood in the prompt
+    (f"<THINK><answer>{GOOD}</answer></THINK >", "no-answer"),
+    (f"<answer>{GOOD}</answer><think>no, Zoey is a knave</think>", "no-answer"),
+    (f"<think>perhaps <answer>{GOOD}</answer>", "thinking-unclosed"),
+    (f"< Think >perhaps <answer>{GOOD}</answer>", "thinking-unclosed"),
+    (f"<think>a</think>b<think>perhaps <answer>{GOOD}</answer>", "no-answer"),
+    (f"<think>a</think><answer>{GOOD}</answer><think>or", "correct"),
+    (f"<think>a</think><answer>{GOOD}</answer></think>\n</think>", "correct"),  # closes nothing
     ("<answer></answer>", "empty"),
     ("", "no-answer"),
 ]

@@ -12,15 +12,33 @@ from typing import Any
 from swr1.records import Record
 
 _BRACES = re.compile(r"\\(?:boxed|fbox)\s*\{|\\[{}]|[{}]")
-_TAGGED = re.compile(r"<answer>((?:(?!</?answer>).)*)</answer>", re.DOTALL)
+# Tags are read in any case and with spaces: whether they are well formed, `format` judges.
+_THINK_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}think\s{0,3}>", re.IGNORECASE)
+ANSWER_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}answer\s{0,3}>", re.IGNORECASE)
 
 
 def final_text(text: str) -> str | None:
-    """What follows the thinking: all of a text without <think>, None where thinking never ends."""
-    _, closed, rest = text.rpartition("</think>")
-    if closed:
-        return rest
-    return None if "<think>" in text else text
+    """What follows the thinking: all of a text without <think>, None where thinking never ends.
+
+    A text that thinks again after its answer, and does not come to an end, ends with the answer.
+    """
+    start, opened = 0, -1
+    strays: list[re.Match[str]] = []  # closing tags that close nothing
+    for tag in _THINK_TAG.finditer(text):
+        if not tag[1]:
+            opened = tag.start() if opened < 0 else opened
+        elif opened >= 0 or not start:
+            start, opened, strays = tag.end(), -1, []
+        else:
+            strays.append(tag)
+    if opened >= 0:
+        return text[start:opened] if start else None
+    end = len(text)
+    for stray in reversed(strays):
+        if text[stray.end() : end].strip():
+            return text[stray.end() : end]
+        end = stray.start()
+    return text[start:end]
 
 
 def boxed(text: str) -> list[str]:
@@ -44,8 +62,15 @@ def boxed(text: str) -> list[str]:
 
 
 def tagged(text: str) -> list[str]:
-    """The contents of each closed <answer>, in order."""
-    return [content.strip() for content in _TAGGED.findall(text)]
+    """The contents of each closed <answer>, in order; of nested ones the innermost."""
+    found, start = [], -1
+    for tag in ANSWER_TAG.finditer(text):
+        if not tag[1]:
+            start = tag.end()
+        elif start >= 0:
+            found.append(text[start : tag.start()].strip())
+            start = -1
+    return found
 
 
 def null(reason: str, by: str, **detail: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@
     swr1 verify knights rollouts.jsonl --grader published       # Logic-RL's reward, quirks and all
     swr1 verify knights rollouts.jsonl --grader published-eval  # its evaluation, which differs
 
-Only what stands in the last <answer> counts. The names are known, so the robust reader searches for
+Only the last closed <answer> after the thinking counts. The names are known, so the robust reader searches for
 them: lists, tables, JSON, markup, English or Chinese, "X: knave", "the others are knights". It does
 not guess; see `_reader` for what it refuses.
 """
@@ -16,6 +16,7 @@ from typing import Any
 from swr1.errors import DataError
 from swr1.records import Record
 from swr1.verifiers import _published
+from swr1.verifiers._answers import ANSWER_TAG, final_text, tagged
 from swr1.verifiers._lexicon import ROLE_PAIRS, Lexicon, lexicon
 from swr1.verifiers._reader import BOTH, Reading
 from swr1.verifiers._text import assistant_text, check_choice, is_truncated
@@ -45,8 +46,8 @@ def verify(
         prefill: the opening of the turn, for records that do not say it.
         header: how the turn was opened, see `_published`. (published)
 
-    `detail` holds `reason` (unreadable: no-answer, unclosed, empty, too-long, hedge, conditional,
-    question, negated, reported, stranger, unclear, contradiction, missing), `read` (name -> role,
+    `detail` holds `reason` (unreadable: no-answer, thinking-unclosed, unclosed, empty, too-long, hedge,
+    conditional, question, negated, reported, stranger, unclear, contradiction, missing), `read` (name -> role,
     "both" or null), `right` (how many are right), `people`, `truncated`, `grader`.
 
     Raises DataError for a record without a completion or with an answer of another shape,
@@ -120,12 +121,18 @@ def _lexicon_of(record: Record, answer: list, names: tuple) -> tuple[tuple[str, 
 
 
 def _content(text: str, require_tags: bool) -> tuple[str | None, str]:
-    """A reason why there is nothing to read, and what stands in the last <answer>."""
-    start = text.rfind("<answer>")
-    if start < 0:
-        return ("no-answer", "") if require_tags else (None, text.rpartition("</think>")[2])
-    end = text.find("</answer>", start)
-    return (None, text[start + 8 : end]) if end >= 0 else ("unclosed", "")
+    """A reason why there is nothing to read, and what stands in the last <answer> that is not empty."""
+    final = final_text(text)
+    if final is None:
+        return "thinking-unclosed", ""
+    found = tagged(final)
+    if said := [content for content in found if content]:
+        return None, said[-1]
+    if found:
+        return "empty", ""
+    if ANSWER_TAG.search(final):
+        return "unclosed", ""
+    return ("no-answer", "") if require_tags else (None, final)
 
 
 def _by_published_rules(answer: list, text: str, grader: str) -> Judged:
