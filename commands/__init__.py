@@ -10,6 +10,8 @@ import errno
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from swr1.errors import SwrError
 from swr1.registry import suggest
 from swr1.streams.stage import NothingToDo, Stopped
 from swr1.streams.writing import ReaderClosed
+from swr1.terminal import guard, say, shown
 
 STAGES = ["gen-puzzles", "rollout", "verify", "reward", "train-step", "eval", "merge"]
 
@@ -64,6 +67,25 @@ class LazyGroup(TyperGroup):
         )
         app.command(name)(function)
         return name, typer.main.get_command(app), args[1:]
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        with _words_shown():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _words_shown():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _words_shown() -> Iterator[None]:
+    """What a complaint about the command line repeats of it (a file's name, say) is shown."""
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "format_message"):  # click's, which typer may carry within
+            error.message = shown(error.message)  # type: ignore[attr-defined]
+        raise
 
 
 app = typer.Typer(
@@ -114,6 +136,7 @@ def _join_quarantine(args: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the command line; every failure is one clear message and an exit code."""
+    guard()
     try:
         _run(_join_quarantine(sys.argv[1:]))
     except SystemExit as left:
@@ -134,7 +157,7 @@ def _run(args: list[str]) -> None:
         sys.exit(0)
     except (Stopped, SwrError) as error:
         if isinstance(error, SwrError):
-            print(f"{name}: error: {error}", file=sys.stderr)
+            say(name, f"error: {error}")
         code = error.exit_code
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
@@ -143,7 +166,7 @@ def _run(args: list[str]) -> None:
             errno.EACCES: "; choose a place you may write to",
             errno.EROFS: "; choose a place you may write to",
         }.get(error.errno or 0, "")
-        print(f"{name}: error: {place}{error.strerror or error}{advice}", file=sys.stderr)
+        say(name, f"error: {place}{error.strerror or error}{advice}")
         code = 1
     else:
         return

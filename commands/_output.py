@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from swr1.terminal import console
+
 
 def show(numbers: Any, as_json: bool, page: Callable[[], Any]) -> None:
     """Print the numbers as JSON, or the page, something that rich prints and that is made then."""
     if as_json:
         print_json(numbers)
     else:
-        from rich.console import Console
-
-        Console().print(page())
+        console().print(page())
 
 
 def print_json(numbers: Any) -> None:

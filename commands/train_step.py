@@ -11,6 +11,7 @@ import typer
 from swr1.commands._objective import PANEL, with_objective_fields
 from swr1.commands._stage import option, stage_command
 from swr1.errors import UsageError
+from swr1.terminal import console
 from swr1.training.running import TrainStep, refuse_mixture
 
 __all__ = ["command", "refuse_mixture", "refuse_others"]
@@ -19,12 +20,10 @@ __all__ = ["command", "refuse_mixture", "refuse_others"]
 def list_objectives(wanted: bool) -> None:
     """Print the table of presets and stop."""
     if wanted:
-        from rich.console import Console
-
         from swr1.objectives.presets import as_table
         from swr1.training import modes
 
-        Console().print(as_table(), modes.as_table())
+        console().print(as_table(), modes.as_table())
         raise typer.Exit
 
 

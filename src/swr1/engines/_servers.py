@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import sys
 import threading
 import time
 from collections import Counter
@@ -33,6 +32,7 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_random_exponential
 
 from swr1.errors import SwrError, UsageError
+from swr1.terminal import say
 
 T = TypeVar("T")
 # (URL, body of a POST) -> its JSON, None where there is nothing.
@@ -233,7 +233,7 @@ class Servers:
             if now - self._told > PATIENCE[self._told > self._last_answer]:
                 self._told = now
                 what = f"waiting for an answer ({now - self._last_answer:.0f} s): {self.state()}"
-                print(f"swr1: {what}", file=sys.stderr, flush=True)
+                say("swr1", what)
             await asyncio.sleep(0.02)
 
     def _failed(self, server: Server, trouble: Trouble, start: float) -> None:

@@ -6,7 +6,6 @@ published version is new enough for the optimizer step that will use them.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from random import Random
@@ -18,6 +17,7 @@ from swr1.records import key
 from swr1.streams import Placed, Stage
 from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, SILENCE, WAITING, Mark
 from swr1.streams.writing import ReaderClosed
+from swr1.terminal import say
 
 PATIENCE = 0.05  # seconds after which an input that gives nothing is silent
 # Seconds after which a trainer that is not at work is not coming back.
@@ -283,11 +283,7 @@ class Weights:
             if now - started > self.wait:
                 raise SwrError(f"waited {self.wait:g} s {what}: is it running?")
             if now - told > 30:
-                print(
-                    f"swr1 rollout: waiting {what} ({now - started:.0f} s)",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                say("swr1 rollout", f"waiting {what} ({now - started:.0f} s)")
                 told = now
             time.sleep(0.01)
 

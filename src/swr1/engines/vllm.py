@@ -17,7 +17,6 @@ import asyncio
 import atexit
 import itertools
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -45,6 +44,7 @@ from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt, load_tokenizer, render
 from swr1.streams.stage import Stopped
 from swr1.streams.writing import ReaderClosed
+from swr1.terminal import say
 
 T = TypeVar("T")
 
@@ -277,12 +277,12 @@ class VLLMEngine:
             await self._llm.remove_lora(old.lora_int_id)
 
     def _restart(self, source: Source, why: str) -> None:
-        print(f"swr1 rollout: vllm is started again: {why}", file=sys.stderr, flush=True)
+        say("swr1 rollout", f"vllm is started again: {why}")
         started = time.monotonic()
         self._shut_down()
         self._start(source)
         took = time.monotonic() - started
-        print(f"swr1 rollout: vllm is there again ({took:.0f} s)", file=sys.stderr, flush=True)
+        say("swr1 rollout", f"vllm is there again ({took:.0f} s)")
 
     def rest(self) -> None:
         """The stage waits for a version now: with `sleep`, the GPU's memory is free until then."""

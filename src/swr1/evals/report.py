@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from swr1.evals.metrics import Cell, Paired, Summary, by_number, paired, pool
+from swr1.terminal import console
 
 _WIDE = 4  # runs that fit side by side in 80 columns; more get one table per way of decoding
 _CUT = 0.02  # share of completions cut at the length limit from which a reader is told
@@ -96,9 +97,9 @@ def compare(summaries: Mapping[str, Summary], trained: Sequence[object] = ()) ->
 
 def as_text(page: RenderableType, width: int = 80) -> str:
     """The page as plain text, as it looks in a pipe or a README."""
-    console = Console(width=width, color_system=None, force_terminal=False)
-    with console.capture() as capture:
-        console.print(page)
+    plain = console(width=width, color_system=None, force_terminal=False)
+    with plain.capture() as capture:
+        plain.print(page)
     return "\n".join(line.rstrip() for line in capture.get().splitlines()).strip("\n") + "\n"
 
 

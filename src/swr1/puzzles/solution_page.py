@@ -5,7 +5,6 @@ from __future__ import annotations
 from random import Random
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -15,6 +14,7 @@ from swr1.puzzles.roles import Roles
 from swr1.puzzles.solver import Solutions, solve
 from swr1.puzzles.traces import trace_fields
 from swr1.puzzles.wording import CHINESE, ENGLISH, clause
+from swr1.terminal import console
 
 
 def print_solutions(text: str, most: int, explain: bool) -> None:
@@ -43,7 +43,7 @@ def print_solutions(text: str, most: int, explain: bool) -> None:
     for name, role, statement in zip(names, found.worlds[0], statements, strict=True):
         said = clause(statement, grammar, roles).format(*names)
         table.add_row(*map(escape, [name, roles.word(role), said]))
-    Console(highlight=False).print(table)
+    console(highlight=False).print(table)
 
 
 def _print_several(found: Solutions, names: list[str], roles: Roles) -> None:

@@ -6,6 +6,8 @@ import sys
 import time
 from typing import Any
 
+from swr1.terminal import console, say
+
 LINE_EVERY = 10.0  # seconds
 AT_MOST_UNSEEN = 64  # records between two looks at the clock, however fast they come
 
@@ -19,7 +21,6 @@ class Progress:
         self.look_at = 0  # the count at which `advance` is due again; sooner it does no harm
         self._bar: Any = None
         if bar and not quiet and sys.stderr.isatty():
-            from rich.console import Console
             from rich.progress import (
                 BarColumn,
                 MofNCompleteColumn,
@@ -34,7 +35,7 @@ class Progress:
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[note]}"),
                 TimeElapsedColumn(),
-                console=Console(stderr=True),
+                console=console(stderr=True),
                 transient=True,
             )
             self._bar.start()
@@ -51,8 +52,7 @@ class Progress:
                 self._last = now
         elif not self.quiet and now - self._last > LINE_EVERY:
             of = f" of {self.total:,}" if self.total else ""
-            text = f"swr1 {self.name}: {count:,}{of} ({rate:,.1f}/s) {note}".rstrip()
-            print(text, file=sys.stderr, flush=True)
+            say(f"swr1 {self.name}", f"{count:,}{of} ({rate:,.1f}/s) {note}".rstrip())
             self._last = now
 
     def close(self) -> None:

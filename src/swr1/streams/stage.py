@@ -28,6 +28,7 @@ from swr1.records import Record, key
 from swr1.streams import writing
 from swr1.streams.progress import Progress
 from swr1.streams.reading import Mark, MarkedPlace, Placed, expand, read
+from swr1.terminal import say
 
 
 class Stopped(Exception):
@@ -327,7 +328,7 @@ class Stage:
 
     def say(self, text: str) -> None:
         if not self.quiet:
-            print(f"swr1 {self.name}: {text}", file=sys.stderr, flush=True)
+            say(f"swr1 {self.name}", text)
 
     def _summarise(self) -> None:
         seconds = time.monotonic() - self.started

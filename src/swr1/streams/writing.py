@@ -30,6 +30,7 @@ import orjson
 from swr1.errors import SwrError, UsageError
 from swr1.records import Record, key
 from swr1.streams.reading import MAX_LINE, SUFFIXES, read_plan, shard_name
+from swr1.terminal import shown
 
 LOCK_PATIENCE = 2.0  # seconds for a killed writer to be gone
 FLUSH_EVERY = 0.05  # seconds a finished record may wait for company on its way into a pipe
@@ -74,6 +75,7 @@ class _Buffer:
         self._lock = threading.Lock()
         self._error: OSError | None = None
         self._first, self._closed = True, threading.Event()
+        self._seen = os.isatty(fd)  # by a person, on a terminal
         threading.Thread(target=self._tick, daemon=True).start()
 
     def write(self, line: bytes) -> None:
@@ -105,7 +107,8 @@ class _Buffer:
                 return
 
     def _flush(self) -> None:
-        data = memoryview(b"".join(self._lines))
+        whole = b"".join(self._lines)
+        data = memoryview(shown(whole.decode()).encode() if self._seen else whole)
         self._lines, self._size = [], 0
         try:
             while data and self._error is None:

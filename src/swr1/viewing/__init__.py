@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from swr1 import terminal
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -16,10 +18,10 @@ def console() -> Console:
 
     `NO_COLOR` is respected (by rich).
     """
-    from rich.console import Console
-
-    plain = Console(highlight=False)
-    return plain if plain.is_terminal else Console(highlight=False, width=10_000, no_color=True)
+    plain = terminal.console(highlight=False)
+    if plain.is_terminal:
+        return plain
+    return terminal.console(highlight=False, width=10_000, no_color=True)
 
 
 def put(what: RenderableType, to: Console) -> None:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swr1.records import Record
+from swr1.terminal import shown
 from swr1.viewing import BAD, GOOD, UNSURE, number
 from swr1.viewing.source import BROKEN
 from swr1.viewing.tokens import pieces
@@ -35,15 +36,11 @@ LEVELS = (
 NARROW = 110  # cells; a narrower list shortens the id and leaves out what the record shows anyway
 UNWRITTEN = "reverse"
 
-# What a model writes may hold codes that move the cursor or clear the screen: shown, never sent.
-_CONTROLS = {c: 0x2400 + c for c in range(32) if chr(c) not in "\n\t"}
-_CONTROLS |= {0x7F: 0x2421, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
-
 
 def _clean(value: Any) -> Any:
-    """The value with every control character in its texts replaced by a visible sign."""
+    """The value with all its texts as they may be shown."""
     if isinstance(value, str):
-        return value.translate(_CONTROLS)
+        return shown(value)
     if isinstance(value, dict):
         return {_clean(k): _clean(v) for k, v in value.items()}
     if isinstance(value, list) and not (value and isinstance(value[0], int | float)):

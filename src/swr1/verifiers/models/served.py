@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 from swr1.engines._servers import GivenUp, Refused, Server, Servers, Trouble
 from swr1.errors import SwrError, UsageError
+from swr1.terminal import say
 from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply, Token
 
 
@@ -94,7 +94,7 @@ class ServedModel:
                     raise  # it never worked: nothing is gained by going on
                 if not self._gone:
                     self._gone = f"the guard is gone: {error}"
-                    print(f"swr1: {self._gone}; going on without it", file=sys.stderr, flush=True)
+                    say("swr1", f"{self._gone}; going on without it")
                 raise CouldNotJudge(self._gone) from None
 
     async def _once(self, question: Question) -> Reply:
