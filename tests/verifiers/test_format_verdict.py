@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swr1.errors import DataError, UsageError
+from swr1.verifiers._text import bare
 from swr1.verifiers.format import verify
 
 QUESTION = (
@@ -50,7 +51,28 @@ PASSES = [
     turn(answer="骑士"),
     turn(answer="<b>42</b>"),
     turn("a thought about <thinking> and <answers>"),
+    turn().replace("\n<answer>", "\u200b\n<answer>"),
+    "\ufeff\u2060" + turn() + "\u200b\n\ufeff",
+    "<|im_start|>assistant\n" + turn() + "<|im_end|>\n<|endoftext|><|endoftext|>",
 ]
+
+# Of ChatML, Llama 2 to 4, Gemma, Phi, gpt-oss, DeepSeek, Command R, InternLM, Baichuan, EXAONE, Seed,
+# MiniMax, GLM, BERT: what decoding with special tokens leaves behind an answer
+TOKENS = """<|im_end|> <|endoftext|> </s> <pad> <unk> <|eot_id|> <|eom_id|> <|end_of_text|>
+<|finetune_right_pad_id|> <|eot|> <eos> <end_of_turn> <turn|> <|end|> <|return|> <|call|>
+<｜end▁of▁sentence｜> <｜▁pad▁｜> <|EOT|> <|END_OF_TURN_TOKEN|> <EOS_TOKEN> <PAD> <eoa>
+[UNUSED_TOKEN_145] <reserved_106> [|endofturn|] <seed:eos> [e~[ <|user|> <|observation|> [PAD]
+[EOS] [SEP] <|assistant_end|> <|im_start|>""".split()
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_token_that_ends_or_pads_the_turn_is_no_text(token):
+    for end in (token, f"\n{token}\n", token * 3, f"{token}\u200b{token} "):
+        assert judge(turn() + end)["label"] == "ok"
+        assert judge(turn() + end + "x" + end)["label"] == "outside-text"
+    assert judge(turn(answer=f"{token}"))["label"] != "ok"
+    assert bare(f"{token} 2 < 3{token}") == "2 < 3" and bare(token) == bare("") == ""
+
 
 FAILS = [
     ("", ["missing-tag"]),
@@ -80,7 +102,12 @@ FAILS = [
     ("Sure! " + turn(), ["outside-text"]),
     (turn() + " Done.", ["outside-text"]),
     (turn().replace("\n<answer>", " so <answer>"), ["outside-text"]),
-    (turn() + "<|im_end|>", ["outside-text"]),
+    (turn() + "<|im_end|> Done.", ["outside-text"]),
+    (turn() + "<|im_end|>\n<|im_start|>user\nThanks", ["outside-text"]),
+    (turn().replace("\n<answer>", "</s><answer>"), ["outside-text"]),
+    (turn() + "<|im_end|", ["outside-text"]),
+    (turn() + "<end>", ["outside-text"]),
+    (turn() + "[1]", ["outside-text"]),
     (turn(""), ["no-reasoning"]),
     (turn(" \n\t"), ["no-reasoning"]),
     (turn("..."), ["no-reasoning"]),

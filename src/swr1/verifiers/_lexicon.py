@@ -25,6 +25,7 @@ from importlib import resources
 from typing import NamedTuple
 
 from swr1.errors import DataError
+from swr1.verifiers._text import INVISIBLE
 
 TRUTH_TELLER = (
     "truth-teller truth_teller truthteller 老实人 诚实人 诚实者 诚实的人 说真话的人 说实话的人"
@@ -117,9 +118,7 @@ _OTHER_TOKENS = (
 )
 _TOKEN = re.compile(rf"[^\W\d_{_CJK}]+|[{_CJK}]|\d+{_OTHER_TOKENS}")
 _ASCII_TOKEN = re.compile(rf"[a-zA-Z]+|[0-9]+{_OTHER_TOKENS}")  # the same, faster
-_MAP = {0x2018: "'", 0x2019: "'", 0x02BC: "'"} | dict.fromkeys(
-    (0xAD, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF)
-)  # invisible characters vanish
+_MAP = {0x2018: "'", 0x2019: "'", 0x02BC: "'"} | INVISIBLE
 
 
 class Sentence(NamedTuple):

@@ -34,7 +34,7 @@ _ROLE = re.compile(r"\b(knight|knave)\b", re.IGNORECASE)
 def decoded(record: Record, prefill: str, header: str) -> str:
     """Prompt and response as one text, as the published function receives it."""
     check_choice("header", header, HEADERS)
-    turn = assistant_text(record, prefill)
+    turn = assistant_text(record, prefill, raw=True)
     if header == "none":
         return turn
     messages = record.get("prompt") or ()

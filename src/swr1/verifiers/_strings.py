@@ -11,18 +11,19 @@ import re
 import unicodedata
 from collections import Counter
 
+from swr1.verifiers._text import INVISIBLE
+
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\U00020000-\U0003ffff]")
 _AROUND_HAN = re.compile(rf"\s*({_HAN.pattern})\s*")
 _PART_OF_NUMBER = re.compile(r"(?<![\w)])-(?=\.?\d)|(?<=\d)\.(?=\d)|(?<!\w)\.(?=\d)")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d),(?=\d{3})")
-_INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF))
 _MINUS = {0x2212: "-"}
 
 
 def normalize(text: str) -> str:
     """The words of a text in lower case, one space between them; a Chinese character is a word."""
-    text = unicodedata.normalize("NFKC", text).translate(_INVISIBLE | _MINUS).casefold().strip()
+    text = unicodedata.normalize("NFKC", text).translate(INVISIBLE | _MINUS).casefold().strip()
     text = _BETWEEN_DIGITS.sub("", text)
     kept = {match.start() for match in _PART_OF_NUMBER.finditer(text)}
     bare = "".join(c if k in kept or not _is_mark(c) else _gap(c) for k, c in enumerate(text))

@@ -1,7 +1,7 @@
 """Does the text keep the form <think>reasoning</think><answer>result</answer>?
 
 The paper's rule (arXiv 2502.14768) in full: each tag exactly once, in this order,
-nothing but whitespace outside them, genuine reasoning inside <think>, something inside <answer>.
+nothing but whitespace outside them (a token that ends or pads the turn is no text), genuine reasoning inside <think>, something inside <answer>.
 
     swr1 verify format rollouts.jsonl                       # strict
     swr1 verify format rollouts.jsonl --grader published    # tags only, as the published code
@@ -22,7 +22,15 @@ from typing import Any
 
 from swr1.records import Record
 from swr1.verifiers import _published
-from swr1.verifiers._text import TAGS, assistant_text, check_choice, is_truncated, prompt_text
+from swr1.verifiers._text import (
+    INVISIBLE,
+    TAGS,
+    assistant_text,
+    bare,
+    check_choice,
+    is_truncated,
+    prompt_text,
+)
 
 GRADERS = ("strict", "published")
 BY = "format@1"
@@ -85,12 +93,9 @@ def _strict_faults(record: Record, text: str, min_reasoning: int) -> list[str]:
         return faults
     think, end_think, answer, end_answer = tags
     thinking = text[think + 7 : end_think]
-    result = text[answer + 8 : end_answer]
-    if (
-        text[:think].strip()
-        or text[end_think + 8 : answer].strip()
-        or text[end_answer + 9 :].strip()
-    ):
+    result = bare(text[answer + 8 : end_answer])
+    around = (text[:think], text[end_think + 8 : answer], text[end_answer + 9 :])
+    if any(part.translate(INVISIBLE).strip() for part in around):
         faults.append("outside-text")
     if min_reasoning > 0 and (fault := _reasoning_fault(record, thinking, result, min_reasoning)):
         faults.append(fault)

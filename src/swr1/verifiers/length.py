@@ -14,11 +14,10 @@ from typing import Any
 from swr1.errors import UsageError
 from swr1.records import Record
 from swr1.verifiers._answers import null
-from swr1.verifiers._text import assistant_text, check_choice, is_truncated
+from swr1.verifiers._text import INVISIBLE, assistant_text, check_choice, is_truncated
 
 BY = "length@1"
 UNITS = ("tokens", "characters")
-_INVISIBLE = frozenset("\u200b\u200c\u200d\u2060\ufeff\u00ad")
 
 
 def verify(
@@ -53,7 +52,7 @@ def verify(
         )
     text = assistant_text(record, prefill)
     if unit == "characters":
-        length = sum(not char.isspace() and char not in _INVISIBLE for char in text)
+        length = sum(not char.isspace() and ord(char) not in INVISIBLE for char in text)
     else:
         generation = record.get("generation") or {}
         tokens = generation.get("token_ids")

@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from swr1.verifiers._text import INVISIBLE
+
 CONTROL = re.compile(
     r"<\s*[|｜][^<>\n]{1,60}[|｜]\s*>"  # <|eot_id|>, <|im_end|>, <｜Assistant｜>
     r"|</?(?:s|bos|eos|pad|unk|mask|start_of_turn|end_of_turn|start_of_image|end_of_image|image|img"
@@ -19,15 +21,6 @@ CONTROL = re.compile(
     r"|\[/?(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|gMASK|sop|MASK|CLS|SEP|UNK|PAD)\]"
     r"|<</?SYS>>",
     re.IGNORECASE,
-)
-INVISIBLE = dict.fromkeys(  # they read as nothing, and hide control tokens; tags included
-    [
-        *(0x00AD, 0xFEFF),
-        *range(0x200B, 0x2010),
-        *range(0x202A, 0x202F),
-        *range(0x2060, 0x2070),
-        *range(0xE0000, 0xE0080),
-    ]
 )
 
 
@@ -43,7 +36,7 @@ def neutralise(
         frames: what templates of known guards use counts as well; False for a classifier, which
             reads what it was trained on.
     """
-    text = text.translate(INVISIBLE)
+    text = text.translate(INVISIBLE)  # they hide control tokens
     special = [re.escape(t) for t in sorted(set(tokens), key=len, reverse=True) if len(t) > 1]
     patterns = [re.compile("|".join(special))] if special else []
     if frames:

@@ -101,7 +101,7 @@ class ModelVerifier:
 
         Raises DataError for a record without a completion.
         """
-        answer = assistant_text(record)
+        answer = assistant_text(record, raw=True)
         detail = {"guard": self.backend.name, "kind": self.kind, "truncated": is_truncated(record)}
         if self.part == "answer":
             answer = _answer(answer)
