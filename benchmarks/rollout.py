@@ -84,7 +84,8 @@ def generate(asked: list[list[dict]], samples: int, o: argparse.Namespace) -> li
     import torch
     from transformers import AutoModelForCausalLM
 
-    from swr1.prompts import load_prompt, load_tokenizer, render
+    from swr1.models import load_tokenizer
+    from swr1.prompts import load_prompt, render
 
     tokenizer = load_tokenizer(o.model)
     dtype = getattr(torch, o.dtype)
@@ -141,7 +142,8 @@ def gaps(model_folder: str, asked: list[list[dict]], pairs: list[tuple[int, list
     import torch
     from transformers import AutoModelForCausalLM
 
-    from swr1.prompts import load_prompt, load_tokenizer, render
+    from swr1.models import load_tokenizer
+    from swr1.prompts import load_prompt, render
 
     tokenizer, prompt = load_tokenizer(model_folder), load_prompt("none")
     model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32).eval()

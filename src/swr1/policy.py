@@ -65,7 +65,7 @@ def resolve(name: str | Path) -> Policy | None:
 
 
 def model_folder(name: str | Path, version: int | None = None) -> str:
-    """What `from_pretrained` takes for `name`: a version's folder, a model folder or a hub name."""
+    """What swr1.models opens for `name`: a version's folder, a model folder or a hub name."""
     policy = resolve(name)
     return str(policy.folder(version)) if policy else str(name)
 

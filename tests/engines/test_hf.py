@@ -12,7 +12,8 @@ from tiny_policy import WORDS, save_policy
 from swr1.engines import Request, Sampling, open_engine
 from swr1.engines.hf import HFEngine
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.prompts import load_prompt, load_tokenizer
+from swr1.models import load_tokenizer
+from swr1.prompts import load_prompt
 from tests.conftest import run_swr1
 
 EOS = WORDS.index("<|im_end|>")

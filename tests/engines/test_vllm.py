@@ -15,7 +15,7 @@ from reference_model import SCRIPT, save_reference
 
 from swr1.engines import Sampling, open_engine
 from swr1.errors import SwrError, UsageError
-from swr1.prompts import load_tokenizer
+from swr1.models import load_tokenizer
 from tests.conftest import jsonl
 
 pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-test")

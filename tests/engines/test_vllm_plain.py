@@ -47,6 +47,7 @@ class Arguments:
     enforce_eager: bool = False
     enable_chunked_prefill: bool | None = None
     worker_extension_cls: str = ""
+    trust_remote_code: bool = True
 
 
 class Model:
@@ -170,7 +171,7 @@ def test_options_are_passed_on(opened, library, folder):
     given = library.model.arguments
     assert given == Arguments(
         folder[0], "float16", 2, 3, 4, 0.5, 64, "fp8", "processed_logprobs", True, "vllm", True, True, True,
-        max_num_seqs=7, enforce_eager=True, worker_extension_cls="swr1.engines._vllm_worker.Worker",
+        max_num_seqs=7, enforce_eager=True, worker_extension_cls="swr1.engines._vllm_worker.Worker", trust_remote_code=False,
     )  # fmt: skip
     assert (engine.dtype, engine.context, engine.version) == ("bfloat16 fp8", 64, "0.0+torch0.0")
     opened()

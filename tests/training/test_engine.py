@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tiny_runs import load, tiny_policy
 
 from swr1.errors import UsageError
+from swr1.models import load_tokenizer
 from swr1.training import engine, logprobs
 from swr1.training.engine import Example, Optimizer, Schedule, micro_batches, token_logprobs
 
@@ -251,7 +252,7 @@ def test_a_real_model_is_published_with_the_logits_it_trained_with(tmp_path, lor
     some = examples(model, [40, 60])
     token_logprobs(model, some)[0].sum().backward()
     stepper.step(1e-3, 1.0)
-    engine.save_model(model, engine.load_tokenizer(folder), tmp_path, torch.float32)
+    engine.save_model(model, load_tokenizer(folder), tmp_path, torch.float32)
     again = AutoModelForCausalLM.from_pretrained(tmp_path).eval()
     with torch.no_grad():
         a, b = (m(input_ids=some[0].ids[None]).logits for m in (model, again))

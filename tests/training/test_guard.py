@@ -181,7 +181,9 @@ def test_rare_labels_weigh_more_when_asked(tmp_path):
     assert "nothing was measured" in (plain.folder() / "README.md").read_text()
     tokenizer = open_tokenizer(plain.folder(0))
     labels = list(LABELS.values())
-    model = open_model(plain.folder(0), labels, tokenizer, torch.device("cpu"), tokens=False)
+    model = open_model(
+        plain.folder(0), labels, tokenizer, torch.device("cpu"), tokens=False, new_head=True
+    )
     items = [
         Item("", [encode(tokenizer, r["prompt"], r["completion"])], torch.zeros(1)) for r in data
     ]

@@ -187,7 +187,7 @@ def test_wrong_use_leaves_no_folder(tmp_path, options: dict, error: type, messag
 def test_a_folder_that_is_no_model_is_named(tmp_path):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "config.json").write_text("{}")
-    with pytest.raises(SwrError, match=r"cannot load .*as a causal language model"):
+    with pytest.raises(SwrError, match="cannot load a causal language model"):
         init_policy(tmp_path / "p", source=tmp_path / "m")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from swr1.models import load_tokenizer
 from swr1.policy import Policy
 from swr1.training import engine
 from swr1.training.init import init_policy
@@ -49,9 +50,7 @@ def tiny_policy(path: Path, seed: int = 0, **sizes) -> Policy:
 def load(policy: Policy, version: int | None = None):
     """Model and tokenizer of a version, as plain transformers loads them."""
     folder = policy.folder(version)
-    return engine.load_model(folder, torch.device("cpu"), torch.float32), engine.load_tokenizer(
-        folder
-    )
+    return engine.load_model(folder, torch.device("cpu"), torch.float32), load_tokenizer(folder)
 
 
 def weights(policy: Policy, version: int | None = None) -> dict[str, torch.Tensor]:

@@ -63,5 +63,5 @@ def test_what_is_no_model(tmp_path):
     with pytest.raises(UsageError, match="no folder"):
         model.Encoder(str(tmp_path / "absent"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="no encoder can be loaded"):
+    with pytest.raises(UsageError, match="cannot load"):
         model.Encoder(str(tmp_path / "empty"))

@@ -21,6 +21,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 # What our promises rest on, so `--vllm` may not say it.
 OURS = {
     "model": "--policy",
+    "trust_remote_code": "--trust-remote-code",
     "tokenizer": "--policy",
     "dtype": "--dtype",
     "tensor_parallel_size": "--tensor-parallel",

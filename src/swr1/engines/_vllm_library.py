@@ -25,7 +25,6 @@ os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
 
 import torch
 import vllm
-from transformers import AutoConfig, GenerationConfig
 from vllm import AsyncEngineArgs, SamplingParams
 from vllm.config.logging import LoggingConfig
 from vllm.exceptions import VLLMValidationError
@@ -34,6 +33,8 @@ from vllm.lora.request import LoRARequest
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
+
+from swr1 import models
 
 __all__ = [
     "AsyncEngineArgs",
@@ -56,7 +57,7 @@ def auto_dtype(base: str) -> str:
     """float32 on CPU, bfloat16 elsewhere; of a quantized model, what vLLM makes of its folder."""
     if current_platform.is_cpu():
         return "float32"
-    quantized = getattr(AutoConfig.from_pretrained(base), "quantization_config", None)
+    quantized = getattr(models.load_config(base), "quantization_config", None)
     return "auto" if quantized else "bfloat16"
 
 
@@ -70,11 +71,7 @@ def defaults() -> dict[str, Any]:
 
 def end_tokens(base: str, tokenizer: Any) -> list[int]:
     """End tokens: the generation config's, the tokenizer's, and ChatML's end of a turn."""
-    try:
-        config = GenerationConfig.from_pretrained(base)
-    except OSError:
-        config = GenerationConfig.from_model_config(AutoConfig.from_pretrained(base))
-    told = config.eos_token_id
+    told = models.load_generation_config(base).eos_token_id
     ends = {*(told if isinstance(told, list) else [told]), tokenizer.eos_token_id}
     ends.add(tokenizer.get_vocab().get("<|im_end|>"))
     return sorted(ends - {None})

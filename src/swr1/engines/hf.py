@@ -27,15 +27,15 @@ import numpy as np
 import torch
 import transformers
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM
 
+from swr1 import models
 from swr1.engines import Completion, Request, Sampling, _cohorts, random_stream
 from swr1.engines._cohorts import Cohorts
 from swr1.engines._decode import Decoder
 from swr1.engines._kv import RowCache
 from swr1.engines._sampling import draw
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.prompts import Prompt, load_tokenizer, render
+from swr1.prompts import Prompt, render
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 SAME_MODEL = (
@@ -84,13 +84,9 @@ class HFEngine:
         self._create(folder)
 
     def _create(self, folder: str | Path) -> None:
-        transformers.utils.logging.disable_progress_bar()  # stderr belongs to the stage
-        try:
-            self.tokenizer = load_tokenizer(folder)
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[self.dtype])
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise SwrError(f"cannot load a model from {str(folder)!r}: {reason}") from error
+        self.tokenizer = models.load_tokenizer(folder)
+        model = models.load_causal_lm(folder, DTYPES[self.dtype])
+        models.check_fit(model, self.tokenizer, folder)
         config = model.config.get_text_config()
         kinds = set(getattr(config, "layer_types", None) or ())
         if odd := kinds - {"full_attention", "sliding_attention", "chunked_attention"}:
@@ -107,7 +103,7 @@ class HFEngine:
         from safetensors import safe_open
 
         files = sorted(Path(folder).glob("*.safetensors"))
-        if not files or _shape(AutoConfig.from_pretrained(folder)) != _shape(self.model.config):
+        if not files or _shape(models.load_config(folder)) != _shape(self.model.config):
             self._create(folder)
             return
         own = self.model.state_dict()

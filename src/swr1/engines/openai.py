@@ -37,7 +37,8 @@ from swr1.engines._wire import (
     body,
 )
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.prompts import Prompt, load_tokenizer, render, render_text
+from swr1.models import load_tokenizer
+from swr1.prompts import Prompt, render, render_text
 
 SEND = ("ids", "text", "messages")
 VERSION = re.compile(r"\d{6}")  # the name of a version's folder
@@ -128,12 +129,8 @@ class OpenAIEngine:
     def _tokenizer(self, folder: str | Path) -> Any:
         try:
             return load_tokenizer(folder)
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise SwrError(
-                f"cannot load a tokenizer from {str(folder)!r}: {reason}. With --send messages none"
-                " is needed"
-            ) from error
+        except SwrError as error:
+            raise type(error)(f"{error}. With --send messages none is needed") from None
 
     def load(self, folder: str | Path) -> None:
         """Each server is given these weights before the next request to it."""

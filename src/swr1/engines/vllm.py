@@ -41,7 +41,8 @@ from swr1.engines._vllm import (
     extra_arguments,
 )
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.prompts import Prompt, load_tokenizer, render
+from swr1.models import load_tokenizer, trusted
+from swr1.prompts import Prompt, render
 from swr1.streams.stage import Stopped
 from swr1.streams.writing import ReaderClosed
 from swr1.terminal import say
@@ -157,15 +158,12 @@ class VLLMEngine:
         library, dtype = self._library, self._dtype
         if dtype == "auto" and not self._arguments["quantization"]:
             dtype = library.auto_dtype(source.base)
-        try:
-            self.tokenizer = load_tokenizer(source.tokenizer)
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise SwrError(f"cannot load a model from {source.folder!r}: {reason}") from error
+        self.tokenizer = load_tokenizer(source.tokenizer)
         lora = {"enable_lora": True, "max_lora_rank": source.max_rank} if source.adapter else {}
         asked = {
             "model": source.base,
             "dtype": dtype,
+            "trust_remote_code": trusted(),
             "logprobs_mode": "processed_logprobs",
             "skip_tokenizer_init": True,  # ids in, ids out
             "generation_config": "vllm",  # no sampling defaults of the folder's; ends are ours

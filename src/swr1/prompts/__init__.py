@@ -12,7 +12,6 @@ The named prompts are TOML files with `title`, `system`, `prefill` and `source`.
 
 from __future__ import annotations
 
-import json
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
@@ -77,21 +76,6 @@ def _from_toml(name: str, text: str) -> Prompt:
         if not isinstance(value, str):
             raise UsageError(f"the system prompt {name!r}: {key!r} must be text")
     return Prompt(name, fields.get("system") or None, fields.get("prefill", ""))
-
-
-def load_tokenizer(folder: str | Path) -> Any:
-    """The tokenizer of a model folder or hub name, as its tokenizer.json says.
-
-    For some architectures (Qwen2 among them) transformers' AutoTokenizer puts its own pre-tokenizer
-    in place of the stored one, even where the folder names the generic class: a word-level
-    tokenizer would come back as a broken BPE. So the generic class is used where it is named.
-    """
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
-    config = Path(folder) / "tokenizer_config.json"
-    named = json.loads(config.read_text()).get("tokenizer_class") if config.is_file() else None
-    generic = named in ("TokenizersBackend", "PreTrainedTokenizerFast")
-    return (PreTrainedTokenizerFast if generic else AutoTokenizer).from_pretrained(folder)
 
 
 def render(

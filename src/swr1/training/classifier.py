@@ -209,6 +209,7 @@ def _train(
             tokenizer,
             passes.where,
             tokens=stage == "process-model",
+            new_head=True,
             seed=passes.seed,
         )
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from swr1.models import load_state
 from swr1.objectives.aggregate import Counts, aggregate
 from swr1.objectives.critic import value_loss
 from swr1.training import engine
@@ -39,7 +40,9 @@ class Critic:
         """Args: folder: the policy it starts from. lr: of its AdamW, constant."""
         self.lr, self.micro_tokens, self.dtype = lr, micro_tokens, dtype
         self.team = team or Team()
-        self.model: Any = open_model(folder, ["value"], open_tokenizer(folder), device, tokens=True)
+        self.model: Any = open_model(
+            folder, ["value"], open_tokenizer(folder), device, tokens=True, new_head=True
+        )
         trunk = set(map(id, self.model.base_model.parameters()))
         with torch.no_grad():
             for p in self.model.parameters():
@@ -106,6 +109,6 @@ class Critic:
     def restore(self, folder: Path) -> None:
         """What `save` left there; a folder without it changes nothing."""
         if (folder / FILE).exists():
-            state = torch.load(folder / FILE, map_location=self.model.device, weights_only=True)
+            state = load_state(folder / FILE, self.model.device)
             self.model.load_state_dict(state["weights"])
             self.stepper.load_state_dict(state["optimizer"])

@@ -22,7 +22,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from swr1.errors import SwrError, UsageError
+from swr1 import models
+from swr1.errors import UsageError
 from swr1.registry import suggest
 from swr1.training import packing, parallel
 from swr1.training.logprobs import token_logprobs
@@ -64,16 +65,8 @@ def load_model(
     `quantize`: "nf4" keeps the weights of linear layers, which must then be left frozen, in 4 bits
     (QLoRA, arXiv 2305.14314). Raises UsageError for another, or without bitsandbytes.
     """
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
     options = _quantized(quantize, device) if quantize else {}
-    try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **options)
-    except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise SwrError(f"cannot load a causal language model from {folder}: {first}") from error
+    model = models.load_causal_lm(folder, dtype, **options)
     model = (model if quantize else model.to(device)).eval()
     for layer in _in_4_bits(model).values():
         layer.train()  # in eval mode they may pack themselves anew for inference
@@ -85,7 +78,7 @@ def load_model(
 
 
 def _quantized(kind: str, device: torch.device) -> dict[str, Any]:
-    """What from_pretrained needs to load weights in 4 bits."""
+    """What load_causal_lm needs to load weights in 4 bits."""
     if kind != "nf4":
         raise UsageError(f"unknown quantization {kind!r}: it is nf4")
     if not find_spec("bitsandbytes"):
@@ -105,12 +98,6 @@ def _in_4_bits(model: Any) -> dict[str, Any]:
     from bitsandbytes.nn import Linear4bit
 
     return {n: m for n, m in model.named_modules() if isinstance(m, Linear4bit)}
-
-
-def load_tokenizer(folder: str | Path) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(folder)
 
 
 def context_length(folder: str | Path) -> int:

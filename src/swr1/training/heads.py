@@ -24,9 +24,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from swr1.errors import DataError, SwrError, UsageError
+from swr1.errors import DataError, UsageError
+from swr1.models import check_fit, load_classifier, load_tokenizer
 from swr1.policy import model_folder
-from swr1.prompts import assistant_text, load_tokenizer, render, render_text
+from swr1.prompts import assistant_text, render, render_text
 from swr1.training import engine
 
 CARD = "classifier.json"  # what a version's head is, in its folder
@@ -78,35 +79,18 @@ def open_model(
     device: torch.device,
     *,
     tokens: bool,
+    new_head: bool = False,
     seed: int = 0,
 ) -> Any:
-    """The classifier in a model folder, or a new head, drawn from the seed, on its trunk.
+    """The classifier in a model folder; with `new_head` one drawn from the seed, where it has none.
 
     Args:
         labels: one, of a scalar head, or all classes. tokens: a head over every token.
     """
-    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
-    from transformers.utils import logging
-
-    auto = AutoModelForTokenClassification if tokens else AutoModelForSequenceClassification
-    logging.disable_progress_bar()
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # that the head is new is no surprise
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = auto.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                id2label=dict(enumerate(labels)),
-                label2id={name: i for i, name in enumerate(labels)},
-                ignore_mismatched_sizes=True,
-            )
-    except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise SwrError(f"cannot load a model with a head from {folder}: {first}") from error
-    finally:
-        logging.set_verbosity(verbosity)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = load_classifier(folder, labels, torch.float32, tokens=tokens, new_head=new_head)
+    check_fit(model, tokenizer, folder)
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return model.to(device).eval()
 

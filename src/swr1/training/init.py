@@ -21,7 +21,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from swr1.errors import DataError, SwrError, UsageError
+from swr1 import models
+from swr1.errors import DataError, UsageError
 from swr1.policy import Policy, model_folder
 
 SPECIAL = ["<pad>", "<unk>", "<|im_start|>", "<|im_end|>"]
@@ -273,27 +274,16 @@ def make_decoder(
 
 def load_source(source: str | Path, dtype: str = "float32") -> tuple[Any, Any]:
     """Model and tokenizer of a hub name, a model folder, a policy folder or a .gguf file."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
     path = Path(source).expanduser()
-    kwargs: dict[str, Any] = {}
     if path.suffix == ".gguf":
         if not path.is_file():
             raise DataError("no such file", str(source))
-        name, kwargs = str(path.parent), {"gguf_file": path.name}
+        model, tokenizer = models.load_gguf(path, _torch_dtype(dtype))
     else:
         name = model_folder(source)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(name, **kwargs)
-        if kwargs:
-            kwargs["quantization_config"] = GgufConfig(gguf_file=path.name, dequantize=True)
-        model = AutoModelForCausalLM.from_pretrained(name, dtype=_torch_dtype(dtype), **kwargs)
-    except (OSError, ValueError, ImportError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise SwrError(
-            f"cannot load {source} as a causal language model: {first}\n"
-            "Give a hub name (with the hub in reach), a model or policy folder, or a .gguf file"
-        ) from error
+        model = models.load_causal_lm(name, _torch_dtype(dtype))
+        tokenizer = models.load_tokenizer(name)
+    models.check_fit(model, tokenizer, source)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model, tokenizer

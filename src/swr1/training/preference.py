@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from swr1.errors import DataError, UsageError
+from swr1.models import load_tokenizer
 from swr1.objectives.supervised import dpo, sequence_logp
 from swr1.policy import Policy
 from swr1.training import engine
@@ -71,7 +72,7 @@ def train_dpo(
         raise UsageError("beta is positive, and label-smoothing at least 0 and below 0.5")
     dropped: Counter[str] = Counter()
     with passes.session(policy, "train-step dpo") as team:
-        tokenizer = engine.load_tokenizer(policy.folder())
+        tokenizer = load_tokenizer(policy.folder())
         limit = max_length or engine.context_length(policy.folder())
         encode = Targets(tokenizer, system, prefill, as_sampled)
 

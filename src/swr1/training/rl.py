@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import torch
 
 from swr1.errors import SwrError, UsageError
+from swr1.models import check_fit, load_tokenizer
 from swr1.objectives.importance import LEVELS
 from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.presets import Objective, get_preset
@@ -176,7 +177,8 @@ def train_rl(
             return _summary(run, {})
         base = policy.folder(run.base)
         model = engine.load_model(base, where, torch.float32, quantize)
-        tokenizer = engine.load_tokenizer(base)
+        tokenizer = load_tokenizer(base)
+        check_fit(model, tokenizer, base)
         if team.sharded and lora_r:
             raise UsageError(NO_ADAPTERS)
         adapters = engine.add_lora(model, lora_r, lora_alpha, seed) if lora_r else None

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from swr1.errors import DataError, UsageError
+from swr1.models import load_tokenizer
 from swr1.objectives.supervised import sft as sft_loss
 from swr1.policy import Policy
 from swr1.training import engine
@@ -57,7 +58,7 @@ def train_sft(
     if best_of is not None and best_of < 1:
         raise UsageError(f"best-of is at least 1, not {best_of}")
     with passes.session(policy, "train-step sft") as team:
-        tokenizer = engine.load_tokenizer(policy.folder())
+        tokenizer = load_tokenizer(policy.folder())
         limit = max_length or engine.context_length(policy.folder())
         encode = Targets(tokenizer, system, prefill, as_sampled)
         read = _Reader(encode, reward_at_least, best_of, limit)

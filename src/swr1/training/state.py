@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 from swr1.errors import DataError, SwrError, UsageError
+from swr1.models import load_state
 from swr1.policy import MARKER, Policy, write_marker
 from swr1.streams.writing import fsync_folder
 from swr1.training import engine, parallel
@@ -171,7 +172,7 @@ class Run:
         file = self.folder / "state.pt"
         if not file.exists():
             return  # the state of a run's beginning: the base version's weights, no moments
-        state = torch.load(file, map_location=model.device, weights_only=True)
+        state = load_state(file, model.device)
         weights = dict(model.named_parameters())
         with torch.no_grad():
             for name, value in state["weights"].items():

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from swr1.errors import DataError, UsageError
+from swr1.errors import DataError, SwrError, UsageError
+from swr1.models import load_encoder, load_tokenizer
 from swr1.verifiers import _refusing as words
 from swr1.verifiers.refusal import LABELS, classify, sentences
 
@@ -35,14 +36,11 @@ class Encoder:
     def __init__(self, folder: str) -> None:
         if not Path(folder).is_dir():
             raise UsageError(f"no folder {folder!r} with an encoder")
-        from transformers import AutoModel, AutoTokenizer
-
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder)
-            self._model = AutoModel.from_pretrained(folder).eval()
-        except (OSError, ValueError) as error:
-            reason = str(error).split("\n")[0]
-            raise UsageError(f"no encoder can be loaded from {folder!r}: {reason}") from None
+            self._tokenizer = load_tokenizer(folder)
+            self._model = load_encoder(folder).eval()
+        except SwrError as error:
+            raise UsageError(str(error)) from None
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Embeddings [texts, width], each of length 1."""

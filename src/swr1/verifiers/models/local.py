@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, LogitsProcessor, LogitsProcessorList
-from transformers.utils import logging
+from transformers import LogitsProcessor, LogitsProcessorList
 
+from swr1 import models
 from swr1.errors import SwrError, UsageError
-from swr1.prompts import load_tokenizer
 from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply, Token
 
 NEAR = 20  # likely texts kept of every token
@@ -37,16 +36,17 @@ class LocalModel:
     def __init__(self, folder: str, *, device: str, dtype: str, batch: int) -> None:
         where = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         self.name = self.folder = str(folder)
-        logging.disable_progress_bar()
+        kind: Any = {"auto": torch.float32 if where == "cpu" else "auto"}.get(dtype, dtype)
         try:
-            config = AutoConfig.from_pretrained(folder)
-            self.tokenizer = load_tokenizer(folder)
-            kind: Any = {"auto": torch.float32 if where == "cpu" else "auto"}.get(dtype, dtype)
-            self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=kind).to(where).eval()
-        except (OSError, ValueError, RuntimeError) as error:
-            first = str(error).strip().splitlines()[0]
+            config = models.load_config(folder)
+            self.tokenizer = models.load_tokenizer(folder)
+            self.model = models.load_causal_lm(folder, kind)
+            models.check_fit(self.model, self.tokenizer, folder)
+            self.model = self.model.to(where).eval()
+        except (SwrError, RuntimeError) as error:
             here = "" if Path(folder).exists() else "there is no such folder, and of the hub: "
-            raise SwrError(f"cannot load the guard {folder}: {here}{first}") from error
+            kinded = type(error) if isinstance(error, UsageError) else SwrError
+            raise kinded(f"the guard {folder}: {here}{error}") from error
         self.template = self.tokenizer.chat_template or ""
         if not isinstance(self.template, str):
             self.template = "\n".join(self.template.values())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError, SwrError, UsageError
+from swr1.models import load_config
 from swr1.policy import model_folder
 from swr1.training import engine, heads
 from swr1.training.held_out import softmax
@@ -25,13 +26,11 @@ class TrainedModel:
     template = ""
 
     def __init__(self, folder: str, *, device: str, batch: int) -> None:
-        from transformers import AutoConfig
-
         from swr1.verifiers.models.local import fingerprint
 
         self.name = str(folder)
         path = Path(model_folder(folder))
-        config = AutoConfig.from_pretrained(path)
+        config = load_config(path)
         if (path / heads.CARD).exists():
             judge = heads.open_judge(path, device=device)
             if judge.stage == "process-model":
