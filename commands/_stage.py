@@ -21,6 +21,7 @@ from typing import Annotated, Any
 
 import typer
 
+from swr1 import models
 from swr1.errors import UsageError
 from swr1.registry import suggest
 from swr1.streams.stage import NothingToDo, Stage, parse_shard
@@ -59,6 +60,18 @@ READING = {
     "on_error": (
         Annotated[str, common("On a bad record: fail, skip, or quarantine PATH.", metavar="WHAT")],
         "fail",
+    ),
+}
+OPENING = {
+    "trust_remote_code": (
+        Annotated[
+            bool,
+            common(
+                "Let code run that a model's or tokenizer's folder brings; never without this.",
+                "--trust-remote-code",
+            ),
+        ],
+        False,
     ),
 }
 COMMON = {
@@ -108,6 +121,7 @@ def stage_command(
     reads: bool = True,
     writes: bool = True,
     files: bool = True,
+    opens_models: bool = False,
     quiet_options: tuple[str, ...] = (),
 ) -> Callable[[Callable], Callable]:
     """Add the common options to a subcommand.
@@ -116,9 +130,10 @@ def stage_command(
         reads: False for a source, which has no input.
         writes: False for a sink, which writes no records.
         files: False when the subcommand finds the input files among its own arguments.
+        opens_models: True for one that opens models, whose folders may bring code.
         quiet_options: own options that do not shape the records, such as threads.
     """
-    added = (READING if reads else {}) | COMMON
+    added = (READING if reads else {}) | (OPENING if opens_models else {}) | COMMON
     if not writes:
         added = {k: v for k, v in added.items() if k not in ("output", "shard", "force")}
 
@@ -146,6 +161,9 @@ def stage_command(
                 for n, v in values.items()
                 if n not in quiet_options
             }
+            models.trust_remote_code(shared.get("trust_remote_code", False))
+            if models.trusted():
+                options["trust_remote_code"] = True
             policy, quarantine = parse_on_error(shared.get("on_error", "fail"))
 
             def open_stage(**changes: Any) -> Stage:

@@ -10,7 +10,7 @@ from swr1.commands._stage import stage_command
 SHAPE = "A small new model"
 
 
-@stage_command(writes=False)
+@stage_command(writes=False, opens_models=True)
 def command(
     open_stage,
     path: Annotated[Path, typer.Argument(help="The policy folder to make.")],

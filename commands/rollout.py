@@ -16,7 +16,7 @@ WHERE = ("url", "in_flight", "timeout", "retry_for", "key_env", "key_file", "pri
 PARALLEL = ("tensor_parallel", "pipeline_parallel", "data_parallel", "gpu_memory", "sleep")
 
 
-@stage_command(quiet_options=("threads", "device", "wait", *WHERE, *PARALLEL))
+@stage_command(opens_models=True, quiet_options=("threads", "device", "wait", *WHERE, *PARALLEL))
 def command(
     open_stage,
     policy: Annotated[str | None, option("Policy folder, model folder or hub name.")] = None,

@@ -33,7 +33,7 @@ mode = partial(option, panel="The modes around RL (see --list)")
 run = partial(option, panel="The run")
 
 
-@stage_command(writes=False, quiet_options=("device", "threads"))
+@stage_command(writes=False, opens_models=True, quiet_options=("device", "threads"))
 @with_objective_fields
 def command(
     open_stage,

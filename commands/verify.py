@@ -13,7 +13,7 @@ def model(*names: str, help: str, **more) -> object:
     return typer.Option(*names, help=help, rich_help_panel=MODELS, **more)
 
 
-@stage_command(files=False, quiet_options=("cache", "url", "key_env"))
+@stage_command(files=False, opens_models=True, quiet_options=("cache", "url", "key_env"))
 def command(
     open_stage,
     names: Annotated[

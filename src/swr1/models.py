@@ -157,7 +157,9 @@ def load_state(file: Path, device: Any) -> Any:
     import torch
 
     try:
-        return torch.load(file, map_location=device, weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # whatever unpickling of garbage comes to
         raise DataError(
             f"the trainer's state is broken ({_first_line(error)}); delete that folder to go on from"
@@ -351,14 +353,16 @@ def _explained(folder: str | Path, what: str) -> Iterator[None]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without transformers' bars and reports: what they say is looked at here."""
+    """Without transformers' bars, reports and warnings: what they say is looked at here."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.set_verbosity(verbosity)
 

@@ -49,7 +49,7 @@ FIELDS = [
         "generation.engine",
         "json",
         "rollout",
-        "`name`, `version`, `dtype`; `lacks`: why fields are absent",
+        "`name`, `version`, `dtype`; `lacks`: why fields are absent; `trust_remote_code` if it was",
     ),
     Field(
         "generation.sampling",

@@ -20,6 +20,7 @@ from typing import Any
 from swr1.engines import Completion, Engine, Request, Sampling, open_engine
 from swr1.engines._source import Weights
 from swr1.errors import DataError
+from swr1.models import trusted
 from swr1.prompts import Prompt, load_prompt
 from swr1.records import float32_list
 from swr1.streams.reading import Mark
@@ -104,6 +105,7 @@ def rollout(
                     "name": engine.name,
                     "version": engine.version,
                     "dtype": engine.dtype,
+                    **({"trust_remote_code": True} if trusted() else {}),
                 },
                 "sampling": sampling.facts(),
             }
