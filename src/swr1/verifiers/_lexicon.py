@@ -7,8 +7,13 @@ A text becomes sentences, and a sentence becomes a string of kinds, one letter p
     R role            : colon, dash    Z neither         H maybe, unclear  h he, she, they
     r roles (plural)  > arrow          A all, everyone   I if, suppose     t there
     # number          , comma, bar     E none, nobody    S says, claims    w filler word
-    o no              & and, but       B both            D false, opposite . end of a sentence
+    o no              & and, but       B both            D opposite, wrong . end of a sentence
     V respectively    / slash          T the others      U like, except    Q question particle
+    v true, a tick    x false, a cross j yes             u denied, unticked = so is, as is
+    0 0, 0%           k because        y the letter y, t f the letter n, f, x
+    a as              s statement
+
+The last three lines are only a step: `_marks.py` settles what they say of the roles beside them.
 
 Markup, quotes, brackets and LaTeX commands vanish; lines, table rows and JSON objects end a
 sentence. To teach the reader a word, put it into WORDS ("_" stands for a space in a phrase).
@@ -29,8 +34,9 @@ from swr1.verifiers._text import INVISIBLE
 
 TRUTH_TELLER = (
     "truth-teller truth_teller truthteller 老实人 诚实人 诚实者 诚实的人 说真话的人 说实话的人"
+    " 讲真话的人"
 )
-LIAR = "liar 说谎者 說謊者 说谎的人 撒谎者 骗子 騙子"
+LIAR = "liar 说假话的人 讲假话的人 说谎者 說謊者 说谎的人 撒谎者 骗子 騙子"
 
 
 def _synonyms() -> tuple[list[tuple[str, str]], dict[str, str]]:
@@ -51,16 +57,31 @@ def _synonyms() -> tuple[list[tuple[str, str]], dict[str, str]]:
 ROLE_PAIRS, SYNONYMS = _synonyms()
 
 WORDS = {
-    "C": "is are was were am be been being 's 're equals 是 就是 即 为 為 乃",
-    ":": ": = - – — ― as",
-    ">": "→ -> => ⇒ ⟹ ➜ ➔",
+    "C": """belongs_to belong_to belongs belong counts_as turns_out_to_be remains plays play
+        falls_under fall_under is are was were am be been being 's 're equals
+        是 就是 即 为 為 乃""",
+    ":": ": = := - – — ― \\equiv \\colon \\triangleq \\sim",
+    "a": "as",
+    "k": """because since as_a_result_of given_that seeing_that due_to for_the_reason_that inasmuch_as
+        因为 由于""",
+    "s": """statement statements words sentence sentences thing things assertion assertions testimony
+        utterance hers theirs truth truthful honest 话 陈述""",
+    "=": "so_is so_are so_was as_is as_are as_was",
+    "v": "true ✓ ✔ ✅ √ ☑ 👍 \\checkmark 真 真的 为真 对 正确",
+    "x": "false ✗ ✘ ❌ ✖ ✕ × ❎ ⛔ 🚫 👎 \\times 假 假的 为假 错",
+    "j": "yes yep yeah positive [x] [✓] [✔] (✓) 是的",
+    "u": "nope nah null negative [_] (_) ☐ ⬜ □ \\square \\box 否",
+    "y": "y t",
+    "f": "n f x (x)",
+    ">": """→ -> => ⇒ ⟹ ➜ ➔ ↦ ⟶ \\rightarrow \\longrightarrow \\to \\mapsto \\longmapsto \\implies
+        \\leadsto \\leftrightarrow \\longleftrightarrow \\hookrightarrow \\xrightarrow \\xrightarrow{}""",
     ",": ", | 、 &",
     "/": "/",
-    "&": """and as_well_as 和 与 與 跟 及 以及 nor plus while whereas but however because since so
-        therefore thus hence then 而 并且 而且 且 但 但是 因为 所以 因此 那么 于是""",
-    "O": "or either alternatively otherwise xor 或 或者 要么 要不 还是 抑或",
+    "&": """and as_well_as 和 与 與 跟 及 以及 nor plus while whereas but however so \\land \\wedge
+        therefore thus hence then 而 并且 而且 且 但 但是 所以 因此 那么 于是""",
+    "O": "or either alternatively otherwise xor \\lor \\vee 或 或者 要么 要不 还是 抑或",
     "N": """not isn't aren't wasn't weren't ain't can't cannot can_not couldn't won't never non ≠ ¬
-        != 不 非 并非 不是 并不是 绝不是 不可能是""",
+        != \\neq \\neg \\lnot \\not 不 非 并非 不是 并不是 绝不是 不可能是""",
     "Z": "neither",
     "A": "all every_one every_person everyone everybody each 都 全 全都 全部 全是 所有 所有人 每个人 大家 人人",
     "E": "none nobody no_one noone 没有人 没人 无人",
@@ -80,18 +101,19 @@ WORDS = {
         stating assert asserts asserted declare declares declared according remark remarks remarked
         argue argues argued report reports reported think thinks believe believes accuse accuses
         说 说道 声称 宣称 表示 指出 认为""",
-    "D": """false untrue incorrect wrong impossible contradiction contradictory contradicts opposite
+    "D": """untrue incorrect wrong impossible contradiction contradictory contradicts opposite
         reverse reversed inverse swapped vice_versa contrary deny denies denied mistaken
-        none_of_the_above nonsense ✗ ✘ ❌ 假的 为假 错误 错的 不对 不成立 不正确 相反 不可能
+        none_of_the_above nonsense
+        no_way no_longer no_chance rejected refuted disproved disproven ruled_out excluded 错误 错的 不对 不成立 不正确 相反 不可能
         矛盾 颠倒""",
     "U": "like unlike than same similar similarly except besides 除了 一样 相同 同样",
     "V": "respectively in_that_order 分别 依次",
-    "Q": "吗 嘛 么",
+    "Q": "吗 嘛 么 是否",
     "h": "he she they 他 她 它 他们 她们",
     "t": "there 有",
-    "#": "one two three four five six seven eight nine ten 一 二 两 三 四 五 六 七 八 九 十",
+    "#": "1 one two three four five six seven eight nine ten 一 二 两 三 四 五 六 七 八 九 十",
     "o": "no",
-    ".": ". ! ? ; 。 \\n \\\\ <br> <br/> <br_/> <li> </li> <tr> </tr> <p> </p> <div> </div>",
+    ".": ". ! ? ; 。 \\n \\\\ \\newline <br> <br/> <br_/> <li> </li> <tr> </tr> <p> </p> <div> </div>",
     "w": """a an the of them that which who what this these it its his her their him here also too
         as_well as_follows such_as on_the_other_hand each_other no_contradiction another must can
         has have had to in into only just exactly simply merely actually indeed in_fact definitely
@@ -100,24 +122,37 @@ WORDS = {
         role roles identity identities type types status character characters label class called
         first second third fourth fifth sixth seventh eighth last final answer answers solution
         solutions conclusion result results assignment assignments list following follows below
-        above summary total count true truth truthful truthfully honest honestly always
+        above summary total count truthfully honestly always
         tells_the_truth tell_the_truth telling_the_truth tells_truth lies lie lying means mean know
-        single only_possible only_possibility every yes ok okay 的 了 则 就 也 人 个 名 位 一个 一名 一位 这 那 她的 他的
+        single only_possible only_possibility every ok okay among
+        tells_lies tell_lies telling_lies told_lies tells_a_lie told_a_lie told_the_truth
+        tells_only_lies always_tells_the_truth speaks_the_truth says_the_truth speaks_truth
+        no_doubt no_question no_lies no_other no_others no_contradictions no_inconsistency
+        no_inconsistencies no_problem no_conflict no_conflicts no_issues 诚实 不诚实 善良 正直 真诚
+        可靠 狡猾 邪恶 虚伪 可恶 说谎 撒谎 爱说谎 说真话 说实话 讲真话 说假话 讲假话 没错 的 了 则 就 也 人 个 名 位 一个 一名 一位 这 那 她的 他的
         谁 答案 身份 角色 姓名 名字 类型 结论 如下 岛上 岛民 居民 其中 属于 必定 必须 肯定 一定
         确实 显然 最终 最后 综上 综上所述 总之 只有 均""",
 }
+
+# Of "." the end of a question, of ":" what stands between a key and its value, of "v" and "x" words; and 1.
+_TOLD_APART = frozenset("? : = := 1 true false 真 真的 为真 对 正确 假 假的 为假 错".split())
 
 _CJK = r"\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _OTHER_TOKENS = (
     r"|\n|</?[a-zA-Z][^<>\n]{0,60}>"  # an HTML tag
     r"|\\(?:begin|end)\{\w{1,12}\*?\}"  # LaTeX; a command that opens a group takes its brace along
     r"|\\(?:text|math|emph|boxed|quad|qquad|item|hline|underline)[a-zA-Z]{0,6}\{?"
-    r"|\\n(?!ewline|eg|eq|ot\b|u\b)|\\\\"  # a line break that was escaped
+    r"|\\(?i:(?:long|hook)?(?:left)?rightarrow|newline|(?:long)?mapsto|to|implies|leadsto|equiv|colon|sim"
+    r"|triangleq|checkmark|times|square|box|neq|neg|lnot|not|land|wedge|lor|vee|bf|rm|it|sf|tt|large"
+    r"|left|right)(?![a-zA-Z])|\\xrightarrow(?:\{\})?|\\ding\{\d\d\}|\\[,;: ]|\[[ xX✓✔]\]|\([ xX✓]\)|:="
+    r"|\\n(?!ewline|u\b)|\\\\"  # a line break that was escaped
     r"|\.{2,}|-{2,}(?!>)"
     r"|[^\s\w*~#$`\"“”„«»‹›「」『』【】《》()\[\]•●▪]"
 )
-_TOKEN = re.compile(rf"[^\W\d_{_CJK}]+|[{_CJK}]|\d+{_OTHER_TOKENS}")
-_ASCII_TOKEN = re.compile(rf"[a-zA-Z]+|[0-9]+{_OTHER_TOKENS}")  # the same, faster
+_TOKEN = re.compile(rf"[^\W\d_{_CJK}]+|[{_CJK}]|\d+(?:\.\d+)?(?:\s?%)?{_OTHER_TOKENS}")
+_ASCII_TOKEN = re.compile(
+    rf"[a-zA-Z]+|[0-9]+(?:\.[0-9]+)?(?:\s?%)?{_OTHER_TOKENS}"
+)  # the same, faster
 _MAP = {0x2018: "'", 0x2019: "'", 0x02BC: "'"} | INVISIBLE
 
 
@@ -125,6 +160,7 @@ class Sentence(NamedTuple):
     kinds: str  # one letter per word or phrase
     values: list[int]  # per kind: the person's index, the role's index, or 0
     is_question: bool
+    keyed: bool = False  # a role is told as a key with its value: "knight: no"
 
 
 Entry = tuple[list[str], str, int]  # tokens of a phrase, kind, value
@@ -179,13 +215,14 @@ def _grammar(roles: tuple[str, str]) -> Table:
     own = [{role.casefold(), *_plurals(role.casefold())} for role in roles]
     for index, role in enumerate(roles):
         phrases += [(role, "R", index), *[(word, "r", index) for word in _plurals(role)]]
+        phrases += [("is" + role, "R", index)] if role.isascii() else []  # isKnight(Zoey)
     for index, called in enumerate((TRUTH_TELLER, LIAR)):  # what the roles are called besides
         for group in (called.split(), SYNONYMS.get(roles[index].casefold(), "").split()):
             if own[1 - index].isdisjoint(group):  # a puzzle may well call its truth tellers "liars"
                 for word in group:
                     phrases += [(word, "R", index), *[(p, "r", index) for p in _plurals(word)]]
     for kind, text in WORDS.items():
-        phrases += [(word, kind, int(word == "?")) for word in text.split()]
+        phrases += [(word, kind, int(word in _TOLD_APART)) for word in text.split()]
     phrases = [(word.replace("_", " "), kind, value) for word, kind, value in phrases]
     return _with({}, [*phrases, ("\n", ".", 0)])
 
@@ -277,8 +314,13 @@ def _other(token: str, braces: list[bool]) -> str:
     """The kind of a token that is in no table; "" when it says nothing."""
     if token.isalpha():
         return "?"
-    if token.isdecimal():
-        return "#"
+    if token[0].isdecimal():
+        share = float(token.rstrip("% ")) / (100 if token[-1] == "%" else 1)
+        if 0 < share < 1 or (share > 1 and token[-1] == "%"):
+            return "H"  # a share of certainty
+        return "#" if share else "0"
+    if token.startswith("\\ding"):
+        return "v" if token[6:8] in ("51", "52") else "x"
     if token[-1] == "{":
         braces.append(token == "{")
         return "." if braces[-1] else ""

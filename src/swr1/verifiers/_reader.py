@@ -21,7 +21,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from swr1.verifiers._grid import untabled
 from swr1.verifiers._lexicon import Lexicon, Sentence
+from swr1.verifiers._marks import settle, unstruck
 
 BOTH = 2  # somebody was given two different roles
 
@@ -37,6 +39,8 @@ _PAIRED = re.compile(r"[w#:,]*P(?:[w#]*,[w#]*P)+[w#]*:[w#:]*R(?:[w#]*,[w#]*R)+[w
 _NEW_HEADING = re.compile(r"[w#]*[C:>][w#:,]*P")
 _IS_SHE = re.compile(r"[#:]*Cw*P")
 _HAS_ROLE = re.compile(r"w*[Rr]")
+_TICKED = re.compile(r"[ju]?[w:>C]*P[w:>C]*[ju]?")
+_ECHO = re.compile(r"=(w*P(?:w*[,&]+w*P)*)(?!w*[CRr:>])")
 _SLASH = re.compile(r"[Rr]w*/w*[Rr]")
 
 _TAINTS = {
@@ -59,7 +63,14 @@ class Reading:
         self.last: list[int] = []  # whom "she" means
         self._people: list[int] = []  # named by lines alone, waiting for a line with a role
         self._heading: int | None = None  # a line alone, for the lines of people that follow
-        for sentence in lexicon.sentences(text):
+        self._told = False  # whether they have got one
+        self._last_role: int | None = None
+        text, (told, faults) = untabled(unstruck(text, lexicon), lexicon)
+        sentences, more = settle(lexicon.sentences(text))
+        self.faults += [*faults, *more]
+        for person, role in told:
+            self.give([person], role)
+        for sentence in sentences:
             self._take(sentence)
         if BOTH in self.roles:
             self.faults.append("contradiction")
@@ -70,7 +81,7 @@ class Reading:
         for person in people:
             known = self.roles[person]
             self.roles[person] = role if known in (None, role) else BOTH
-        self.last = people
+        self.last, self._last_role = people, role
 
     def _take(self, sentence: Sentence) -> None:
         kinds, values = sentence.kinds, sentence.values
@@ -81,21 +92,31 @@ class Reading:
             return
         people = "P" in kinds
         roles = "R" in kinds or "r" in kinds
+        if "=" in kinds:
+            sentence = self._echoed(sentence)
+            kinds, values, roles = sentence.kinds, sentence.values, "R" in sentence.kinds
         if fault := _taint(sentence, people, roles):
             # Without people it only repeats the puzzle: "Each is a knight or a knave."
             if people or not roles:
                 self.faults.append(fault)
             return
-        if people and not roles and _PEOPLE.fullmatch(kinds):
+        if people and not roles and ("j" in kinds or "u" in kinds):
+            self._listed(kinds, values)
+        elif people and not roles and _PEOPLE.fullmatch(kinds):
             named = [v for k, v in zip(kinds, values, strict=True) if k == "P"]
             if self._heading is None:
-                self._people += named
+                self._people = named if self._told else self._people + named
+                self._told = False
             else:
                 self.give(named, self._heading)
         elif people or roles:
-            waiting, self._people, self._heading = self._people, [], None
+            waiting, self._people, self._heading, self._told = self._people, [], None, False
             if not people and waiting and _ROLES.fullmatch(kinds):
                 self._give_line(waiting, sentence)
+                if sentence.keyed:
+                    self._people, self._told = waiting, True  # "knave: false" may follow
+            elif not people and sentence.keyed:
+                self.faults.append("unclear")
             elif not people and _HEADING.fullmatch(kinds):
                 self._heading = next(v for k, v in zip(kinds, values, strict=True) if k in "Rr")
             elif "V" in kinds or _PAIRED.fullmatch(kinds):
@@ -105,10 +126,44 @@ class Reading:
         elif self._heading is not None and _SHORT.fullmatch(kinds):
             self.faults.append("stranger")  # one more line under "Knights:", nobody we know
 
+    def _listed(self, kinds: str, values: list[int]) -> None:
+        """Names with a yes or no each, which is about the heading."""
+        for match in _TICKED.finditer(kinds):
+            person = values[match.start() + match[0].index("P")]
+            if self._heading is not None:
+                self.give([person], self._heading ^ ("u" in match[0]))
+            elif "u" in match[0]:
+                self.faults.append("negated")
+            else:
+                self._people.append(person)
+
+    def _echoed(self, sentence: Sentence) -> Sentence:
+        """With "so is Ava" as "Ava: " and the role before."""
+        kinds, values = sentence.kinds, sentence.values
+        told, said, at = "", [], 0
+        role, denied = self._last_role, False
+        for match in _ECHO.finditer(kinds):
+            for i in range(at, match.start()):
+                role = values[i] if kinds[i] in "Rr" else role
+                denied = denied or kinds[i] in "NZoD"
+            told += kinds[at : match.start()]
+            said += values[at : match.start()]
+            at = match.end()
+            if role is None or denied:
+                told, said = told + "U", [*said, 0]
+            else:
+                told += f",{match[1]}:R"
+                said += [0, *values[match.start() + 1 : at], 0, role]
+        told, said = told + kinds[at:], said + values[at:]
+        return sentence._replace(kinds=told.replace("=", "U"), values=said)
+
     def _give_line(self, waiting: list[int], sentence: Sentence) -> None:
         """Roles on a line of their own, for the people of the lines before."""
         found = [(k, v) for k, v in zip(*sentence[:2], strict=True) if k in "Rr"]
-        if len(found) == 1 and (len(waiting) == 1 or found[0][0] == "r"):
+        if sentence.keyed and len(waiting) == 1:
+            for _, role in found:
+                self.give(waiting, role)
+        elif len(found) == 1 and (len(waiting) == 1 or found[0][0] == "r"):
             self.give(waiting, found[0][1])
         elif len(found) == len(waiting):
             for person, (_, role) in zip(waiting, found, strict=True):
