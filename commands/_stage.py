@@ -14,17 +14,21 @@ shapes the records: their digest goes into each record's trail.
 import inspect
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from swr1 import models
 from swr1.errors import UsageError
 from swr1.registry import suggest
+from swr1.streams.files import refuse_clashes
 from swr1.streams.stage import NothingToDo, Stage, parse_shard
+
+WRITTEN = object()
+"""In an option's annotation: it names a file to be written, which must be no input."""
 
 
 def load_config(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -32,15 +36,44 @@ def load_config(ctx: typer.Context, path: Path | None) -> Path | None:
     if path is None:
         return None
     try:
-        values = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--config {path}: {error}") from None
-    known = {p.name for p in ctx.command.params}
+    known = {p.name: p for p in ctx.command.params}
     named = {name.replace("-", "_"): value for name, value in values.items()}
-    for name in named.keys() - known:
-        raise UsageError(f"--config {path}: unknown key {name!r}.{suggest(name, sorted(known))}")
+    for name, value in named.items():
+        if name not in known:
+            hint = suggest(name, sorted(known))
+            raise UsageError(f"--config {path}: unknown key {name!r}.{hint}")
+        if wanted := _unlike(known[name], value):
+            raise UsageError(f"--config {path}: {name} must be {wanted}, it is {str(value)[:60]!r}")
     ctx.default_map = {**(ctx.default_map or {}), **named}
     return path
+
+
+def _unlike(option: Any, value: Any) -> str | None:
+    """What the value of an option must be, if this one of a TOML file is not."""
+    if option.multiple or option.nargs == -1:
+        if type(value) is not list:
+            return "a list"
+        return next((f"a list, each {w}" for v in value if (w := _unlike_one(option, v))), None)
+    return _unlike_one(option, value)
+
+
+def _unlike_one(option: Any, value: Any) -> str | None:
+    kind = option.type_descriptor.annotation
+    kind = (*get_args(kind), kind)[0]  # of a list: what it holds
+    if kind is bool:
+        return None if type(value) is bool else "true or false"
+    if kind is int:
+        right = type(value) is int and abs(value) < 2**63
+        return None if right else "a whole number of at most 64 bits"
+    if kind is float:
+        right = type(value) in (int, float) and abs(value) < 2**63
+        return None if right else "a number"
+    if type(value) is str:
+        return "a text without NUL characters" if "\0" in value else None
+    return None if type(value) in (int, float) else "a text"
 
 
 def option(help: str | None = None, *names: str, panel: str | None = None, **more: Any) -> Any:
@@ -108,6 +141,18 @@ COMMON = {
 }
 
 
+SHARED_WRITTEN = {"output": "-o", "metrics": "--metrics"}
+
+
+def _texts(shared: dict[str, Any], values: dict[str, Any], written: Any) -> Iterator[str]:
+    """What may name a file that is read: every text on the command line but names of outputs."""
+    for name, value in [("config", shared["config"]), *values.items()]:
+        if name not in written:
+            for one in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(one, str | Path):
+                    yield str(one)
+
+
 def parse_on_error(text: str) -> tuple[str, Path | None]:
     """("fail" | "skip" | "quarantine", path)."""
     policy, _, path = text.partition("=")
@@ -151,6 +196,11 @@ def stage_command(
             for n, (a, d) in added.items()
         ]
         name = function.__module__.rpartition(".")[2].replace("_", "-")
+        files_written = {
+            p.name: f"--{p.name}"
+            for p in own
+            if WRITTEN in getattr(p.annotation, "__metadata__", ())
+        }
 
         @wraps(function)
         def run(**values: Any) -> None:
@@ -165,6 +215,12 @@ def stage_command(
             if models.trusted():
                 options["trust_remote_code"] = True
             policy, quarantine = parse_on_error(shared.get("on_error", "fail"))
+            if not shared["dry_run"]:
+                written = {flag: values[n] for n, flag in files_written.items() if values.get(n)}
+                written |= {f: shared[n] for n, f in SHARED_WRITTEN.items() if shared.get(n)}
+                if quarantine:
+                    written["--on-error quarantine"] = quarantine
+                refuse_clashes(written, [*names, *_texts(shared, values, files_written)])
 
             def open_stage(**changes: Any) -> Stage:
                 settings: dict[str, Any] = {

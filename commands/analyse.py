@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from swr1.commands._output import show
-from swr1.commands._stage import stage_command
+from swr1.commands._stage import WRITTEN, stage_command
 
 
 @stage_command(files=False, writes=False)
@@ -41,7 +41,7 @@ def command(
         ),
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="Draw it (.png, .svg, .pdf).", metavar="OUT")
+        Path | None, WRITTEN, typer.Option(help="Draw it (.png, .svg, .pdf).", metavar="OUT")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
 ):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from swr1.commands._output import show
-from swr1.commands._stage import option, stage_command
+from swr1.commands._stage import WRITTEN, option, stage_command
 from swr1.errors import UsageError
 
 measured = partial(option, panel="Safety and ability, benchmark by benchmark")
@@ -36,7 +36,9 @@ def command(
     ] = "",
     as_json: Annotated[bool, option("Print the numbers as JSON.", "--json")] = False,
     picture: Annotated[
-        Path | None, option("Draw accuracy by group, or safety against ability (.png, .svg, .pdf).")
+        Path | None,
+        WRITTEN,
+        option("Draw accuracy by group, or safety against ability (.png, .svg, .pdf)."),
     ] = None,
     suite: Annotated[
         str | None,
@@ -47,7 +49,7 @@ def command(
     ] = None,
     detail: Annotated[bool, measured("Break measures down, as --by does.", "--detail")] = False,
     failures: Annotated[
-        Path | None, measured("Write the records that count as bad here, to read.")
+        Path | None, WRITTEN, measured("Write the records that count as bad here, to read.")
     ] = None,
     memorisation: Annotated[
         bool,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from swr1.commands._stage import common, stage_command
+from swr1.commands._stage import WRITTEN, common, stage_command
 
 
 @stage_command(writes=False)
@@ -18,6 +18,7 @@ def command(
     ] = None,
     output: Annotated[
         str,
+        WRITTEN,
         common("FILE.jsonl, FILE.parquet, or - (stdout).", "--output", "-o", metavar="PATH"),
     ] = "-",
 ):

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from swr1.commands._stage import stage_command
+from swr1.errors import UsageError
 from swr1.records import key
 
 
@@ -21,9 +22,12 @@ def command(
     """
     from swr1.merging.shards import merge_records
 
-    with open_stage() as stage:
+    stage = open_stage()
+    if stage.shard:
+        raise UsageError("merge puts all shards together: it has no --shard of its own")
+    with stage:
         done = stage.writer.done
-        for record, _ in merge_records(stage.inputs, partial):
+        for record, _ in merge_records(stage.inputs, partial, stage.on_bad):
             stage.came += 1
-            if not done or key(record) not in stage:
+            if record is not None and (not done or key(record) not in stage):
                 stage.write(record)

@@ -23,7 +23,9 @@ def command(
     """
     from swr1.evals.picture import read_metrics, training_picture
     from swr1.evals.runs import split_label
+    from swr1.streams.files import refuse_clashes
 
+    refuse_clashes({"-o": output}, runs)
     named = dict(map(split_label, runs))
     curves = {label or Path(path).name: read_metrics(path) for label, path in named.items()}
     training_picture(curves, output)

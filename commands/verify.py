@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from swr1.commands._stage import stage_command
+from swr1.commands._stage import WRITTEN, stage_command
 
 MODELS = "Verifiers that are models: safety, value, knowledge, helpful"
 
@@ -58,6 +58,7 @@ def command(
     ] = None,
     cache: Annotated[
         str | None,
+        WRITTEN,
         model(help="Keep replies in this file, and ask only what is new.", metavar="FILE"),
     ] = None,
     key_env: Annotated[

@@ -30,7 +30,13 @@ sampled from (after temperature, top_p, top_k, min_p).
 In Parquet every field above is a column of its own (`generation.token_ids` is a list of int32,
 `generation.logprobs` a list of float32); columns of type json hold JSON text and are marked so in
 the schema's metadata. What a typed column cannot hold exactly, and every unknown field, is kept as
-JSON in the column `extra`, so that JSONL -> Parquet -> JSONL is the identity.
+JSON in the column `extra`, and the order of the fields, where it is another one, in the column
+`order`: JSONL -> Parquet -> JSONL gives back every value, its type, and the order of the fields.
+(How a number or a text was spelled does not outlive any stage: `1.50` becomes `1.5`.) A column that
+somebody added is a field of the record. A column of another type is refused, by name.
+
+Whole numbers keep all their digits, also beyond 64 bits. A record nested deeper than 200 levels is
+a bad record, and so is one in which a known field has another type, or is null.
 """
 
 

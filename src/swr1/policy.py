@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError, SwrError
-from swr1.streams.writing import fsync_folder
+from swr1.streams.files import fsync_folder
 
 MARKER = "swr1.json"
 HALF_LIFE = 20  # versions after which a result counts half: policies change fast

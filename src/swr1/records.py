@@ -8,7 +8,9 @@ it (`make docs`). A stage passes through every field that it does not know.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -86,29 +88,104 @@ _TOP = {n: t for n, t in _TYPES.items() if "." not in n}
 _GENERATION = {n.partition(".")[2]: t for n, t in _TYPES.items() if "." in n}
 _SHAPES = {"prompt": list, "info": dict, "verdicts": dict, "reward_parts": dict, "trail": dict}
 _NESTED_SHAPES = {"policy": dict, "engine": dict, "sampling": dict}
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number that is no float
+        return False
+
+
+def _are_finite(numbers: list[float]) -> bool:
+    try:
+        return math.isfinite(sum(numbers)) or all(map(_is_finite, numbers))
+    except OverflowError:
+        return all(map(_is_finite, numbers))
+
+
 _PLAIN = {
     "int": ("a whole number", lambda x: type(x) is int),
     "text": ("a text", lambda x: type(x) is str),
-    "number": ("a finite number", lambda x: type(x) in (int, float) and math.isfinite(x)),
+    "number": ("a finite number", lambda x: type(x) in (int, float) and _is_finite(x)),
     "ints": ("a list of whole numbers", lambda x: type(x) is list and set(map(type, x)) <= {int}),
     "float32s": (
         "a list of finite numbers",
-        lambda x: (
-            type(x) is list
-            and set(map(type, x)) <= {int, float}
-            and (not x or math.isfinite(sum(x)))
-        ),
+        lambda x: type(x) is list and set(map(type, x)) <= {int, float} and _are_finite(x),
     ),
 }
 _PER_TOKEN = ("logprobs", "ref_logprobs", "loss_mask")
+
+MAX_LINE = 64 * 2**20  # bytes; a record of 1M tokens is about 25 MB
+MAX_DEPTH = 200  # levels of a record: what is read can be written, with room for what stages add
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
+# In one pass over a line: digits are 0, opening brackets are [, all else is blank.
+_SKETCH = bytes(48 if 48 <= b < 58 else 91 if b in b"[{" else 32 for b in range(256))
+_MANY_DIGITS = b"0" * 19  # orjson makes a float of an integer that needs more than 64 bits
+_LONG_INTEGER = re.compile(rb"(?:^|[\[:,\s])-?\d{19,}\s*(?:[,\]}]|$)")
 
 _sound: set[tuple] = set()  # needs, names and types of records that passed: only values differ
 _SOUND_AT_MOST = 1000
 
 
+def parse(line: bytes) -> Any:
+    """The value of a line of JSON; whole numbers keep all their digits.
+
+    Raises ValueError: orjson.JSONDecodeError, which says where, or in words when it is too deep.
+    """
+    value = orjson.loads(line)
+    sketch = line.translate(_SKETCH)
+    if sketch.count(b"[") > MAX_DEPTH and _is_deep(value):
+        raise ValueError(f"{_TOO_DEEP}: not a record")
+    if _MANY_DIGITS in sketch and _LONG_INTEGER.search(line):
+        value = json.loads(line)
+    return value
+
+
+def pack(value: Any, option: int = 0) -> bytes:
+    """The inverse of `parse`, in the bytes of orjson. Raises ValueError for what is not JSON."""
+    try:
+        return orjson.dumps(value, option=option)
+    except TypeError as error:
+        if _is_deep(value):
+            raise ValueError(_TOO_DEEP) from None
+        try:  # whole numbers beyond 64 bits, or what is not JSON at all
+            return orjson.dumps(_digits_kept(value), option=option)
+        except TypeError:
+            raise ValueError(f"not JSON: {error}") from None
+
+
+def as_text(name: str) -> str:
+    """A file name or argument as text that JSON can hold: bytes that are no UTF-8 as \\xNN."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [x for v in level for x in _inside(v) if type(x) in (dict, list)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if type(value) is list else ()
+
+
+def _digits_kept(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _digits_kept(inner) for name, inner in value.items()}
+    if type(value) in (list, tuple):
+        return [_digits_kept(inner) for inner in value]
+    if type(value) is int and not -(2**63) <= value < 2**64:
+        return orjson.Fragment(str(value))
+    return value
+
+
 def make_id(task: str, prompt: Any, answer: Any) -> str:
     """16 hex digits that name an item: equal for equal (task, prompt, answer)."""
-    text = orjson.dumps([task, prompt, answer], option=orjson.OPT_SORT_KEYS)
+    text = pack([task, prompt, answer], orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(text, digest_size=8).hexdigest()
 
 
@@ -130,7 +207,8 @@ def float32_list(array: Any) -> list[float]:
     """A numpy float32 array as the shortest decimals that give back the same float32 values."""
     import numpy as np
 
-    packed = np.ascontiguousarray(array, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        packed = np.ascontiguousarray(array, dtype=np.float32)
     return orjson.loads(orjson.dumps(packed, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
@@ -157,10 +235,31 @@ def validate(record: Any, needs: Iterable[str] = ("id",)) -> None:
 
 def _sound_values(record: Record) -> bool:
     """Whether the values hold, too, that `_validate_all` looks into when the types are right."""
-    for message in record.get("prompt", ()):
-        if type(message) is not dict or "role" not in message or "content" not in message:
-            return False
-    return record.get("v", VERSION) == VERSION and math.isfinite(record.get("reward", 0))
+    return (
+        all(map(_is_message, record.get("prompt", ())))
+        and all(map(_is_verdict, record.get("verdicts", {}).values()))
+        and all(type(part) is dict for part in record.get("reward_parts", {}).values())
+        and record.get("v", VERSION) == VERSION
+        and _is_finite(record.get("reward", 0))
+    )
+
+
+def _is_message(message: Any) -> bool:
+    if type(message) is not dict or type(message.get("role")) is not str:
+        return False
+    content = message.get("content")
+    return type(content) is str or (
+        type(content) is list and all(type(part) is dict for part in content)
+    )
+
+
+def _is_verdict(verdict: Any) -> bool:
+    if type(verdict) is not dict:
+        return False
+    score, label = verdict.get("score"), verdict.get("label")
+    return (score is None or (isinstance(score, int | float) and _is_finite(score))) and (
+        label is None or type(label) is str
+    )
 
 
 def _validate_all(record: Record, needs: tuple[str, ...]) -> None:
@@ -170,8 +269,8 @@ def _validate_all(record: Record, needs: tuple[str, ...]) -> None:
             _check(name, value, kind, _SHAPES.get(name))
     if record.get("v", VERSION) != VERSION:
         raise ValueError(f"field 'v' is {record['v']}; this swr1 reads version {VERSION}")
-    generation = record.get("generation")
-    if generation is not None:
+    if "generation" in record:
+        generation = record["generation"]
         _check("generation", generation, "json", dict)
         for name, value in generation.items():
             kind = _GENERATION.get(name)
@@ -199,10 +298,24 @@ def _check(name: str, value: Any, kind: str, shape: type | None) -> None:
     elif shape is not None and type(value) is not shape:
         wanted = "a list" if shape is list else "an object"
         raise ValueError(f"field {name!r} must be {wanted}, it is {_name_of(value)}")
-    if name == "prompt":
-        for message in value:
-            if type(message) is not dict or "role" not in message or "content" not in message:
-                raise ValueError("field 'prompt' must hold messages with 'role' and 'content'")
+    if name == "prompt" and not all(map(_is_message, value)):
+        raise ValueError(
+            "field 'prompt' must hold messages with 'role' and 'content': a text, or a list of"
+            " objects for the content"
+        )
+    if name == "verdicts":
+        for verdict, told in value.items():
+            if not _is_verdict(told):
+                raise ValueError(
+                    f"field 'verdicts': {verdict!r} must be an object whose score is a finite"
+                    " number or null and whose label is a text"
+                )
+    if name == "reward_parts":
+        for part, told in value.items():
+            if type(told) is not dict:
+                raise ValueError(
+                    f"field 'reward_parts': {part!r} must be an object, it is {_name_of(told)}"
+                )
 
 
 def _who_adds(name: str) -> str:

@@ -172,5 +172,6 @@ def test_another_recipe_under_the_same_name_is_another_run(stream, tmp_path):
     run_swr1(*command, cwd=tmp_path, check=True)
     assert "nothing to do" in run_swr1(*command, cwd=tmp_path, check=True).stderr
     (tmp_path / "mine.toml").write_text(recipe.replace("ok = 1", "ok = 2"))
-    assert "5 out" in run_swr1(*command, cwd=tmp_path, check=True).stderr
+    assert "recipe_digest" in run_swr1(*command, cwd=tmp_path).stderr  # not in silence
+    assert "5 out" in run_swr1(*command, "--force", cwd=tmp_path, check=True).stderr
     assert load(tmp_path / "out.jsonl")[0]["reward"] == 2

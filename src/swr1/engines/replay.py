@@ -14,13 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 
 import swr1
 from swr1.engines import Completion, Request, Sampling, all_good
 from swr1.errors import DataError, UsageError
 from swr1.prompts import Prompt
-from swr1.records import key
+from swr1.records import key, pack, parse
 from swr1.streams.reading import read
 
 # What a replay says itself: they are about the group it makes.
@@ -52,7 +51,7 @@ class ReplayEngine:
         for record, _ in read(files, on_bad=_refuse, needs=("id", "completion")):
             assert isinstance(record, dict)
             what = [record["completion"], record.get("generation", {})]
-            self._kept[key(record)] = zlib.compress(orjson.dumps(what), 1)
+            self._kept[key(record)] = zlib.compress(pack(what), 1)
 
     def load(self, folder: str) -> None:
         """Nothing: what was recorded stays as it is."""
@@ -88,7 +87,7 @@ class ReplayEngine:
 
 
 def _completion(packed: bytes) -> Completion:
-    text, generation = orjson.loads(zlib.decompress(packed))
+    text, generation = parse(zlib.decompress(packed))
     facts: dict[str, Any] = {n: v for n, v in generation.items() if n not in OWN}
     before = facts.get("engine") or {}
     facts["engine"] = {

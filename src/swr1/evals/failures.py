@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from swr1.records import Record
-from swr1.streams.writing import write_atomically
+from swr1.records import Record, pack
+from swr1.streams.files import write_atomically
 
 _ARRAYS = ("token_ids", "prompt_ids", "logprobs", "ref_logprobs", "loss_mask")
 
@@ -27,10 +27,10 @@ class Failures:
             slim = {k: v for k, v in generation.items() if k not in _ARRAYS}
             info = {**(record.get("info") or {}), "run": run, "failed": failed}
             line = {**record, "generation": slim, "info": info}
-            self.lines.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            self.lines.append(pack(line, orjson.OPT_APPEND_NEWLINE))
 
         return note
 
     def write(self, out: Path) -> None:
         """A JSONL file, whole or not at all."""
-        write_atomically(out, lambda path: path.write_bytes(b"".join(self.lines)))
+        write_atomically(out, lambda file: file.writelines(self.lines))

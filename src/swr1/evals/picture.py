@@ -16,7 +16,7 @@ import orjson
 from swr1.errors import DataError, UsageError
 from swr1.evals.metrics import Cell, Summary, by_number
 from swr1.evals.report import by_decoding
-from swr1.streams.writing import write_atomically
+from swr1.streams.files import write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -252,4 +252,4 @@ def save_figure(figure: Figure, out: str | Path) -> None:
     """Writes the whole file or none. Raises UsageError as `check_name` does."""
     out = Path(out)
     check_name(out)
-    write_atomically(out, lambda path: figure.savefig(path, format=out.suffix[1:].lower(), dpi=150))
+    write_atomically(out, lambda file: figure.savefig(file, format=out.suffix[1:].lower(), dpi=150))

@@ -19,9 +19,9 @@ from typing import Any
 import orjson
 
 from swr1.errors import DataError, UsageError
-from swr1.records import Record
+from swr1.records import Record, pack
 from swr1.streams import Stage
-from swr1.streams.writing import write_atomically
+from swr1.streams.files import write_atomically
 
 FORMATS = ("openai", "trl", "verl")
 
@@ -59,26 +59,21 @@ def write_rows(output: str, rows: Iterable[dict[str, Any]], shape: str) -> None:
     if output == "-":
         _write_lines(sys.stdout.buffer, rows)
     elif output.endswith(".jsonl"):
-        write_atomically(Path(output), lambda aside: _to_file(aside, rows))
+        write_atomically(Path(output), lambda file: _write_lines(file, rows))
     elif output.endswith(".parquet") and shape != "openai":
-        write_atomically(Path(output), lambda aside: _to_parquet(aside, rows))
+        write_atomically(Path(output), lambda file: _to_parquet(file, rows))
     else:
         also = "" if shape == "openai" else ", FILE.parquet"
         raise UsageError(f"{shape} rows are written to FILE.jsonl{also} or -, not {output!r}")
 
 
-def _to_file(aside: Path, rows: Iterable[dict[str, Any]]) -> None:
-    with open(aside, "wb") as file:
-        _write_lines(file, rows)
-
-
 def _write_lines(file: Any, rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
-        file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        file.write(pack(row, orjson.OPT_APPEND_NEWLINE))
     file.flush()
 
 
-def _to_parquet(aside: Path, rows: Iterable[dict[str, Any]]) -> None:
+def _to_parquet(file: Any, rows: Iterable[dict[str, Any]]) -> None:
     """Every value is a text, a number or messages of texts: one schema fits all rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -88,7 +83,7 @@ def _to_parquet(aside: Path, rows: Iterable[dict[str, Any]]) -> None:
     if not chunk:
         raise DataError("no record came, so there is nothing to write")
     schema = pa.Table.from_pylist(chunk[:1]).schema
-    with pq.ParquetWriter(aside, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         while chunk:
             writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
             chunk = list(islice(rows, 1000))
@@ -170,9 +165,9 @@ def _turn(said: Any) -> list[dict[str, Any]]:
 def _as_text(answer: Any) -> str:
     if answer is None or isinstance(answer, str):
         return answer or ""
-    return orjson.dumps(answer).decode()
+    return pack(answer).decode()
 
 
 def _rest(record: Record) -> str:
     kept = {name: record[name] for name in ("task", "answer", "info") if name in record}
-    return orjson.dumps(kept).decode()
+    return pack(kept).decode()

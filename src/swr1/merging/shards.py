@@ -7,39 +7,51 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from swr1.errors import DataError
 from swr1.records import Record, key, mark
 from swr1.streams import read
+from swr1.streams.reading import OnBad
 
-Pair = tuple[Record, str]
+Pair = tuple[Record | None, str]
 LOOK_FIRST = 2**16  # records after which duplicates are looked for; then at every doubling
 
 
-def merge_records(inputs: Sequence[str], partial: bool = False) -> Iterator[Pair]:
+def _refuse(where: str, reason: str, raw: Any) -> NoReturn:
+    raise DataError(reason, where)
+
+
+def merge_records(
+    inputs: Sequence[str], partial: bool = False, on_bad: OnBad = _refuse
+) -> Iterator[Pair]:
     """The records of shard folders and files, each once, with the place they come from.
 
     Args:
         inputs: shard folders (put back in order), files (one after the other), or "-".
         partial: accept groups in which samples are missing.
+        on_bad: as in `streams.read`: when it returns, the record comes as None.
 
     Raises DataError, by name, for a missing or unfinished shard, a shard that holds more or fewer
     records than its marker says, a record that comes twice, and an incomplete group.
     """
     marks = array("q")
     look = LOOK_FIRST
-    groups: dict[tuple[str, int], set[int]] = {}  # what each unfinished group still lacks
-    for record, where in _all(inputs):
+    groups: dict[tuple[str, int], tuple[int, set[int]]] = {}  # size and what came, while open
+    for record, where in _all(inputs, on_bad):
+        if record is None:
+            yield record, where
+            continue
         marks.append(hash(mark(record)))
         size = record["generation"].get("group", 1) if "generation" in record else 1
         if size > 1 and not partial:
             name, epoch, sample = key(record)
-            if sample < size:
-                lacks = groups.setdefault((name, epoch), set(range(size)))
-                lacks.discard(sample)
-                if not lacks:
+            if 0 <= sample < size:
+                _, came = groups.setdefault((name, epoch), (size, set()))
+                came.add(sample)
+                if len(came) == size:
                     del groups[name, epoch]
         yield record, where
         if len(marks) == look:
@@ -47,19 +59,20 @@ def merge_records(inputs: Sequence[str], partial: bool = False) -> Iterator[Pair
             look *= 2
     _refuse_twins(marks, inputs)
     if groups:
-        (name, epoch), lacks = next(iter(groups.items()))
+        (name, epoch), (size, came) = next(iter(groups.items()))
+        lacks = list(islice((str(n) for n in range(size) if n not in came), 20))
+        more = ", ..." if len(lacks) < size - len(came) else ""
         raise DataError(
             f"{len(groups)} groups are incomplete, such as id {name} (epoch {epoch}), which lacks"
-            f" the samples {', '.join(map(str, sorted(lacks)))}; --partial accepts them",
+            f" the samples {', '.join(lacks)}{more}; --partial accepts them",
             ", ".join(inputs),
         )
 
 
-def _all(inputs: Sequence[str]) -> Iterator[Pair]:
+def _all(inputs: Sequence[str], on_bad: OnBad) -> Iterator[Pair]:
     for name in inputs:
         whole = not Path(name).is_dir()  # a record that stands in two files is told by us
-        pairs = read([name], on_bad=_refuse, unique=whole)
-        yield from cast("Iterator[Pair]", pairs)  # no None: `_refuse` raises
+        yield from cast("Iterator[Pair]", read([name], on_bad=on_bad, unique=whole))  # no marks
 
 
 def _refuse_twins(marks: array, inputs: Sequence[str]) -> None:
@@ -80,7 +93,9 @@ def _refuse_twins(marks: array, inputs: Sequence[str]) -> None:
             ", ".join(inputs),
         )
     first: dict[Any, str] = {}
-    for record, where in _all(inputs):
+    for record, where in _all(inputs, lambda where, reason, raw: None):
+        if record is None:
+            continue
         twin = mark(record)
         if twin in first:
             name, epoch, sample = key(record)
@@ -91,7 +106,3 @@ def _refuse_twins(marks: array, inputs: Sequence[str]) -> None:
             )
         if hash(twin) in twins:
             first[twin] = where
-
-
-def _refuse(where: str, reason: str, raw: Any) -> NoReturn:
-    raise DataError(reason, where)

@@ -4,8 +4,8 @@
 progress on stderr); `reading` and `writing` are its two ends.
 """
 
+from swr1.streams.files import write_atomically
 from swr1.streams.reading import Placed, read
 from swr1.streams.stage import Stage
-from swr1.streams.writing import write_atomically
 
 __all__ = ["Placed", "Stage", "read", "write_atomically"]

@@ -2,22 +2,25 @@
 
 Fields whose shape varies are JSON text (columns marked `swr1: json`), numeric arrays are typed.
 What a typed column cannot hold exactly (an unknown field, an explicit null, a whole number where
-a float is usual) stays as JSON in the column `extra`, merged back when read.
+a float is usual) stays as JSON in the column `extra`; the order of the fields, where it is not the
+schema's, in the column `order`. Both are merged back when read. Columns that others added are
+fields of the record, if JSON has such values.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from swr1.errors import DataError
-from swr1.records import FIELDS, VERSION, Record, float32_list
+from swr1.records import FIELDS, MAX_LINE, VERSION, Record, float32_list, pack, parse
 
 _ARROW = {
     "int": pa.int64(),
@@ -27,16 +30,17 @@ _ARROW = {
     "float32s": pa.list_(pa.float32()),
     "json": pa.string(),
 }
-EXTRA = "extra"
+EXTRA, ORDER = "extra", "order"
+_JSON = {"swr1": "json"}
 SCHEMA = pa.schema(
-    [
-        pa.field(f.name, _ARROW[f.type], metadata={"swr1": "json"} if f.type == "json" else None)
-        for f in FIELDS
-    ]
-    + [pa.field(EXTRA, pa.string(), metadata={"swr1": "json"})],
+    [pa.field(f.name, _ARROW[f.type], metadata=_JSON if f.type == "json" else None) for f in FIELDS]
+    + [pa.field(name, pa.string(), metadata=_JSON) for name in (EXTRA, ORDER)],
     metadata={"swr1": str(VERSION)},
 )
 _INT32, _INT64 = 2**31, 2**63
+ROWS, BYTES = 1000, 2**26  # of a row group, at most (but a record is not divided)
+_AT_ONCE = 2**27  # bytes of values that a batch may become
+_COLUMN = 2**29  # bytes of a column of one row group, beyond which a file is refused
 
 
 def _fits(kind: str, value: Any) -> bool:
@@ -67,60 +71,192 @@ def to_row(record: Record) -> dict[str, Any]:
         holder = rest.get(holder_name) if holder_name else rest
         if type(holder) is dict and leaf in holder and _fits(kind, holder[leaf]):
             value = holder.pop(leaf)
-            row[name] = orjson.dumps(value).decode() if kind == "json" else value
+            row[name] = pack(value).decode() if kind == "json" else value
     if rest.get("generation") == {} and record["generation"]:
         del rest["generation"]
     if rest:
-        row[EXTRA] = orjson.dumps(rest).decode()
+        row[EXTRA] = pack(rest).decode()
+    order = _order(record)
+    if order != _order(_merged(row, rest)):
+        row[ORDER] = pack(order).decode()
     return row
 
 
-def from_row(row: dict[str, Any]) -> Record:
-    """The inverse of `to_row`."""
+def _order(record: Record) -> list[list[str]]:
+    generation = record.get("generation")
+    return [list(record), list(generation) if type(generation) is dict else []]
+
+
+def _merged(row: dict[str, Any], extra: dict[str, Any]) -> Record:
+    """A record of the columns' values and what else it has."""
     record: Record = {}
-    for name, kind, *_ in FIELDS:
-        value = row[name]
-        if value is None:
-            continue
-        if kind == "json":
-            value = orjson.loads(value)
-        elif kind == "float32s":
-            value = float32_list(value)
-        holder_name, _, leaf = name.rpartition(".")
-        (record.setdefault(holder_name, {}) if holder_name else record)[leaf] = value
-    if row[EXTRA] is not None:
-        for name, value in orjson.loads(row[EXTRA]).items():
-            if name == "generation" and type(value) is dict and type(record.get(name)) is dict:
-                record[name].update(value)
-            else:
-                record[name] = value
+    for name, *_ in FIELDS:
+        if name in row:
+            value = row[name]
+            holder_name, _, leaf = name.rpartition(".")
+            (record.setdefault(holder_name, {}) if holder_name else record)[leaf] = value
+    for name, value in extra.items():
+        if name == "generation" and type(value) is dict and type(record.get(name)) is dict:
+            record[name].update(value)
+        else:
+            record[name] = value
     return record
 
 
-def read_parquet(path: Path) -> Iterator[Record]:
-    """Records of a Parquet file. Raises DataError for a file of another schema."""
+def from_row(row: dict[str, Any]) -> Record:
+    """The inverse of `to_row`. Raises ValueError, in a person's words, for broken JSON."""
+    values = {name: value for name, value in row.items() if value is not None}
+    for name, kind, *_ in FIELDS:
+        if name in values and kind == "json":
+            values[name] = _parsed(name, values[name])
+        elif name in values and kind == "float32s":
+            values[name] = float32_list(values[name])
+    extra = _parsed(EXTRA, values.get(EXTRA, "{}"))
+    if type(extra) is not dict:
+        raise ValueError(f"column {EXTRA!r} must be a JSON object")
+    others = {n: v for n, v in values.items() if n not in SCHEMA.names}
+    for name, value in others.items():
+        if not _is_finite(value):
+            raise ValueError(f"column {name!r} holds NaN or an infinity, which JSON has not")
+    record = _merged(values, others | extra)
+    if ORDER in values:
+        record = _ordered(record, _parsed(ORDER, values[ORDER]))
+    return record
+
+
+def _is_finite(value: Any) -> bool:
+    if type(value) in (list, dict):
+        return all(map(_is_finite, value.values() if type(value) is dict else value))
+    return type(value) is not float or math.isfinite(value)
+
+
+def _parsed(column: str, text: str) -> Any:
+    if len(text) > MAX_LINE:
+        raise ValueError(f"column {column!r} is longer than {MAX_LINE // 2**20} MB: not a record")
     try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"not a Parquet file, or a damaged one ({error})", str(path)) from None
-    if (file.schema_arrow.metadata or {}).get(b"swr1") != str(VERSION).encode():
-        columns = ", ".join(file.schema_arrow.names[:8])
+        return parse(text.encode())
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"column {column!r} is broken JSON: {error.msg}") from None
+
+
+def _ordered(record: Record, order: Any) -> Record:
+    """The fields in this order; those that it does not name behind."""
+    try:
+        top, inner = ({str(name): None for name in names} for names in order)
+    except (TypeError, ValueError):
+        raise ValueError(f"column {ORDER!r} must be two lists of names") from None
+    record = {n: record[n] for n in chain(top, record) if n in record}
+    if type(record.get("generation")) is dict:
+        held = record["generation"]
+        record["generation"] = {n: held[n] for n in chain(inner, held) if n in held}
+    return record
+
+
+def read_parquet(path: Path) -> Iterator[Record | ValueError]:
+    """Records of a Parquet file, and for a row that is none, why.
+
+    Raises DataError for a file that is damaged or of another schema.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            _check_schema(file.schema_arrow, path)
+            for group in range(file.num_row_groups):
+                size = _batch_size(file.metadata.row_group(group), path)
+                for batch in file.iter_batches(size, [group], use_threads=False):
+                    for row in batch.to_pylist():
+                        yield _record(row)
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # no such file, and the like
+        why = " ".join(str(error).split())[:200]
+        raise DataError(f"not a Parquet file, or a damaged one ({why})", str(path)) from None
+
+
+def _record(row: dict[str, Any]) -> Record | ValueError:
+    try:
+        return from_row(row)
+    except (ValueError, TypeError) as error:
+        return ValueError(str(error))
+
+
+def _batch_size(group: Any, path: Path) -> int:
+    """Rows at a time: a value repeated by a dictionary is as large as its column at most."""
+    sizes = [group.column(i).total_uncompressed_size for i in range(group.num_columns)]
+    if max(sizes, default=0) > _COLUMN:
         raise DataError(
-            f"a Parquet file of another schema (columns {columns}); records in Parquet are"
-            " written by a stage with -o FILE.parquet",
+            f"a column of a row group has {max(sizes):,} bytes: this is no file of records, which"
+            f" are at most {MAX_LINE // 2**20} MB",
             str(path),
         )
-    for batch in file.iter_batches(batch_size=256):
-        for row in batch.to_pylist():
-            yield from_row(row)
+    return max(1, min(256, _AT_ONCE // max(1, *sizes, 1)))
 
 
-def write_parquet(path: Path, records: Iterable[Record]) -> None:
-    """Write records to `path` in row groups of 1,000, compressed with zstd."""
-    rows = map(to_row, records)
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        while chunk := list(islice(rows, 1000)):
-            columns = [
-                pa.array([row.get(field.name) for row in chunk], field.type) for field in SCHEMA
-            ]
-            writer.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
+def _check_schema(schema: pa.Schema, path: Path) -> None:
+    def bad(what: str) -> DataError:
+        return DataError(
+            f"a Parquet file of another schema ({what}); records in Parquet are written by a stage"
+            " with -o FILE.parquet",
+            str(path),
+        )
+
+    if (schema.metadata or {}).get(b"swr1") != str(VERSION).encode():
+        raise bad(f"columns {', '.join(schema.names[:8])}")
+    if len(set(schema.names)) < len(schema.names):
+        raise bad("a column stands in it twice")
+    for field in schema:
+        at = SCHEMA.get_field_index(field.name)
+        if at < 0 and not _is_json(field.type):
+            raise bad(f"column {field.name!r} is {field.type}, which JSON has not")
+        if at >= 0 and not _is_like(field.type, SCHEMA.field(at).type):
+            raise bad(f"column {field.name!r} is {field.type}, not {SCHEMA.field(at).type}")
+
+
+def _is_like(found: pa.DataType, wanted: pa.DataType) -> bool:
+    """Whether values of one type are values of the other, but for their size."""
+    for of_kind in (pa.types.is_integer, pa.types.is_floating, _is_text):
+        if of_kind(wanted):
+            return of_kind(found) or (pa.types.is_dictionary(found) and of_kind(found.value_type))
+    return _is_list(found) and _is_like(found.value_type, wanted.value_type)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _is_json(kind: pa.DataType) -> bool:
+    if _is_list(kind):
+        return _is_json(kind.value_type)
+    if pa.types.is_struct(kind):
+        return all(_is_json(field.type) for field in kind)
+    if pa.types.is_dictionary(kind):
+        return _is_json(kind.value_type)
+    plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null)
+    return _is_text(kind) or any(is_such(kind) for is_such in plain)
+
+
+def write_parquet(file: BinaryIO | Path, records: Iterable[Record]) -> None:
+    """Write records in row groups of at most 1,000 or about 64 MB, compressed with zstd."""
+    with pq.ParquetWriter(file, SCHEMA, compression="zstd", write_page_checksum=True) as writer:
+        rows: list[dict[str, Any]] = []
+        size = 0
+        for row in map(to_row, records):
+            rows.append(row)
+            size += sum(len(v) if type(v) is str else 4 * len(v) for v in row.values() if _sized(v))
+            if len(rows) == ROWS or size > BYTES:
+                writer.write_table(_table(rows))
+                rows, size = [], 0
+        if rows:
+            writer.write_table(_table(rows))
+
+
+def _sized(value: Any) -> bool:
+    return type(value) in (str, list)
+
+
+def _table(rows: list[dict[str, Any]]) -> pa.Table:
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in SCHEMA]
+    return pa.Table.from_arrays(columns, schema=SCHEMA)

@@ -21,11 +21,11 @@ from typing import Any
 import orjson
 
 from swr1.errors import DataError, UsageError
-from swr1.records import Record, key, mark, validate
+from swr1.records import MAX_LINE, Record, key, mark, parse, validate
+from swr1.streams.markers import marker_of, read_plan
 from swr1.streams.shards import in_order
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
-MAX_LINE = 64 * 2**20  # bytes; a record of 1M tokens is about 25 MB
 RECENT = 2**17  # how far back, at least, a duplicate is seen in a stream: bounded memory
 
 OnBad = Callable[[str, str, Any], None]
@@ -80,6 +80,8 @@ def expand(inputs: Sequence[str]) -> list[str]:
 
 def _files(name: str) -> list[str]:
     """The file names behind one argument."""
+    if "\0" in name:
+        raise UsageError(f"no file has a name like {name!r}")
     if name == "-" or (Path(name).exists() and not Path(name).is_dir()):
         return [name]  # a pipe such as <(zcat x) too
     if Path(name).is_dir():
@@ -92,12 +94,6 @@ def _files(name: str) -> list[str]:
         else ""
     )
     raise UsageError(f"no file, folder or glob match {name!r}{hint}")
-
-
-def read_plan(folder: Path) -> dict[str, Any] | None:
-    """The frozen plan of a shard folder ({"shards": n, ...}), None when it has none."""
-    plan = folder / "plan.json"
-    return orjson.loads(plan.read_bytes()) if plan.exists() else None
 
 
 def shard_name(index: int, shards: int) -> str:
@@ -234,10 +230,11 @@ def lines(
                 if marks and line[-2:] == GROUP_END:
                     where = _marked(where, line)
                 try:
-                    yield orjson.loads(line), where
-                except orjson.JSONDecodeError as error:
+                    record = parse(line)
+                except ValueError as error:
                     on_bad(where, _why_broken(line, error), line)
-                    yield None, where
+                    record = None
+                yield record, where
     except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
         if isinstance(error, OSError) and not name.endswith((".gz", ".zst")):
             raise
@@ -249,7 +246,9 @@ def lines(
         ) from None
 
 
-def _why_broken(line: bytes, error: orjson.JSONDecodeError) -> str:
+def _why_broken(line: bytes, error: ValueError) -> str:
+    if not isinstance(error, orjson.JSONDecodeError):
+        return str(error)
     if not line.endswith(b"\n"):
         return "the last line is torn (the file ends inside a record): its writer was stopped"
     try:
@@ -261,11 +260,16 @@ def _why_broken(line: bytes, error: orjson.JSONDecodeError) -> str:
     return f"broken JSON: {error.msg} (character {error.pos + 1} of the line)"
 
 
-def _rows(name: str) -> Iterator[tuple[Any, str]]:
+def _rows(name: str, on_bad: OnBad) -> Iterator[tuple[Any, str]]:
     from swr1.streams.parquet import read_parquet
 
     for number, record in enumerate(read_parquet(Path(name)), 1):
-        yield record, f"{name}:row {number}"
+        where = f"{name}:row {number}"
+        if isinstance(record, ValueError):
+            on_bad(where, str(record), None)
+            yield None, where
+        else:
+            yield record, where
 
 
 def read(
@@ -300,7 +304,11 @@ def read(
     position = -1
 
     def open_file(name: str) -> Iterator[tuple[Any, str]]:
-        return _rows(name) if name.endswith(".parquet") else lines(name, on_bad, marks, patience)
+        return (
+            _rows(name, on_bad)
+            if name.endswith(".parquet")
+            else lines(name, on_bad, marks, patience)
+        )
 
     for name, pairs in _streams(inputs, open_file):
         empty = True
@@ -327,7 +335,7 @@ def read(
                     on_bad(where, str(error), record)
                     record = None
             yield record, where
-        if empty and not (Path(f"{name}.meta.json").exists() or Path(name).is_dir()):
+        if empty and not (marker_of(name).exists() or Path(name).is_dir()):
             if name == "-":
                 raise DataError("no record came: did the stage before fail?", "stdin")
             raise DataError("the file is empty: it holds no record", name)

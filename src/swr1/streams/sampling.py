@@ -14,10 +14,8 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import Any, NamedTuple
 
-import orjson
-
 from swr1.errors import DataError, UsageError
-from swr1.records import Record, key
+from swr1.records import Record, key, pack, parse
 from swr1.registry import suggest
 
 ORDERS = ("rising", "falling", "shuffle")
@@ -59,7 +57,7 @@ def matches(value: Any, wanted: str) -> bool:
         if between := _RANGE.fullmatch(wanted):
             return float(between[1]) <= value <= float(between[2])
         return re.fullmatch(_NUMBER, wanted) is not None and value == float(wanted)
-    return (value if isinstance(value, str) else orjson.dumps(value).decode()) == wanted
+    return (value if isinstance(value, str) else pack(value).decode()) == wanted
 
 
 def parse_condition(text: str) -> Callable[[Record], bool]:
@@ -125,7 +123,7 @@ class Pool:
         name, epoch, sample = key(record)
         group = f"{self.seed}/{name}/{epoch}"
         luck = _hash64(f"{group}/{sample}/")
-        text = orjson.dumps(record)
+        text = pack(record)
         self._file.write(text)
         size = len(text)
         self.held.append(Held(value, luck, _hash64(group), sample, len(self.held), self._end, size))
@@ -133,7 +131,7 @@ class Pool:
 
     def read(self, held: Held) -> Record:
         self._file.seek(held.at)
-        return orjson.loads(self._file.read(held.size))
+        return parse(self._file.read(held.size))
 
 
 def take(

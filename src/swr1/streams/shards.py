@@ -6,13 +6,12 @@ blocks of inputs that went round the shards are put back in their order.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-import orjson
-
 from swr1.errors import DataError
+from swr1.streams.markers import read_shard
 
 Pair = tuple[Any, str]  # a record, or None for a bad one, and its place
 
@@ -22,39 +21,26 @@ def in_order(files: Sequence[str], open_file: Callable[[str], Iterator[Pair]]) -
 
     Raises DataError for a shard without marker, or with more or fewer records than it says.
     """
-    metas = [_meta(name) for name in files]
+    metas = [read_shard(name) for name in files]
     records = [
         _counted(name, open_file(name), meta["records"])
         for name, meta in zip(files, metas, strict=True)
     ]
-    sizes = [_sizes(meta["per_input"]) for meta in metas]
-    shard = 0
-    while True:
-        for _ in range(metas[0]["block"]):
-            size = next(sizes[shard], None)
-            if size is None:
-                break
-            for _ in range(size):
-                yield next(records[shard])
-        else:
-            shard = (shard + 1) % len(files)
-            continue
-        break
+    for _, shard, size in heapq.merge(*map(_inputs, metas, range(len(files)))):
+        for _ in range(size):
+            yield next(records[shard])
     for rest in records:  # nothing is left, unless a shard holds more than its marker says
         yield from rest
 
 
-def _meta(name: str) -> dict[str, Any]:
-    marker = Path(f"{name}.meta.json")
-    if not marker.exists():
-        raise DataError(f"has no marker {marker.name}: its stage did not finish", name)
-    return orjson.loads(marker.read_bytes())
-
-
-def _sizes(per_input: list[list[int]]) -> Iterator[int]:
-    for size, times in per_input:
-        for _ in range(times):
-            yield size
+def _inputs(meta: dict[str, Any], shard: int) -> Iterator[tuple[int, int, int]]:
+    """(number of its block, shard, records) of every input of a shard that gave any."""
+    position = 0
+    for size, times in meta["per_input"]:
+        if size:
+            for at in range(position, position + times):
+                yield at // meta["block"], shard, size
+        position += times
 
 
 def _counted(name: str, records: Iterator[Pair], expected: int) -> Iterator[Pair]:

@@ -24,8 +24,9 @@ import orjson
 
 import swr1
 from swr1.errors import DataError, UsageError
-from swr1.records import Record, key
+from swr1.records import Record, as_text, key, pack, parse
 from swr1.streams import writing
+from swr1.streams.files import naming, open_to_write
 from swr1.streams.progress import Progress
 from swr1.streams.reading import Mark, MarkedPlace, Placed, expand, read
 from swr1.terminal import say
@@ -86,7 +87,7 @@ class Stage:
         self.shard, self.block = shard, block
         self.quiet, self.metrics, self.force, self.total = quiet, metrics, force, total
         code = {"stage": name, "code": swr1.__version__, "options": options}
-        packed = orjson.dumps(code, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+        packed = pack(code, orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
         self.digest = hashlib.blake2b(packed, digest_size=4).hexdigest()
         self.came = self.went = 0
         self.drops: Counter[str] = Counter()
@@ -105,7 +106,7 @@ class Stage:
             "stage": self.name,
             "version": swr1.__version__,
             "digest": self.digest,
-            "options": orjson.loads(orjson.dumps(self.options)),
+            "options": parse(pack(self.options)),
             "inputs": self._fingerprint(),
         }
         self.writer: writing.PipeWriter | writing.FileWriter | writing.NoWriter
@@ -126,12 +127,15 @@ class Stage:
             if not self.force and (meta := writing.is_complete(path, run)):
                 self.say(f"{path} is complete ({meta['records']} records): nothing to do")
                 raise NothingToDo
+            again = not self.force and path.exists()
             self.writer = writing.FileWriter(path, run, self.force)
             if self.writer.lines_done:
                 self.say(f"continuing {path}: {self.writer.lines_done} records are done")
+            elif again:
+                self.say(f"{path} is made again: whether standard input is the same nobody knows")
         if self.on_error == "quarantine":
             assert self.quarantine_path
-            self._quarantine = open(self.quarantine_path, "wb")
+            self._quarantine = open_to_write(self.quarantine_path)
         piped = self.output == "-" and not sys.stdout.isatty()
         self.progress = Progress(self.name, self.total, self.quiet, bar=not piped)
         return self
@@ -140,7 +144,8 @@ class Stage:
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # from here the writer tells
         self.progress.close()
         if self._quarantine:
-            self._quarantine.close()
+            with naming(cast("Path", self.quarantine_path)):
+                self._quarantine.close()
         try:
             if error is None:
                 self.writer.finish(
@@ -221,12 +226,11 @@ class Stage:
                 else:
                     try:
                         result = function(record)
+                        if result is not None:
+                            self.write(result, mark)
+                            written, mark = 1, None
                     except DataError as error:
-                        result = None
                         self.drop(error.reason, error.where or where, record)
-                    if result is not None:
-                        self.write(result, mark)
-                        written, mark = 1, None
             if mark:
                 self.mark(mark)
             if runs and runs[-1][0] == written:
@@ -251,13 +255,14 @@ class Stage:
             self.end_input(written)
 
     def _pairs(self, needs: Sequence[str], **more: Any) -> Iterator[tuple[Any, str]]:
-        def on_bad(where: str, reason: str, raw: Any) -> None:
-            self.drop(reason, where, raw)
-
         assert self.inputs is not None and self.shard is not None
         return read(
-            self.inputs, on_bad=on_bad, needs=needs, shard=self.shard, block=self.block, **more
+            self.inputs, on_bad=self.on_bad, needs=needs, shard=self.shard, block=self.block, **more
         )
+
+    def on_bad(self, where: str, reason: str, raw: Any) -> None:
+        """`drop`, as readers of records call it."""
+        self.drop(reason, where, raw)
 
     def drop(self, reason: str, where: str, raw: Any = None) -> None:
         """Drop a record for a reason, by the policy: fail here, or count it, or set it aside."""
@@ -266,7 +271,8 @@ class Stage:
         if self._quarantine:
             text = raw.decode(errors="backslashreplace") if isinstance(raw, bytes) else raw
             line = {"where": where, "reason": reason, "record": text}
-            self._quarantine.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            with naming(cast("Path", self.quarantine_path)):
+                self._quarantine.write(pack(line, orjson.OPT_APPEND_NEWLINE))
         self.count_drop(reason)
         if self.drops.total() <= 3:
             self.say(f"dropped {where}: {reason}")
@@ -303,7 +309,10 @@ class Stage:
         """Write a record, and at the end of its line a mark."""
         trail = record.get("trail")
         record["trail"] = {**trail, self.name: self.digest} if trail else {self.name: self.digest}
-        self.writer.write(record, mark)
+        try:
+            self.writer.write(record, mark)
+        except ValueError as error:
+            raise DataError(f"it cannot be written: {error}") from None
         self.went += 1
         if self.went >= self.progress.look_at:
             self.progress.advance(self.went)
@@ -348,8 +357,8 @@ class Stage:
         if self.metrics:
             counts = {k: v for k, v in self.counts().items() if k != "per_input"}
             line = {"stage": self.name, "digest": self.digest, "seconds": seconds, **counts}
-            with open(self.metrics, "ab") as file:
-                file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+            with naming(self.metrics), open_to_write(self.metrics, append=True) as file:
+                file.write(pack(line, orjson.OPT_APPEND_NEWLINE))
 
     def _fingerprint(self) -> dict[str, Any]:
         """Size and a hash of both ends of every input file: has the input changed since?"""
@@ -360,12 +369,7 @@ class Stage:
             if name == "-" or not Path(name).is_file():
                 prints["stdin"] = True  # a pipe: cannot be looked at twice
                 continue
-            size = os.path.getsize(name)
-            with open(name, "rb") as file:
-                ends = file.read(1 << 20)
-                file.seek(max(0, size - (1 << 20)))
-                ends += file.read()
-            prints[name] = [size, hashlib.blake2b(ends, digest_size=8).hexdigest()]
+            prints[as_text(name)] = writing.fingerprint(name)
         return prints
 
 

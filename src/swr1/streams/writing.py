@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import gzip
+import hashlib
 import os
 import select
 import shutil
@@ -19,17 +20,19 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
 from swr1.errors import SwrError, UsageError
-from swr1.records import Record, key
-from swr1.streams.reading import MAX_LINE, SUFFIXES, read_plan, shard_name
+from swr1.records import MAX_LINE, Record, key, pack, parse, validate
+from swr1.streams.files import fsync_folder, naming, open_to_write, write_atomically
+from swr1.streams.markers import marker_of, read_plan, read_run
+from swr1.streams.reading import SUFFIXES, shard_name
 from swr1.terminal import shown
 
 LOCK_PATIENCE = 2.0  # seconds for a killed writer to be gone
@@ -40,36 +43,14 @@ class ReaderClosed(Exception):
     """The process reading our standard output has had enough: not a failure."""
 
 
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file beside `path`, sync it, and rename it to `path`."""
-    aside = path.with_name(f".{path.name}.tmp")
-    try:
-        write(aside)
-        with open(aside, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-        fsync_folder(path.parent)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make renames and new names in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 class _Buffer:
     """Lines on their way to a file descriptor; a thread sees to it that none waits long.
 
     The first line goes out at once, so that a pipeline starts; full buffers go out as they fill.
     """
 
-    def __init__(self, fd: int, every: float) -> None:
-        self.fd, self.every = fd, every
+    def __init__(self, fd: int, every: float, path: Path | None = None) -> None:
+        self.fd, self.every, self.path = fd, every, path
         self._lines: list[bytes] = []
         self._size = 0
         self._lock = threading.Lock()
@@ -120,6 +101,7 @@ class _Buffer:
         if isinstance(self._error, BrokenPipeError):
             raise ReaderClosed
         if self._error is not None:
+            self._error.filename = str(self.path or "standard output")
             raise self._error
 
 
@@ -151,9 +133,9 @@ class PipeWriter:
 
     def write(self, record: Record, mark: bytes | None = None) -> None:
         if mark is None:
-            self._buffer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+            self._buffer.write(pack(record, orjson.OPT_APPEND_NEWLINE))
         else:
-            self._buffer.write(orjson.dumps(record) + mark)
+            self._buffer.write(pack(record) + mark)
 
     def mark(self, mark: bytes) -> None:
         self._buffer.write(mark)
@@ -181,7 +163,7 @@ class FileWriter:
             raise UsageError(f"cannot tell the format of {str(path)!r}: use {', '.join(SUFFIXES)}")
         self.path, self.run = path, run
         self.part = path.with_name(f"{path.name}.part")
-        self._part_meta = Path(f"{self.part}.meta.json")
+        self._part_meta = marker_of(self.part)
         self.done: dict[tuple, set[int]] = {}
         self.lines_done = 0
         if not path.parent.is_dir():
@@ -190,16 +172,16 @@ class FileWriter:
         if not force and self._part_meta.exists() and os.path.getsize(self.part):
             self._resume()
         else:
-            os.truncate(self.part, 0)
+            os.ftruncate(self._file.fileno(), 0)
         writer = {"writer": f"pid {os.getpid()} on {socket.gethostname()}"}
-        write_atomically(self._part_meta, lambda p: p.write_bytes(_pretty(run | writer)))
-        self._buffer = _Buffer(self._file.fileno(), every=0.5)
+        write_atomically(self._part_meta, lambda file: file.write(_pretty(run | writer)))
+        self._buffer = _Buffer(self._file.fileno(), every=0.5, path=self.part)
 
-    def _open_alone(self) -> Any:
+    def _open_alone(self) -> BinaryIO:
         """The part, open to append, and locked. Raises SwrError when another process writes it."""
         deadline = time.monotonic() + LOCK_PATIENCE
         while True:
-            file = open(self.part, "ab")
+            file = open_to_write(self.part, append=True)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -227,18 +209,10 @@ class FileWriter:
             return "just started"
 
     def _resume(self) -> None:
-        before = orjson.loads(self._part_meta.read_bytes())
-        changed = sorted(
-            f"{name} ({before[part].get(name)} -> {self.run[part].get(name)})"
-            for part in ("options", "inputs")
-            for name in before[part].keys() | self.run[part].keys()
-            if before[part].get(name) != self.run[part].get(name)
-        )
-        if changed:
+        if changed := _changed(read_run(self._part_meta), self.run):
             raise UsageError(
-                f"{self.part} was left by a run with other options or inputs:"
-                f" {', '.join(changed)}. Run it as before to continue it, or add --force to"
-                " start over"
+                f"{self.part} was left by a run with other options or inputs: {changed}. Run it as"
+                " before to continue it, or add --force to start over"
             )
         whole = 0
         with open(self.part, "rb") as lines:
@@ -246,22 +220,25 @@ class FileWriter:
                 if not line.endswith(b"\n") or len(line) > MAX_LINE:
                     break
                 try:
-                    name, epoch, sample = key(orjson.loads(line))
-                except (orjson.JSONDecodeError, KeyError, AttributeError):
+                    record = parse(line)
+                    validate(record)
+                except ValueError:
                     break  # torn by a crash of the machine; all from here is owed again
+                name, epoch, sample = key(record)
                 self.done.setdefault((name, epoch), set()).add(sample)
                 self.lines_done += 1
                 whole += len(line)
-        os.truncate(self.part, whole)
+        os.ftruncate(self._file.fileno(), whole)
 
     def write(self, record: Record, mark: bytes | None = None) -> None:
-        self._buffer.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+        self._buffer.write(pack(record, orjson.OPT_APPEND_NEWLINE))
 
     def mark(self, mark: bytes) -> None: ...
 
     def finish(self, meta: dict[str, Any]) -> None:
         self._buffer.close()
-        os.fsync(self._file.fileno())
+        with naming(self.part):
+            os.fsync(self._file.fileno())
         self._file.close()
         if self.path.name.endswith(".jsonl"):
             os.replace(self.part, self.path)
@@ -269,8 +246,8 @@ class FileWriter:
         else:
             write_atomically(self.path, self._convert)
             self.part.unlink()
-        whole = _pretty(self.run | meta)
-        write_atomically(Path(f"{self.path}.meta.json"), lambda p: p.write_bytes(whole))
+        whole = _pretty(self.run | {"file": fingerprint(self.path)} | meta)
+        write_atomically(marker_of(self.path), lambda file: file.write(whole))
         self._part_meta.unlink(missing_ok=True)
 
     def stop(self) -> None:
@@ -278,30 +255,31 @@ class FileWriter:
         self._buffer.close()
         self._file.close()
 
-    def _convert(self, aside: Path) -> None:
+    def _convert(self, target: BinaryIO) -> None:
         if self.path.name.endswith(".parquet"):
             from swr1.streams.parquet import write_parquet
 
-            write_parquet(aside, self._records())
+            write_parquet(target, self._records())
             return
-        with open(self.part, "rb") as source, _compressor(self.path.name, aside) as target:
-            shutil.copyfileobj(source, target, 1 << 20)
+        with open(self.part, "rb") as source, _compressor(self.path.name, target) as packed:
+            shutil.copyfileobj(source, packed, 1 << 20)
 
     def _records(self) -> Iterator[Record]:
         with open(self.part, "rb") as lines:
-            yield from map(orjson.loads, lines)
+            yield from map(parse, lines)
 
 
 @contextmanager
-def _compressor(name: str, path: Path) -> Iterator[Any]:
+def _compressor(name: str, file: BinaryIO) -> Iterator[Any]:
     if name.endswith(".gz"):
         # no name and no time inside, so that equal records give equal files
-        with open(path, "wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as target:
+        with gzip.GzipFile("", "wb", 6, file, mtime=0) as target:
             yield target
     else:
         import pyarrow as pa
 
-        with pa.CompressedOutputStream(str(path), "zstd") as target:
+        own = os.fdopen(os.dup(file.fileno()), "wb")  # pyarrow closes what it is given
+        with pa.CompressedOutputStream(pa.PythonFile(own, "w"), "zstd") as target:
             yield target
 
 
@@ -309,13 +287,47 @@ def _pretty(value: dict[str, Any]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
+def _changed(before: dict[str, Any], run: dict[str, Any]) -> str:
+    """In what options and inputs two runs differ, for people."""
+    return ", ".join(
+        sorted(
+            f"{name} ({before[part].get(name)} -> {run[part].get(name)})"
+            for part in ("options", "inputs")
+            for name in before[part].keys() | run[part].keys()
+            if before[part].get(name) != run[part].get(name)
+        )
+    )
+
+
+def fingerprint(path: str | Path) -> list[Any]:
+    """[size, hash of both ends] of a file: has it changed since?"""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        ends = file.read(1 << 20)
+        file.seek(max(0, size - (1 << 20)))
+        ends += file.read()
+    return [size, hashlib.blake2b(ends, digest_size=8).hexdigest()]
+
+
 def is_complete(path: Path, run: dict[str, Any]) -> dict[str, Any] | None:
-    """The marker of a finished output that the same options and input files made, else None."""
-    marker = Path(f"{path}.meta.json")
-    if not (path.exists() and marker.exists()) or run["inputs"].get("stdin"):
+    """The marker of an output that this run has finished before; None when it is to be made.
+
+    Raises UsageError for a file that is there and is not this run's: made by other options or from
+    other inputs, changed since, or nobody knows by whom. Nothing is replaced in silence.
+    """
+    marker, force = marker_of(path), "add --force to replace it, or choose another name"
+    if not path.exists() or (not path.stat().st_size and not marker.exists()):
         return None
-    meta = orjson.loads(marker.read_bytes())
-    return meta if all(meta.get(k) == run[k] for k in ("options", "inputs")) else None
+    if not marker.exists():
+        if marker_of(f"{path}.part").exists():
+            return None  # stopped between its last two steps
+        raise UsageError(f"{path} is there already, and no marker says which run made it; {force}")
+    meta = read_run(marker)
+    if changed := _changed(meta, run):
+        raise UsageError(f"{path} was made with other options or inputs: {changed}; {force}")
+    if meta.get("file", fingerprint(path)) != fingerprint(path):
+        raise UsageError(f"{path} was changed after its stage had finished it; {force}")
+    return None if run["inputs"].get("stdin") else meta
 
 
 def shard_of(
@@ -363,11 +375,13 @@ def freeze_plan(folder: Path, shards: int, run: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     plan = {"shards": shards, "stage": run["stage"], "options": run["options"]}
     aside = folder / f".plan.{os.getpid()}.{time.monotonic_ns()}"
-    aside.write_bytes(_pretty(plan))
+    with naming(aside), open_to_write(aside, new=True) as file:
+        file.write(_pretty(plan))
     try:
         os.link(aside, folder / "plan.json")  # fails when another task was first: theirs holds
     except FileExistsError:
-        held = read_plan(folder) or {}
+        held = read_plan(folder)
+        assert held is not None
         if held["shards"] != shards:
             raise UsageError(_other_plan(folder, held["shards"], shards)) from None
         if held["options"] != plan["options"]:

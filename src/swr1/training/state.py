@@ -26,7 +26,7 @@ import torch
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_state
 from swr1.policy import MARKER, Policy, write_marker
-from swr1.streams.writing import fsync_folder
+from swr1.streams.files import fsync_folder
 from swr1.training import engine, parallel
 from swr1.training.parallel import Team
 

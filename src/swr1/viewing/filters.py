@@ -13,10 +13,8 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import orjson
-
 from swr1.errors import UsageError
-from swr1.records import Record
+from swr1.records import Record, pack
 
 _CONDITION = re.compile(r"([\w.\-]+?)(!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
 HOLDERS = ("info", "generation", "verdicts", "reward_parts")
@@ -84,7 +82,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else pack(value).decode()
 
 
 def _texts(record: Record) -> Iterator[str]:

@@ -9,13 +9,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from swr1.records import Record
+from swr1.records import Record, pack
 from swr1.terminal import shown
 from swr1.viewing import BAD, GOOD, UNSURE, number
 from swr1.viewing.source import BROKEN
@@ -316,4 +315,4 @@ def _inside(content: str | Text) -> Padding:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return pack(value).decode()

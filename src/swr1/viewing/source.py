@@ -22,8 +22,8 @@ from typing import IO
 import orjson
 
 from swr1.errors import DataError, UsageError
-from swr1.records import Record, validate
-from swr1.streams.reading import MAX_LINE, SUFFIXES, open_lines
+from swr1.records import MAX_LINE, Record, pack, parse, validate
+from swr1.streams.reading import SUFFIXES, open_lines
 
 BLOCK = 64
 BROKEN = "not a record"
@@ -101,8 +101,8 @@ class _Lines:
 def _is_whole(line: bytes) -> bool:
     """Whether a last line without a newline is an object: its beginning alone never is."""
     try:
-        return isinstance(orjson.loads(line), dict)
-    except orjson.JSONDecodeError:
+        return isinstance(parse(line), dict)
+    except ValueError:
         return False
 
 
@@ -111,7 +111,7 @@ def _unpacked(name: str) -> Iterator[bytes]:
         from swr1.streams.parquet import read_parquet
 
         for record in read_parquet(Path(name)):
-            yield orjson.dumps(record)
+            yield b"[]" if isinstance(record, ValueError) else pack(record)
         return
     try:
         with open_lines(name) as stream:
@@ -185,7 +185,7 @@ class Source:
 
 def _parse(line: bytes) -> Record:
     try:
-        record = orjson.loads(line)
+        record = parse(line)
         validate(record)
     except orjson.JSONDecodeError as error:
         return {BROKEN: f"broken JSON: {error.msg}"}

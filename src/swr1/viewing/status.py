@@ -22,7 +22,8 @@ import orjson
 
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.policy import Policy
-from swr1.streams.reading import SUFFIXES, read_plan, shard_name
+from swr1.streams.markers import read_plan
+from swr1.streams.reading import SUFFIXES, shard_name
 from swr1.viewing.metrics import Follower
 from swr1.viewing.processes import Process, age, running
 
@@ -106,9 +107,9 @@ def _walk(folder: Path, depth: int) -> Iterator[tuple[str, Path]]:
 def _is_shard_folder(folder: Path) -> bool:
     try:
         plan = read_plan(folder)
-    except orjson.JSONDecodeError:
+    except DataError:
         return False  # somebody else's plan.json
-    return isinstance(plan, dict) and isinstance(plan.get("shards"), int)
+    return plan is not None
 
 
 def _is_log(path: Path) -> bool:
@@ -189,7 +190,12 @@ def _meta(path: Path) -> dict[str, Any]:
         except (OSError, orjson.JSONDecodeError):
             continue
         if isinstance(meta, dict):
-            return meta
+            drops = meta.get("drops")
+            return {
+                "stage": str(meta.get("stage")),
+                "records": meta.get("records") if type(meta.get("records")) is int else None,
+                "drops": drops if isinstance(drops, dict) else {},
+            }
     return {}
 
 
@@ -228,7 +234,7 @@ def _shards(folder: Path, processes: list[Process]) -> dict[str, Any]:
             meta = _meta(path)
             records += meta.get("records") or 0
             for reason, count in (meta.get("drops") or {}).items():
-                drops[reason] = drops.get(reason, 0) + count
+                drops[reason] = drops.get(reason, 0) + (count if type(count) is int else 0)
     order = ("running", "recent", "stopped", "owed", "done")
     return {
         "path": str(folder),

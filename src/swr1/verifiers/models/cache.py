@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from swr1.errors import SwrError
+from swr1.records import pack, parse
 from swr1.verifiers.models.reply import Question, Reply
 
 
@@ -36,17 +37,17 @@ class Cache:
     @staticmethod
     def key(who: str, question: Question) -> bytes:
         content: list[Any] = [who, *question.content()]
-        packed = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+        packed = pack(content, orjson.OPT_SORT_KEYS)
         return hashlib.blake2b(packed, digest_size=16).digest()
 
     def get(self, key: bytes) -> Reply | None:
         row = self._base.execute("select reply from replies where key = ?", [key]).fetchone()
         self.found += row is not None
         self.asked += row is None
-        return Reply(**_whole(orjson.loads(row[0]))) if row else None
+        return Reply(**_whole(parse(row[0]))) if row else None
 
     def put(self, key: bytes, reply: Reply) -> None:
-        packed = orjson.dumps(asdict(reply))
+        packed = pack(asdict(reply))
         self._base.execute("insert or replace into replies values (?, ?)", [key, packed])
 
     def close(self) -> None:
