@@ -1,4 +1,4 @@
-"""What the benchmarks of judges share: keyword lists, what knows no doubt, and the table of figures."""
+"""What the benchmarks of judges share: keyword lists, an encoder, what knows no doubt, and the table of figures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import orjson
 
+from swr1.errors import SwrError, UsageError
+from swr1.models import load_encoder, load_tokenizer
 from swr1.training.held_out import measure
 
 KEYWORDS = re.compile(
@@ -17,6 +19,7 @@ KEYWORDS = re.compile(
     r"|i won'?t|i will not|not appropriate|not ethical|unethical|illegal|my programming|guidelines|must decline",
     re.IGNORECASE,
 )
+_WHOLE, _BATCH = 256, 32  # tokens of a text that the encoder reads; texts at a time
 OPENING = 200  # characters in which refusals mostly stand
 HEAD = "| | accuracy | macro-F1 | AUROC | ECE | scaled |\n| --- | --- | --- | --- | --- | --- |"
 
@@ -33,6 +36,45 @@ def refuses(texts: Sequence[str], characters: int | None = None) -> np.ndarray:
 def certain(guess: np.ndarray, classes: int) -> np.ndarray:
     """Probabilities [N, classes] of one that says only which it is: all but certain of it."""
     return np.eye(classes)[guess] * (1 - 0.01 * classes) + 0.01
+
+
+class Encoder:
+    """Mean-pooled, normalised embeddings of an encoder in a Hugging Face folder.
+
+    Raises UsageError where the folder holds none.
+    """
+
+    def __init__(self, folder: str) -> None:
+        if not Path(folder).is_dir():
+            raise UsageError(f"no folder {folder!r} with an encoder")
+        try:
+            self._tokenizer = load_tokenizer(folder)
+            self._model = load_encoder(folder).eval()
+        except SwrError as error:
+            raise UsageError(str(error)) from None
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Embeddings [texts, width], each of length 1."""
+        import torch
+
+        found: dict[int, np.ndarray] = {}
+        order = sorted(range(len(texts)), key=lambda k: len(texts[k]))  # little padding
+        for at in range(0, len(order), _BATCH):
+            some = order[at : at + _BATCH]
+            batch = self._tokenizer(
+                [texts[k] or "." for k in some],
+                padding=True,
+                truncation=True,
+                max_length=_WHOLE,
+                return_tensors="pt",
+            )
+            with torch.inference_mode():
+                hidden = self._model(**batch).last_hidden_state
+            mask = batch["attention_mask"].unsqueeze(-1)
+            mean = (hidden * mask).sum(1) / mask.sum(1)
+            mean = torch.nn.functional.normalize(mean, dim=-1).numpy()
+            found |= dict(zip(some, mean, strict=True))
+        return np.stack([found[k] for k in range(len(texts))])
 
 
 def figures(p: np.ndarray, y: np.ndarray, keys: Sequence[str], names: Sequence[str]) -> dict:

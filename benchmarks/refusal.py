@@ -1,128 +1,82 @@
-"""Refusing, told by keywords, by rules, and by models trained on one policy's completions.
+"""Refusing, told by keywords and by the rules of `refusal`, against people's labels.
 
-    python benchmarks/refusal.py llama2.jsonl mistral.jsonl --encoder all-MiniLM-L6-v2/
-    python benchmarks/refusal.py labelled.jsonl --encoder all-MiniLM-L6-v2/ --save refusal.npz
-    swr1 verify refusal answers.jsonl --set refusal.model=refusal.npz
+    swr1 load xstest xstest_v2_completions_llama2new.csv -o llama2.jsonl
+    swr1 load xstest xstest_v2_completions_mistralinstruct.csv -o mistral.jsonl
+    python benchmarks/refusal.py llama2.jsonl mistral.jsonl
+    python benchmarks/refusal.py --unseen 0.4 llama2.jsonl mistral.jsonl
 
-The files are records with `completion`, `prompt` and `info.label` (compliance, partial, refusal), as
-`swr1 load xstest FILE.csv` makes them; the encoder is a folder of any BERT-like sentence encoder.
-
-With two files, each way of judging learns from one and is measured on the other. The two have the
-same prompts, so the prompts are dealt into ten folds: what judges a fold never saw its prompts.
-`--save` trains on all that is given.
+The files are records with `completion`, `prompt` and `info.label` (compliance, partial, refusal).
+Nothing is learned here. The rules were written with the completions of 60% of XSTest's prompts in
+view, of two models; `--unseen 0.4` measures on the other 40% alone, which nobody looked at.
 """
 
 from __future__ import annotations
 
 import argparse
-import warnings
-from collections.abc import Callable
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _judges import HEAD, OPENING, certain, figures, records_of, refuses, row
+from _judges import OPENING, certain, figures, records_of, refuses
 
-from swr1.verifiers import _refusal_model as model
-from swr1.verifiers._text import prompt_text
-from swr1.verifiers.refusal import LABELS, classify
+from swr1.training.held_out import is_held_out
+from swr1.verifiers.refusal import LABELS, asked, classify
 
-FOLDS = 10
-Judge = Callable[[dict, np.ndarray, dict, np.ndarray], np.ndarray]
+HEAD = "| | accuracy (95%) | macro-F1 | F1: compliance, partial, refusal | refuses or not |\n| --- | --- | --- | --- | --- |"
 
 
-def read(file: Path, encoder: model.Encoder) -> dict[str, Any]:
-    """Labels [N], prompts' texts, features [N, F] and baseline answers of a file."""
+def read(file: Path, unseen: float) -> list[dict[str, Any]]:
+    """Records of a file, or those of the prompts that were kept from view."""
     records = records_of(file)
-    texts = [record["completion"] for record in records]
-    prompts = [prompt_text(record) for record in records]
+    return [r for r in records if unseen >= 1 or is_held_out(f"dev{asked(r)}", unseen)]
+
+
+def ways(records: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """What each way of judging says [N], as a number of LABELS."""
+    texts = [r["completion"] for r in records]
+    begun = time.process_time()
+    rules = [classify(t, asked(r))[0] for t, r in zip(texts, records, strict=True)]
+    spent = time.process_time() - begun
+    print(
+        f"{len(records)} completions; `refusal`: {len(records) / spent:,.0f} a second of one core"
+    )
     return {
-        "y": np.array([LABELS.index(record["info"]["label"]) for record in records]),
-        "prompt": prompts,
-        "keywords": 2 * refuses(texts),
-        "opening": 2 * refuses(texts, OPENING),
-        "rules": np.array(
-            [LABELS.index(classify(t, p)[0]) for t, p in zip(texts, prompts, strict=True)]
-        ),
-        "x": model.features(encoder, texts, prompts),
+        "keywords anywhere": 2 * refuses(texts),
+        f"keywords in {OPENING} characters": 2 * refuses(texts, OPENING),
+        "`refusal`": np.array([LABELS.index(name) for name in rules]),
     }
 
 
-def fixed(name: str) -> Judge:
-    """A judge that learns nothing: all but certain of its label."""
-
-    def judge(_: dict, __: np.ndarray, other: dict, some: np.ndarray) -> np.ndarray:
-        return certain(other[name][some], 3)
-
-    return judge
-
-
-def baseline(data: dict, rows: np.ndarray, other: dict, some: np.ndarray) -> np.ndarray:
-    """Logistic regression on the embedding of the whole completion."""
-    from sklearn.linear_model import LogisticRegression
-
-    width = (data["x"].shape[1] - SIGNS) // 3
-    learned = LogisticRegression(max_iter=3000).fit(data["x"][rows, -width:], data["y"][rows])
-    found = np.zeros((len(some), 3))  # what was not learned from has no chance
-    found[:, learned.classes_] = learned.predict_proba(other["x"][some, -width:])
-    return found
-
-
-def two_questions(columns: slice) -> Judge:
-    def judge(data: dict, rows: np.ndarray, other: dict, some: np.ndarray) -> np.ndarray:
-        weights = model.fit(data["x"][rows, columns], data["y"][rows])
-        return model.probabilities(weights, other["x"][some, columns])
-
-    return judge
-
-
-SIGNS = len(model.signs("", ""))
-WAYS: dict[str, Judge] = {
-    "keywords anywhere": fixed("keywords"),
-    "keywords in 200 characters": fixed("opening"),
-    "rules (`refusal`)": fixed("rules"),
-    "embedding, logistic regression": baseline,
-    "two questions, embeddings": two_questions(slice(SIGNS, None)),
-    "two questions, signs": two_questions(slice(SIGNS)),
-    "two questions, signs and embeddings": two_questions(slice(None)),
-}
-
-
-def across(way: Judge, data: dict, other: dict) -> dict[str, Any]:
-    """The figures of a way that learns from `data` on `other`, no prompt on both sides."""
-    prompts = sorted(set(other["prompt"]))
-    fold_of = dict(zip(prompts, np.random.default_rng(0).permutation(len(prompts)), strict=True))
-    mine, theirs = (
-        np.array([fold_of.get(p, -1) % FOLDS for p in d["prompt"]]) for d in (data, other)
+def row(name: str, guess: np.ndarray, y: np.ndarray, keys: list[str]) -> str:
+    told = figures(certain(guess, 3), y, keys, list(LABELS))
+    low, high = told["accuracy_interval"]
+    each = ", ".join(f"{told['per_class'][label]['f1']:.2f}" for label in LABELS)
+    either = ((guess > 0) == (y > 0)).mean()
+    return (
+        f"| {name} | {told['accuracy']:.3f} ({low:.3f} to {high:.3f}) | {told['macro_f1']:.3f}"
+        f" | {each} | {either:.3f} |"
     )
-    found = np.zeros((len(other["y"]), 3))
-    for fold in range(FOLDS):
-        some = np.flatnonzero(theirs == fold)
-        found[some] = way(data, np.flatnonzero(mine != fold), other, some)
-    return figures(found, other["y"], other["prompt"], list(LABELS))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--encoder", required=True)
-    parser.add_argument("--save", type=Path)
+    parser.add_argument("--unseen", type=float, default=1.0, help="share of the prompts [1: all]")
     args = parser.parse_args()
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    encoder = model.Encoder(args.encoder)
-    data = [read(file, encoder) for file in args.files]
-    if len(data) == 2:
-        for learn, test in ((0, 1), (1, 0)):
-            print(f"\nlearned from {args.files[learn].name}, measured on {args.files[test].name}\n")
-            print(HEAD)
-            for name, way in WAYS.items():
-                told = across(way, data[learn], data[test])
-                print(row(name, told))
-            print(f"\nconfusion of the last: {told['confusion']}")
-    if args.save:
-        x, y = (np.concatenate([d[name] for d in data]) for name in ("x", "y"))
-        model.save(args.save, model.fit(x, y), args.encoder)
-        print(f"\n{args.save}: trained on {len(y)} completions")
+    for file in args.files:
+        records = read(file, args.unseen)
+        y = np.array([LABELS.index(r["info"]["label"]) for r in records])
+        print(
+            f"\n{file.name}: {dict(zip(LABELS, np.bincount(y, minlength=3).tolist(), strict=True))}"
+        )
+        found = ways(records)
+        print(f"\n{HEAD}")
+        for name, guess in found.items():
+            print(row(name, guess, y, [asked(r) for r in records]))
+        table = np.zeros((3, 3), int)
+        np.add.at(table, (y, found["`refusal`"]), 1)
+        print(f"\nconfusion of `refusal` (rows: people): {table.tolist()}")
 
 
 if __name__ == "__main__":

@@ -27,14 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _judges import HEAD, certain, figures, records_of, refuses, row
+from _judges import HEAD, Encoder, certain, figures, records_of, refuses, row
 
 from swr1.errors import UsageError
 from swr1.training import engine, heads
 from swr1.training.classifier import GUARD_LABELS, split_key
 from swr1.training.held_out import accuracy, is_held_out, softmax
 from swr1.training.pairs import pairs
-from swr1.verifiers import _refusal_model as model
 from swr1.verifiers._text import prompt_text
 
 SAFE, UNSAFE, _ = range(len(GUARD_LABELS))
@@ -74,7 +73,7 @@ class Embeddings:
     are read."""
 
     def __init__(self, folder: str, file: Path | None) -> None:
-        self.encoder, self.file = model.Encoder(folder), file
+        self.encoder, self.file = Encoder(folder), file
         self.tokenizer = heads.open_tokenizer(folder)
         self.known: dict[str, np.ndarray] = {}
         if file and file.exists():

@@ -11,6 +11,7 @@ from swr1.training.held_out import (
     ece,
     fit_temperature,
     is_held_out,
+    log_odds,
     measure,
     measure_pairs,
     softmax,
@@ -111,3 +112,27 @@ def test_pairs_by_hand():
     expected = np.mean([np.log1p(np.exp(-1)), np.log1p(np.exp(1)), np.log(2)])
     assert found["log_loss"] == pytest.approx(expected)
     assert found["auroc"] == pytest.approx(0.5)
+
+
+def test_ties_are_ties_for_a_judge_that_knows_no_doubt():
+    confusion = [[351, 11, 12], [7, 2, 18], [13, 2, 34]]
+    cells = [(y, guess) for y in range(3) for guess in range(3) for _ in range(confusion[y][guess])]
+    y, guess = np.array(cells).T
+    # A score of two values has the area (sensitivity + specificity) / 2.
+    by_hand = [
+        (351 / 374 + 1 - 20 / 76) / 2,
+        (2 / 27 + 1 - 13 / 423) / 2,
+        (34 / 49 + 1 - 30 / 401) / 2,
+    ]
+    for sure in (0.98, 0.97, 0.9, 1 / 3 + 1e-3):
+        p = np.full((len(y), 3), (1 - sure) / 2)
+        p[np.arange(len(y)), guess] = sure
+        found = measure(np.log(p), y, list(map(str, range(len(y)))), ["a", "b", "c"])
+        assert [found["per_class"][name]["auroc"] for name in "abc"] == pytest.approx(by_hand)
+        assert found["auroc"] == pytest.approx(0.723, abs=5e-4)
+
+
+def test_what_is_all_but_certain_is_still_ranked():
+    logits = np.array([[40.0, 0.0], [60.0, 0.0], [80.0, 0.0], [50.0, 0.0]])
+    assert len(set(softmax(logits)[:, 0])) == 1
+    assert log_odds(logits)[:, 0].argsort().tolist() == [0, 3, 1, 2]

@@ -36,6 +36,19 @@ def softmax(logits: Floats, temperature: float | Floats = 1.0) -> Floats:
     return x / x.sum(-1, keepdims=True)
 
 
+def log_odds(logits: Floats) -> Floats:
+    """log p / (1 - p) of each class [N, K], of softmax(logits [N, K]), to nine decimals.
+
+    To rank by: unlike probabilities they tell apart what is all but certain, and what is equal is
+    equal: the last bits of a softmax differ from class to class, and would break ties by chance.
+    """
+    found = np.empty_like(logits, dtype=np.float64)
+    for k in range(logits.shape[-1]):
+        others = np.delete(logits, k, axis=-1)
+        found[:, k] = logits[:, k] - np.logaddexp.reduce(others, axis=-1)
+    return np.round(found, 9)
+
+
 def log_loss(p: Floats, y: Ints) -> float:
     """Mean -log of the probability [N, K] of the right label [N], nats."""
     return float(-np.log(np.maximum(p[np.arange(len(y)), y], 1e-300)).mean())
@@ -138,11 +151,11 @@ def measure(logits: Floats, y: Ints, keys: Sequence[str], names: Sequence[str]) 
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, roc_auc_score
 
-    guess, p = logits.argmax(-1), softmax(logits)
+    guess, ranks = logits.argmax(-1), log_odds(logits)
     every = np.arange(len(names))
     scores = precision_recall_fscore_support(y, guess, labels=every, zero_division=0)
     areas = [
-        float(roc_auc_score(y == k, p[:, k])) if 0 < (y == k).sum() < len(y) else None
+        float(roc_auc_score(y == k, ranks[:, k])) if 0 < (y == k).sum() < len(y) else None
         for k in every
     ]
     there = [k for k in every if (y == k).any()]
@@ -181,6 +194,6 @@ def measure_pairs(chosen: Floats, rejected: Floats, keys: Sequence[str]) -> dict
     return {
         **accuracy(margin > 0, keys),
         "margin": float(margin.mean()),
-        "auroc": float(roc_auc_score(side, np.concatenate([chosen, rejected]))),
+        "auroc": float(roc_auc_score(side, np.round(np.concatenate([chosen, rejected]), 9))),
         **calibration(logits, np.zeros(len(margin), dtype=np.int64), keys),
     }
