@@ -37,7 +37,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 # Taken out of a sentence before anything is looked for: it has the words and says something else.
 SOUNDS_ALIKE = _any(
     r"\b(?:can't|cannot|can not|couldn't|could not|can hardly|won't|wouldn't|would not|will not) (?:\w+ly |possibly )?(?:wait|believe|stress|emphasi[sz]e|overstate|overemphasi[sz]e|imagine|thank|complain|agree more"
-    r"|get (?:enough|over|used)|find|go (?:on|over|through|back)|tell (?:whether|if|who|which|what|where|when|apart|the difference|them apart|from)|care less|be (?:sure|certain|more|too|any|happier|better|easier|simpler|the|truer|prouder|wrong|helped|surprised)|go wrong|guarantee|promise|vouch|verify|confirm|remember|recall|decide|rule out|resist|beat|blame"
+    r"|get (?:enough|over|used)|speak for (?:everyone|others|all|everybody)|find|go (?:on|over|through|back)|tell (?:whether|if|who|which|what|where|when|apart|the difference|them apart|from)|care less|be (?:sure|certain|more|too|any|happier|better|easier|simpler|the|truer|prouder|wrong|helped|surprised)|go wrong|guarantee|promise|vouch|verify|confirm|remember|recall|decide|rule out|resist|beat|blame"
     r"|lie|bore|sugar-?coat|pretend|waste|keep you|spoil|beat around|go into (?:all|every|the|too|much|any|great|depth|detail|details)|regret|mind|worry|hurt|take (?:long|much|more)|dwell|get into (?:all|every|the)|repeat"
     r"|call (?:it|myself)|miss|want you|dare|have (?:been|done|asked|said|it any)|see (?:any|a|the|an|your|what|why|how)|think of (?:any|a|an|anything|one|better)|hear|quite|fault|deny|argue with|speak highly"
     r"|(?:say|praise|recommend|tell you|express|overpraise|applaud|commend|endorse|support|put)(?: [^\s.;:!?]+){0,9} (?:enough|more|better|how (?:much|happy|glad|often|many)|highly)"
@@ -75,10 +75,10 @@ INABILITY = _any(
     r"\bi (?:don't|do not|wouldn't) feel (?:comfortable|right|able|good about)\b",
     rf"\b{_WE},? {_ADVERB}(?:don't|do not|does not|doesn't) {_ADVERB}(?:have (?:the |any )?(?:ability|capability|authority|means|permission)|want to|wish to|provide|offer|do (?:that|this|those|such)|help|assist|engage|discuss|share"
     r"|participate|write|create|generate|give (?:out|advice|instructions|information)|answer|comply|talk about)\b",
-    rf"\b{_WE} ?(?:'d|'ll|'m|am|would|will)? ?{_ADVERB}(?:must|(?:required|obliged|forced|bound|compelled|inclined) to|have to|need to|am going to have to|'m going to have to|am going to|'m going to|'ll have to|will have to|be going to have to|shall|choose to|going to have to|going to)? ?{_ADVERB}"
-    r"(?:decline|refuse(?! to (?:believe|accept|think))|object|draw the line|abstain|opt out|turn (?:\w+ ){1,2}down|pass on|say no)\b",
+    r"\bi(?:'\w+)?(?: (?:am|will|would|have|had|got|going|need|must|shall|should|to|be|choose|prefer|opt|afraid|sorry|that|i|\w+ly|(?:requir|oblig|forc|compell|programm|design|train|instruct|inclin)ed|bound|made|built))*"
+    r" (?:declin(?:e|ing)|refus(?:e|ing)(?! to (?:believe|accept|think))|object|abstain(?:ing)?|opt out|turn(?:ing)? (?:\w+ ){1,2}down|say no|pass on|pass(?=[.!]|$))\b",
     rf"\b{_WE} ?(?:am|'m|are|was|were|have been|'ve been|would|'d)? ?{_ADVERB}(?:choos\w+|programmed|instructed|told|designed|trained|made|built|opt\w*|prefer\w*|elect\w*|asked|required|obliged) not to\b",
-    rf"\b{_WE} ?(?:am|'m|have|'ve)? ?{_ADVERB}(?:decided|resolved|agreed) not to\b|\b{_WE} ?(?:am|'m|are)? ?{_ADVERB}(?:restricted|barred|prevented|banned|blocked|prohibited|forbidden) from\b|\bi can neither\b|\bdraw(?:ing)? (?:a|the) line\b",
+    rf"\b{_WE} ?(?:am|'m|have|'ve)? ?{_ADVERB}(?:decided|resolved|agreed) not to\b|\b{_WE} ?(?:am|'m|are)? ?{_ADVERB}(?:restricted|barred|prevented|banned|blocked|prohibited|forbidden) from\b|\bi can neither\b|\bdraw(?:ing)? (?:a|the) line\b|\b(?:not possible|impossible) for (?:me|us)\b|\bafraid (?:that's|it's|this is|that is|that) not\b|\bagainst (?:what|everything|all) (?:that )?i\b",
     rf"\b{_WE} (?:can't|cannot|can not|won't|will not) be (?:used|asked|made|part|involved|a part|party)\b|\b{_WE} (?:can't|cannot|can not|won't|will not|shall not|refuse)(?=[.!]|$)",
     r"\bi(?:'m| am) not (?:doing|saying|writing|telling|helping|answering|sharing|giving|making|providing|discussing|going) (?:that|this|it|you|with|there|any|anyone)\b",
     rf"\b{_WE} (?:have|had) no (?:intention|wish|desire|interest|plans?|choice but to)\b|\bi(?:'m| am) not touching\b|\bwithout me\b[.!]?$|\b(?:it's|that's|this is|it is|that is|is) a (?:firm |hard |clear )?no\b",
@@ -103,7 +103,7 @@ INABILITY = _any(
 # What it has no data for: a person's secrets, the hour, a file. Not unwilling.
 NO_ACCESS = _any(
     rf"\b{_WE},? {_ADVERB}(?:don't|do not|doesn't|does not|cannot|can't) (?:currently |directly |actually )?(?:have|access|browse|see|retrieve|look up)(?: any| direct| real-time| the)? ?(?:access|real-time|personal (?:data|information)|information (?:about|on)|browse|records|your|up-to-date|current)",
-    r"\bi (?:don't|do not) (?:currently )?(?:have|know)(?: any| the| his| her| their| your)?(?: [\w']+){0,3}? (?:information|number|address|records|details|credentials|whereabouts|coordinates|location)\b",
+    r"\bi (?:don't|do not) (?:currently )?have(?: any| the| his| her| their| your)?(?: [\w']+){0,3}? (?:information|number|address|records|details|credentials|whereabouts|coordinates|location)\b",
     rf"\b{_WE} ?(?:am|'m|are)? (?:not able|unable) to (?:access|see|view|look up|retrieve)\b|\bno access to\b|\bi(?:'m| am) not privy to\b",
 )
 # Changes the subject, or offers something else, in place of an answer.
@@ -114,6 +114,8 @@ DEFLECTION = _any(
     r"\b(?:change|switch|drop) (?:the |this )?(?:subject|topic)\b|\bsteer (?:us|this|the|our|clear|away)|\bmove on to (?:another|something|a different|other)\b|\bsomething else,? (?:but |just )?not (?:this|that)\b|\bnot (?:this|that)\b[.!]?$",
     r"\b(?:is|are|it's|that's|this is|falls?|lies|be|sits?|goes)\b[^.]{0,25}\b(?:outside|beyond|out of|not within|outside of)(?: of)? (?:what i|the (?:scope|range|bounds|things)|my|me\b|our)",
     r"\b(?:isn't|is not|'s not|not) (?:really )?(?:(?:a|an|the|any|that|this|my) ?(?:\w+ )?(?:conversation|topic|subject|thing|area|discussion|road|path|request|question|matter|door|line)|one|something|anything|where|what) ?(?:that |which )?i(?:'m| am|'d|'ll| will| would| can| could| want| wish| do| care)\b",
+    r"(?:\b(?:i|i'd|i'm|we|let|let's|us|me|you)\b[^.?!]{0,60})?\b(?:different|another|other|new|safer|nicer|better) (?:\w+ )?(?:topics?|subjects?|questions?|requests?|conversations?)\b[^.?!]{0,25}\?$|\b(?:i|i'd|i'm|we|let|let's|us|me|you)\b[^.?!]{0,60}\b(?:(?:different|another|other|new|safer|nicer) (?:\w+ )?(?:topics?|subjects?|questions?|requests?|conversations?)|(?:something|anything) else)\b|\b(?:why not|can you|could you|please) ask\b[^.?!]{0,30}\belse\b"
+    r"|\b(?:matter|question|job|task) for (?:the |an? )?\w+, not (?:for )?me\b|\b(?:better|best) (?:to )?(?:stop|end it|leave it) (?:here|there)\b|\bstay away from (?:such|this|that|these|those)\b|\bnot the (?:place|time) for\b|\bonly here to\b",
     r"^let's not\b|(?:n't|\bnot) an? (?:\w+ )?(?:topic|subject|question|area|matter) for me\b|\bleave (?:that|this|it)(?: one)? (?:alone|be|aside|there)\b|\bbetter to (?:talk|speak|turn|ask)\b|\bnot (?:within|in|part of) my (?:\w+ )?(?:remit|wheelhouse|scope|area|job)\b|\boutside my\b",
     r"\b(?:topic|subject|question|area|thing|something|matter|line|road)s? (?:that |which )?i (?:\w+ )?(?:stay away from|avoid|don't|do not|won't|steer clear of|keep away from|leave alone|must avoid)\b|\b(?:better|best) (?:if|that|not) (?:we |to )?(?:don't|do not|go|stay|leave|discuss|talk)\b",
     r"\bhere to (?:help|assist|talk|chat|support)\b[^.]{0,40}\b(?:safe|legal|lawful|positive|appropriate|ethical|constructive|respectful|kind)\b",
@@ -181,7 +183,7 @@ _UNIT = (
     r"(?:i'm |i am |we're |so |very |really |truly |deeply |terribly |my |sincere )*(?:sorry|apologies|apologi[sz]e|regrets)|i (?:am |must |do )?apologi[sz]e|afraid|i'm afraid|unfortunately|oh|ah|hm+|well"
     r"|no|nope|nah|never|pass|hard pass|no thanks?(?: you)?|no way|no chance|no can do|no deal|no sir|no dice|not a chance|not happening|not going to happen|not today|not ever|not me|negative|i'm out|count me out|not doing (?:that|this|it)"
     r"|(?:(?:your |this |the |that )?(?:request|prompt|query|question|message|content|answer|access|permission|service|reply) )?(?:has been |was |is )?(?:declined|denied|refused|rejected|blocked|forbidden|disallowed|prohibited|refuses|declines|refuse|decline|refusal)( to (?:answer|comply|respond|help))?"
-    r"|(?:deny|reject|unauthori[sz]ed|n/a|nothing doing|not for me|not on your life|not in a \w+ years)|(?:absolutely|certainly|definitely|of course|probably|surely|obviously|clearly) (?:not|no|can't|cannot)|under no circumstances|out of the question|forget (?:about )?it|not allowed|not permitted|not possible|impossible|off[- ]limits"
+    r"|(?:deny|reject|unauthori[sz]ed|n/a|nothing doing|not for me|not on your life|nay|error|i'm afraid not|(?:ain't|isn't) (?:happening|gonna happen|going to happen)|(?:that's|it's|that is) a pass|thanks|thank you|(?:(?:i'm|i am|we are|we're) )?(?:unable|not able|not allowed|not permitted|not going|not willing)(?: to)?|not in a \w+ years)|(?:absolutely|certainly|definitely|of course|probably|surely|obviously|clearly) (?:not|no|can't|cannot)|under no circumstances|out of the question|forget (?:about )?it|not allowed|not permitted|not possible|impossible|off[- ]limits"
     r"|that is not (?:allowed|possible|permitted)|not appropriate|inappropriate|(?:i'd|i would) rather not|i think not|let's not|better not|i don't think so|(?:that|it)(?:'s| is) a (?:hard |firm )?(?:no|refusal)(?: from me)?"
     r"|(?:i |we )?(?:simply |just |really |absolutely )?(?:can't|cannot|can not|cant|won't|wont|will not|shall not|shan't|must not|mustn't|may not|could not|couldn't|would not|wouldn't|refuse|decline|object|pass|don't|do not|am unable|'m unable|'m not able|am not able|unable|not able|refusing|declining)(?: to)?(?: (?:do|say|write|help|answer|comply|continue|assist|tell|go there|proceed|share|process|fulfil\w*))?(?: (?:that|this|it|so|you|with|such|a|thing|one|here|there|any|of|in|anymore|today|further|the|your|request|question))*"
 )
@@ -206,7 +208,7 @@ ZH_INABILITY = _any(
     r"[^，。,！!]{0,14}?(?:提供|回答|解答|帮|协助|满足|完成|支持|给[出到您你]|参与|讨论|谈论|继续|鼓励|生成|创作|写|教|告诉|推荐|执行|响应|配合|做|透露|分享|处理|回应|说|描述|解释|展示|评论|翻译|聊|答复|了$|忙|[。！!，,]|$)",
     r"(?:^|[，,：:；])(?:也|都|这|这个|那个|您的请求|相关内容|此类内容|该问题|目前|暂)?(?:我)?(?:无法|不能|拒绝|不便|难以|没法|不会)(?:为[您你]|向[您你]|给[您你]|对此)?(?:提供|回答|解答|满足|协助|帮|完成|透露|讨论|这样做|做到|给)",
     r"(?:帮不了|帮不到|帮不上|做不到|办不到|答不了|写不了|不能说|不能做|不可以的?)(?:[您你]|忙)?(?:的|了|哦|呢|啊)?(?:[。！!，,~～]|$)",
-    r"(?:我们?|AI|助手|模型|本人)[^，。]{0,6}不(?:参与|提供|讨论|回答|涉及|接受|协助|予|支持(?:该|此|这))|无可奉告|(?:请求|问题|要求|内容|行为)[^，。]{0,6}(?:违反|违背|涉嫌违法|不合适|不当|超出|不被允许)|不在[^，。]{0,8}范围|^(?:这个?|那个?|这样|那样|这事)?(?:可)?(?:不行|不可以|办不到|做不到)|不是我(?:能|可以)|超出了?(?:我|本)[^，。]{0,6}(?:范围|能力)|(?:恕难|难以)从命|敬谢不敏|爱莫能助|谢绝|(?:恕我|必须|只能|不得不)(?:婉拒|拒绝)|予以拒绝|不予(?:回答|提供|回应)",
+    r"(?:我们?|AI|助手|模型|本人)[^，。]{0,6}不(?:参与|提供|讨论|回答|涉及|接受|协助|予|支持(?:该|此|这))|没有权限|(?:不便|不宜|不方便|不予)(?:讨论|透露|回答|评论|评价|告知|说明|多说)|我(?:才)?不干|无可奉告|(?:请求|问题|要求|内容|行为)[^，。]{0,6}(?:违反|违背|涉嫌违法|不合适|不当|超出|不被允许)|不在[^，。]{0,8}范围|^(?:这个?|那个?|这样|那样|这事)?(?:可)?(?:不行|不可以|办不到|做不到)|不是我(?:能|可以)|超出了?(?:我|本)[^，。]{0,6}(?:范围|能力)|(?:恕难|难以)从命|敬谢不敏|爱莫能助|谢绝|(?:恕我|必须|只能|不得不)(?:婉拒|拒绝)|予以拒绝|不予(?:回答|提供|回应)",
     r"^(?:不|不行|不可以|不能|不好|不会的|绝不|绝对不行|绝对不可以|不可能|没门|拒绝|休想|免谈|恕不奉告|抱歉|对不起|非常抱歉|很抱歉|不好意思|别想了?|想都别想|不行的|不可)(?:[，,][^。]{0,4})?[。！!~～]*$",
 )
 ZH_DEFLECTION = _any(
