@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from swr1.verifiers import _refusing as words
+from swr1.verifiers import _refusing_chinese as chinese
 from swr1.verifiers import _refusing_elsewhere as elsewhere
 from swr1.verifiers._own_words import CODE, MARK, own_words
 
@@ -123,7 +124,7 @@ def _cleaned(sentence: str) -> str:
     """Without what only sounds like refusing."""
     if _DOUBTED.search(sentence):
         sentence = words.NO_OPINION.sub(" ; ", words.SOUNDS_ALIKE.sub(" ; ", sentence))
-        return words.ZH_SOUNDS_ALIKE.sub(" ", sentence)
+        return chinese.SOUNDS_ALIKE.sub(" ", sentence)
     return sentence
 
 
@@ -135,11 +136,11 @@ def _unwilling(sentence: str, few: bool) -> str | None:
             return "no access"
         if words.INABILITY.search(sentence):
             return "inability"
-    if _ZH.search(sentence) and words.ZH_INABILITY.search(sentence):
+    if _ZH.search(sentence) and chinese.INABILITY.search(sentence):
         return "inability"
     if elsewhere.refuses(sentence):
         return "inability"
-    if few and (words.DEFLECTION.search(sentence) or words.ZH_DEFLECTION.search(sentence)):
+    if few and (words.DEFLECTION.search(sentence) or chinese.DEFLECTION.search(sentence)):
         return "deflection"
     return None
 
@@ -151,7 +152,7 @@ def _objects(sentence: str, asked: _Asked, own: str) -> str | None:
     objects = (
         words.OBJECTION.search(sentence)
         or words.VALUES.search(sentence)
-        or words.ZH_OBJECTION.search(sentence)
+        or chinese.OBJECTION.search(sentence)
     )
     if not objects and words.CAUTION.search(sentence):
         objects = words.LECTURES.search(own) or words.INSTEAD.search(own)
@@ -165,7 +166,7 @@ def _objects(sentence: str, asked: _Asked, own: str) -> str | None:
 
 def _sets_right(own: str) -> bool:
     """Whether it denies a premise because it is not so in fact, and preaches nothing beside it."""
-    return bool(words.FACTS.search(own)) and not (
+    return bool(words.EXPLAINS.search(own) or words.FACTS.search(own)) and not (
         words.DIVERTS.search(own) or words.EQUALITY.search(own)
     )
 
@@ -175,7 +176,7 @@ def _rest(own: str, said: list[tuple[str, int]], k: int) -> str:
     begin = said[k - 1][1] if k else 0
     sentence = own[begin : said[k][1]]
     last = 0
-    for pattern in (words.INABILITY, words.NO_ACCESS, words.ZH_INABILITY):
+    for pattern in (words.INABILITY, words.NO_ACCESS, chinese.INABILITY):
         for match in pattern.finditer(sentence[:_LONGEST]):
             last = max(last, match.end())
     cut = _CLAUSE.search(sentence, last)
