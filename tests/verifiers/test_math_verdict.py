@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from swr1.errors import DataError, UsageError
 from swr1.verifiers._answers import boxed, final_text, tagged
-from swr1.verifiers._numbers import clean, number
+from swr1.verifiers._latex import clean
+from swr1.verifiers._numbers import number
 from swr1.verifiers.math import verify
 from tests.conftest import jsonl, load, run_swr1
 
 HERE = Path(__file__).parent
-HANGS = r"\boxed{9^{9^{9^{9}}}}"
+HANGS = r"\boxed{" + "+".join(f"|x-{k}|" for k in range(30)) + "<90}"  # 2^30 cases
 
 
 def pairs(name):
@@ -30,8 +31,8 @@ def judge(completion, answer="18", info=None, **options):
 
 
 def test_there_are_enough_pairs():
-    assert len(set(pairs("equal"))) == len(pairs("equal")) >= 200
-    assert len(set(pairs("near"))) == len(pairs("near")) >= 100
+    assert len(set(pairs("equal"))) == len(pairs("equal")) >= 500
+    assert len(set(pairs("near"))) == len(pairs("near")) >= 250
 
 
 @pytest.mark.parametrize(("gold", "said"), pairs("equal"))
@@ -73,7 +74,7 @@ READ = [  # completion, label, reason
     ("", "unreadable", "no-answer"),
     (r"\boxed{" + "1" * 3000 + "}", "unreadable", "too-long"),
     (r"\boxed{\frac{\frac}", "unreadable", "no-answer"),
-    (r"\boxed{\frac{}{}\sqrt}", "wrong", None),
+    (r"\boxed{\frac{}{}\sqrt}", "wrong", "unread"),
 ]
 
 
@@ -246,6 +247,7 @@ def test_a_parser_that_hangs_costs_one_null_and_the_stage_nothing(tmp_path):
         {"v": 1, "id": f"r{k}", "task": "math", "sample": 0, "answer": "18", "completion": text}
         for k, text in enumerate(said)
     ]
+    records[1]["answer"] = "x>1"
     (tmp_path / "in.jsonl").write_bytes(jsonl(records))
     args = ["verify", "math", tmp_path / "in.jsonl", "-o", tmp_path / "out.jsonl", "--timeout", "2"]
     run_swr1(*args, check=True)

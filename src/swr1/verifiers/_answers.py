@@ -12,6 +12,11 @@ from typing import Any
 from swr1.records import Record
 
 _BRACES = re.compile(r"\\(?:boxed|fbox)\s*\{|\\[{}]|[{}]")
+# A box without braces holds one digit, one letter at the end of a formula, or a command and its group.
+_NO_BRACE = re.compile(
+    r"\\(?:boxed|fbox)\s{0,3}(\d(?![\d.]?\w)|(?<=\s)[a-zA-Z](?=\s{0,3}(?:\$|\\[)\]]|\.?\s*$))"
+    r"|\\[a-zA-Z]{1,20}\s{0,3}\{[^{}]{0,200}\}(?:\{[^{}]{0,200}\})?)"
+)
 # Tags are read in any case and with spaces: whether they are well formed, `format` judges.
 _THINK_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}think\s{0,3}>", re.IGNORECASE)
 ANSWER_TAG = re.compile(r"<\s{0,3}(/?)\s{0,3}answer\s{0,3}>", re.IGNORECASE)
@@ -47,7 +52,7 @@ def boxed(text: str) -> list[str]:
     A box whose brace is never closed is left out.
     """
     opened: list[int | None] = []  # per open brace: where a box's content starts, or None
-    found: list[tuple[int, int]] = []
+    found = [match.span(1) for match in _NO_BRACE.finditer(text)]
     for match in _BRACES.finditer(text):
         token = match[0]
         if token in ("\\{", "\\}"):
@@ -55,10 +60,12 @@ def boxed(text: str) -> list[str]:
         if token != "}":
             opened.append(match.end() if len(token) > 1 else None)
         elif opened and (start := opened.pop()) is not None:
-            while found and found[-1][0] > start:
-                found.pop()
             found.append((start, match.start()))
-    return [text[a:b].replace("\\boxed", "").replace("\\fbox", "").strip() for a, b in found]
+    outer: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if not outer or start >= outer[-1][1]:
+            outer.append((start, end))
+    return [text[a:b].replace("\\boxed", "").replace("\\fbox", "").strip() for a, b in outer]
 
 
 def tagged(text: str) -> list[str]:

@@ -1,185 +1,261 @@
-r"""Mathematical answers as people write them: cleaned, and read exactly where they are plain numbers.
+r"""A cleaned answer as a quantity: what stands before the unit, the unit, and the plain number that it is.
 
-"\$1{,}234.50", "1 1/2", "\dfrac{3}{4}", "1.5\times10^3", "45\%", "18 apples" are plain numbers.
+"1,234.50", "1 1/2", "\frac{3}{4}", "1.5\times 10^3", "45\%", "18 apples", "\$5" are plain numbers, read
+exactly. Where the value is no plain number ("2\sqrt{3} cm") the unit is still found.
 """
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
-_SIGNS = str.maketrans(
-    {
-        "−": "-", "–": "-", "×": "\\times ", "·": "\\cdot ", "÷": "/", "π": "\\pi ", "∞": "\\infty ",
-        "≤": "\\le ", "≥": "\\ge ", "°": "^\\circ", "，": ",", "（": "(", "）": ")", "％": "%",
-        "＝": "=", "∅": "\\emptyset ", "∪": "\\cup ", "½": " 1/2", "¼": " 1/4", "¾": " 3/4", "\u00a0": " ",
-        "\u202f": " ", "²": "^{2}", "³": "^{3}", "¥": "", "￥": "", "€": "", "£": "", "。": "",
-    }
-)  # fmt: skip
-_MARKUP = re.compile(
-    r"\*\*|`|\\\$|\$|\\[()\[\]]|\\(?:displaystyle|left|right|mathrm\{~\})(?![a-zA-Z])"
-)
-_SPACE = re.compile(r"(?<!\\)\\[,;:! ]|\\quad|~|\s+")
-_ROOT = re.compile(r"√\s*(\d+)")
-_LEAD = re.compile(
-    r"^(?:the\s+)?(?:final\s+)?(?:answer|result)(?:\s+is)?\s*[:：]?\s+|^答案(?:是|为|：|:)?\s*",
-    re.I,
-)
-_WRAPPED = re.compile(r"^\\(?:text|textbf|mathrm|mathbf|mbox)\s*\{([^{}]*)\}$")
-_BOLD = re.compile(r"\\(?:mathbf|textbf|bm)\s*\{([^{}]*)\}")
+from swr1.verifiers._numerals import in_digits
+from swr1.verifiers._units import Unit, is_known, unit
 
-_DIGITS = r"\d{1,3}(?:(?:,|\{,\}| )\d{3})+(?:\.\d+)?|\d+(?:\.\d*)?|\.\d+"
+_DIGITS = r"\d{1,3}(?:(?:,|\{,\}| )\d{3})+(?:\.\d+)?|\d{1,2}(?:,\d\d)+,\d{3}|\d+(?:\.\d*)?|\.\d+"
+_WHOLE = re.compile(r"[-+]?\d{1,40}", re.ASCII)
 _FRACTION = re.compile(
-    r"(?P<sign>[-+]?)\s*(?:(?P<whole>\d+)\s*(?=\\[dt]?frac)|(?P<mixed>\d+) (?=\d+ ?/))?"
-    rf"(?:\\[dtc]?frac\s*(?:\{{(?P<a>-?(?:{_DIGITS}))\}}|(?P<a1>\d))\s*(?:\{{(?P<b>{_DIGITS})\}}|(?P<b1>\d))"
-    rf"|(?P<p>{_DIGITS})\s*(?:/|\\div)\s*(?P<q>{_DIGITS}))"
+    r"(?P<sign>[-+]?)\s*(?:(?P<whole>\d+)\s*(?=\\frac)|(?P<mixed>\d+) (?=\d+ ?/))?"
+    rf"(?:\\frac\s*(?:\{{\s*(?P<a>-?\s*(?:{_DIGITS}))\s*\}}|(?P<a1>\d))\s*(?:\{{\s*(?P<b>-?\s*(?:{_DIGITS}))\s*\}}|(?P<b1>\d))"
+    rf"|(?P<p>{_DIGITS})\s*(?:/|\\div)\s*(?P<q>{_DIGITS}))(?![\d.])"
 )
 _DECIMAL = re.compile(
     rf"(?P<sign>[-+]?)\s*(?P<number>{_DIGITS})"
-    r"(?:\s*(?:\\times|\\cdot|\*|x)\s*10\s*\^\s*\{?(?P<exp>[-+]?\d{1,3})\}?|[eE](?P<e>[-+]?\d{1,3}))?"
+    r"(?:\s*(?:\\times|\\cdot|\*|x)\s*\{?10\}?\s*\^\s*\{?\s*(?P<exp>[-+]?\d{1,3})\s*\}?(?!\d)|[eE](?P<e>[-+]?\d{1,3})(?!\d))?"
 )
-_POWER_OF_TEN = re.compile(r"(?P<sign>[-+]?)10\s*\^\s*(?:\{(?P<a>-?\d{1,3})\}|(?P<b>\d))")
-_PERCENT = re.compile(r"\s*(?:\\?%|\\text\s*\{\s*percent\s*\}|percent|per cent)$", re.I)
-_WORD_SCALE = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_UNIT = re.compile(
-    r"(?<=[\d})])\s*(?:\\(?:text|mathrm|mbox|textrm)\s*\{(?P<braced>[^{}]*)\}|(?P<bare>[A-Za-z][A-Za-z ./-]*"
-    r"|[\u4e00-\u9fff]{1,4}))(?P<power>\^\{?[23]\}?)?$"
+_POWER_OF_TEN = re.compile(
+    r"(?P<sign>[-+]?)10\s*\^\s*(?:\{\s*(?P<a>[-+]?\d{1,3})\s*\}|(?P<b>\d{1,3}))(?!\d)"
 )
-_LETTERS = re.compile(r"[A-Za-z\u4e00-\u9fff]+")
-_NOT_UNITS = frozenset(
-    """or and not maybe perhaps plus minus times over by divided dozen half score pi e i x y z n k
-    to vs versus approximately about less more than either minus negative point mod modulo base
-    choose factorial squared cubed root lakh crore gross pair pairs""".split()
+_PERCENT = re.compile(
+    r"\s*(?:\\?%|\\(?:text|mathrm)\s*\{\s*(?:\\?%|percent(?:age)?|per cent|pct)\s*\}|percentage|percent|per cent|pct)$",
+    re.I,
 )
-# Other spellings of a unit; two different units in the table are not the same.
-_UNITS = {
-    spelled: name
-    for name, spellings in {
-        "mm": "millimeter millimeters millimetre millimetres 毫米",
-        "cm": "centimeter centimeters centimetre centimetres 厘米",
-        "m": "meter meters metre metres 米",
-        "km": "kilometer kilometers kilometre kilometres 千米 公里",
-        "in": "inch inches", "ft": "foot feet", "yd": "yard yards", "mi": "mile miles",
-        "g": "gram grams 克", "kg": "kilogram kilograms 千克 公斤", "lb": "lbs pound pounds",
-        "oz": "ounce ounces", "s": "sec second seconds 秒", "min": "mins minute minutes 分钟",
-        "h": "hr hrs hour hours 小时", "day": "days 天", "week": "weeks", "month": "months 个月",
-        "year": "years 年", "dollar": "dollars usd", "cent": "cents", "l": "liter liters litre litres 升",
-        "ml": "milliliter milliliters 毫升", "degree": "degrees deg 度",
-        "radian": "radians rad", "percent": "%",
-    }.items()
-    for spelled in (name, *spellings.split())
-}  # fmt: skip
+_SCALE = re.compile(
+    r"\s*(?:\\text\s*\{\s*)?(?P<scale>hundred|thousand|million|billion|trillion)(?![A-Za-z])(?P<brace>\s*\})?",
+    re.I,
+)
+_SCALES = {
+    "hundred": 100,
+    "thousand": 10**3,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
+_MONEY = re.compile(
+    r"(?P<sign>[-+]?)\s*(?P<money>\\\$|[€£¥₹₩]|\\text\s*\{\s*(?:Rs\.?|USD|EUR|GBP|INR|RMB|CNY)\s*\}"
+    r"|(?:Rs\.?|USD|US\\\$|US\$|EUR|GBP|INR|RMB|CNY|HK\\\$)(?![A-Za-z]))\s*(?=[-+]?\s*[\d.\\({])"
+)
+_MINUTES = re.compile(
+    r"(?P<sign>-?)(?P<d>\d+)\s*\^\\circ\s*(?P<m>\d+(?:\.\d+)?)\s*'(?!')(?:\s*(?P<s>\d+(?:\.\d+)?)\s*'')?"
+)
+_PARTS = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(?:\\text\s*\{\s*)?([A-Za-z]+)\.?\s*\}?(?:\s*,?\s*and\s|[\s,])*"
+)
+_TAIL = re.compile(
+    r"\\(?:text|mathrm)\s*\{|\\frac\s*\{\s*\\(?:text|mathrm)|\^\\circ|(?<=[\d})\]\s])(?:[A-Za-z]{2,}|\\Omega|\\mu)"
+)
+# Letters that are taken for a unit even where no blank stands before them; in a gold they may be algebra.
+_CLOSE = frozenset("mgshlLNJWVK")
 
 
 class Number(NamedTuple):
     """A plain number as it was written."""
 
     value: Fraction
-    decimals: int  # digits after the point; 0 for whole numbers and fractions
-    percent: bool
+    decimals: int = 0  # digits after the point; 0 for whole numbers and fractions
+    percent: bool = False
 
     def equals(self, other: Number, places: int | None = None) -> bool:
-        """Whether these are one number. With six decimals or more, rounded is equal: 0.333333 = 1/3.
+        """Whether these are one number; rounded to six decimals and five digits is equal: 0.333333 = 1/3.
 
-        A percent sign may be left out or worked in: 50% is 50 and 0.5. With `places` the numbers
-        as they are written may also be rounded to so many decimals.
+        A percent sign may be left out or worked in on one side: 50% is 50 and 0.5; two percents are
+        compared as written. With `places` both may also be rounded to so many decimals.
         """
+        if self.percent and other.percent:
+            mine, theirs = {self.value}, {other.value}
+        else:
+            mine = {self.value, self.value / 100} if self.percent else {self.value}
+            theirs = {other.value, other.value / 100} if other.percent else {other.value}
         if places is not None and round(self.value, places) == round(other.value, places):
             return True
-        mine = {self.value, self.value / 100} if self.percent else {self.value}
-        theirs = {other.value, other.value / 100} if other.percent else {other.value}
         if mine & theirs:
             return True
         places = max(self.decimals, other.decimals)
         return places >= 6 and any(
-            round(a, places) == round(b, places) for a in mine for b in theirs
+            round(a, places) == round(b, places) != 0
+            and abs(round(a, places)) * 10**places >= 10**4
+            for a in mine
+            for b in theirs
         )
 
 
-def clean(text: str) -> str:
-    """An answer without what says nothing: delimiters, markup, "the answer is", a final full stop."""
-    text = _ROOT.sub(r"\\sqrt{\1}", text).translate(_SIGNS).replace("\\varnothing", "\\emptyset")
-    text = _SPACE.sub(" ", _MARKUP.sub("", text)).strip()
-    text = _BOLD.sub(r"\1", _LEAD.sub("", text).rstrip(".,;").strip())
-    wrapped = _WRAPPED.match(text)
-    return wrapped[1].strip() if wrapped and number(wrapped[1].strip()) else text
+class Quantity(NamedTuple):
+    """An answer: `whole` as cleaned, `text` without its unit, the plain number that it is, or None."""
+
+    whole: str
+    text: str
+    number: Number | None = None
+    unit: Unit = Unit()
+    close: bool = False  # the unit is one letter at the number, which may be algebra: 5m
+    percent: bool = False
 
 
 def number(text: str) -> Number | None:
-    """The number that a cleaned text is, with or without a unit; None for anything else."""
+    """The plain number that a cleaned answer is, with or without a unit; None for anything else."""
+    return quantity(text).number
+
+
+@lru_cache(maxsize=4096)
+def quantity(text: str) -> Quantity:
+    """A cleaned answer taken apart."""
+    if _WHOLE.fullmatch(text):
+        return Quantity(text, text, Number(Fraction(int(text))))
+    whole = text = in_digits(_bare(text))
+    said = Unit()
+    if money := _MONEY.match(text):
+        said = unit(money["money"].replace("HK", "").rstrip(".")) or Unit()
+        text = money["sign"] + text[money.end() :].removesuffix("\\$").strip()
+    elif text.endswith("\\$"):
+        said, text = unit("\\$") or Unit(), text[:-2].strip()
     if not any(map(str.isdigit, text)):
-        return None
-    while (
-        len(text) > 2 and text[0] + text[-1] in ("()", "{}") and not set("(){}") & set(text[1:-1])
-    ):
+        return _expression(whole, text, said)
+    if found := _degrees(text) or _sum(text):
+        return Quantity(whole, text, *found)
+    text = _bare(text)
+    if head := _head(text):
+        value, decimals, end = head
+        rest, scale = text[end:], 1
+        bare = _PERCENT.sub("", rest)
+        if bare == "" and rest:
+            return Quantity(whole, text, Number(value, decimals, True), said, percent=True)
+        if match := _SCALE.match(rest):
+            scale, rest = (
+                _SCALES[match["scale"].lower()],
+                ("\\text{" if not match["brace"] and "{" in match[0] else "") + rest[match.end() :],
+            )
+        close = rest in _CLOSE
+        of = unit(rest) if not rest or close or not _is_letter(rest) else None
+        if of is not None:
+            return Quantity(
+                whole, text[:end], Number(value * scale, decimals), said.times(of), close
+            )
+    return _expression(whole, text, said)
+
+
+def _bare(text: str) -> str:
+    """Without brackets or braces around all of it, or braces around a number at its start."""
+    while len(text) > 2 and text[0] + text[-1] in ("()", "{}") and _closes(text) == len(text) - 1:
+        if "," in text:
+            break
         text = text[1:-1].strip()
-    text, scale = _without_unit(text)
-    bare = _PERCENT.sub("", text)
-    found = _read(bare.strip())
-    if found is None:
-        return None
-    value, decimals = found
-    return Number(value * 10**scale, decimals, len(bare) < len(text))
+    return re.sub(r"^(-?)\s*\{\s*(\d[\d.,]*)\s*\}(?![\s\d]*\})", r"\1\2", text)
 
 
-def _read(text: str) -> tuple[Fraction, int] | None:
-    if match := _DECIMAL.fullmatch(text):
-        digits = _plain(match["number"])
-        exponent = int(match["exp"] or match["e"] or 0)
-        value = Fraction(digits) * Fraction(10) ** exponent
-        decimals = max(len(digits.partition(".")[2]) - exponent, 0)
-    elif match := _FRACTION.fullmatch(text):
+def _closes(text: str) -> int:
+    depth = 0
+    for at, char in enumerate(text):
+        depth += (char in "({") - (char in ")}")
+        if not depth:
+            return at
+    return -1
+
+
+def _is_letter(rest: str) -> bool:
+    """One letter at the number, or after a blank one that is no unit: algebra."""
+    name = rest.strip()
+    return (
+        len(name) == 1
+        and name.isascii()
+        and name.isalpha()
+        and (name == rest or not is_known(name))
+    )
+
+
+def _head(text: str) -> tuple[Fraction, int, int] | None:
+    """The plain number at the start of a text: value, decimals, where it ends."""
+    if match := _FRACTION.match(text):
         top = Fraction(_plain(match["a"] or match["a1"] or match["p"]))
         bottom = Fraction(_plain(match["b"] or match["b1"] or match["q"]))
         if not bottom:
             return None
-        value = Fraction(match["whole"] or match["mixed"] or 0) + top / bottom
+        value, decimals = Fraction(match["whole"] or match["mixed"] or 0) + top / bottom, 0
+    elif match := _POWER_OF_TEN.match(text):
+        value = Fraction(10) ** int(match["a"] or match["b"])
         decimals = 0
-    elif match := _POWER_OF_TEN.fullmatch(text):
-        value, decimals = Fraction(10) ** int(match["a"] or match["b"]), 0
+    elif match := _DECIMAL.match(text):
+        digits = _plain(match["number"])
+        exponent = int(match["exp"] or match["e"] or 0)
+        value = Fraction(digits) * Fraction(10) ** exponent
+        decimals = max(len(digits.partition(".")[2]) - exponent, 0)
     else:
         return None
-    return (-value if match["sign"] == "-" else value), decimals
+    return (-value if match["sign"] == "-" else value), decimals, match.end()
 
 
 def _plain(digits: str) -> str:
-    return digits.replace("{,}", "").replace(",", "").replace(" ", "").rstrip(".") or "0"
+    return re.sub(r"\{,\}|[, ]", "", digits).rstrip(".") or "0"
 
 
-def _unit(text: str) -> re.Match[str] | None:
-    """Words after a number that may be a unit."""
-    match = _UNIT.search(text)
-    said = {
-        word.casefold()
-        for word in _LETTERS.findall((match["braced"] or match["bare"] or "") if match else "")
-    }
-    return match if said and not said & _NOT_UNITS else None
+def _degrees(text: str) -> tuple[Number, Unit] | None:
+    """Degrees with minutes and seconds."""
+    match = _MINUTES.fullmatch(text)
+    if match is None:
+        return None
+    value = Fraction(match["d"]) + Fraction(match["m"]) / 60 + Fraction(match["s"] or 0) / 3600
+    return Number(-value if match["sign"] else value), unit("degree") or Unit()
 
 
-def _without_unit(text: str) -> tuple[str, int]:
-    """A text without the unit at its end, and the power of ten that "million" and its like stand for."""
-    text = re.sub(r"\s*\^\s*\{?\s*\\circ\s*\}?(?:\s*[CF])?$", "", text)
-    match = _unit(text)
-    if match is None or _PERCENT.search(text):
-        return text, 0
-    first, *rest = _LETTERS.findall(match["braced"] or match["bare"])
-    if any(word.casefold() in _WORD_SCALE for word in rest):
-        return text, 0
-    return text[: match.start()], _WORD_SCALE.get(first.casefold(), 0)
+def _sum(text: str) -> tuple[Number, Unit] | None:
+    """ "5 feet 3 inches": parts in units of one kind."""
+    parts = []
+    at = 0
+    while match := _PARTS.match(text, at):
+        parts.append((Fraction(match[1]), unit(match[2])))
+        at = match.end()
+    units = [of for _, of in parts if of is not None and of.powers]
+    if (
+        at < len(text)
+        or len(parts) < 2
+        or len(units) < len(parts)
+        or len({u.powers for u in units}) > 1
+    ):
+        return None
+    total = sum(
+        (value * of.factor for (value, _), of in zip(parts, units, strict=True)), Fraction(0)
+    )
+    return Number(total), units[0]._replace(factor=Fraction(1))
 
 
-def same_unit(gold: str, said: str) -> bool:
-    """False where both answers have a unit that is known, and not the same one."""
-    units = []
-    for text in (gold, said):
-        match = _unit(text)
-        spelled = " ".join((match["braced"] or match["bare"]).split()).casefold() if match else ""
-        units.append(
-            (_UNITS.get(spelled.rstrip(".")), (match["power"] or "").strip("^{}") if match else "")
-        )
-    (a, p), (b, q) = units
-    return a is None or b is None or (a, p) == (b, q)
+def _expression(whole: str, text: str, said: Unit) -> Quantity:
+    """What is no plain number: its unit, if it ends with one that is known or stands upright."""
+    percent = _PERCENT.sub("", text)
+    if percent != text and percent:
+        return Quantity(whole, percent, None, said, percent=True)
+    begun = max(len(text) - 100, 1)
+    for match in _TAIL.finditer(text, begun):
+        tail = text[match.start() :]
+        if tail.startswith("^") and re.search(
+            r"\\[a-z]{2,}",
+            text[: match.start()].replace("\\frac", "").replace("\\sqrt", "").replace("\\pi", ""),
+        ):
+            continue
+        of = unit(tail)
+        if (
+            of is not None
+            and (of.powers or tail[0] == "\\")
+            and (not of.words or tail.startswith("\\text"))
+        ):
+            return Quantity(whole, text[: match.start()].strip(), None, said.times(of))
+    return Quantity(whole, text, None, said)
+
+
+_WRAPPED = re.compile(r"^\\(?:text|mathrm)\s*\{([^{}]*)\}$")
+
+
+# Words that would otherwise be products of their letters.
+_SHORT_WORDS = frozenset("yes no odd on off all any red tie win up".split())
 
 
 def words(text: str) -> str | None:
@@ -187,6 +263,8 @@ def words(text: str) -> str | None:
     inner = _WRAPPED.match(text)
     said = " ".join((inner[1] if inner else text).split()).casefold().rstrip(".!")
     letters = "".join(said.replace("-", "").split())
+    if said in _SHORT_WORDS:
+        return said
     is_word = letters.isalpha() and (len(letters) > 3 or (inner and len(letters) > 1))
     return said if is_word or (letters and "\u4e00" <= letters[0] <= "\u9fff") else None
 

@@ -3,10 +3,11 @@ r"""Is the final answer to a mathematical question equal to the known one?
     swr1 verify math rollouts.jsonl
     swr1 verify math rollouts.jsonl --set math.last_number=true   # no \boxed{} asked for
 
-Plain numbers are compared as fractions; everything else by the library math-verify (sympy). Its
-parser can run for ever on a hostile answer, and its own alarm works on a main thread only, so it
-is switched off: this verifier runs in a process of its own, which is killed after --timeout.
-Called from Python, `verify` has no clock.
+An answer is brought to one spelling (_latex), taken apart into number and unit (_numbers, _units,
+_numerals), and where it is no plain number read as a formula (_formula), as a whole or not at all.
+Plain numbers are compared as fractions, formulas by value (_same, _sets, _equal). Reading is bounded;
+sympy may still take for ever over an inequality, so this verifier runs in a process of its own, which
+is killed after --timeout. Called from Python, `verify` has no clock.
 
 What counts is the last \boxed{} after the thinking, else what stands in <answer> tags. All of them
 must agree: different answers are a hedge, which is wrong.
@@ -22,12 +23,19 @@ from typing import Any, NamedTuple
 from swr1.errors import DataError
 from swr1.records import Record
 from swr1.verifiers._answers import boxed, final_text, null, other_task, tagged
-from swr1.verifiers._numbers import clean, last_number, number, same_unit, words
+from swr1.verifiers._latex import Unread, clean, tokens
+from swr1.verifiers._numbers import Quantity, last_number, number, quantity, words
+from swr1.verifiers._numerals import Based, Clock, based, clock, plain_digits
 from swr1.verifiers._text import assistant_text, check_choice, is_truncated
+from swr1.verifiers._units import Unit
 
-BY = "math@1"
-# A name, or arithmetic: what may stand before "= 18" without being part of the answer.
-_LEFT_SIDE = re.compile(r"\s*(?:[A-Za-z]\w*(?:\([a-z]\))?|(?:\\[a-z]+|[\d.,+*/^(){} -])+)\s*")
+BY = "math@2"
+# What a left side that only gives the answer a name does not hold: a list, a relation, a negation.
+_NO_NAME = re.compile(
+    r"[<>;]|,(?![^(\[]*[)\]])|\\(?:le|ge|ne|in|notin|to|lor|land|equiv|approx|forall|exists|not|neg|pm|mp|mid)(?![A-Za-z])"
+    r"|\b(?:or|and|not|no|if)\b|^\s*$"
+)
+_IN_WORDS = re.compile(r"\s*(?:\\text\s*\{[^{}]*\}|[A-Za-z]{4,}(?: [A-Za-z]+)*)\s*$")
 _MEMORY = 4 << 30  # bytes of address space: some hostile powers fill it long before the clock
 
 
@@ -38,7 +46,7 @@ def prepare() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     bound = _MEMORY if hard == resource.RLIM_INFINITY else min(_MEMORY, hard)
     resource.setrlimit(resource.RLIMIT_AS, (bound, hard))
-    _compare("\\frac{\\sqrt{2}}{2}", "\\frac{1}{\\sqrt{2}}")
+    _equal("\\frac{\\sqrt{3}}{x}+1", "1+\\frac{3}{x\\sqrt{3}}")
 
 
 def verify(
@@ -66,7 +74,7 @@ def verify(
         prefill: the opening of the turn, for records that do not say it.
 
     `detail` holds `reason` (unreadable: no-answer, thinking-unclosed, too-long, empty; wrong: hedge,
-    unit, unevaluated), `read` (what was taken as the answer), `truncated`.
+    unit, unevaluated, unread), `read` (what was taken as the answer), `truncated`.
 
     The score is null for another task, without a gold, and with a gold that cannot be read.
     Raises DataError without a completion and for a precision that is no number of decimals,
@@ -82,7 +90,7 @@ def verify(
     mode = info.get("answers") or answers
     check_choice("info.answers", mode, ("any", "all"))
     how = How(arithmetic, _places(record, info.get("precision", precision)))
-    said, why = _said(text, last_number, max_chars)
+    said, why = _said(text, last_number, max_chars, any("=" in gold for gold in golds))
     if not said:
         return _verdict(record, "unreadable", why, None)
     every = mode == "all" and len(golds) > 1
@@ -132,12 +140,17 @@ def _golds(answer: Any) -> list[str]:
     return [str(gold) for gold in found if gold is not None and str(gold).strip()]
 
 
-def _said(text: str, take_last: bool, max_chars: int) -> tuple[list[str], str | None]:
-    """Everything that is given as the answer, in order; or nothing, and why."""
+def _said(
+    text: str, take_last: bool, max_chars: int, equations: bool
+) -> tuple[list[str], str | None]:
+    """Everything that is given as the answer, in order; or nothing, and why.
+
+    Left sides are dropped, unless the gold has one too.
+    """
     final = final_text(text)
     if final is None:
         return [], "thinking-unclosed"
-    boxes, tags = boxed(final), [tag for tag in tagged(final) if "\\boxed" not in tag]
+    boxes, tags = boxed(final), [tag for tag in tagged(final) if not boxed(tag)]
     found = [*tags, *boxes]
     if not found and take_last and (last := last_number(final)):
         found = [last]
@@ -145,17 +158,45 @@ def _said(text: str, take_last: bool, max_chars: int) -> tuple[list[str], str | 
         return [], "no-answer"
     if max(map(len, found)) > max_chars:
         return [], "too-long"
-    filled = [part for one in found for part in _sides(one) if part]
+    sides = _with_left_side if equations else _sides
+    filled = [part for one in found for part in sides(one) if part not in ("", "\\ldots")]
     return (filled, None) if filled else ([], "empty")
+
+
+def _with_left_side(text: str) -> list[str]:
+    return [clean(text)]
 
 
 def _sides(text: str) -> list[str]:
     """An answer cleaned: "x = 18" and "9 * 2 = 18" say 18, and "17 = 18" says both."""
     whole = clean(text)
-    *lefts, last = whole.split("=")
-    if not number(clean(last)) or not all(map(_LEFT_SIDE.fullmatch, lefts)):
+    *lefts, last = _split(whole, "=")
+    last = clean(last)
+    if not lefts or not last or any(map(_NO_NAME.search, lefts)):
         return [whole]
-    return [*(clean(left) for left in lefts if number(clean(left))), clean(last)]
+    if quantity(last).number is None:
+        return [last] if len(lefts) == 1 and _IN_WORDS.match(lefts[0]) else [whole]
+    return [*(left for left in map(clean, lefts) if _is_value(left)), last]
+
+
+def _is_value(text: str) -> bool:
+    """Whether a left side is a number, worked out or not, and so no name for one."""
+    if quantity(text).number:
+        return True
+    found = _parsed(quantity(text).text)
+    return not isinstance(found, Unread) and getattr(found[0], "is_number", False)
+
+
+def _split(text: str, *marks: str) -> list[str]:
+    """A text cut at marks that stand in no bracket."""
+    depth, parts = 0, [""]
+    for char in text:
+        depth += (char in "([{") - (char in ")]}")
+        if char in marks and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return parts
 
 
 def _differ(said: Sequence[str]) -> bool:
@@ -167,22 +208,29 @@ def _differ(said: Sequence[str]) -> bool:
 def _any(golds: list[str], said: str, how: How) -> tuple[bool, str | None]:
     why = None
     for gold in golds:
-        right, reason = _equal(clean(gold), said, how)
+        right, reason = _equal(_gold(gold), said, how)
         if right:
             return True, None
         why = why or reason
     return False, why
 
 
+def _gold(text: str) -> str:
+    """A gold cleaned, without a left side in words."""
+    whole = clean(text)
+    left, equals, right = whole.partition("=")
+    return clean(right) if equals and _IN_WORDS.match(left) and right.strip() else whole
+
+
 def _all(golds: list[str], said: list[str], how: How) -> tuple[bool, str | None]:
     """Whether the answers are the golds, each once, in any order."""
-    left = [clean(gold) for gold in golds]
+    left = [_gold(gold) for gold in golds]
     parts = [part for one in dict.fromkeys(said) for part in _parts(one)]
     if len(parts) > 4 * len(left):
         return False, None
     for part in parts:
         hit = next((g for g in left if _equal(g, part, how)[0]), None)
-        if hit is None and not any(_equal(clean(g), part, how)[0] for g in golds):
+        if hit is None and not any(_equal(_gold(g), part, how)[0] for g in golds):
             return False, None
         if hit is not None:
             left.remove(hit)
@@ -193,86 +241,117 @@ def _parts(text: str) -> list[str]:
     """What a list says, split at commas that stand in no bracket, "and" and semicolons."""
     if number(text):
         return [text]
-    depth, parts = 0, [""]
-    for char in text.replace("\\text{ and }", ",").replace(" and ", ",").replace(";", ","):
-        depth += (char in "([{") - (char in ")]}")
-        if char == "," and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return [clean(part) for part in parts if clean(part)]
+    joined = text.replace("\\text{ and }", ",").replace(" and ", ",").replace(";", ",")
+    return [clean(part) for part in _split(joined, ",") if clean(part)]
 
 
 def _equal(gold: str, said: str, how: How = How()) -> tuple[bool, str | None]:
     """Whether two cleaned answers are equal, the gold first, and a reason if there is one to tell."""
     if gold == said:
         return True, None
-    if not same_unit(gold, said):
-        return False, "unit"
-    a, b = number(gold), number(said)
-    if a and b:
-        return a.equals(b, how.places), None
+    a, b = quantity(gold), quantity(said)
+    if (plain := _plainly(a, b, how)) is not None:
+        return plain
     first, second = words(gold), words(said)
     if first or second:
         return (first or gold.casefold()) == (second or said.casefold()), None
-    if not _compare(gold, said):
+    return _compared(a, b, how)
+
+
+def _plainly(a: Quantity, b: Quantity, how: How) -> tuple[bool, str | None] | None:
+    """The comparison of times, numbers in a base and plain numbers; None where a formula must be read."""
+    if (times := _times(a, b)) is not None:
+        return times, None
+    bases = based(a.whole), based(b.whole)
+    if any(bases):
+        return _same_based(a.whole, b.whole, *bases), None
+    if a.unit.conflicts(b.unit):
+        return False, "unit"
+    if a.number and b.number and not (a.close and b.unit == Unit()):
+        x, y = a.number, b.number
+        if a.unit.powers and b.unit.powers and a.unit.factor != b.unit.factor:
+            return x.value * a.unit.factor == y.value * b.unit.factor, None
+        return x.equals(y, how.places), None
+    return None
+
+
+def _times(a: Quantity, b: Quantity) -> bool | None:
+    """Whether two times of day are one; None where they are not both times."""
+    x, y = clock(a.whole), clock(b.whole)
+    if x and y:
+        return x.is_same(y)
+    one, other = (x, b) if x else (y, a)
+    if one is None or other.number is None or other.whole != other.text:
+        return None
+    hours = other.number.value * 3600  # "7" for 7 AM
+    return hours.denominator == 1 and one.is_same(
+        Clock(int(hours) % 86400, other.number.value > 12)
+    )
+
+
+def _same_based(gold: str, said: str, a: Based | None, b: Based | None) -> bool:
+    """Digits and base are the same; the answer may leave the base out, the gold is then in base ten."""
+    if a and b:
+        return a == b
+    if a:
+        return plain_digits(said.replace(",", "")) == a.digits
+    return b is not None and b.base == 10 and plain_digits(gold.replace(",", "")) == b.digits
+
+
+def _compared(a: Quantity, b: Quantity, how: How) -> tuple[bool, str | None]:
+    """The comparison of formulas. Raises Unreadable where the gold cannot be read."""
+    whole = (a.close and not b.unit.powers) or (b.close and not a.number)
+    texts = (a.whole, b.whole) if whole else (a.text, b.text)
+    gold, said = map(_parsed, texts)
+    if _bare(texts[0]) == _bare(texts[1]) and a.unit.factor == b.unit.factor:
+        return True, None
+    if isinstance(gold, Unread):
+        raise Unreadable(f"the answer of the record, {a.whole[:80]!r}, cannot be read: {gold}")
+    if isinstance(said, Unread):
+        return False, "unread"
+    if not _same_value(a, b, gold[0], said[0]):
         return False, None
-    if a and not how.arithmetic and _is_arithmetic(said):
+    if a.number and not how.arithmetic and said[1]:
         return False, "unevaluated"
     return True, None
 
 
+def _same_value(a: Quantity, b: Quantity, gold: Any, said: Any) -> bool:
+    """Whether two formulas are the same, with their units and percent signs."""
+    from sympy import Expr, Rational
+
+    from swr1.verifiers._equal import rounds_to
+    from swr1.verifiers._same import same_or_not
+
+    if isinstance(gold, Expr) and isinstance(said, Expr):
+        if a.unit.powers and b.unit.powers and a.unit.factor != b.unit.factor:
+            gold, said = (x * Rational(q.unit.factor) for x, q in ((gold, a), (said, b)))
+        for one, other, shown in ((gold, said, b), (said, gold, a)):
+            if (
+                shown.number
+                and shown.number.decimals >= 6
+                and rounds_to(one, other, shown.number.decimals)
+            ):
+                return True
+        if a.percent != b.percent:
+            hundredth = (gold / 100, said) if a.percent else (gold, said / 100)
+            return same_or_not(gold, said) or same_or_not(*hundredth)
+    return same_or_not(gold, said)
+
+
+def _bare(text: str) -> str:
+    """A text as its marks alone, without braces around one of them."""
+    return re.sub(
+        r"\{(\\?\w)\}", r"\1", " ".join(tokens(text)).replace("{ ", "{").replace(" }", "}")
+    )
+
+
 @lru_cache(maxsize=4096)
-def _parsed(text: str) -> list[Any]:
-    """What math-verify reads in an answer: a sympy object, and the text itself for one it cannot."""
-    import logging
+def _parsed(text: str) -> tuple[Any, bool] | Unread:
+    """What a cleaned text says and whether it is left to be worked out, or why it cannot be read."""
+    from swr1.verifiers._formula import read
 
-    from math_verify import parse
-
-    logging.getLogger("math_verify").setLevel(logging.ERROR)  # "timeout is disabled": we know
-    return parse(f"${text}$", parsing_timeout=None)
-
-
-def _compare(gold: str, said: str) -> bool:
-    """Whether math-verify finds two answers equal. Raises Unreadable, MemoryError, RecursionError."""
-    from math_verify import verify as same
-
-    golds = _parsed(gold)
-    if not golds:
-        raise Unreadable(f"the answer of the record, {gold[:80]!r}, cannot be read")
-    for left in golds:
-        for right in _parsed(said):
-            try:
-                if same(
-                    left,
-                    right,
-                    allow_set_relation_comp=True,
-                    timeout_seconds=None,
-                    raise_on_error=True,
-                ):
-                    return True
-            except (MemoryError, RecursionError):
-                raise
-            except Exception:  # whatever sympy raises on two things that cannot be compared
-                continue
-    return False
-
-
-def _is_arithmetic(said: str) -> bool:
-    """Whether an answer is a sum or a product of numbers that was left to be worked out."""
-    import sympy
-
-    for expression in _parsed(said):
-        for node in sympy.preorder_traversal(expression) if not isinstance(expression, str) else ():
-            if node.is_Add:
-                return True
-            if node.is_Mul and sum(map(_is_factor, node.args)) > 1:
-                return True
-    return False
-
-
-def _is_factor(node: Any) -> bool:
-    """A factor that is no sign, denominator or power of ten."""
-    if node == -1 or (node.is_Pow and (node.base == 10 or node.exp == -1)):
-        return False
-    return bool(node.is_number)
+    try:
+        return read(text)
+    except Unread as error:
+        return error
