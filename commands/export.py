@@ -16,6 +16,12 @@ def command(
     model: Annotated[
         str | None, typer.Option(help="Model of the requests that prompts become (openai).")
     ] = None,
+    system_prompt: Annotated[
+        str | None,
+        typer.Option(
+            help="The rollout's system prompt (a name or a file), which records do not hold."
+        ),
+    ] = None,
     output: Annotated[
         str,
         WRITTEN,
@@ -28,15 +34,18 @@ def command(
 
     Pairs become preferences, completions conversations, prompts alone what a policy is
     trained on (openai: requests of a batch). All records of a run are of one kind.
+    A completion is the assistant's whole turn: what opened it, then what was sampled.
     """
     from swr1.errors import UsageError
     from swr1.loading._export import FORMATS, export, write_rows
+    from swr1.prompts import load_prompt
     from swr1.registry import suggest
 
     if shape not in FORMATS:
         raise UsageError(
             f"no format {shape!r}.{suggest(shape, FORMATS)} Known: {', '.join(FORMATS)}"
         )
+    system = load_prompt(system_prompt).system if system_prompt else None
     with open_stage(output=None) as stage:
-        write_rows(output, export(shape, stage, model), shape)
+        write_rows(output, export(shape, stage, model, system), shape)
         stage.output = output  # for the summary: it counts what went out

@@ -34,7 +34,12 @@ class Field(NamedTuple):
 
 FIELDS = [
     Field("v", "int", "source", "schema version"),
-    Field("id", "text", "source", "hash of task, prompt and answer: the same item, the same id"),
+    Field(
+        "id",
+        "text",
+        "source",
+        "hash of task, prompt and answer: the same item, the same id; `@model` for a loaded completion",
+    ),
     Field("task", "text", "source", "`knights`, `math`, `safety`, ...: which verifiers apply"),
     Field("prompt", "json", "source", "list of chat messages, each with `role` and `content`"),
     Field(
@@ -183,10 +188,20 @@ def _digits_kept(value: Any) -> Any:
     return value
 
 
-def make_id(task: str, prompt: Any, answer: Any) -> str:
-    """16 hex digits that name an item: equal for equal (task, prompt, answer)."""
+def make_id(task: str, prompt: Any, answer: Any, model: str | None = None) -> str:
+    """16 hex digits that name an item: equal for equal (task, prompt, answer).
+
+    With `model`, who wrote a given completion, "@model" follows: two models' answers to one prompt
+    are different records wherever they are loaded (see `item_of`).
+    """
     text = pack([task, prompt, answer], orjson.OPT_SORT_KEYS)
-    return hashlib.blake2b(text, digest_size=8).hexdigest()
+    name = hashlib.blake2b(text, digest_size=8).hexdigest()
+    return f"{name}@{model}" if model else name
+
+
+def item_of(name: str) -> str:
+    """The part of an id that is the item's alone: what keeps all models' answers to it together."""
+    return name.partition("@")[0]
 
 
 def key(record: Record) -> tuple[str, int, int]:

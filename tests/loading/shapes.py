@@ -234,7 +234,7 @@ SHAPES = [
                 {"completion": "Sure, a fine bridge", "sample": 0},
                 {"label": "unsafe", "model": "a-model", "harmful": True, "goal": "Sell a bridge"},
             ),
-            ("Sell a bridge !!", {"sample": 1}, {"label": "safe", "model": "b"}),
+            ("Sell a bridge !!", {"sample": 0}, {"label": "safe", "model": "b"}),
             ("Sell a bridge", KNOWN, {"label": "unsafe"}),
         ],
     ),

@@ -182,3 +182,90 @@ def test_from_the_command_line_to_parquet_and_back(swr1, tmp_path):
         json.loads(line) for line in swr1("load", "trl", out, check=True).stdout.split("\n")[:1]
     ]
     assert bare([back]) == bare(PAIRS)
+
+
+OPENED = record(
+    task="knights",
+    completion="Zoë lies.</think><answer>Zoë is a knave</answer>",
+    answer=[["Zoë", "knave"]],
+    sample=0,
+    generation={"prefill": "<think>\n", "epoch": 0},
+)
+WHOLE = "<think>\nZoë lies.</think><answer>Zoë is a knave</answer>"
+
+
+@pytest.mark.parametrize("shape", ["trl", "verl", "openai"])
+def test_a_completion_leaves_as_the_whole_turn_and_is_judged_as_before(swr1, tmp_path, shape):
+    row = load(there(tmp_path, shape, [OPENED], "jsonl"))[0]
+    turn = {
+        "trl": lambda: row["completion"],
+        "verl": lambda: [{"role": "assistant", "content": row["responses"][0]}],
+        "openai": lambda: row["messages"][-1:],
+    }[shape]()
+    assert turn == [{"role": "assistant", "content": WHOLE}]
+    back = swr1("load", shape, tmp_path / "out.jsonl", check=True).stdout
+    judged = [swr1("verify", "format", stdin=s, check=True) for s in (jsonl([OPENED]), back)]
+    labels = [json.loads(run.stdout)["verdicts"]["format"]["label"] for run in judged]
+    assert labels == ["ok", "ok"]
+
+
+def test_the_rollouts_system_prompt_goes_before_the_messages(swr1, tmp_path):
+    (tmp_path / "system.txt").write_text("Think first.")
+    asked = ("export", "trl", "-", "--system-prompt", tmp_path / "system.txt")
+    row = json.loads(swr1(*asked, stdin=jsonl([OPENED]), check=True).stdout)
+    assert row["prompt"] == [
+        {"role": "system", "content": "Think first.\n\nBe short."},
+        *USER[1:],
+    ]
+    no_system = OPENED | {"prompt": USER[1:]}
+    row = json.loads(swr1(*asked, stdin=jsonl([no_system]), check=True).stdout)
+    assert row["prompt"][0] == {"role": "system", "content": "Think first."}
+
+
+def test_messages_leave_with_their_names_and_their_text(tmp_path):
+    prompt = [
+        {
+            "role": "user",
+            "name": "ann",
+            "content": [{"type": "text", "text": "One "}, {"type": "text", "text": "and one?"}],
+        }
+    ]
+    said = {"role": "user", "name": "ann", "content": "One and one?"}
+    assert load(there(tmp_path, "trl", [record(prompt=prompt)], "jsonl"))[0]["prompt"] == [said]
+    mixed = [record(), record(id="b" * 16, prompt=prompt)]
+    rows = pq.read_table(there(tmp_path, "trl", mixed, "parquet")).to_pylist()
+    assert rows[1]["prompt"] == [said]
+    late = [record(id=f"{i:016x}") for i in range(1000)] + [record(prompt=prompt)]
+    with pytest.raises(DataError, match="messages with name, which the first 1,000"):
+        there(tmp_path, "trl", late, "parquet")
+
+
+@pytest.mark.parametrize("shape", ["trl", "verl", "openai"])
+@pytest.mark.parametrize(
+    ("prompt", "reason"),
+    [
+        ([], "an empty prompt"),
+        ([{"role": "user", "content": [{"type": "video"}]}], "of the user, holds a picture, or"),
+    ],
+)
+def test_a_prompt_that_nobody_can_answer_is_a_bad_record(tmp_path, shape, prompt, reason):
+    with pytest.raises(DataError, match=f"records:1: .*{reason}"):
+        there(tmp_path, shape, [record(prompt=prompt)], "jsonl", model="m")
+
+
+def test_a_pair_keeps_what_comes_before_its_last_turn_or_is_refused(tmp_path):
+    said = [{"role": "assistant", "content": "2"}]
+    pair = {"chosen": [*USER, *said], "rejected": "3"}
+    row = load(there(tmp_path, "trl", [record(info={"pair": pair})], "jsonl"))[0]
+    assert (row["prompt"], row["chosen"], row["rejected"][0]["content"]) == (USER, said, "3")
+    pair = {"chosen": [*said, {"role": "user", "content": "?"}, *said], "rejected": "3"}
+    with pytest.raises(DataError, match="differ before their last turn"):
+        there(tmp_path, "trl", [record(info={"pair": pair})], "jsonl")
+
+
+def test_verl_gets_the_names_that_it_scores(tmp_path):
+    names = {"gsm8k": "openai/gsm8k", "math-500": "HuggingFaceH4/MATH-500", "made": "made"}
+    records = [record(id=n * 2, info={"dataset": n}) for n in names]
+    out = there(tmp_path, "verl", records, "jsonl")
+    assert [row["data_source"] for row in load(out)] == list(names.values())
+    assert [r["info"]["dataset"] for r in loaded("verl", out)] == list(names)

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from swr1.errors import DataError
-from swr1.records import key, validate
+from swr1.records import item_of, key, validate
 from swr1.streams.parquet import read_parquet, write_parquet
 from swr1.training.pairs import pairs
 from tests.conftest import run_swr1
@@ -120,7 +120,8 @@ def test_xstest_labels(load):
         ("mistralinstruct", "refusal"): 49,
         ("mistralinstruct", "partial"): 27,
     }
-    shared = {r["id"] for r in both} & {r["id"] for r in prompts}
+    assert len({r["id"] for r in both}) == len(both)  # of each model, wherever it is loaded
+    shared = {item_of(r["id"]) for r in both} & {r["id"] for r in prompts}
     assert len(shared) == 449  # the wording of one prompt differs between the published files
     assert len({key(r) for r in both}) == 900
 

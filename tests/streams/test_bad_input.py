@@ -96,14 +96,28 @@ def test_truncated_compressed_file(swr1, tmp_path, suffix):
     assert "truncated" in done.stderr
 
 
-def test_not_even_gzip(swr1, tmp_path):
-    (tmp_path / "in.jsonl.gz").write_bytes(ok)
-    done = swr1("verify", "format", "in.jsonl.gz", cwd=tmp_path)
-    assert done.returncode == 65
-    assert "in.jsonl.gz:1" in done.stderr
-    with gzip.open(tmp_path / "in.jsonl.gz", "wb") as file:
+def test_whether_a_file_is_compressed_is_told_by_its_first_bytes(swr1, tmp_path):
+    (tmp_path / "plain.jsonl.gz").write_bytes(ok)
+    with gzip.open(tmp_path / "packed.jsonl", "wb") as file:
         file.write(ok)
-    swr1("verify", "format", "in.jsonl.gz", cwd=tmp_path, check=True)
+    for name in ("plain.jsonl.gz", "packed.jsonl"):
+        swr1("verify", "format", name, cwd=tmp_path, check=True)
+    (tmp_path / "packed.jsonl").write_bytes(gzip.compress(ok)[:-9])
+    done = swr1("verify", "format", "packed.jsonl", cwd=tmp_path)
+    assert done.returncode == 65 and "truncated or damaged" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(ok.decode().encode("utf-16"), "UTF-16"), (ok.replace(b"\n", b"\r") * 2, "line ends")],
+    ids=["utf-16", "cr"],
+)
+def test_what_a_text_of_another_kind_is(swr1, tmp_path, content, told):
+    (tmp_path / "in.jsonl").write_bytes(content)
+    done = swr1("verify", "format", "in.jsonl", cwd=tmp_path)
+    assert done.returncode == 65 and f"in.jsonl:1: {told}" in done.stderr.replace(
+        "the line", "line"
+    )
 
 
 def test_empty_file_and_empty_pipe(swr1, tmp_path):

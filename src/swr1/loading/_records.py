@@ -14,11 +14,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from swr1.errors import DataError
-from swr1.loading._rows import KINDS, file_rows, hub_rows
-from swr1.records import VERSION, Record, key, make_id
+from swr1.loading._chat import checked_prompt
+from swr1.loading._kinds import KINDS
+from swr1.loading._rows import file_rows, hub_rows
+from swr1.loading._values import plain
+from swr1.records import VERSION, Record, key, make_id, validate
 from swr1.streams import Stage
 from swr1.streams.reading import RECENT
 
+# What the code of a loader raises at a row that is not as it takes rows to be.
+_FAULTS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 _SPLIT = re.compile(r"(?<![^\W_])(train|test|testmini|validation|valid|val|dev)(?![^\W_])")
 
 
@@ -44,8 +49,8 @@ def load_rows(
 ) -> None:
     """Write the records of every row of this shard that `load` can turn into some.
 
-    Every other row is reported with its place and reason, and dropped by the stage's policy. Rows
-    for which `load` gives nothing are those that its options leave out. Raises DataError for a file
+    Every other row is reported with its place and reason, and dropped by the stage's policy, also
+    one at which the loader's code fails. Rows for which `load` gives nothing are those that its options leave out. Raises DataError for a file
     whose first row has not the columns of a declared data set.
     """
     assert stage.shard is not None
@@ -75,7 +80,7 @@ def load_rows(
             elif reason:
                 raise DataError(reason)
             else:
-                items = load(_placed(row, where, split), **(options or {}))
+                items = _called(load, _placed(row, where, split), options or {})
             items = items if isinstance(items, list) else [items]
             records = [copies.name(_record(item, where), where) for item in items]
         except _WrongFile:
@@ -98,12 +103,21 @@ def load_rows(
 def _first(load: Any, row: Any, where: str, options: dict[str, Any]) -> Any:
     """The items of a file's first row; when it is bad, perhaps the file is of another data set."""
     try:
-        return load(row, **options)
+        return _called(load, row, options)
     except DataError as error:
         if other := load.other(row):
             hint = f"{error.reason}. These are columns of `swr1 load {other}`"
             raise _WrongFile(hint, where) from None
         raise
+
+
+def _called(load: Any, row: Any, options: dict[str, Any]) -> Any:
+    """What the loader makes of a row; DataError, too, where its code fails at it."""
+    try:
+        return load(row, **options)
+    except _FAULTS as error:
+        what = f"{type(error).__name__}: {error}"
+        raise DataError(f"unreadable row: it is not as the loader expects ({what:.200})") from None
 
 
 class Copies:
@@ -165,10 +179,25 @@ def _split_of(file: str) -> str | None:
     return named.group(1) if named else None
 
 
-def _record(item: dict[str, Any], where: str) -> Record:
-    info = item["info"] | {"source": item["info"].get("source", {}) | {"where": where}}
-    name = make_id(item["task"], item["prompt"], item.get("answer"))
-    return {"v": VERSION, "id": name, **item, "info": info}
+def _record(item: Any, where: str) -> Record:
+    """The record of a loader's item, checked as stages check what they read."""
+    if not isinstance(item, dict) or not isinstance(item.get("info") or {}, dict):
+        raise DataError(f"no item: the loader gave {str(item)[:60]!r}, not task, prompt and info")
+    item = plain(item, pictures=False)
+    info = item.get("info") or {}
+    source = info.pop("source", None) or {}
+    if not isinstance(source, dict):
+        info["published_source"], source = source, {}
+    info["source"] = {**source, "where": where}
+    checked_prompt(item.get("prompt"))
+    by = info["model"] if isinstance(info.get("model"), str) else None
+    name = make_id(item.get("task", ""), item["prompt"], item.get("answer"), by)
+    record = {"v": VERSION, "id": name, **item, "info": info}
+    try:
+        validate(record, ("id", "task", "prompt"))
+    except ValueError as error:
+        raise DataError(f"no record: {error}") from None
+    return record
 
 
 def _drop(stage: Stage, reason: str, where: str, raw: Any) -> None:

@@ -22,10 +22,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-import orjson
-
 from swr1.errors import DataError, UsageError
-from swr1.loading._rows import KINDS
+from swr1.loading._kinds import KINDS
 from swr1.registry import Registry
 
 Shape = tuple[str, ...]
@@ -79,8 +77,6 @@ def dataset(
         def load(row: Any, **options: Any) -> list[dict[str, Any]]:
             if trouble := check(row):
                 raise DataError(f"unknown columns: {trouble}")
-            if None in row:
-                raise DataError("torn row: it has more fields than the header has names")
             made = function(row, **options) or []
             told = {"split": row.split} if row.split else {}
             if about:
@@ -173,25 +169,6 @@ def item(task: str, prompt: Any, answer: Any = None, **info: Any) -> dict[str, A
         if value is not None:
             made[name] = value
     return made | {"info": {k: v for k, v in info.items() if v is not None}}
-
-
-def user(prompt: Any) -> Any:
-    """Messages as they are, a text as the user's. Raises DataError for neither."""
-    if isinstance(prompt, str) and prompt.strip():
-        return [{"role": "user", "content": prompt}]
-    if isinstance(prompt, list) and prompt and all(isinstance(m, dict) for m in prompt):
-        return prompt
-    raise DataError(f"no prompt: {str(prompt)[:60]!r} is neither a text nor messages")
-
-
-def restored(
-    swr1: str | None, made: dict[str, Any], prompt: Any, completion: str | None
-) -> dict[str, Any]:
-    """The item of a row that `swr1 export` wrote (its column `swr1`), or else `made` of the rest."""
-    fields = orjson.loads(swr1) if swr1 else made
-    kept = {"info": fields.get("info") or {}, "answer": fields.get("answer")}
-    kept = {"task": fields["task"], "prompt": prompt, **kept, "completion": completion}
-    return {name: value for name, value in kept.items() if value is not None}
 
 
 def chosen(

@@ -1,6 +1,11 @@
 """OpenAI's files: conversations to fine-tune on, preferences, and requests of a batch."""
 
-from swr1.loading._sets import dataset, restored
+from swr1.errors import DataError
+from swr1.loading._chat import fork, last_turn, messages, rest_of, restored
+from swr1.loading._sets import dataset
+
+REQUEST = {"custom_id", "body", "method", "url"}
+PAIR = {"input", "preferred_output", "non_preferred_output"}
 
 
 @dataset(
@@ -12,18 +17,25 @@ from swr1.loading._sets import dataset, restored
 )
 def load(row, task="chat"):
     """OpenAI's JSONL: fine-tuning, preferences, batch requests; task: what the records get."""
-    info, completion = {}, None
-    if "messages" in row:
-        *prompt, last = row["messages"]
-        if last["role"] == "assistant":
-            completion = last["content"]
-        else:  # reinforcement fine-tuning: the model writes the last turn
-            prompt.append(last)
-            info = {k: v for k, v in row.items() if k != "messages"}
+    completion = None
+    if "messages" in row:  # where the user's turn is the last, the model writes the next
+        prompt, completion = last_turn(messages(row["messages"]))
+        info = rest_of(row, {"messages"})
     elif "body" in row:
-        prompt, info = row["body"]["messages"], {"custom_id": row["custom_id"]}
+        body, info = _object(row, "body"), rest_of(row, REQUEST)
+        prompt = messages(body.get("messages"))
+        info["custom_id"] = row["custom_id"]
+        if rest := rest_of(body, {"messages"}):
+            info["request"] = rest
     else:
-        prompt = row["input"]["messages"]
-        sides = {"chosen": "preferred_output", "rejected": "non_preferred_output"}
-        info["pair"] = {side: row[column][-1]["content"] for side, column in sides.items()}
+        given, info = _object(row, "input"), rest_of(row, PAIR)
+        before = messages(given.get("messages"))
+        prompt, pair = fork(before, row["preferred_output"], row["non_preferred_output"])
+        info |= {"pair": pair, **rest_of(given, {"messages"})}
     return restored(None, {"task": task, "info": info}, prompt, completion)
+
+
+def _object(row, column):
+    if not isinstance(row[column], dict):
+        raise DataError(f"no prompt: {column!r} holds {str(row[column])[:60]!r}, not an object")
+    return row[column]

@@ -1,27 +1,40 @@
 """TRL's data sets: prompts, prompts with completions, and preferences, as messages or as texts."""
 
-from swr1.loading._sets import dataset, restored, user
+from swr1.errors import DataError
+from swr1.loading._chat import completed, fork, last_turn, messages, rest_of, restored, truth
+from swr1.loading._sets import dataset
 
 ANSWERS = ("answer", "solution", "ground_truth", "target")
-OWN = {"prompt", "completion", "chosen", "rejected", "id", "task", "swr1", *ANSWERS}
+OWN = {"prompt", "completion", "chosen", "rejected", "messages", "task", "swr1"}
 
 
 @dataset(None, ("prompt",), ("messages",), ("chosen", "rejected"), keeps=())
 def load(row, task="qa"):
     """TRL data sets, also those of `swr1 export trl`; task: of rows that do not say it."""
-    chosen, rejected = row.get("chosen"), row.get("rejected")
-    completion, prompt = row.get("completion"), row.get("prompt")
-    whole = row.get("messages") or (chosen if prompt is None and isinstance(chosen, list) else None)
-    if whole:  # the prompt is in the conversation
-        prompt, completion = whole[:-1], whole[-1]["content"] if chosen is None else None
-    answer = next((row[name] for name in ANSWERS if row.get(name) not in (None, "")), None)
-    rest = {k: v for k, v in row.items() if k not in OWN and k != "messages" and v is not None}
-    if chosen is not None:
-        rest["pair"] = {"chosen": said(chosen), "rejected": said(rejected)}
-    made = {"task": row.get("task") or task, "answer": answer, "info": rest}
-    return restored(row.get("swr1"), made, user(prompt), said(completion))
-
-
-def said(turn):
-    """The text of an assistant's turn, given as text or as messages."""
-    return turn[-1]["content"] if isinstance(turn, list) else turn
+    prompt, completion = row.get("prompt"), row.get("completion")
+    chosen, rejected, whole = row.get("chosen"), row.get("rejected"), row.get("messages")
+    named = next((name for name in ANSWERS if row.get(name) not in (None, "")), None)
+    answer, more = truth(row[named]) if named else (None, {})
+    info = rest_of(row, OWN | {named} | ({"id", "answer"} if row.get("swr1") else set()))
+    before = None if prompt is None else messages(prompt)
+    said = None
+    if chosen is not None or rejected is not None:
+        before, info["pair"] = fork(before, chosen, rejected)
+        if whole not in (None, chosen):
+            info["messages"] = whole
+        if completion is not None:
+            info["completion"] = completion
+    elif completion is not None:
+        before, said = completed(messages(prompt), completion)
+        if whole is not None:
+            info["messages"] = whole
+    elif whole is not None:  # the prompt is in the conversation
+        turns = messages(whole)
+        if before and turns[: len(before)] != before and prompt:
+            info["published_prompt"] = prompt
+        before, said = last_turn(turns)
+    if before is None:
+        raise DataError("no prompt: neither `prompt` nor `messages` holds one")
+    known = more.pop("task", task)
+    made = {"task": row.get("task") or known, "answer": answer, "info": info | more}
+    return restored(row.get("swr1"), made, before, said)

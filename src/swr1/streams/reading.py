@@ -26,6 +26,8 @@ from swr1.streams.markers import marker_of, read_plan
 from swr1.streams.shards import in_order
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+_ZSTD = b"\x28\xb5\x2f\xfd"
+DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, OSError)  # of a compressed file
 RECENT = 2**17  # how far back, at least, a duplicate is seen in a stream: bounded memory
 
 OnBad = Callable[[str, str, Any], None]
@@ -127,7 +129,7 @@ def shard_files(folder: Path) -> list[str]:
 
 
 def open_lines(name: str, patience: float | None = None) -> Any:
-    """A buffered byte stream of the file's text, decompressed by suffix; "-" is stdin.
+    """A buffered byte stream of the file's text, decompressed where it is; "-" is stdin.
 
     With `patience` the lines of stdin are interspersed with SILENCE.
     """
@@ -137,11 +139,30 @@ def open_lines(name: str, patience: float | None = None) -> Any:
         if patience is not None:
             return _PatientLines(_Patient(patience), 1 << 16)
         return sys.stdin.buffer
-    if name.endswith(".gz"):
+    packed = compression(name)
+    if packed == "gzip":
         return gzip.open(name, "rb")
-    if name.endswith(".zst"):
+    if packed == "zstd":
         return io.BufferedReader(_Zstd(name), 1 << 18)
     return open(name, "rb", buffering=1 << 18)
+
+
+def compression(name: str) -> str | None:
+    """ "gzip", "zstd" or None, by a file's first bytes; by the suffix of what is read only once."""
+    if os.path.isfile(name):
+        with open(name, "rb") as file:
+            begin = file.read(4)
+        return "gzip" if begin[:2] == b"\x1f\x8b" else "zstd" if begin == _ZSTD else None
+    return "gzip" if name.endswith(".gz") else "zstd" if name.endswith(".zst") else None
+
+
+def damaged(error: Exception, where: str) -> DataError:
+    """What to tell of a compressed file that ended, or broke, after `where` (see `DAMAGE`)."""
+    return DataError(
+        f"the compressed file is truncated or damaged after this line ({str(error).rstrip('.')});"
+        " make it again, or cut it with `zcat FILE | head -n N`",
+        where,
+    )
 
 
 class _Zstd(io.RawIOBase):
@@ -235,20 +256,22 @@ def lines(
                     on_bad(where, _why_broken(line, error), line)
                     record = None
                 yield record, where
-    except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and not name.endswith((".gz", ".zst")):
+    except DAMAGE as error:
+        if name == "-" or not compression(name):
             raise
-        cause = str(error).rstrip(".")
-        raise DataError(
-            f"the compressed file is truncated or damaged after this line ({cause});"
-            " make it again, or cut it with `zcat FILE | head -n N`",
-            where,
-        ) from None
+        raise damaged(error, where) from None
 
 
 def _why_broken(line: bytes, error: ValueError) -> str:
     if not isinstance(error, orjson.JSONDecodeError):
         return str(error)
+    if b"\0" in line[:8]:
+        return "UTF-16, not UTF-8: write it anew, as with `iconv -f UTF-16 -t UTF-8 FILE`"
+    if b"\r" in line.rstrip(b"\r\n"):
+        return (
+            "the line ends are bare carriage returns (CR): write them anew, as with"
+            " `tr '\\r' '\\n' < FILE`"
+        )
     if not line.endswith(b"\n"):
         return "the last line is torn (the file ends inside a record): its writer was stopped"
     try:
@@ -257,6 +280,8 @@ def _why_broken(line: bytes, error: ValueError) -> str:
         return f"not valid UTF-8 (byte {bad.start + 1} of the line)"
     if b"NaN" in line or b"Infinity" in line:
         return "NaN or Infinity, which JSON does not have: write null, or leave the field out"
+    if line.rstrip().endswith(b"},"):
+        return "broken JSON: a comma ends the line; each line is an object, with nothing between"
     return f"broken JSON: {error.msg} (character {error.pos + 1} of the line)"
 
 

@@ -25,7 +25,7 @@ from torch.nn.functional import cross_entropy
 from swr1.errors import DataError, UsageError
 from swr1.policy import Policy, model_folder
 from swr1.prompts import assistant_text
-from swr1.records import Record
+from swr1.records import Record, item_of
 from swr1.streams.reading import read
 from swr1.training import engine, heads, parallel
 from swr1.training.card import model_card
@@ -367,7 +367,7 @@ def split_key(record: Record, fields: str) -> str:
     for field in fields.split(","):
         value = _at(record, field.strip())
         if value is not None:
-            return str(value)
+            return item_of(str(value)) if field.strip() == "id" else str(value)
     raise DataError(
         f"record {record['id']!r} has no {fields!r} to split by", getattr(record, "where", None)
     )
