@@ -63,7 +63,7 @@ WRONG = [  # text, reason
     ("A, B, C, D", "several"),
     ("A. B. C. D.", "several"),
     ("C (or A)", "several"),
-    ("B (not C)", "several"),
+    ("B (not C)", None),
     ("Rome or Paris", "no-option"),
     ("Rome, Berlin, Paris, The Hague", "no-option"),
     ("C. Rome", "mismatch"),
@@ -121,6 +121,105 @@ PROSE = [
 @pytest.mark.parametrize(("completion", "label"), PROSE)
 def test_where_the_choice_is_read(completion, label):
     assert judge(completion)["label"] == label
+
+
+ANNOUNCED = """The correct option is X.|Best choice: X|The right alternative must be (X)|The answer is clearly X.
+The answer is therefore option X|The most suitable option would be X|The answer to this question is X.
+Option X is correct.|(X) is the right answer|Hence X is the best option.|Only X is right.
+I'd pick X - it is safe.|We select option (X)|I'll go with X|My choice is X|Selected: X
+Answer - X|Answer -> X|Answer = X|Answer: <X>|The answer is 'X'.|Answer: «X»|The answer is \\(X\\).
+Antwort: X|Réponse : X|Respuesta: X|정답: X
+本题选X|因此选择X选项|选项X正确。|X项正确|X是正确的。|因此，正确的选项是（X）。|答案应为X|符合题意的是X。|答：选X|选X。
+{"answer": "X"}|{"thinking": "A or B?", "choice": "X"}|{"final_answer": ["X"]}""".replace(
+    "\n", "|"
+).split("|")
+ANNOUNCED += [
+    "Final Answer\n\nX",
+    "## Answer\n**X**",
+    "**Answer:**\n\n(X)",
+    '```json\n{"answer": "X"}\n```',
+]
+
+
+@pytest.mark.parametrize("form", ANNOUNCED)
+def test_how_a_choice_is_announced(form):
+    assert judge(form.replace("X", "C"))["label"] == "correct"
+    assert judge(form.replace("X", "B"))["detail"]["read"] == "B"
+    assert judge(form.replace("X", "C"), announced=False)["label"] == "unreadable"
+
+
+NOT_ANNOUNCED = """C is not correct.|The answer is not C.|C is wrong|Is C correct?|If C is right, it rains.|Not C.
+I don't think C is right|Whether C is true is unclear|Neither C is correct|The correct answer is unknown
+I would not choose C|选项C错误|C不正确|不选C|Suppose C is true.""".replace("\n", "|").split("|")
+
+
+@pytest.mark.parametrize("text", NOT_ANNOUNCED)
+def test_what_announces_no_choice(text):
+    assert judge(text)["label"] != "correct"
+
+
+BOXES = r"""\textit{X}|\mathsf{X}|\bm{X}|\boldsymbol{X}|{\rm X}|\bf X|\large X|~X~|\ X\ |X\,|\quad X|\textcolor{red}{X}
+\left(X\right)|\{X\}|X - Paris|X = Paris|X → Paris|X \text{ Paris}|X\ (\text{Paris})|\text{Option }\textbf{X}|X选项
+\text{(X) Paris}|X;|``X''|\operatorname{X}""".replace("\n", "|").split("|")
+
+
+@pytest.mark.parametrize("box", BOXES)
+def test_how_a_letter_is_boxed(box):
+    assert judge(f"\\boxed{{{box.replace('X', 'C')}}}")["label"] == "correct"
+    other = judge(f"\\boxed{{{box.replace('X', 'B')}}}", "B")["label"]
+    assert other == ("wrong" if "Paris" in box else "correct")
+
+
+@pytest.mark.parametrize(
+    ("completion", "label"),
+    [
+        (r"First \boxed{x=2}. So the answer is C.", "correct"),
+        (r"\boxed{\Delta E \ll 1}" "\n\n**Answer: C**", "correct"),
+        (r"The value is \boxed{7}, hence \boxed{C}.", "correct"),
+        (r"<answer>C</answer> by \boxed{7}", "correct"),
+        (r"\boxed{C}. The answer is B.", "correct"),  # a box that names one comes first
+        (r"\boxed{E}. The answer is C.", "wrong"),
+        (r"\boxed{A or C}. The answer is C.", "wrong"),
+        (r"\boxed{Rome}. The answer is C.", "wrong"),
+        (r"\boxed{7}. The answer is unknown.", "wrong"),
+        (r"<answer>7</answer>. The answer is C.", "wrong"),
+    ],
+)  # fmt: skip
+def test_a_box_of_the_working_names_no_option(completion, label):
+    assert judge(completion)["label"] == label
+
+
+EXCLUDING = """C, not D|C (not A, B or D)|C rather than B|C instead of D|C; A is wrong|C (A and B are incorrect)
+C, whereas A is false|C, but not A|C (A isn't right)|C, D being false|C unlike A|C. Paris, not Rome|C (ruling out A)
+C，不是A|C而不是A|C（A错误）""".replace("\n", "|").split("|")
+HEDGING = """C or D|C / D|C; D|C (or A)|C, or perhaps Rome|C, A too|C; A is too|C, and A is not wrong|A, no, C|C? or D
+both C and D|C but A is also right|C, though A is possible|not D but C or A""".replace(
+    "\n", "|"
+).split("|")
+FRAMES = ["The answer is {}.", "<answer>{}</answer>", "\\boxed{{{}}}", "I choose {}", "答案是{}"]
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_to_exclude_others_is_no_hedge(frame):
+    for said in EXCLUDING:
+        assert judge(frame.format(said))["detail"]["read"] == "C", said
+    for said in HEDGING:
+        for gold in "ACD":
+            assert judge(frame.format(said), gold)["label"] != "correct", said
+
+
+@pytest.mark.parametrize(
+    "piece", ["😀", "|-|\n", "A ", "A, ", "A or ", "not A ", "A is ", "选", "( ", "\\text{", "the answer is ",
+              "C is right ", "I choose ", '{"answer": "', "Answer\n", " ", "because "],
+)  # fmt: skip
+def test_long_answers_take_linear_time(piece):
+    text = piece * (
+        80_000 // len(piece)
+    )  # quadratic time would not end within the suite's patience
+    for frame in ("<answer>{}</answer>", "\\boxed{{{}}}", "The answer is {}", "{}"):
+        completion = frame.replace("{}", text).replace("{{", "{").replace("}}", "}")
+        judge(completion)
+        several(completion)
 
 
 def test_the_announcement_can_be_left_unread():

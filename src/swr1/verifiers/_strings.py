@@ -14,8 +14,9 @@ from collections import Counter
 from swr1.verifiers._text import INVISIBLE
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\U00020000-\U0003ffff]")
-_AROUND_HAN = re.compile(rf"\s*({_HAN.pattern})\s*")
+_HAN = r"[\u3400-\u9fff\uf900-\ufaff\u3040-\u30ff\U00020000-\U0003ffff]"
+_SPACE_AT_HAN = re.compile(rf"(?<={_HAN}) | (?={_HAN})")
+_AROUND_HAN = re.compile(rf"(?<={_HAN})|(?={_HAN})")
 _PART_OF_NUMBER = re.compile(r"(?<![\w)])-(?=\.?\d)|(?<=\d)\.(?=\d)|(?<!\w)\.(?=\d)")
 _BETWEEN_DIGITS = re.compile(r"(?<=\d),(?=\d{3})")
 _MINUS = {0x2212: "-"}
@@ -27,8 +28,9 @@ def normalize(text: str) -> str:
     text = _BETWEEN_DIGITS.sub("", text)
     kept = {match.start() for match in _PART_OF_NUMBER.finditer(text)}
     bare = "".join(c if k in kept or not _is_mark(c) else _gap(c) for k, c in enumerate(text))
-    close = _AROUND_HAN.sub(r"\1", bare)  # the A of "选A" is no article, nor is that of "选 A"
-    words = _HAN.sub(r" \g<0> ", _ARTICLES.sub(" ", close)).split()
+    # the A of "选A" is no article, nor is that of "选 A"
+    close = _SPACE_AT_HAN.sub("", " ".join(bare.split()))
+    words = _AROUND_HAN.sub(" ", _ARTICLES.sub(" ", close)).split()
     return " ".join(words or text.split())
 
 

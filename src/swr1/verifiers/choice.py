@@ -14,42 +14,44 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 from swr1.errors import DataError
 from swr1.records import Record
+from swr1.verifiers._announced import EXCLUDED, SINGLE, announcement
 from swr1.verifiers._answers import boxed, final_text, null, other_task, tagged
 from swr1.verifiers._strings import normalize
 from swr1.verifiers._text import assistant_text, is_truncated
 
 BY = "choice@1"
 
-_ANNOUNCED = re.compile(
-    r"(?:\banswers?\s*(?:is|are|would be|should be|:)|【答案】|答案(?:应该|应当)?(?:是|为|选|：|:)"
-    r"|(?:故|应|应该|所以|因此|我)选(?:择)?(?:项|：|:)?)[\s:：*]*",
-    re.IGNORECASE,
+_SPACES = re.compile(  # LaTeX and markup that only say how a text looks
+    r"[*`$_~\"“”#{}]|''|\\(?:color|textcolor|hspace|vspace|phantom)\s?\{[^{}]{0,40}\}|\\[,;:!()\[\]{}]"
+    r"|\\(?=\s|$)|\\(?:text|math|operatorname)[a-z]{0,8}(?![a-z])|\\(?:bm|boldsymbol|emph|underline|mbox|hbox|rm|bf|it|sf"
+    r"|tt|em|quad|qquad|left|right|displaystyle|textstyle|normalsize|tiny|small|[lL]arge|LARGE|[hH]uge)(?![a-zA-Z])"
+    r"|<(?:/?(?:b|i|u|em|strong|p|br|span))\s?/?>"
 )
-_SENTENCE_END = re.compile(r"[\n。!！?？]|\.(?:\s|$)|<eoa>")  # <eoa>: of GAOKAO's own prompts
-_MARKUP = re.compile(r"[*`$_\"“”]|\\(?:text|textbf|mathrm|mathbf)(?=\s*\{)|[{}]")
+_QUOTED = re.compile(r"[<'‘’«「『‹]\s?([A-Za-z])\s?[>'’»」』›]")
+_NAMES = r"(?:the\s)?(?:option|choice|letter|alternative|answer|选项|选择|选|答案)"
 _LETTER = re.compile(  # a letter, then nothing, a bracket or a stop, then its text
-    r"(?:option|choice|选项|选择|选)?\s*[:：]?\s*[(\[（【]?\s*([A-Za-z])\s*"
-    r"(?:$|[)\]）】]+[.:：、,，]?|[.:：、,，])\s*(.*)",
+    rf"{_NAMES}?\s?[:：]?\s?[(\[（【]?\s?([A-Za-z])\s?(?:选项|项)?"
+    r"(?:$|[)\]）】]+\s?[.:：、,，;；]?|[.:：、,，;；|]|(?:[-–—]{1,3}|=>?|->|[→⇒>])(?=\s)|(?=[(（])|(?<=\s)(?=not\b|rather\b"
+    r"|instead\b|unlike\b|and not\b)|(?=而不是|而非|不是))\s?(.*)",
     re.IGNORECASE | re.DOTALL,
 )
-_REASONED = re.compile(
-    r"\s*[,，(（]?\s*(?:because|since|as|for|which|因为|由于|，).*", re.I | re.DOTALL
+_FORMULA = re.compile(r"\s?(?:=|[→⇒>]|->|[-–—])")  # may as well belong to a name: "a = 5", "b-flat"
+_REASON = re.compile(
+    r" ?[,，(（]? ?(?:\b(?:because|since|as|for|which)\b|因为|由于).*", re.IGNORECASE | re.DOTALL
 )
-_SINGLE = re.compile(r"(?<![A-Za-z'])[A-Z](?![A-Za-z'])")
-_ONE = r"[(\[（【]?\s*[A-Z]\s*[)\]）】]?"
-_BETWEEN = r"\s*(?:[,，、;；/&]\s*(?:and\b)?|\band\b|和|与|及|以及)?\s*"
-_LETTERS = re.compile(
-    rf"\s*(?:[Oo]ptions?|[Cc]hoices?|选项|选择|选)?\s*[:：]?\s*({_ONE}(?:{_BETWEEN}{_ONE})*)(?![A-Za-z'])"
+_SEPARATORS = re.compile(
+    r"[\s,，、;；/&()\[\]（）【】:：]|\band\b|和|与|以?及|\b(?:options?|choices?)\b|选项|选择|选|(?<=[A-Z])两?项",
+    re.IGNORECASE,
 )
-_AFTER_LETTERS = re.compile(
-    r"\s*(?:$|[,，(（]|\b(?:because|since|as|for|which)\b|因为|由于|两项|项)", re.IGNORECASE
-)
-_SMALL_LETTERS = re.compile(r"\s*[a-z](?:\s*[,，、;；/&]\s*[a-z])*\s*")
-_PIECES = re.compile(r"[,，、;；\n]|\band\b|和|与|及")
+_SMALL_LETTERS = re.compile(r"\s?[a-z](?:\s?[,，、;；/&]\s?[a-z])*\s?")
+_ALONE = re.compile(r"[A-Z](?![A-Za-z])")
+_PIECES = re.compile(r"[,，、;；]|\band\b|和|与|及")
 TASKS = ("choice", "multi-choice")
 
 
@@ -85,13 +87,12 @@ def verify(
         record.get("task") is None and isinstance(gold, list)
     )
     wanted = _gold(record, letters, many)
-    said, why = _said(text, announced, many)
+    reads = cache(partial(_letters if many else _option, options=options, letters=letters))
+    said, why = _said(text, announced, many, reads)
     read: str | None = None
-    if said and many:
-        read, why = _letters(said, options, letters)
-    elif said:
-        chosen = {_option(one, options, letters) for one in said}
-        read, why = chosen.pop() if len({a for a, _ in chosen}) == 1 else (None, "several")
+    if said:
+        chosen = [reads(one) for one in said]
+        read, why = _together(chosen) if many else _agreed(chosen)
     label = "unreadable" if not said else "correct" if read == wanted else "wrong"
     score = 1.0 if label == "correct" else 0.0
     if many and read and set(read) < set(wanted):
@@ -127,66 +128,96 @@ def _partly(record: Record, score: Any) -> float:
     return float(score)
 
 
-def _said(text: str, announced: bool, many: bool) -> tuple[list[str], str | None]:
-    """Everything that is given as the answer, or nothing and why."""
+Choice = tuple[str | None, str | None]  # what is chosen; or None, and why
+
+
+def _said(
+    text: str, announced: bool, many: bool, reads: Callable[[str], Choice]
+) -> tuple[list[str], str | None]:
+    """Everything that is given as the answer, or nothing and why.
+
+    A box that names no option is of the working, if a tag, another box or the prose names one.
+    """
     final = final_text(text)
     if final is None:
         return [], "thinking-unclosed"
-    found = [*boxed(final), *(t for t in tagged(final) if "\\boxed" not in t)]
-    if not found and announced and (told := _told(final)) is not None:
-        sentence = _SENTENCE_END.split(told, maxsplit=1)[0]
-        plain = _plain(sentence)
-        listed = _LETTERS.match(plain) if many else None  # the commas in a list begin no reason
-        if listed and _AFTER_LETTERS.match(plain, listed.end()):
-            found = [listed[1]]
-        else:
-            found = [_REASONED.sub("", sentence)]
-    found = [one for one in found if one.strip()]
-    return found, None if found else "no-answer"
+    boxes = [one for one in boxed(final) if one]
+    tags = [one for one in tagged(final) if one and "\\boxed" not in one]
+    naming = [b for b in boxes if _ALONE.fullmatch(b) or reads(b)[1] != "no-option"]
+    if found := [*naming, *tags]:
+        return found, None
+    told = announcement(final) if announced else None
+    if (
+        told is not None
+        and (claim := _claim(told, many)).strip()
+        and (not boxes or reads(claim)[0])
+    ):
+        return [claim], None
+    return boxes, None if boxes else "no-answer"
 
 
-def _told(text: str) -> str | None:
-    """What follows the last "the answer is"; None without one."""
-    *_, last = [None, *_ANNOUNCED.finditer(text)]
-    return text[last.end() :] if last else None
+def _agreed(chosen: list[Choice]) -> Choice:
+    return chosen[0] if len({letter for letter, _ in chosen}) == 1 else (None, "several")
+
+
+def _together(chosen: list[Choice]) -> Choice:
+    if failed := [one for one in chosen if one[0] is None]:
+        return failed[0]
+    return "".join(sorted({a for letters, _ in chosen for a in letters or ""})), None
+
+
+def _claim(told: str, many: bool) -> str:
+    """What is announced, without the reasons for it."""
+    told = " ".join(told.split())
+    return _REASON.sub("", told if many else told.partition("，")[0])
 
 
 def _plain(text: str) -> str:
-    return " ".join(_MARKUP.sub(" ", text).split()).rstrip(".。 ")
+    """The text without markup, single spaces between its words."""
+    text = _SPACES.sub(" ", " ".join(text.split()))
+    return _QUOTED.sub(r"(\1)", " ".join(text.split())).rstrip(".。 ")
 
 
-def _letters(said: list[str], options: list[str], letters: str) -> tuple[str | None, str | None]:
-    """All letters that texts choose together; or None, and why."""
+def _letters(text: str, options: list[str], letters: str) -> Choice:
+    """All letters that a text chooses; or None, and why."""
     found: set[str] = set()
-    for text in said:
-        told = _told(text)
-        plain = _plain(text if told is None else told)
-        if _SMALL_LETTERS.fullmatch(plain):
-            plain = plain.upper()
-        if listed := _LETTERS.fullmatch(plain):
-            chosen = set(re.findall("[A-Z]", listed[1]))
-            if not chosen <= set(letters):
-                return None, "no-option"
-            found |= chosen
-            continue
-        for piece in filter(str.strip, _PIECES.split(plain)):
-            letter, why = _option(piece, options, letters)
-            if letter is None:
-                return None, why
-            found.add(letter)
+    told = announcement(text)
+    plain = _plain(text if told is None else told)
+    if not EXCLUDED.match(plain):
+        plain = EXCLUDED.sub("", plain).rstrip(" ,，;；(（)）")
+    if _SMALL_LETTERS.fullmatch(plain):
+        plain = plain.upper()
+    listed = _SEPARATORS.sub("", plain)
+    if listed.isascii() and listed.isalpha() and listed.isupper():
+        chosen = "".join(sorted(set(listed)))
+        return (chosen, None) if set(listed) <= set(letters) else (None, "no-option")
+    for piece in filter(str.strip, _PIECES.split(plain)):
+        letter, why = _option(piece, options, letters)
+        if letter is None:
+            return None, why
+        found.add(letter)
     return "".join(sorted(found)) or None, None if found else "no-option"
 
 
-def _option(text: str, options: list[str], letters: str) -> tuple[str | None, str | None]:
+def _option(text: str, options: list[str], letters: str) -> Choice:
     """The letter that a text chooses; or None, and why."""
-    told = _told(text)
+    if text.strip() in options:
+        return letters[options.index(text.strip())], None
+    told = announcement(text)
     plain = _plain(text if told is None else told)
     match = _LETTER.fullmatch(plain)
-    if match is None or plain in options:
+    if match and _FORMULA.match(plain, match.end(1)):
+        sure = (
+            match[1].isupper() and plain[match.end(1)] == " " and plain[match.end(1) + 1] in "-–—"
+        )
+        match = match if sure or _named(match[2], options, letters) else None
+    if match is None and _ALONE.match(plain) and _named(plain[2:], options, letters) == [plain[0]]:
+        return plain[0], None  # "C Paris"
+    if match is None or plain in map(_plain, options):
         named = _named(plain, options, letters)
         if len(named) == 1:
             return named[0], None
-        several = len(named) > 1 or len(set(_SINGLE.findall(plain)) & set(letters)) > 1
+        several = len(named) > 1 or len(set(SINGLE.findall(plain)) & set(letters)) > 1
         return None, "several" if several else "no-option"
     letter, rest = match[1].upper(), match[2]
     if letter not in letters:
@@ -196,19 +227,25 @@ def _option(text: str, options: list[str], letters: str) -> tuple[str | None, st
     # beside its letter the text may be put otherwise, unless it is another option's
     if options:
         rest = rest.replace(options[letters.index(letter)], " ")
-    if set(_SINGLE.findall(rest)) & set(letters):
+    if set(SINGLE.findall(EXCLUDED.sub(" ", rest))) & set(letters):
         return None, "several"
     said = f" {normalize(rest)} "
-    others = (o for a, o in zip(letters, options, strict=False) if a != letter)
-    if any(f" {normalize(other)} " in said for other in others):
-        return None, "mismatch"
+    others = (normalize(o) for a, o in zip(letters, options, strict=False) if a != letter)
+    for other in filter(None, others):
+        for no in ("not", "rather than", "instead of"):
+            said = said.replace(f" {no} {other} ", " ")
+        if f" {other} " in said:
+            return None, "mismatch"
     return letter, None
 
 
 def _named(text: str, options: list[str], letters: str) -> list[str]:
     """The letters of the options whose text this is, exactly but for case, articles, punctuation."""
-    for same in (str.strip, normalize):
-        found = [a for a, o in zip(letters, options, strict=False) if same(o) == same(text)]
+    if len(text) > 200 + 4 * max(map(len, options), default=0):
+        return []  # whatever stands around it in markup, that is none of them
+    for same in (str.strip, _plain, normalize):
+        said = same(text)
+        found = [a for a, o in zip(letters, options, strict=False) if same(o) == said]
         if found:
             return found
     return []
