@@ -6,8 +6,10 @@ from test_hf import ids_of, prompts, small_model
 from tiny_policy import save_policy
 from transformers import AutoModelForCausalLM
 
-from swr1.engines import Sampling
+from swr1.engines import Sampling, _cohorts
 from swr1.engines._cohorts import GROW, Cohorts, enable
+from swr1.engines._kv import RowCache
+from swr1.engines._ways import Way
 from swr1.engines.hf import HFEngine
 
 
@@ -18,9 +20,10 @@ def test_both_caches_lead_to_the_same_completions(policy, rows):
     requests = prompts(9, samples=4, seed=3)
     sampling = Sampling(1.1, max_tokens=most, seed=5)
     engine = HFEngine(policy, batch_tokens=rows * (most + 30))
-    assert engine._cohorts
+    assert engine._way.name == "cohorts"
     shared = engine.generate(requests, sampling)
-    engine._cohorts = False
+    _cohorts.disable(engine.model)
+    engine._way = Way("rows", RowCache)
     padded = engine.generate(requests, sampling)
     assert ids_of(shared) == ids_of(padded)
     for a, b in zip(shared, padded, strict=True):

@@ -2,9 +2,9 @@
 
     if enable(model):
         cache = Cohorts(start)               # the prompts, padded on the left
-        model(ids, **cache.advance(width))   # takes them in
+        cache.prefill(call, ids)             # takes them in
         cache.share(owner)                   # gives them to their samples
-        model(ids, **cache.advance(1))       # and on, token by token
+        cache.step(call, last)               # and on, token by token
 
 On a CPU a step's attention costs what it reads. So the sequences that start together, a cohort, have
 tensors of their own: whoever starts later has no columns before its beginning. In a cohort every
@@ -12,8 +12,7 @@ sequence has written the same number of tokens, so these need no mask. A prompt'
 kept once and multiplied with the queries of all its samples in one product. A sequence that ends
 leaves at once: the last one of its cohort takes its place, which moves one sequence, not all.
 
-Attention is replaced through transformers' registry of attention functions. Whether a model can be
-called so is tried, not looked up: `enable` compares a few steps with plain forward passes.
+Attention is replaced through transformers' registry of attention functions.
 """
 
 from __future__ import annotations
@@ -22,6 +21,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from swr1.engines._call import Call
 
 NAME = "swr1-cohorts"
 GROW = 64  # columns added at a time: the copying stays a few hundredths of what is read anyway
@@ -197,6 +198,14 @@ class Cohorts:
             "cohorts": self,
         }
 
+    def prefill(self, call: Call, ids: Tensor) -> Tensor:
+        """Take in the prompts [rows, columns], padded on the left; logits [rows, V] after them."""
+        return call(ids, **self.advance(ids.shape[1]))
+
+    def step(self, call: Call, last: Tensor) -> Tensor:
+        """Take in a token [rows] of each; logits [rows, V] after it."""
+        return call(last[:, None], **self.advance(1))
+
     def share(self, owner: Tensor) -> None:
         """Give the prompts to their samples: `owner` [rows] names the prompt of each."""
         self.cohorts[0].share(owner)
@@ -250,11 +259,11 @@ def attention(
     )
 
 
-@torch.inference_mode()
 def enable(model: Any) -> bool:
-    """Make a transformers causal model, in eval mode, one that takes `Cohorts.advance()`.
+    """Let a transformers causal model take `Cohorts.advance()`, by its attention alone.
 
-    False for one that cannot be called so; it stays as it was.
+    False for one that cannot; it stays as it was. Whether the numbers are right is not known by
+    this: `_ways.choose` tries.
     """
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
@@ -263,28 +272,13 @@ def enable(model: Any) -> bool:
         return False
     AttentionInterface.register(NAME, attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
-    rows = torch.tensor([[2, 3, 5, 4], [2, 3, 5, 6], [0, 7, 4, 5]]) % model.config.vocab_size
-    owner, start = torch.tensor([0, 0, 1]), torch.tensor([0, 1])
-    want = torch.cat(
-        [
-            model(input_ids=ids[None, first:]).logits[:, -2:]
-            for ids, first in zip(rows, start[owner].tolist(), strict=True)
-        ]
-    ).float()
-    try:
-        model.set_attn_implementation(NAME)
-        cache = Cohorts(start)
-        model(input_ids=rows[[0, 2], :2], **cache.advance(2))
-        cache.share(owner)
-        found = [model(input_ids=rows[:, [i]], **cache.advance(1)).logits for i in (2, 3)]
-    except (TypeError, ValueError, RuntimeError, KeyError, AttributeError, IndexError):
-        found = []
-    # A sequence that saw another, or a position that is wrong, is off by the size of the whole.
-    close = 1e-4 if model.dtype == torch.float32 else 0.05
-    if found and bool((torch.cat(found, 1).float() - want).norm() <= close * want.norm()):
-        return True
+    model.set_attn_implementation(NAME)
+    return True
+
+
+def disable(model: Any) -> None:
+    """Take back what `enable` did."""
     model.set_attn_implementation("sdpa")
-    return False
 
 
 def _windows(config: Any) -> bool:

@@ -6,6 +6,10 @@ the attention mask. Storage grows ahead of the clock (concatenating per step, as
 dynamic cache does, copies everything for every token).
 
 For GPUs, and for models with attention windows; on CPUs `_cohorts` has less to read.
+
+Layers that keep a state instead of keys (Mamba, gated delta nets, short convolutions), or both, have
+transformers' own layer for it. Padding would go into a state, so then prompts are taken in by runs
+of one length (`RunCache`); after that all rows step together.
 """
 
 from __future__ import annotations
@@ -14,7 +18,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import (
+    Cache,
+    DummyLayer,
+    DynamicCache,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+    LinearAttentionAndFullAttentionLayer,
+    LinearAttentionAndSlidingWindowAttentionLayer,
+    LinearAttentionLayer,
+)
+
+from swr1.engines._call import Call
 
 
 class _Layer(DynamicLayer):
@@ -47,12 +62,108 @@ class _Layer(DynamicLayer):
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         return self.length + query_length, 0
 
+    def select(self, rows: Tensor, first: int, length: int) -> None:
+        """Keep these rows, and of their columns those from `first` on."""
+        if not self.is_initialized:  # it reads another layer's
+            return
+        self.keys = self.keys[:, :, first : self.length].index_select(0, rows)
+        self.values = self.values[:, :, first : self.length].index_select(0, rows)
+        self.length -= first
+
+    def join(self, other: _Layer, length: int) -> None:
+        """Put the rows of `other` below these, the last columns of both at `length`."""
+        if not self.is_initialized:
+            return
+        self.keys = _stack(self.keys, self.length, other.keys, other.length, length)
+        self.values = _stack(self.values, self.length, other.values, other.length, length)
+        self.length = length
+
 
 def _room(old: Tensor, length: int, end: int) -> Tensor:
     rows, heads, _, size = old.shape
     new = old.new_empty(rows, heads, end + max(64, length // 2), size)
     new[:, :, :length] = old[:, :, :length]
     return new
+
+
+class _State(LinearAttentionLayer):
+    """What a recurrent layer or a convolution remembers of each row."""
+
+    def __init__(self, states: int) -> None:
+        super().__init__(number_of_states=states)
+
+    def select(self, rows: Tensor, first: int, length: int) -> None:
+        self.reorder_cache(rows)
+
+    def join(self, other: _State, length: int) -> None:
+        for mine, theirs in (
+            (self.conv_states, other.conv_states),
+            (self.recurrent_states, other.recurrent_states),
+        ):
+            for i, old in mine.items():
+                if old is not None:
+                    mine[i] = torch.cat([old, theirs[i]])
+
+
+class _Both(_State, _Layer):
+    """Keys and values beside a state."""
+
+    def __init__(self, states: int) -> None:
+        _Layer.__init__(self)
+        LinearAttentionLayer.__init__(self, number_of_states=states)
+
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        LinearAttentionLayer.reorder_cache(self, beam_idx)
+
+    def select(self, rows: Tensor, first: int, length: int) -> None:
+        _State.select(self, rows, first, length)
+        _Layer.select(self, rows, first, length)
+
+    def join(self, other: _Both, length: int) -> None:  # type: ignore[override]
+        _State.join(self, other, length)
+        _Layer.join(self, other, length)
+
+
+class _Nothing(DummyLayer):
+    """Of a layer that keeps nothing."""
+
+    def select(self, rows: Tensor, first: int, length: int) -> None:
+        """Nothing."""
+
+    def join(self, other: _Nothing, length: int) -> None:
+        """Nothing."""
+
+
+def _layers(config: Any) -> list[Any] | None:
+    """A layer of ours for each of the model's; None where all keep keys and values, or nothing.
+
+    Raises ValueError for one that keeps what we do not know.
+    """
+    ours: list[Any] = []
+    for theirs in DynamicCache(config=config).layers:
+        kind = type(theirs)
+        if kind in (DynamicLayer, DynamicSlidingWindowLayer):
+            ours.append(_Layer())
+        elif kind is DummyLayer:
+            ours.append(_Nothing())
+        elif kind is LinearAttentionLayer:
+            ours.append(_State(theirs.number_of_states))
+        elif kind in (
+            LinearAttentionAndFullAttentionLayer,
+            LinearAttentionAndSlidingWindowAttentionLayer,
+        ):
+            ours.append(_Both(theirs.number_of_states))
+        else:
+            raise ValueError(f"it keeps a {kind.__name__}")
+    return ours if any(isinstance(layer, _State) for layer in ours) else None
+
+
+def has_states(config: Any) -> bool:
+    """Whether padding could go into what a layer remembers."""
+    try:
+        return _layers(config) is not None
+    except ValueError:
+        return True
 
 
 class RowCache(Cache):
@@ -63,24 +174,41 @@ class RowCache(Cache):
 
     eager = False  # who is finished leaves in quarters of the batch: all others are copied then
 
-    def __init__(self, start: Tensor, context: int) -> None:
-        super().__init__(layer_class_to_replicate=_Layer)
-        self.start, self.context = start, context
+    def __init__(self, start: Tensor, context: int, config: Any = None) -> None:
+        """`config`: of a model that has layers with a state. Raises ValueError for unknown ones."""
+        layers = _layers(config) if config else None
+        if layers:
+            super().__init__(layers=layers)
+        else:
+            super().__init__(layer_class_to_replicate=_Layer)
+        self.start, self.context, self.config = start, context, config
+        self.length = self.new = 0
 
-    @property
-    def length(self) -> int:
-        return self.layers[0].length if self.layers else 0
+    def get_seq_length(self, layer_idx: int = 0) -> int:
+        """Columns before this pass; also where no layer has any."""
+        return self.length - self.new
 
     def advance(self, new: int) -> dict[str, Any]:
         """What the model is called with for the next pass, beside its ids [rows, new]."""
-        columns = torch.arange(self.length + new, device=self.start.device)
-        positions = columns[self.length :] - self.start[:, None]
+        self.length, self.new = self.length + new, new
+        columns = torch.arange(self.length, device=self.start.device)
+        positions = columns[self.length - new :] - self.start[:, None]
+        if self.layers and all(type(layer) is _State for layer in self.layers):
+            return {"use_cache": True, "state": self}  # no columns, no positions
         return {
             "position_ids": positions.clamp(0, self.context - 1),
             "attention_mask": columns >= self.start[:, None],  # where a row may look
             "use_cache": True,
-            "past_key_values": self,
+            "state": self,
         }
+
+    def prefill(self, call: Call, ids: Tensor) -> Tensor:
+        """Take in the prompts [rows, columns], padded on the left; logits [rows, V] after them."""
+        return call(ids, **self.advance(ids.shape[1]))
+
+    def step(self, call: Call, last: Tensor) -> Tensor:
+        """Take in a token [rows] of each; logits [rows, V] after it."""
+        return call(last[:, None], **self.advance(1))
 
     def share(self, owner: Tensor) -> None:
         """Give the rows to those who own them: `owner` names the row that each gets."""
@@ -97,21 +225,38 @@ class RowCache(Cache):
         start = self.start[rows]
         first = int(start.min()) if len(rows) else self.length
         for layer in self.layers:
-            layer.keys = layer.keys[:, :, first : layer.length].index_select(0, rows)
-            layer.values = layer.values[:, :, first : layer.length].index_select(0, rows)
-            layer.length -= first
-        self.start = start - first
+            layer.select(rows, first, self.length)
+        self.start, self.length = start - first, self.length - first
 
     def append(self, other: RowCache) -> None:
         """Add the rows of `other` below these, their last columns brought to the same clock."""
         length = max(self.length, other.length)
         for mine, theirs in zip(self.layers, other.layers, strict=True):
-            mine.keys = _stack(mine.keys, mine.length, theirs.keys, theirs.length, length)
-            mine.values = _stack(mine.values, mine.length, theirs.values, theirs.length, length)
+            mine.join(theirs, length)
         shifted = [c.start + (length - c.length) for c in (self, other)]
         self.start = torch.cat(shifted)
-        for mine in self.layers:
-            mine.length = length
+        self.length = length
+
+
+class RunCache(RowCache):
+    """The same where no row may be padded when it is taken in."""
+
+    def prefill(self, call: Call, ids: Tensor) -> Tensor:
+        runs, order, logits = [], [], []
+        for first in self.start.unique().tolist():
+            rows = (self.start == first).nonzero()[:, 0]
+            run = RowCache(torch.zeros_like(rows), self.context, self.config)
+            options = run.advance(ids.shape[1] - first)
+            options.pop("attention_mask", None)
+            logits.append(call(ids[rows, first:], **options))
+            runs.append(run)
+            order.append(rows)
+        whole, *others = runs
+        for run in others:
+            whole.append(run)
+        whole.select(torch.cat(order).argsort())
+        self.layers, self.start, self.length = whole.layers, whole.start, whole.length
+        return torch.cat(logits)[torch.cat(order).argsort()]
 
 
 def _stack(a: Tensor, a_length: int, b: Tensor, b_length: int, length: int) -> Tensor:

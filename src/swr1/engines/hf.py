@@ -28,14 +28,15 @@ import torch
 import transformers
 from torch import Tensor
 
-from swr1 import models
-from swr1.engines import Completion, Request, Sampling, _cohorts, random_stream
-from swr1.engines._cohorts import Cohorts
+from swr1 import models, positions
+from swr1.engines import Completion, Request, Sampling, random_stream
+from swr1.engines._call import Call
 from swr1.engines._decode import Decoder
-from swr1.engines._kv import RowCache
 from swr1.engines._sampling import draw
+from swr1.engines._ways import choose
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt, render
+from swr1.terminal import say
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 SAME_MODEL = (
@@ -87,13 +88,21 @@ class HFEngine:
         self.tokenizer = models.load_tokenizer(folder)
         model = models.load_causal_lm(folder, DTYPES[self.dtype])
         models.check_fit(model, self.tokenizer, folder)
-        config = model.config.get_text_config()
-        kinds = set(getattr(config, "layer_types", None) or ())
-        if odd := kinds - {"full_attention", "sliding_attention", "chunked_attention"}:
-            raise UsageError(f"the hf engine cannot run {sorted(odd)[0]} layers (of {folder})")
         self.model = model.eval().requires_grad_(False).to(self.device)
-        self.context = getattr(config, "max_position_embeddings", None) or 1 << 30
-        self._cohorts = self.device.type == "cpu" and _cohorts.enable(self.model)
+        longest = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self.context = min(longest or 1 << 30, positions.end(model.config) or 1 << 30)
+        self.turn = positions.threshold(model.config)
+        self._way, slow = choose(self.model, self.context)
+        self._call = Call(self.model)
+        if slow:
+            say("swr1 rollout", slow)
+        if self.turn and self.turn < self.context:
+            say(
+                "swr1 rollout",
+                f"{type(model).__name__} has other positions beyond {self.turn} tokens (LongRoPE): a"
+                " completion of a shorter prompt ends there, so that what is recorded is what a"
+                " trainer computes",
+            )
         self._eos = torch.tensor(sorted(_end_tokens(model, self.tokenizer)), device=self.device)
         self._decode = Decoder(self.tokenizer)
         self._stop_enders: dict[tuple[str, ...], Tensor] = {}
@@ -131,6 +140,11 @@ class HFEngine:
         name, needed = f"record {request.key[0]!r}", len(request.prompt_ids) + 1
         if needed == 1:
             raise DataError(f"{name}: the prompt is empty")
+        if needed - 1 == self.turn:
+            raise DataError(
+                f"{name}: the prompt has exactly the {self.turn} tokens beyond which the model's"
+                " positions are others (LongRoPE): an answer would begin on both sides"
+            )
         if needed > self.context:
             raise DataError(
                 f"{name}: the prompt is too long: {needed} tokens are needed, one for the answer"
@@ -147,16 +161,34 @@ class HFEngine:
         """
         for request in requests:
             self._check(request)
-        longest = max((len(r.prompt_ids) for r in requests), default=0)
-        columns = min(longest + sampling.max_tokens, self.context)
-        batch = _Batch(self, sampling, max_rows=max(1, self.batch_tokens // max(1, columns)))
-        waiting = deque(enumerate(requests))
+        done: dict[int, Completion] = {}
+        for context, some in self._sides(requests):
+            done |= self._complete(some, sampling, context)
+        return [done[i] for i in range(len(requests))]
+
+    def _sides(self, requests: Sequence[Request]) -> list[tuple[int, list[tuple[int, Request]]]]:
+        """The requests, with their numbers, that may be in one pass, and where each must end."""
+        numbered = list(enumerate(requests))
+        if self.turn is None or self.turn >= self.context:
+            return [(self.context, numbered)]
+        short = [(i, r) for i, r in numbered if len(r.prompt_ids) < self.turn]
+        far = [(i, r) for i, r in numbered if len(r.prompt_ids) > self.turn]
+        return [(self.turn, short), (self.context, far)]
+
+    def _complete(
+        self, requests: list[tuple[int, Request]], sampling: Sampling, context: int
+    ) -> dict[int, Completion]:
+        longest = max((len(r.prompt_ids) for _, r in requests), default=0)
+        columns = min(longest + sampling.max_tokens, context)
+        rows = max(1, self.batch_tokens // max(1, columns))
+        batch = _Batch(self, sampling, context, rows)
+        waiting = deque(requests)
         done: dict[int, Completion] = {}
         while True:
             if room := min(len(waiting), batch.free()):
                 batch.admit([waiting.popleft() for _ in range(room)])
             if not batch.rows:
-                return [done[i] for i in range(len(requests))]
+                return done
             batch.draw()
             if batch.spare():
                 done |= batch.leave()
@@ -183,10 +215,11 @@ class _Batch:
     for a full row to write beyond its end; logits: of the next token; last: the token before it.
     """
 
-    def __init__(self, engine: HFEngine, sampling: Sampling, max_rows: int) -> None:
-        self.engine, self.sampling, self.max_rows = engine, sampling, max_rows
+    def __init__(self, engine: HFEngine, sampling: Sampling, context: int, max_rows: int) -> None:
+        self.engine, self.sampling = engine, sampling
+        self.context, self.max_rows = context, max_rows
         self.rows: dict[str, Tensor] = {}
-        self.cache: RowCache | Cohorts | None = None
+        self.cache: Any = None  # _kv.RowCache, or another with its methods
         self.tail = max((len(s.encode()) for s in sampling.stop), default=0) + 8
         self.alive = 0
 
@@ -214,13 +247,13 @@ class _Batch:
         for row, prompt in enumerate(prompts):
             ids[row, width - len(prompt) :] = torch.tensor(prompt)
         start = torch.tensor([width - len(p) for p in prompts], device=device)
-        cache = Cohorts(start) if engine._cohorts else RowCache(start, engine.context)
-        logits = self._forward(ids.to(device), cache)
+        cache = engine._way.open(start, self.context)
+        logits = cache.prefill(engine._call, ids.to(device))
         owners = torch.tensor(owner, device=device)
         cache.share(owners)
 
         count, most = len(requests), self.sampling.max_tokens
-        room = torch.tensor([engine.context - len(r.prompt_ids) for _, r in requests])
+        room = torch.tensor([self.context - len(r.prompt_ids) for _, r in requests])
         rows = {
             "where": torch.tensor([i for i, _ in requests]),
             "step": torch.zeros(count, dtype=torch.long),
@@ -236,7 +269,7 @@ class _Batch:
         if self.cache is None or not self.rows:
             self.cache, self.rows = cache, rows
         else:
-            self.cache.append(cache)  # type: ignore[arg-type]  # of the same kind
+            self.cache.append(cache)
             self.rows = {name: torch.cat([old, rows[name]]) for name, old in self.rows.items()}
         self.alive += count
 
@@ -306,12 +339,7 @@ class _Batch:
         """The logits after each row's last token."""
         if self.rows:
             assert self.cache is not None
-            self.rows["logits"] = self._forward(self.rows.pop("last")[:, None], self.cache)
-
-    def _forward(self, ids: Tensor, cache: RowCache | Cohorts) -> Tensor:
-        """Next-token logits [rows, vocabulary] after `ids` [rows, new], which `cache` takes in."""
-        arguments = cache.advance(ids.shape[1])
-        return self.engine.model(input_ids=ids, logits_to_keep=1, **arguments).logits[:, -1]
+            self.rows["logits"] = self.cache.step(self.engine._call, self.rows.pop("last"))
 
 
 def _best_device() -> str:

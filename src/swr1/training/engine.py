@@ -22,11 +22,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from swr1 import models
+from swr1 import models, probe
 from swr1.errors import UsageError
 from swr1.registry import suggest
 from swr1.training import packing, parallel
-from swr1.training.logprobs import token_logprobs
+from swr1.training.logprobs import settle, token_logprobs, way_of
 from swr1.training.packing import Example
 from swr1.training.parallel import Team
 
@@ -57,23 +57,30 @@ def torch_dtype(name: str) -> torch.dtype:
 
 
 def load_model(
-    folder: str | Path, device: torch.device, dtype: torch.dtype, quantize: str | None = None
+    folder: str | Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantize: str | None = None,
+    compute: torch.dtype | None = None,
 ) -> Any:
-    """A causal language model and nothing on stderr. Dropout stays off (eval mode) throughout:
-    the log-probabilities of an update must be those of the policy that sampled.
+    """A causal language model whose log-probabilities were compared with those of plain calls.
 
-    `quantize`: "nf4" keeps the weights of linear layers, which must then be left frozen, in 4 bits
-    (QLoRA, arXiv 2305.14314). Raises UsageError for another, or without bitsandbytes.
+    Dropout stays off (eval mode) throughout: the log-probabilities of an update must be those of
+    the policy that sampled. Standard error hears only of a model that is asked in a slower way.
+
+    `compute`: of the matrix products, where that is not the weights' own dtype. `quantize`: "nf4"
+    keeps the weights of linear layers, which must then be left frozen, in 4 bits (QLoRA, arXiv
+    2305.14314). Raises UsageError for another, or without bitsandbytes, and SwrError for a model
+    that cannot be asked rightly in any way (logprobs.settle).
     """
     options = _quantized(quantize, device) if quantize else {}
     model = models.load_causal_lm(folder, dtype, **options)
     model = (model if quantize else model.to(device)).eval()
     for layer in _in_4_bits(model).values():
         layer.train()  # in eval mode they may pack themselves anew for inference
-    why = packing.enable(model)
-    if why and os.environ.get("RANK", "0") == "0":
-        kind = type(model).__name__
-        print(f"{kind} is trained in padded batches: {why}", file=sys.stderr, flush=True)
+    for why in settle(model, compute):
+        if os.environ.get("RANK", "0") == "0":
+            print(f"{type(model).__name__} {why}", file=sys.stderr, flush=True)
     return model
 
 
@@ -124,7 +131,7 @@ def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
 def cuts(model: Any, examples: Sequence[Example], max_tokens: int) -> list[list[int]]:
     """Indices of the examples of each forward pass of at most `max_tokens` tokens: packed, or padded
     for a model that cannot be called with packed rows."""
-    if packing.enabled(model):
+    if way_of(model).packed:
         return packing.packs(examples, max_tokens)
     return micro_batches([len(e.ids) for e in examples], max_tokens)
 
@@ -148,16 +155,43 @@ def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
 
 def checkpoint_activations(model: Any) -> None:
     """Keep one activation per layer and recompute the rest in the backward pass: less memory for
-    about a third more time. transformers does so in train mode only, so dropout is taken out."""
+    about a third more time.
+
+    transformers does so in train mode only. The model stays in eval mode: the layers that recompute
+    are told otherwise, each alone, without what lies in it, and have all of their own chances
+    (dropout, dropped layers, a router's jitter) set to 0. Raises UsageError for an architecture
+    that cannot do it, or that says something else then.
+    """
+    from transformers.modeling_layers import GradientCheckpointingLayer
+
+    name = f"{type(model).__name__}: --gradient-checkpointing"
+    before = _answers(model)
     # The name of recent versions, and the one before it.
     enable = getattr(model, "activation_checkpointing_enable", model.gradient_checkpointing_enable)
-    enable({"use_reentrant": False})
-    model.train()
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
-        if hasattr(module, "attention_dropout"):
-            module.attention_dropout = 0.0
+    try:
+        enable({"use_reentrant": False})
+    except (ValueError, NotImplementedError) as error:
+        raise UsageError(
+            f"{name} is not possible with this architecture: {probe.reason(error)}"
+        ) from error
+    recomputing = [m for m in model.modules() if getattr(m, "gradient_checkpointing", False)]
+    layers = [m for m in recomputing if isinstance(m, GradientCheckpointingLayer)]
+    for module in layers or recomputing:
+        module.training = True
+        for what, value in vars(module).items():
+            if isinstance(value, float) and any(word in what for word in ("drop", "jitter")):
+                setattr(module, what, 0.0)
+    with torch.enable_grad():
+        off = float((_answers(model) - before).abs().max())
+    if not off <= 1e-3 * float(before.std()) + 1e-5:
+        raise UsageError(f"{name} changes what it says, by {off:.2g}: leave it out")
+
+
+def _answers(model: Any) -> Tensor:
+    """[T, any] logits of a short text; of a language model or one with a head."""
+    options = {"use_cache": False} if "use_cache" in probe.parameters(model) else {}
+    ids = probe.draw(model)[0][None].to(model.device)
+    return model(input_ids=ids, **options).logits[0].detach().float()
 
 
 def plain_state(model: Any) -> dict[str, Tensor]:

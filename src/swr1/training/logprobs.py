@@ -3,18 +3,25 @@
 A model's last hidden states become, for the positions that are trained on and in blocks of rows,
 logits (in float32), their log-softmax at the token that stands there, and an entropy. What the
 backward pass needs is kept up to a bound and computed again beyond it.
+
+That rebuilds what the model does after its output layer, and not every architecture can be called
+so: `settle` tries it when a model is loaded, and a model for which the numbers are not the plain
+ones is asked for its own logits, in padded batches, or one sequence at a time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.utils.checkpoint
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from swr1 import positions, probe
+from swr1.errors import SwrError
+from swr1.probe import Probe
 from swr1.training import packing
 from swr1.training.packing import Example, Layout
 
@@ -22,6 +29,65 @@ from swr1.training.packing import Example, Layout
 # again), and of those worked on at once: few enough for a CPU's caches, or enough for a GPU.
 KEPT = 2**26
 BLOCK = {"cpu": 2**23, "cuda": 2**26}
+
+
+class Way(NamedTuple):
+    """How a model is asked: in packed rows (else padded batches), by logits that are rebuilt from
+    its hidden states (else its own, a whole table), or one sequence at a time."""
+
+    packed: bool = True
+    rebuilt: bool = True
+    alone: bool = False
+
+
+WAYS = [Way(), Way(rebuilt=False), Way(False), Way(False, False), Way(False, False, True)]
+
+
+def way_of(model: Any) -> Way:
+    """The way that `settle` found; of a model it never saw, padded and rebuilt."""
+    way = getattr(model, "swr1_way", Way(packed=False))
+    return way._replace(packed=way.packed and packing.enabled(model))
+
+
+def settle(model: Any, autocast: torch.dtype | None = None) -> list[str]:
+    """Choose how a model in eval mode is asked: the first of WAYS that gives the plain numbers, in
+    the dtype of matrix products it will be used in.
+
+    Returns what was given up and why, a line each. Raises SwrError in one line, with the
+    architecture and the size of the error, for a model that none of them is right for.
+    """
+    plain = Probe(model, autocast)
+    parts = zip(plain.texts, plain.prompts, strict=True)
+    some = [Example(ids, torch.arange(n, len(ids))) for ids, n in parts]
+    why: list[str] = []
+    off = None
+    for way in WAYS:
+        if way.packed and (reason := packing.enable(model)):
+            if not why:
+                why.append(f"is trained in padded batches: {reason}")
+            continue
+        if not way.packed:
+            packing.disable(model)
+        model.swr1_way = way
+        try:
+            with torch.no_grad(), plain.within():
+                off = plain.compare(_token_logprobs(model, some, None, None, autocast)[0])
+            if off.close:
+                return why
+            said = f"off by {off.nats:.2g} nats"
+        except Exception as error:
+            said = probe.reason(error)
+        if way == WAYS[0]:
+            why.append(f"is asked for its own logits: rebuilt from hidden states they are {said}")
+        elif way == WAYS[1]:
+            why = [f"is trained in padded batches: in a packed row it is {said}"]
+        elif way == WAYS[2]:
+            why.append(f"is asked for its own logits: rebuilt from hidden states they are {said}")
+        elif way == WAYS[3]:
+            why = [f"is scored one sequence at a time: in a batch it is {said}"]
+    raise SwrError(
+        f"{plain.name} cannot be trained here: its log-probabilities are {said} against a plain call"
+    )
 
 
 def token_logprobs(
@@ -35,27 +101,65 @@ def token_logprobs(
     """Log-probability of every target token, float32 nats, examples one after another.
 
     Args:
-        model: a transformers causal language model (its adapters, if any, as they are set). One
-            that packing.enable took is given a row without padding; any other is padded.
+        model: a transformers causal language model (its adapters, if any, as they are set), asked in
+            the way that `settle` found.
         temperature: [N] what the logits of each target are divided by (the sampling temperature);
             None: 1.
         entropy: "value" also returns the entropy of each target's distribution, in nats; "grad"
             returns it with its gradient.
         autocast: the dtype of the matrix products, e.g. torch.bfloat16; None: the weights' own.
 
+    Sequences whose length gives them other positions (LongRoPE) are never in one pass.
+
     Returns [N] and [N] or None, on the model's device; the first carries a gradient (if enabled).
+    Raises SwrError for a sequence whose positions depend on what ran before it (dynamic RoPE).
     """
+    sides = positions.sides(model.config, [len(e.ids) for e in examples])
+    if way_of(model).alone:
+        sides = [(side, [i]) for side, some in sides for i in some]
+    sizes = [len(e.targets) for e in examples]
+    if len(sides) == 1:
+        return _token_logprobs(model, examples, temperature, entropy, autocast, sides[0][0])
+    warm: Sequence[Any] = [None] * len(sizes) if temperature is None else temperature.split(sizes)
+    logps: list[Any] = [None] * len(sizes)
+    entropies: list[Any] = [None] * len(sizes)
+    for side, some in sides:
+        t = None if temperature is None else torch.cat([warm[i] for i in some])
+        chosen = [examples[i] for i in some]
+        logp, h = _token_logprobs(model, chosen, t, entropy, autocast, side)
+        for out, value in ((logps, logp), (entropies, h)):
+            if value is not None:
+                parts = value.split([sizes[i] for i in some])
+                for i, part in zip(some, parts, strict=True):
+                    out[i] = part
+    return torch.cat(logps), torch.cat(entropies) if entropy else None
+
+
+def _token_logprobs(
+    model: Any,
+    examples: Sequence[Example],
+    temperature: Tensor | None,
+    entropy: str | None,
+    autocast: torch.dtype | None,
+    reach: int = 0,
+) -> tuple[Tensor, Tensor | None]:
+    """The same for sequences that may share a pass; `reach`: the least length this must have."""
     device = model.device
+    way = way_of(model)
     tokens = torch.cat([e.ids[e.targets] for e in examples]).to(device)
     if temperature is not None:
         temperature = temperature.to(device)
     enabled = autocast is not None and autocast != model.dtype
     with torch.autocast(device.type, dtype=autocast or torch.bfloat16, enabled=enabled):
-        if packing.enabled(model):
-            layout = Layout.of(examples, device)
+        if way.packed:
+            layout = Layout.of(examples, device, reach)
             inputs, where = layout.inputs(), layout.where
         else:
-            inputs, where = _padded(examples, device)
+            inputs, where = _padded(model, examples, device, reach)
+        if not way.rebuilt:
+            logits = model(**inputs).logits
+            logits = logits.reshape(-1, logits.shape[-1]).index_select(0, where)
+            return _score(logits, tokens, temperature, entropy)
         hidden = model.base_model(**inputs).last_hidden_state
         hidden = hidden.reshape(-1, hidden.shape[-1]).index_select(0, where)
         head = model.get_output_embeddings()
@@ -69,7 +173,7 @@ def token_logprobs(
         rows = max(1, KEPT // head.weight.shape[0])
         parts = [
             torch.utils.checkpoint.checkpoint(
-                _score,
+                _rebuilt,
                 head,
                 model.config,
                 hidden[i : i + rows],
@@ -84,18 +188,23 @@ def token_logprobs(
     return logp, torch.cat([p[1] for p in parts]) if entropy else None
 
 
-def _padded(examples: Sequence[Example], device: torch.device) -> tuple[dict[str, Any], Tensor]:
+def _padded(
+    model: Any, examples: Sequence[Example], device: torch.device, reach: int
+) -> tuple[dict[str, Any], Tensor]:
     """The inputs of a model that cannot take a packed row, and the places that predict.
 
     No mask: under causal attention no real token can see what stands to its right.
     """
-    width = max(len(e.ids) for e in examples) - 1
     # The last token of a sequence predicts nothing that is trained on.
+    width = max(max(len(e.ids) for e in examples) - 1, reach)
     inputs = torch.zeros(len(examples), width, dtype=torch.long)
     for row, e in enumerate(examples):
         inputs[row, : len(e.ids) - 1] = e.ids[:-1]
     where = torch.cat([row * width + e.targets - 1 for row, e in enumerate(examples)])
-    return {"input_ids": inputs.to(device), "use_cache": False}, where.to(device)
+    found: dict[str, Any] = {"input_ids": inputs.to(device)}
+    if "use_cache" in probe.parameters(model):
+        found["use_cache"] = False
+    return found, where.to(device)
 
 
 def _cap(config: Any) -> float | None:
@@ -199,7 +308,7 @@ def _logits(hidden: Tensor, weight: Tensor, scale: Tensor | None, part: slice) -
     return z if scale is None else z.mul_(scale[part, None])
 
 
-def _score(
+def _rebuilt(
     head: Any,
     config: Any,
     hidden: Tensor,
@@ -216,6 +325,14 @@ def _score(
         logits = logits * scale
     if cap := _cap(config):
         logits = torch.tanh(logits / cap) * cap
+    return _score(logits, tokens, temperature, entropy)
+
+
+def _score(
+    logits: Tensor, tokens: Tensor, temperature: Tensor | None, entropy: str | None
+) -> tuple[Tensor, Tensor | None]:
+    """Of whole logits [N, V]."""
+    logits = logits.float()
     if temperature is not None:
         logits = logits / temperature[:, None]
     everything = torch.logsumexp(logits, dim=-1)

@@ -150,7 +150,9 @@ def train_dpo(
             "dpo",
             [pair.padded for pair in data],
             digest(*(e for pair in data for e in pair)),
-            load=lambda folder: engine.load_model(folder, passes.where, torch.float32),
+            load=lambda folder: engine.load_model(
+                folder, passes.where, torch.float32, compute=passes.compute
+            ),
             prepare=refer,
             learn=learn,
             save=lambda model, folder, weights: engine.save_model(

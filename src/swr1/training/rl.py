@@ -176,7 +176,7 @@ def train_rl(
             _close(records)
             return _summary(run, {})
         base = policy.folder(run.base)
-        model = engine.load_model(base, where, torch.float32, quantize)
+        model = engine.load_model(base, where, torch.float32, quantize, compute)
         tokenizer = load_tokenizer(base)
         check_fit(model, tokenizer, base)
         if team.sharded and lora_r:
@@ -366,7 +366,7 @@ def _reference(
     folder = model_folder(name) if name else base
     if offload:
         return Offloaded(folder, where, micro_tokens, team)
-    frozen = engine.load_model(folder, where, torch.float32)
+    frozen = engine.load_model(folder, where, torch.float32, compute=compute)
     shard(frozen, team, engine.token_logprobs)
     return Scorer(frozen, micro_tokens, compute, team=team)
 

@@ -94,7 +94,9 @@ def train_sft(
             "sft",
             [len(e.ids) for e in data],
             digest(*data),
-            load=lambda folder: engine.load_model(folder, passes.where, torch.float32),
+            load=lambda folder: engine.load_model(
+                folder, passes.where, torch.float32, compute=passes.compute
+            ),
             learn=learn,
             save=lambda model, folder, weights: engine.save_model(
                 model, tokenizer, folder, passes.compute, weights

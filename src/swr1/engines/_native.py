@@ -1,0 +1,189 @@
+"""Completing with what an architecture itself keeps between two calls, and without keeping anything.
+
+    cache = Native(start)            # as `_kv.RowCache`
+    cache.prefill(call, ids)         # the prompts, in groups of one length: nothing is padded
+    cache.share(owner)
+    cache.step(call, last)           # group by group
+
+`Native` holds whatever the model's forward gives back: a cache of transformers, lists of states, or
+states that it leaves in its modules. A group has one length from beginning to end, so it does not
+matter how the architecture counts positions, and no mask is needed. `Recompute` reads every sequence
+from its beginning for every token; it is right for all that is causal, and slow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, DynamicCache, EncoderDecoderCache
+
+from swr1.engines._call import Call
+
+
+@dataclass
+class _Group:
+    """Rows of one length: their numbers, what the model keeps of them, and what its modules do."""
+
+    rows: Tensor
+    kept: Any
+    held: dict[tuple[str, str], Tensor]
+
+    def select(self, index: Tensor) -> None:
+        """Keep these of the group's rows (one may be named repeatedly)."""
+        count = len(self.rows)
+        self.kept = _select(self.kept, index, count)
+        self.held = {key: _select(value, index, count) for key, value in self.held.items()}
+
+
+def _select(kept: Any, index: Tensor, count: int) -> Any:
+    """Rows `index` of all that belongs to `count` rows, however deep it lies."""
+    if isinstance(kept, Tensor):
+        own = kept.ndim > 0 and len(kept) == count
+        return kept.index_select(0, index.to(kept.device)) if own else kept
+    if isinstance(kept, (Cache, EncoderDecoderCache)):
+        kept.reorder_cache(index)
+    elif isinstance(kept, dict):
+        for key, value in kept.items():
+            kept[key] = _select(value, index, count)
+    elif isinstance(kept, (list, tuple)):
+        return type(kept)([_select(value, index, count) for value in kept])
+    elif hasattr(kept, "__dict__") and not isinstance(kept, type):
+        for key, value in vars(kept).items():
+            if isinstance(value, (Tensor, dict, list, tuple)):
+                setattr(kept, key, _select(value, index, count))
+    return kept
+
+
+class Native:
+    """`start` [prompts] is the first column of each prompt, as for `_kv.RowCache`."""
+
+    eager = True  # only the groups that somebody leaves are copied
+
+    def __init__(self, start: Tensor) -> None:
+        self.start = start
+        self.groups: list[_Group] = []
+
+    def prefill(self, call: Call, ids: Tensor) -> Tensor:
+        """Take in the prompts [rows, columns], padded on the left; logits [rows, V] after them."""
+        parts = []
+        for first in self.start.unique().tolist():
+            rows = (self.start == first).nonzero()[:, 0]
+            given = {}
+            if call.state == "past_key_values" and call.model.config.get_text_config().use_cache:
+                given["state"] = DynamicCache(config=call.model.config)
+            logits, kept = call.whole(ids[rows, first:], use_cache=True, **given)
+            kept = given.get("state") if kept is None else kept
+            if kept is None:
+                raise ValueError("it gives nothing back that would go on")
+            self.groups.append(_Group(rows, kept, _held(call.model, len(rows))))
+            parts.append(logits)
+        return self._arranged(parts)
+
+    def step(self, call: Call, last: Tensor) -> Tensor:
+        """Take in a token [rows] of each; logits [rows, V] after it."""
+        parts = []
+        for group in self.groups:
+            _hold(call.model, group.held)
+            ids = last[group.rows][:, None]
+            logits, group.kept = call.whole(ids, state=group.kept, use_cache=True)
+            group.held = _held(call.model, len(group.rows))
+            parts.append(logits)
+        return self._arranged(parts)
+
+    def _arranged(self, parts: list[Tensor]) -> Tensor:
+        whole = torch.cat(parts)
+        out = torch.empty_like(whole)
+        out[torch.cat([g.rows for g in self.groups])] = whole
+        return out
+
+    def share(self, owner: Tensor) -> None:
+        """Give the rows to those who own them: `owner` names the row that each gets."""
+        self._regroup([(owner == row).nonzero()[:, 0] for row in range(int(owner.max()) + 1)])
+
+    def leave(self, alive: Tensor) -> Tensor:
+        """Drop the rows not alive; returns the old numbers [rows] of the others."""
+        kept = alive.nonzero()[:, 0]
+        numbers = alive.cumsum(0) - 1
+        self._regroup([numbers[i : i + 1][alive[i : i + 1]] for i in range(len(alive))])
+        return kept
+
+    def _regroup(self, new: list[Tensor]) -> None:
+        """`new`: for each row the numbers that it has from now on, none, one or several."""
+        for group in self.groups:
+            mine = [new[row] for row in group.rows.tolist()]
+            counts = torch.tensor([len(x) for x in mine], device=self.start.device)
+            index = torch.arange(len(mine), device=self.start.device).repeat_interleave(counts)
+            if len(index) != len(mine) or bool((counts != 1).any()):
+                group.select(index)
+            group.rows = torch.cat(mine)
+        self.groups = [g for g in self.groups if len(g.rows)]
+
+    def append(self, other: Native) -> None:
+        """Add the rows of `other` below these."""
+        count = sum(len(g.rows) for g in self.groups)
+        for group in other.groups:
+            group.rows = group.rows + count
+        self.groups += other.groups
+
+
+def _held(model: Any, count: int) -> dict[tuple[str, str], Tensor]:
+    """States of `count` rows that a forward pass left in the model's modules."""
+    return {
+        (name, key): value
+        for name, module in model.named_modules()
+        for key, value in vars(module).items()
+        if "state" in key and isinstance(value, Tensor) and value.ndim > 1 and len(value) == count
+    }
+
+
+def _hold(model: Any, held: dict[tuple[str, str], Tensor]) -> None:
+    for (name, key), value in held.items():
+        setattr(model.get_submodule(name), key, value)
+
+
+class Recompute:
+    """The sequences themselves, read again for every token."""
+
+    eager = True
+
+    def __init__(self, start: Tensor) -> None:
+        self.start = start
+        self.texts: list[Tensor] = []
+
+    def prefill(self, call: Call, ids: Tensor) -> Tensor:
+        """Take in the prompts [rows, columns], padded on the left; logits [rows, V] after them."""
+        self.texts = [row[first:] for row, first in zip(ids, self.start.tolist(), strict=True)]
+        return self._logits(call)
+
+    def step(self, call: Call, last: Tensor) -> Tensor:
+        """Take in a token [rows] of each; logits [rows, V] after it."""
+        self.texts = [torch.cat([t, x[None]]) for t, x in zip(self.texts, last, strict=True)]
+        return self._logits(call)
+
+    def _logits(self, call: Call) -> Tensor:
+        lengths = torch.tensor([len(t) for t in self.texts])
+        parts, order = [], []
+        for length in lengths.unique().tolist():
+            rows = (lengths == length).nonzero()[:, 0]
+            ids = torch.stack([self.texts[i] for i in rows.tolist()])
+            parts.append(call(ids, use_cache=False))
+            order.append(rows)
+        whole = torch.cat(parts)
+        return whole[torch.cat(order).argsort().to(whole.device)]
+
+    def share(self, owner: Tensor) -> None:
+        """Give the rows to those who own them: `owner` names the row that each gets."""
+        self.texts = [self.texts[i] for i in owner.tolist()]
+
+    def leave(self, alive: Tensor) -> Tensor:
+        """Drop the rows not alive; returns the old numbers [rows] of the others."""
+        kept = alive.nonzero()[:, 0]
+        self.share(kept)
+        return kept
+
+    def append(self, other: Recompute) -> None:
+        """Add the rows of `other` below these."""
+        self.texts += other.texts

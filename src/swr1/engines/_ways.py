@@ -1,0 +1,120 @@
+"""Which cache a model completes with: the first, from fast to slow, that gives the plain numbers.
+
+    way = choose(model, context)           # tries on three short texts; SwrError if none is right
+    cache = way.open(start, context)       # prefill, share, step, leave, append: see _kv.RowCache
+
+Each is tried through its whole life: prompts of uneven length, samples of one prompt, tokens one by
+one, a row that joins, rows that leave. The tries cost some ten passes over a few tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from swr1 import probe
+from swr1.engines import _cohorts
+from swr1.engines._call import Call
+from swr1.engines._cohorts import Cohorts
+from swr1.engines._kv import RowCache, RunCache, has_states
+from swr1.engines._native import Native, Recompute
+from swr1.errors import SwrError
+from swr1.probe import Probe
+
+SLOW = {
+    "native": "runs with its own cache, prompts of one length at a time",
+    "recompute": "runs without a cache: every token reads its whole sequence again, which is slow",
+}
+
+
+class Way(NamedTuple):
+    """How a model completes: the name, and `open(start [rows], context)`, which makes a cache."""
+
+    name: str
+    open: Callable[[Tensor, int], Any]
+
+
+def _ways(model: Any) -> list[Way]:
+    config = model.config
+    return [
+        Way("cohorts", lambda start, context: Cohorts(start)),
+        Way("rows", lambda start, context: RowCache(start, context)),
+        Way("runs", lambda start, context: RunCache(start, context, config)),
+        Way("native", lambda start, context: Native(start)),
+        Way("recompute", lambda start, context: Recompute(start)),
+    ]
+
+
+@torch.inference_mode()
+def choose(model: Any, context: int) -> tuple[Way, str | None]:
+    """The way for a model in eval mode, and what is to be said of a slow one.
+
+    Raises SwrError in one line for a model that none of them is right for.
+    """
+    plain = Probe(model)
+    said = ""
+    for way in _ways(model):
+        if way.name == "cohorts" and (model.device.type != "cpu" or not _cohorts.enable(model)):
+            continue
+        if way.name == "rows" and has_states(model.config):
+            continue
+        try:
+            with plain.within():
+                off = plain.compare(_complete(way, Call(model), plain, context))
+            if off.close:
+                slow = SLOW.get(way.name)
+                return way, f"{plain.name} {slow} ({said})" if slow else None
+            said = f"with a faster one it is off by {off.nats:.2g} nats"
+        except Exception as error:
+            said = f"with a faster one: {probe.reason(error)}"
+        if way.name == "cohorts":
+            _cohorts.disable(model)
+    raise SwrError(
+        f"the hf engine cannot run {plain.name}: read token by token it is not what it is read at"
+        f" once ({said.removeprefix('with a faster one ').removeprefix('it is ')})"
+    )
+
+
+def _complete(way: Way, call: Call, plain: Probe, context: int) -> Tensor:
+    """[N, V] logits of the probe's completions, as a rollout would come to them."""
+    device = call.model.device
+    texts = [ids.to(device) for ids in plain.texts]
+    width = max(plain.prompts)
+
+    def begin(rows: list[int]) -> tuple[Any, Tensor]:
+        ids = torch.zeros(len(rows), width, dtype=torch.long, device=device)
+        for row, i in enumerate(rows):
+            ids[row, width - plain.prompts[i] :] = texts[i][: plain.prompts[i]]
+        start = torch.tensor([width - plain.prompts[i] for i in rows], device=device)
+        cache = way.open(start, context)
+        return cache, cache.prefill(call, ids)
+
+    found: dict[int, list[Tensor]] = {i: [] for i in range(len(texts))}
+    cache, logits = begin([0, 2])
+    owner = torch.tensor([0, 0, 1], device=device)
+    cache.share(owner)
+    rows, logits = [0, 1, 2], logits[owner]
+    while rows:
+        for row, i in enumerate(rows):
+            if i >= 0:  # a row that joined only keeps company
+                found[i].append(logits[row])
+        after = [plain.prompts[i] + len(found[i]) if i >= 0 else 0 for i in rows]
+        alive = [n < len(texts[i]) for n, i in zip(after, rows, strict=True)]
+        if not all(alive):
+            kept = cache.leave(torch.tensor(alive, device=device)).tolist()
+            rows, after = [rows[k] for k in kept], [after[k] for k in kept]
+        if not any(i >= 0 for i in rows):
+            break
+        last = [
+            texts[i][n - 1] if i >= 0 else texts[0][0] for i, n in zip(rows, after, strict=True)
+        ]
+        logits = cache.step(call, torch.stack(last))
+        if len(found[0]) == 1:
+            other, more = begin([2])
+            other.share(torch.tensor([0], device=device))
+            cache.append(other)
+            rows, logits = [*rows, -1], torch.cat([logits, more])
+    return torch.cat([torch.stack(found[i]) for i in range(len(texts))])

@@ -1,0 +1,65 @@
+"""Where the length of a sequence changes the positions of all its tokens.
+
+Most models turn a token's position into the same numbers whatever follows. LongRoPE (Phi-3, MiniCPM)
+has one set of factors for sequences up to the length it was first trained on and another beyond, and
+transformers picks one for everything in a call by the longest sequence in it; dynamic NTK makes new
+factors for every length beyond, and keeps those of the longest it has seen.
+
+So sequences on two sides of such a length are never in one call, and a completion that begins on one
+side ends before the other: what a sampler recorded is what a trainer computes from the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from swr1.errors import SwrError
+
+
+def threshold(config: Any) -> int | None:
+    """The longest sequence in tokens that has the first set of factors; None: all have the same."""
+    found = [n for kind, n in _changes(config) if kind == "longrope"]
+    return min(found, default=None)
+
+
+def end(config: Any) -> int | None:
+    """The longest sequence whose positions do not depend on what the model saw before."""
+    return min((n for kind, n in _changes(config) if kind == "dynamic"), default=None)
+
+
+def _changes(config: Any) -> Iterator[tuple[str, int]]:
+    text = config.get_text_config()
+    given = getattr(text, "rope_parameters", None) or getattr(text, "rope_scaling", None) or {}
+    if not isinstance(given, dict):
+        return
+    layers = [v for v in given.values() if isinstance(v, dict)]
+    for rope in layers or [given]:
+        kind = rope.get("rope_type", rope.get("type")) or ""
+        length = rope.get("original_max_position_embeddings") or getattr(
+            text, "original_max_position_embeddings", None
+        )
+        longest = getattr(text, "max_position_embeddings", None)
+        pairs = (("short_factor", "long_factor"), ("short_mscale", "long_mscale"))
+        if kind == "longrope" and any(rope.get(a) != rope.get(b) for a, b in pairs):
+            yield kind, int(length or longest or 1 << 30)
+        elif "dynamic" in kind:
+            yield "dynamic", int(longest or 1 << 30)
+
+
+def sides(config: Any, lengths: Sequence[int]) -> list[tuple[int, list[int]]]:
+    """The sequences that may share a call: (least length the call must have, their numbers).
+
+    Raises SwrError for one beyond `end`.
+    """
+    limit, last = threshold(config), end(config)
+    if last is not None and max(lengths, default=0) > last:
+        raise SwrError(
+            f"a sequence of {max(lengths)} tokens is beyond the {last} of this model: its dynamic"
+            " RoPE would depend on what ran before it. Leave longer ones out"
+        )
+    if limit is None:
+        return [(0, list(range(len(lengths))))]
+    short = [i for i, n in enumerate(lengths) if n <= limit]
+    far = [i for i, n in enumerate(lengths) if n > limit]
+    return [(reach, some) for reach, some in ((0, short), (limit + 1, far)) if some]
