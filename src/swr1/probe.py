@@ -51,11 +51,12 @@ class Probe:
     or lets a token see what comes after it: log-probabilities of its completions mean nothing.
     """
 
-    def __init__(self, model: Any, autocast: torch.dtype | None = None) -> None:
+    def __init__(self, model: Any, autocast: torch.dtype | None = None, longer: int = 1) -> None:
+        """`longer`: how many times the lengths of SIZES the texts have."""
         self.model, self.autocast = model, autocast
         self.name = type(model).__name__
-        self.prompts = [n for n, _ in SIZES]
-        self.texts = draw(model)
+        self.prompts = [longer * n for n, _ in SIZES]
+        self.texts = draw(model, longer)
         with torch.no_grad(), self.within():
             tables = [self._plain(ids) for ids in self.texts]
         both = [t[: self.prompts[0] - 1] for t in tables[:2]]
@@ -126,7 +127,7 @@ def _off(found: Tensor, want: Tensor, spread: float, tolerance: float) -> Off:
     return Off(float(gap.max()), root <= tolerance * (spread + 0.01))
 
 
-def draw(model: Any) -> list[Tensor]:
+def draw(model: Any, longer: int = 1) -> list[Tensor]:
     """Texts of random tokens; none stands for a picture or the like, one is what pads."""
     config = model.config.get_text_config()
     special = {
@@ -143,9 +144,9 @@ def draw(model: Any) -> list[Tensor]:
     def some(n: int) -> Tensor:
         return allowed[torch.randint(len(allowed), (n,), generator=generator)]
 
-    first = some(SIZES[0][0])
-    texts = [torch.cat([first, some(SIZES[0][1])]), torch.cat([first, some(SIZES[1][1])])]
-    texts.append(some(sum(SIZES[2])))
+    first = some(longer * SIZES[0][0])
+    texts = [torch.cat([first, some(longer * n)]) for _, n in SIZES[:2]]
+    texts.append(some(longer * sum(SIZES[2])))
     pad = getattr(config, "pad_token_id", None)
     if pad is not None and 0 <= pad < size:
         texts[2][5] = pad

@@ -88,7 +88,8 @@ class Native:
         for group in self.groups:
             _hold(call.model, group.held)
             ids = last[group.rows][:, None]
-            logits, group.kept = call.whole(ids, state=group.kept, use_cache=True)
+            logits, kept = call.whole(ids, state=group.kept, use_cache=True)
+            group.kept = group.kept if kept is None else kept  # some change what they were given
             group.held = _held(call.model, len(group.rows))
             parts.append(logits)
         return self._arranged(parts)

@@ -22,8 +22,11 @@ from swr1.engines._cohorts import Cohorts
 from swr1.engines._kv import RowCache, RunCache, has_states
 from swr1.engines._native import Native, Recompute
 from swr1.errors import SwrError
-from swr1.probe import Probe
+from swr1.probe import Off, Probe
 
+# What remembers more than keys and values is asked longer texts as well: a state may be summed up
+# only now and then.
+STATEFUL = ("runs", "native")
 SLOW = {
     "native": "runs with its own cache, prompts of one length at a time",
     "recompute": "runs without a cache: every token reads its whole sequence again, which is slow",
@@ -55,6 +58,7 @@ def choose(model: Any, context: int) -> tuple[Way, str | None]:
     Raises SwrError in one line for a model that none of them is right for.
     """
     plain = Probe(model)
+    far = None
     said = ""
     for way in _ways(model):
         if way.name == "cohorts" and (model.device.type != "cpu" or not _cohorts.enable(model)):
@@ -62,8 +66,10 @@ def choose(model: Any, context: int) -> tuple[Way, str | None]:
         if way.name == "rows" and has_states(model.config):
             continue
         try:
-            with plain.within():
-                off = plain.compare(_complete(way, Call(model), plain, context))
+            off = _try(way, plain, context)
+            if off.close and way.name in STATEFUL:
+                far = far or Probe(model, longer=4)
+                off = _try(way, far, context)
             if off.close:
                 slow = SLOW.get(way.name)
                 return way, f"{plain.name} {slow} ({said})" if slow else None
@@ -76,6 +82,11 @@ def choose(model: Any, context: int) -> tuple[Way, str | None]:
         f"the hf engine cannot run {plain.name}: read token by token it is not what it is read at"
         f" once ({said.removeprefix('with a faster one ').removeprefix('it is ')})"
     )
+
+
+def _try(way: Way, plain: Probe, context: int) -> Off:
+    with plain.within():
+        return plain.compare(_complete(way, Call(plain.model), plain, context))
 
 
 def _complete(way: Way, call: Call, plain: Probe, context: int) -> Tensor:
