@@ -130,10 +130,17 @@ def command(
         str,
         mode("guard, process-model: whose values are not split: a field, or a,b if a is absent."),
     ] = "id",
+    sources: Annotated[
+        str | None, mode("guard: the field that says where a record comes from; told apart.")
+    ] = None,
+    calibrate_on: Annotated[
+        str | None, mode("guard: sources, with commas, to set the threshold on, not learned from.")
+    ] = None,
     batch_tokens: Annotated[int | None, mode("Tokens per step, not sequences.")] = None,
     max_length: Annotated[int | None, mode("Leave longer sequences out [the model's].")] = None,
     prompt_tokens: Annotated[
-        int | None, mode("guard, reward-model: read so much of a prompt, its two ends [all].")
+        int | None,
+        mode("guard, reward-model: read so much of a prompt, its two ends; 0: none [all]."),
     ] = None,
     ratio_tolerance: Annotated[
         float, run("Refuse a first batch of another policy: KL per token, in nats.")

@@ -115,6 +115,40 @@ def test_the_split_can_go_by_another_field(tmp_path):
         train(tmp_path / "p", data, steps=2, split_by="info.behaviour")
 
 
+def test_without_the_prompt_only_the_response_counts(tmp_path):
+    data = records()
+    policy, _ = train(tmp_path / "p", data, steps=1, prompt_tokens=0)
+    judge = open_judge(policy.folder())
+    other = [r | {"prompt": [{"role": "user", "content": WORDS[3] * 9}]} for r in data]
+    assert judge.facts["prompt_tokens"] == 0
+    assert np.array_equal(judge.logits(data), judge.logits(other))
+    assert "nothing is read" in (policy.folder() / "README.md").read_text()
+
+
+def test_a_source_that_is_left_out_sets_the_threshold(tmp_path):
+    data = [r | {"info": r["info"] | {"set": "abc"[i % 3]}} for i, r in enumerate(records())]
+    policy, out = train(
+        tmp_path / "p", data, epochs=6, held_out=0.2, sources="info.set", calibrate_on="c"
+    )
+    found, judge = out["held_out"], open_judge(policy.folder())
+    assert set(judge.facts["sources"]) == {"a", "b"}
+    assert found["by_source"]["c"]["n"] == sum(r["info"]["set"] == "c" for r in data)
+    assert {k: v["fitted_on"] for k, v in found["by_source"].items()} == {"a": False, "b": False, "c": True}  # fmt: skip
+    scaled = judge.logits(data) / found["temperature"] + np.array(found["offsets"])
+    assert np.allclose(judge.probabilities(data), softmax(scaled))
+    assert "| c | " in (policy.folder() / "README.md").read_text()
+
+
+def test_a_source_must_be_there(tmp_path):
+    data = [r | {"info": r["info"] | {"set": "a"}} for r in records()]
+    with pytest.raises(UsageError, match="no record comes from z"):
+        train(tmp_path / "p", data, steps=1, sources="info.set", calibrate_on="z", held_out=0.2)
+    with pytest.raises(UsageError, match="calibrate-on needs --sources"):
+        train(tmp_path / "p", data, steps=1, calibrate_on="a")
+    with pytest.raises(DataError, match=r"no 'info.other' to tell its source by"):
+        train(tmp_path / "p", data, steps=1, sources="info.other")
+
+
 def test_records_of_several_sets_are_split_by_the_field_that_each_has(tmp_path):
     """As behaviours of one set and prompts of another: both stay whole."""
     data = records()

@@ -5,10 +5,13 @@ from math import log
 import numpy as np
 import pytest
 
+from swr1.errors import DataError
 from swr1.training.held_out import (
     accuracy,
+    across_sources,
     calibration,
     ece,
+    fit_scaling,
     fit_temperature,
     is_held_out,
     log_odds,
@@ -136,3 +139,43 @@ def test_what_is_all_but_certain_is_still_ranked():
     logits = np.array([[40.0, 0.0], [60.0, 0.0], [80.0, 0.0], [50.0, 0.0]])
     assert len(set(softmax(logits)[:, 0])) == 1
     assert log_odds(logits)[:, 0].argsort().tolist() == [0, 3, 1, 2]
+
+
+def shifted(seed: int, n: int, scale: float, shift: float, share: float):
+    """Logits [n, 2] that are too sure by `scale` and off by `shift`, of labels that are 1 so often."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < share).astype(int)
+    odds = rng.normal(2 * y - 1, 1.0) * 2  # log-odds of equally frequent labels
+    return np.stack([np.zeros(n), scale * odds + shift], axis=1), y
+
+
+def test_temperature_and_offsets_undo_a_scale_and_a_shift():
+    logits, y = shifted(0, 20_000, 3.0, -6.0, 0.5)
+    temperature, offsets = fit_scaling(logits, y, np.ones(len(y)))
+    assert temperature == pytest.approx(3, rel=0.05)
+    assert offsets[1] - offsets[0] == pytest.approx(2, abs=0.15)
+
+
+def test_a_label_that_does_not_occur_keeps_its_place():
+    logits = np.concatenate([shifted(0, 500, 1.0, 0.0, 0.5)[0], np.full((500, 1), -9.0)], axis=1)
+    y = shifted(0, 500, 1.0, 0.0, 0.5)[1]
+    assert fit_scaling(logits, y, np.ones(500))[1][2] == 0
+
+
+def test_a_threshold_is_fitted_on_other_sources_and_told_by_source():
+    parts = [shifted(1, 400, 2.0, 0.0, 0.5), shifted(2, 400, 2.0, -5.0, 0.9), shifted(3, 400, 2.0, -5.0, 0.6)]  # fmt: skip
+    logits, y = (np.concatenate(some) for some in zip(*parts, strict=True))
+    names = ["seen"] * 400 + ["left out"] * 400 + ["new"] * 400
+    found = across_sources(logits, y, names, ["left out"])
+    new = found["by_source"]["new"]
+    assert new["n"] == 400 and not new["fitted_on"] and found["by_source"]["left out"]["fitted_on"]
+    assert new["accuracy_scaled"] > new["accuracy"] + 0.02
+    # Without names all count, each label of each source the same: larger sources do not outvote.
+    twice = across_sources(np.tile(logits[:400], (9, 1)), np.tile(y[:400], 9), ["a"] * 3600)
+    once = across_sources(logits[:400], y[:400], ["a"] * 400)
+    assert once["offsets"] == pytest.approx(twice["offsets"], abs=0.02)
+
+
+def test_one_label_calibrates_nothing():
+    with pytest.raises(DataError, match="only one label"):
+        across_sources(np.zeros((4, 2)), np.array([0, 1, 0, 0]), list("abcc"), ["c"])

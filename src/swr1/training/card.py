@@ -52,6 +52,8 @@ def model_card(facts: dict[str, Any], encoder: bool = False) -> str:
     ]
     end = "" if tokens else " + tokenizer.eos_token"
     scaled = f"logits / {facts['temperature']:.4g}" if facts["temperature"] else "logits"
+    if facts.get("offsets"):
+        scaled += f" + torch.tensor({[round(x, 4) for x in facts['offsets']]})"
     use = USE["process-model" if tokens else "guard"].format(
         text=ENCODER if encoder else DECODER.format(end=end),
         special=encoder,
@@ -103,6 +105,8 @@ def _counts(facts: dict[str, Any]) -> list[list[Any]]:
 def _prompt_read(limit: int | None) -> str:
     if limit is None:
         return ""
+    if limit == 0:
+        return " Of a prompt nothing is read: an empty one stands in its place."
     return (
         f" Of a prompt with more than {limit} tokens the first {limit // 2} and the last"
         f" {limit - limit // 2} are read, with ' ... ' between; of a response, everything."
@@ -150,6 +154,13 @@ def _figures(found: dict[str, Any], stage: str) -> list[str]:
             for label, one in found["per_class"].items()
         ]
         lines += ["", *_table(["label", "precision", "recall", "F1", "AUROC", "n"], classes)]
+    if "by_source" in found:
+        head = ["source", "n", "accuracy", "with temperature and offsets", "calibrated on"]
+        told = []
+        for name, one in found["by_source"].items():
+            shares = (_number(one["accuracy"]), _number(one["accuracy_scaled"]))
+            told.append([name, one["n"], *shares, "yes" if one["fitted_on"] else "no"])
+        lines += ["", *_table(head, told)]
     return lines
 
 

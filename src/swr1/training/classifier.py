@@ -30,7 +30,7 @@ from swr1.streams.reading import read
 from swr1.training import engine, heads, parallel
 from swr1.training.card import model_card
 from swr1.training.heads import RIGHT, WRONG, Item
-from swr1.training.held_out import is_held_out, measure, measure_pairs
+from swr1.training.held_out import across_sources, is_held_out, measure, measure_pairs
 from swr1.training.pairs import pairs
 from swr1.training.passes import STRETCH, Passes, digest
 from swr1.training.steps import labelled_steps
@@ -48,6 +48,8 @@ def train_guard(
     start: str | None = None,
     held_out: float | str = 0.1,
     split_by: str = "id",
+    sources: str | None = None,
+    calibrate_on: str = "",
     max_length: int | None = None,
     prompt_tokens: int | None = None,
     **options: Any,
@@ -63,9 +65,14 @@ def train_guard(
         held_out: the share of prompts that is measured on, or a file of records for it.
         split_by: what is kept on one side of the split, a field; of several, with commas, the first
             that a record has.
+        sources: the field that says where a record comes from, as in `split_by`: the figures are told
+            for each source, and a threshold is fitted in which all weigh the same (held_out.py).
+        calibrate_on: values of that field, with commas. What comes from there is not learned from: temperature and
+            threshold are fitted to it alone.
         max_length: longer sequences are left out (None: the model's own limit).
         prompt_tokens: of a longer prompt only the first and the last half of so many tokens are
-            read, now and by whoever uses the guard (None: as the folder did before, or all).
+            read, now and by whoever uses the guard; 0: none of any prompt (None: as the folder did
+            before, or all).
         options: the fields of Passes; the learning rate defaults to 2e-5.
 
     Returns a summary: steps, version, items, held_out (its figures, or None), dropped. Raises
@@ -73,6 +80,11 @@ def train_guard(
     never occurs; UsageError for impossible options. Records without the field `label` are left out
     and counted.
     """
+    others = [name.strip() for name in calibrate_on.split(",") if name.strip()]
+    if others and not sources:
+        raise UsageError(
+            "calibrate-on needs --sources: the field that says where a record comes from"
+        )
     if len(set(labels)) < 2 or len(set(labels)) < len(labels):
         raise UsageError("a guard needs at least two labels, all different")
     number = {name: i for i, name in enumerate(labels)}
@@ -96,13 +108,15 @@ def train_guard(
                     getattr(record, "where", None),
                 )
             ids = heads.encode(tokenizer, record["prompt"], assistant_text(record))
-            yield Item(split_key(record, split_by), [ids], torch.tensor([number[found]]))
+            origin = split_key(record, sources, "tell its source by") if sources else ""
+            label_of = torch.tensor([number[found]])
+            yield Item(split_key(record, split_by), [ids], label_of, source=origin)
 
     what = f"the label of each completion, from the field {label or 'info.label or answer'}"
     return _train(
         records, policy, "guard", items, list(labels), what=what, balance=balance, start=start,
-        held_out=held_out, split_by=split_by, max_length=max_length, prompt_tokens=prompt_tokens,
-        options=options,
+        held_out=held_out, split_by=split_by, calibrate_on=others, max_length=max_length,
+        prompt_tokens=prompt_tokens, options=options,
     )  # fmt: skip
 
 
@@ -189,6 +203,7 @@ def _train(
     start: str | None,
     held_out: float | str,
     split_by: str = "id",
+    calibrate_on: Sequence[str] = (),
     max_length: int | None,
     prompt_tokens: int | None = None,
     options: dict[str, Any],
@@ -196,8 +211,8 @@ def _train(
     """What the three have in common."""
     if parallel.launched() > 1:
         raise UsageError(f"train-step {stage} is one process: start it without a launcher")
-    if prompt_tokens is not None and prompt_tokens < 8:
-        raise UsageError("prompt-tokens must leave 8 tokens of a prompt, or more")
+    if prompt_tokens is not None and 0 != prompt_tokens < 8:
+        raise UsageError("prompt-tokens must leave 8 tokens of a prompt or more, or 0: no prompt")
     passes = Passes(**{"lr": 2e-5} | options)
     share = _share(held_out)
     dropped: Counter[str] = Counter()
@@ -229,7 +244,8 @@ def _train(
         data: list[Item] = []
         aside: list[Item] = []
         for item in read_items(records, tokenizer, dropped):
-            (aside if is_held_out(item.key, share) else data).append(item)
+            out = is_held_out(item.key, share) or item.source in calibrate_on
+            (aside if out else data).append(item)
         if isinstance(held_out, str) and not share:
             aside += read_items(_records_of(held_out), tokenizer, dropped)
         data, aside = ([x for x in some if _fits(x, limit, dropped)] for some in (data, aside))
@@ -239,6 +255,8 @@ def _train(
         if not data:
             raise DataError("nothing to train on: all records were dropped or held out")
         _check(counts, labels, stage)
+        if absent := set(calibrate_on) - {item.source for item in aside}:
+            raise UsageError(f"no record comes from {', '.join(sorted(absent))}, to calibrate on")
         weights = torch.ones(max(len(labels), 2))
         if balance:
             n = torch.tensor([counts[0][name] for name in labels], dtype=torch.float32)
@@ -267,6 +285,11 @@ def _train(
             if aside:
                 logits = heads.all_logits(model, aside, passes.micro_tokens, passes.compute)
                 measured.update(_figures(stage, labels, aside, logits))
+                if aside[0].source:
+                    y = np.concatenate([item.labels.numpy() for item in aside])
+                    origins = [item.source for item in aside]
+                    rows = np.concatenate(logits)
+                    measured.update(across_sources(rows, y, origins, calibrate_on))
             told = ("accuracy", "macro_f1", "auroc", "log_loss", "ece", "temperature")
             return {f"held_out_{name}": measured[name] for name in told if name in measured}
 
@@ -277,6 +300,7 @@ def _train(
                 "stage": stage,
                 "labels": labels,
                 "temperature": measured.get("temperature"),
+                "offsets": measured.get("offsets"),
                 "start": _origin(policy),
                 "learned": what,
                 "max_length": limit,
@@ -285,6 +309,7 @@ def _train(
                 "split": held_out if not share and aside else f"{share:g} by hash of {split_by}",
                 "trained_on": counts[0] | {"items": len(data)},
                 "held_out_of": counts[1] | {"items": len(aside)},
+                "sources": Counter(item.source for item in data if item.source) or None,
                 "dropped": dict(dropped),
                 "held_out": dict(measured) or None,
             }
@@ -359,7 +384,7 @@ def _records_of(file: str) -> Iterator[Record]:
     return (record for record, _ in read([file], on_bad=fail) if isinstance(record, dict))
 
 
-def split_key(record: Record, fields: str) -> str:
+def split_key(record: Record, fields: str, what: str = "split by") -> str:
     """What the split goes by, as text: the first of the fields (with commas) that the record has.
 
     Raises DataError for a record that has none of them.
@@ -369,7 +394,7 @@ def split_key(record: Record, fields: str) -> str:
         if value is not None:
             return item_of(str(value)) if field.strip() == "id" else str(value)
     raise DataError(
-        f"record {record['id']!r} has no {fields!r} to split by", getattr(record, "where", None)
+        f"record {record['id']!r} has no {fields!r} to {what}", getattr(record, "where", None)
     )
 
 

@@ -2,7 +2,7 @@
 
     judge = open_judge("runs/guard")
     judge.logits([record])                        # [1, labels]
-    softmax(judge.logits([record]), judge.temperature)
+    judge.probabilities([record])                 # the same, as calibrated
 
 The models are transformers' own sequence and token classifiers, so a published version loads without
 swr1 (its README says how). A causal language model gives its trunk, the head is new; an encoder, or
@@ -29,6 +29,7 @@ from swr1.models import check_fit, load_classifier, load_tokenizer
 from swr1.policy import model_folder
 from swr1.prompts import assistant_text, render, render_text
 from swr1.training import engine
+from swr1.training.held_out import softmax
 
 CARD = "classifier.json"  # what a version's head is, in its folder
 WRONG, RIGHT = "wrong", "right"
@@ -38,13 +39,15 @@ class Item(NamedTuple):
     """What is judged at once.
 
     `sequences`: one, or the better and the worse of a pair. `labels` [n] int64; `at`: None, or [n]
-    the positions of the only sequence that they are of. `key` names the prompt.
+    the positions of the only sequence that they are of. `key` names the prompt, `source` where the
+    record comes from, if anybody asked.
     """
 
     key: str
     sequences: list[Tensor]
     labels: Tensor
     at: Tensor | None = None
+    source: str = ""
 
     @property
     def padded(self) -> int:
@@ -106,11 +109,14 @@ def train_head(model: Any) -> None:
 def encode(tokenizer: Any, prompt: list[dict], turn: str) -> Tensor:
     """Token ids [T] of the whole: prompt, assistant's turn, end mark.
 
-    Of a prompt that is longer than `tokenizer.prompt_tokens` the beginning and the end are read. The
-    turn, which is judged, is never cut.
+    Of a prompt that is longer than `tokenizer.prompt_tokens` the beginning and the end are read; with
+    0 there the prompt is an empty one. The turn, which is judged, is never cut.
     """
+    limit = tokenizer.prompt_tokens
+    if limit == 0:
+        prompt, limit = [{"role": "user", "content": ""}], None
     text = render_text(tokenizer, prompt)
-    short = without_middle(tokenizer, text, tokenizer.prompt_tokens)
+    short = without_middle(tokenizer, text, limit)
     if is_encoder(tokenizer):
         return torch.tensor(tokenizer(short + turn)["input_ids"])
     ids = render(tokenizer, prompt)
@@ -205,8 +211,8 @@ def all_logits(
 class Judge:
     """A published classifier: guard or reward model, or process model.
 
-    Attributes: stage ("guard", "reward-model", "process-model"), labels, temperature; facts, all
-    that its card says.
+    Attributes: stage ("guard", "reward-model", "process-model"), labels, temperature, offsets [K];
+    facts, all that its card says.
     """
 
     def __init__(self, folder: str | Path, device: str = "auto") -> None:
@@ -220,6 +226,7 @@ class Judge:
             ) from None
         self.facts, self.stage, self.labels = facts, facts["stage"], facts["labels"]
         self.temperature = facts["temperature"] or 1.0
+        self.offsets = np.array(facts.get("offsets") or [0.0] * len(self.labels))
         self.tokenizer = open_tokenizer(self.folder)
         self.model = open_model(
             self.folder,
@@ -236,6 +243,10 @@ class Judge:
             for r in records
         ]
         return np.concatenate(all_logits(self.model, items, micro_tokens))
+
+    def probabilities(self, records: Sequence[dict]) -> np.ndarray:
+        """[N, K] of completed records, as calibrated: softmax(logits / temperature + offsets)."""
+        return softmax(self.logits(records) / self.temperature + self.offsets)
 
     def step_logits(self, prompt: list[dict], turn: str, steps: Sequence[str]) -> np.ndarray:
         """[S, 2] (wrong, right) of the steps of a turn, float64; of a process model."""

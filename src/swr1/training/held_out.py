@@ -5,6 +5,9 @@ never stand on both sides, and the same records are held out in every run. Calib
 scaling: probabilities are softmax(logits / T), with the T of least log-loss. What is told of it is
 cross-fitted: each half of the held-out prompts is scaled by the T of the other half; the T that is
 kept is fitted on all. Classification figures are scikit-learn's. Everything here is numpy.
+
+Where records say which source they come from, `across_sources` fits an offset for each label, too:
+on another source it is mostly the threshold that is wrong, not the order.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from swr1.errors import DataError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -85,6 +90,61 @@ def fit_temperature(logits: Floats, y: Ints) -> float:
         method="bounded",
     )
     return float(np.exp(found.x))
+
+
+def fit_scaling(logits: Floats, y: Ints, weights: Floats) -> tuple[float, Floats]:
+    """T and offsets b [K] with the least weighted log-loss of softmax(logits [N, K] / T + b).
+
+    A label that does not occur keeps the offset 0. The offsets are held near 0 by .001 |b|^2 / 2.
+    """
+    from scipy.optimize import minimize
+
+    there = np.flatnonzero(np.bincount(y, minlength=logits.shape[1]))
+    share = weights / weights.sum()
+
+    def loss(x: Floats) -> float:
+        offsets = np.zeros(logits.shape[1])
+        offsets[there] = x[1:]
+        scaled = logits / np.exp(x[0]) + offsets
+        odds = scaled[np.arange(len(y)), y] - np.logaddexp.reduce(scaled, axis=-1)
+        return float(-(share * odds).sum() + 0.0005 * (x[1:] ** 2).sum())
+
+    limits = [(np.log(0.05), np.log(20)), *[(-20.0, 20.0)] * len(there)]
+    found = minimize(loss, np.zeros(1 + len(there)), bounds=limits, method="L-BFGS-B").x
+    offsets = np.zeros(logits.shape[1])
+    offsets[there] = found[1:]
+    return float(np.exp(found[0])), offsets
+
+
+def across_sources(
+    logits: Floats, y: Ints, sources: Sequence[str], fitted_on: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Temperature and offsets, and how right each source is judged without and with them.
+
+    Args: logits [N, K], labels y [N], sources [N]. fitted_on: the sources that count for the fit
+    (none: all); every label of every source weighs the same.
+
+    Returns temperature, offsets [K] and by_source: name -> n, fitted_on, accuracy, accuracy_scaled.
+    Raises DataError where what is fitted on has fewer than two labels.
+    """
+    source = np.array(sources)
+    some = np.isin(source, list(fitted_on) or list(set(sources)))
+    if len(set(y[some].tolist())) < 2:
+        raise DataError("what the guard is calibrated on has only one label")
+    cells = [f"{name}/{label}" for name, label in zip(source[some], y[some], strict=True)]
+    _, cell, count = np.unique(cells, return_inverse=True, return_counts=True)
+    temperature, offsets = fit_scaling(logits[some], y[some], 1 / count[cell])
+    scaled = (logits / temperature + offsets).argmax(-1)
+    told = {}
+    for name in sorted(set(sources)):
+        mine = source == name
+        told[name] = {
+            "n": int(mine.sum()),
+            "fitted_on": bool((some & mine).any()),
+            "accuracy": float((logits.argmax(-1) == y)[mine].mean()),
+            "accuracy_scaled": float((scaled == y)[mine].mean()),
+        }
+    return {"temperature": temperature, "offsets": offsets.tolist(), "by_source": told}
 
 
 def calibration(logits: Floats, y: Ints, keys: Sequence[str]) -> dict[str, Any]:

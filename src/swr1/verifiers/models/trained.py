@@ -1,7 +1,7 @@
 """A classifier of responses in this process: ours, made by swr1 train-step, or a published one.
 
 `swr1 train-step guard` and `reward-model` make policy folders whose versions hold classifier.json;
-its temperature is used. A model folder of transformers' sequence classifiers without it is read the
+its temperature and offsets are used. A model folder of transformers' sequence classifiers without it is read the
 same way (prompt and response by the chat template), with the labels of its config.
 """
 
@@ -10,6 +10,8 @@ from __future__ import annotations
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_config
@@ -36,11 +38,12 @@ class TrainedModel:
             if judge.stage == "process-model":
                 raise UsageError(f"{folder} is a process model: it judges steps, not responses")
             self.labels, self.temperature = list(judge.labels), judge.temperature
+            self.offsets = judge.offsets
             self.tokenizer, self.model = judge.tokenizer, judge.model
         else:
             names = config.id2label
             self.labels = [names[i] for i in range(len(names))] if len(names) > 1 else ["reward"]
-            self.temperature = 1.0
+            self.temperature, self.offsets = 1.0, np.zeros(len(self.labels))
             self.tokenizer = heads.open_tokenizer(path)
             where = engine.pick_device(device)
             self.model = heads.open_model(path, self.labels, self.tokenizer, where, tokens=False)
@@ -85,7 +88,7 @@ class TrainedModel:
         except RuntimeError as error:
             raise SwrError(f"the guard {self.name} failed: {error}") from error
         for (_, future), row in zip(waiting, logits, strict=True):
-            values = row[0] if self.scalar else softmax(row, self.temperature)[0]
+            values = row[0] if self.scalar else softmax(row / self.temperature + self.offsets)[0]
             future.set_result(
                 Reply(values={n: float(v) for n, v in zip(self.labels, values, strict=True)})
             )
