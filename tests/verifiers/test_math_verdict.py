@@ -32,7 +32,7 @@ def judge(completion, answer="18", info=None, **options):
 
 def test_there_are_enough_pairs():
     assert len(set(pairs("equal"))) == len(pairs("equal")) >= 500
-    assert len(set(pairs("near"))) == len(pairs("near")) >= 250
+    assert len(set(pairs("near"))) == len(pairs("near")) >= 400
 
 
 @pytest.mark.parametrize(("gold", "said"), pairs("equal"))
@@ -68,6 +68,13 @@ READ = [  # completion, label, reason
     (r"\boxed{17 \boxed{18}}", "wrong", None),
     (r"\fbox{18}", "correct", None),
     (r"\boxed{17 = 18}", "wrong", "hedge"),
+    (r"\boxed{18} \boxed{18?}", "wrong", "hedge"),
+    (r"\boxed{18?} \boxed{18}", "wrong", "hedge"),
+    (r"\boxed18", "unreadable", "no-answer"),  # in LaTeX, a box around the 1
+    (r"Put it into \boxed, a box: \boxed{18}", "correct", None),
+    (r"$\boxed\text{18}$", "correct", None),
+    (r"\boxed{...} \boxed{18}", "correct", None),
+    (r"\boxed{9 + 8 = 18}", "wrong", "hedge"),
     (r"\boxed{n = 18}", "correct", None),
     (r"\boxed{9\cdot2}", "wrong", "unevaluated"),
     ("The answer is 18", "unreadable", "no-answer"),

@@ -63,8 +63,10 @@ def read(text: str) -> tuple[Any, bool]:
     try:
         if _BOTH_SIGNS.search(text):
             both = [_whole(_signed(text, up)) for up in (True, False)]
-            items = tuple(node for node, _ in both)
-            return Seq("", items, ""), any(flag for _, flag in both)
+            items: list[Any] = []
+            for node, _ in both:
+                items.extend(node.items if isinstance(node, Seq) and not node.open else [node])
+            return Seq("", tuple(items), ""), any(flag for _, flag in both)
         return _whole(text)
     except Unread:
         raise
@@ -350,7 +352,7 @@ class _Reader:
         """A run of letters: a function's name, a name in capitals, or a product of variables."""
         if run in FUNCTIONS or run in LOGS or run in OF_MANY or run == "sqrt":
             return self.command("\\" + run)
-        if len(run) > 3 or (len(run) > 1 and run.isupper()):
+        if len(run) > 3 or (len(run) > 1 and run.isupper()) or re.fullmatch("d[a-z]", run):
             return self.named(run)
         first, rest = run[0], run[1:]
         if rest:
@@ -426,7 +428,9 @@ class _Reader:
             )
         if single := re.fullmatch(r"(?:text|mathrm)\s*\{\s*([A-Za-z])\s*\}", name):
             return self.letters(single[1])
-        if re.match(r"text\s*\{|begin|end|left|right|limits|over\b|choose\b", name):
+        if re.match(
+            r"text\s*\{|(?:begin|end|left|right|limits|over|forall|exists|neg|lnot|nexists)\b", name
+        ):
             raise Unread(f"{mark} stands in the formula")
         if re.match(r"(?:mathrm|operatorname|math[a-z]+)\s*\{", name):
             name = re.sub(r"\s", "", name)

@@ -73,6 +73,10 @@ _FUNCTIONS = frozenset(
     artanh arcsinh arccosh arctanh ln log lg lb exp gcd lcm max min det Re Im arg deg dim ker sgn rank
     tr""".split()
 ) | frozenset(_NAMES)
+_UNITS_TOO = frozenset("min sec deg th ch lb tr".split())
+_IN_BRACES = re.compile(r"\{\s*\\([A-Za-z]+)\s*\}(?=\s*[\\({A-Za-z\d])")
+_DIFFERENTIAL = re.compile(r"\\(?:mathrm|text|operatorname)\s*\{\s*d\s*\}\s*(?=[A-Za-z\\])")
+_PRIMES = re.compile(r"\^\s*\{\s*('[\s']*)\}|\^\s*(?=')")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 _ONE_SPELLING = {
     "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "sfrac": "frac", "nicefrac": "frac", "lvert": "|",
@@ -92,7 +96,7 @@ _MODULO = re.compile(
 )
 _ANGLE = re.compile(r"\\ang\s*\{\s*(-?[\d.]+)\s*(?:;\s*([\d.]*)\s*)?(?:;\s*([\d.]*)\s*)?\}")
 _DEGREE = re.compile(
-    r"\s*\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))|(?<=\d)\s*\^\s*(?:o(?![A-Za-z])|\{\s*o\s*\})"
+    r"\s*\^\s*(?:\{\s*\\circ\s*\}|\\circ(?![A-Za-z]))|(?<=\d)\s*\^\s*(?:o(?![A-Za-z])|\{\s*o\s*\}|\{?\s*\\(?:text|mathrm)\s*\{\s*o\s*\}\s*\}?)"
 )
 _SIGN_ALONE = re.compile(r"\{\s*([-+:])\s*\}")
 _TYPED_AS = {
@@ -106,7 +110,7 @@ _TYPED_AS = {
 }
 _TYPED = re.compile("|".join(_TYPED_AS))
 _REPEATING = re.compile(
-    r"(?<![\d.])(\d+)\.(\d*)\s*(?:\\(?:overline|bar|dot)\s*(?:\{\s*(\d+)\s*\}|(\d))|\((\d+)\)"
+    r"(?<![\d.])(\d*)\.(\d*)\s*(?:\\(?:overline|bar|dot)\s*(?:\{\s*(\d+)\s*\}|(\d))|\((\d+)\)"
     r"|(?:\.\.\.+|\\ldots|\{\\ldots\})(?![\dA-Za-z]))"
 )
 _DOTTED = re.compile(r"\\dot\s*\{?\s*(\d)\s*\}?\s*(\d*)\s*\\dot\s*\{?\s*(\d)\s*\}?")
@@ -114,7 +118,12 @@ _DOTS = re.compile(r"\.\.\.+")
 _LEAD = re.compile(
     r"^(?:\\text\s*\{\s*)?(?:so\s+|thus\s+|hence\s+|therefore,?\s+)?(?:the\s+)?(?:final\s+|correct\s+)?"
     r"(?:answer|result|value|solution)(?:\s+is)?\s*(?:\}?\s*[:=]\s*|(?<=is)\s+|(?<=is)(?=\s*\})|\s+(?=[-\d\\$(]))\s*(?P<brace>\})?"
-    r"|^(?:\\text\s*\{)?答案?(?:是|为)?:?\s*\}?|^(?:一共有?|总共有?|共有?|共计|合计|约)(?=\s*[\d一二三四五六七八九十百两])",
+    r"|^(?:\\text\s*\{)?答案?(?:是|为)?:?\s*\}?|^(?:一共有?|总共有?|共有?|共计|合计)(?=\s*[\d一二三四五六七八九十百两])",
+    re.I,
+)
+_TOLD = re.compile(r"\\text\s*\{[^{}]*(?:\bis|=|:)\s*\}\s*(?=[-\d\\(])")
+_HEDGED = re.compile(
+    r"\b(?:not|no|never|less|more|most|least|between|about|approximately|either|neither|or|if)\b",
     re.I,
 )
 _NEGATIVE = re.compile(r"^(?:\\text\s*\{\s*)?(?:negative|minus)\s*\}?\s*(?=[\d\\.a-z])", re.I)
@@ -189,9 +198,12 @@ def spellings(text: str) -> str:
     text = _TYPED.sub(lambda m: _TYPED_AS[m[0]], text)
     if not any(mark in text for mark in "\\^{"):
         return text
-    text = _OPERATOR.sub(lambda m: f"\\{m[1]} " if m[1] in _FUNCTIONS else m[0], text)
+    text = _OPERATOR.sub(_operator, text)
+    text = _IN_BRACES.sub(lambda m: f"\\{m[1]} " if m[1] in _FUNCTIONS else m[0], text)
+    text = _DIFFERENTIAL.sub("d", text)
     text = _ONE_LETTER.sub(r" \1 ", text)
     text = _COMMAND.sub(_one_spelling, text)
+    text = _PRIMES.sub(lambda m: (m[1] or "").replace(" ", ""), text)
     text = _OVER.sub(_over, text)
     if "\\equiv" in text:
         text = _MODULO.sub(lambda m: f"\\pmod{{{m[1]}}}" if m[1] else "\\pmod ", text)
@@ -200,7 +212,16 @@ def spellings(text: str) -> str:
         text,
     )
     text = _NOT_LETTERS.sub(r" \1 ", _DEGREE.sub("^\\\\circ ", text))
+    text = re.sub(r"(?<![A-Za-z\\])m\s*(?=\\angle)", "", text)  # the measure of an angle
     return _SIGN_ALONE.sub(r"\1", text)
+
+
+def _operator(match: re.Match[str]) -> str:
+    """A function's name in its own command; behind a number "min" and "sec" are units."""
+    behind = match.string[: match.start()].rstrip()[-1:].isdigit()
+    if match[1] not in _FUNCTIONS or (behind and match[1] in _UNITS_TOO):
+        return match[0]
+    return f"\\{match[1]} "
 
 
 def _one_spelling(match: re.Match[str]) -> str:
@@ -232,7 +253,7 @@ def _as_fraction(match: re.Match[str]) -> str:
             return match[0]
         first, block = first[: -2 * found], first[-found:]
     nines = (10 ** len(block) - 1) * 10 ** len(first)
-    top = int(whole + first + block) - int(whole + first)
+    top = int(whole + first + block) - int(whole + first or "0")
     return f"\\frac{{{top}}}{{{nines}}}"
 
 
@@ -250,6 +271,9 @@ def leads(text: str) -> str:
         text = (
             text[lead.end() :].replace("}", "", 1).strip() if brace else text[lead.end() :].strip()
         )
+    told = _TOLD.match(text)
+    if told and not _HEDGED.search(told[0]) and text[told.end() :].strip():
+        text = text[told.end() :]
     text = _NEGATIVE.sub("-", text)
     wrapped = _WRAPPED.match(text)
     if wrapped and (_UNWRAPPED.fullmatch(wrapped[1]) or any(map(str.isdigit, wrapped[1]))):

@@ -53,6 +53,7 @@ _MINUTES = re.compile(
 _PARTS = re.compile(
     r"(\d+(?:\.\d+)?)\s*(?:\\text\s*\{\s*)?([A-Za-z]+)\.?\s*\}?(?:\s*,?\s*and\s|[\s,])*"
 )
+_TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
 _TAIL = re.compile(
     r"\\(?:text|mathrm)\s*\{|\\frac\s*\{\s*\\(?:text|mathrm)|\^\\circ|(?<=[\d})\]\s])(?:[A-Za-z]{2,}|\\Omega|\\mu)"
 )
@@ -136,7 +137,7 @@ def quantity(text: str) -> Quantity:
                 ("\\text{" if not match["brace"] and "{" in match[0] else "") + rest[match.end() :],
             )
         close = rest in _CLOSE
-        of = unit(rest) if not rest or close or not _is_letter(rest) else None
+        of = None if _is_algebra(rest) else unit(rest)
         if of is not None:
             return Quantity(
                 whole, text[:end], Number(value * scale, decimals), said.times(of), close
@@ -162,14 +163,19 @@ def _closes(text: str) -> int:
     return -1
 
 
-def _is_letter(rest: str) -> bool:
-    """One letter at the number, or after a blank one that is no unit: algebra."""
-    name = rest.strip()
+def _is_algebra(rest: str) -> bool:
+    """Letters at the number that are no unit: one, or up to three (after a blank up to two)."""
+    match = re.match(r"(\s*)([A-Za-z]+)(?![A-Za-z.])", rest)
+    if match is None or rest in _CLOSE:
+        return False
+    name = match[2]
+    if len(name) == 1:
+        return rest.strip() == name and (not match[1] or not is_known(name))
     return (
-        len(name) == 1
-        and name.isascii()
-        and name.isalpha()
-        and (name == rest or not is_known(name))
+        len(name) < (3 if match[1] else 4)
+        and not is_known(name)
+        and name.islower()
+        and name != "sq"
     )
 
 
@@ -208,24 +214,21 @@ def _degrees(text: str) -> tuple[Number, Unit] | None:
 
 
 def _sum(text: str) -> tuple[Number, Unit] | None:
-    """ "5 feet 3 inches": parts in units of one kind."""
-    parts = []
+    """ "5 feet 3 inches": parts in units of one kind, each smaller than the one before."""
+    parts: list[tuple[Fraction, Unit]] = []
     at = 0
     while match := _PARTS.match(text, at):
-        parts.append((Fraction(match[1]), unit(match[2])))
+        of = unit(match[2])
+        if of is None or not of.powers:
+            return None
+        if parts and (of.powers != parts[-1][1].powers or of.factor >= parts[-1][1].factor):
+            return None
+        parts.append((Fraction(match[1]), of))
         at = match.end()
-    units = [of for _, of in parts if of is not None and of.powers]
-    if (
-        at < len(text)
-        or len(parts) < 2
-        or len(units) < len(parts)
-        or len({u.powers for u in units}) > 1
-    ):
+    if at < len(text) or len(parts) < 2:
         return None
-    total = sum(
-        (value * of.factor for (value, _), of in zip(parts, units, strict=True)), Fraction(0)
-    )
-    return Number(total), units[0]._replace(factor=Fraction(1))
+    total = sum((value * of.factor for value, of in parts), Fraction(0))
+    return Number(total), parts[0][1]._replace(factor=Fraction(1))
 
 
 def _expression(whole: str, text: str, said: Unit) -> Quantity:
@@ -236,10 +239,7 @@ def _expression(whole: str, text: str, said: Unit) -> Quantity:
     begun = max(len(text) - 100, 1)
     for match in _TAIL.finditer(text, begun):
         tail = text[match.start() :]
-        if tail.startswith("^") and re.search(
-            r"\\[a-z]{2,}",
-            text[: match.start()].replace("\\frac", "").replace("\\sqrt", "").replace("\\pi", ""),
-        ):
+        if tail.startswith("^") and _TRIGONOMETRY.search(text):
             continue
         of = unit(tail)
         if (
@@ -247,7 +247,8 @@ def _expression(whole: str, text: str, said: Unit) -> Quantity:
             and (of.powers or tail[0] == "\\")
             and (not of.words or tail.startswith("\\text"))
         ):
-            return Quantity(whole, text[: match.start()].strip(), None, said.times(of))
+            rest = re.sub(re.escape(tail.strip()) + r"\s*(?=[,;])", "", text[: match.start()])
+            return Quantity(whole, rest.strip(), None, said.times(of))
     return Quantity(whole, text, None, said)
 
 

@@ -43,7 +43,7 @@ _BASED = re.compile(
 )
 _CLOCK = re.compile(
     r"(?P<early>上午|下午)?\s*(?P<hour>\d{1,2})(?::(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?)?"
-    r"\s*(?:(?P<half>[ap])\.?\s?m\.?|(?P<word>noon|midnight)|o'?clock)?",
+    r"\s*(?:(?P<half>[ap])\.?\s?m\.?|(?P<word>noon|midnight)|(?P<full>o'?clock))?",
     re.I,
 )
 _FLAT = re.compile(r"\\(?:text|mathrm)\s*\{([^{}]*)\}|[{}]")
@@ -156,17 +156,19 @@ def plain_digits(digits: str) -> str:
     return f"{sign}{whole.lstrip('0') or '0'}{'.' if part.rstrip('0') else ''}{part.rstrip('0')}"
 
 
+_HALF_DAY = 12 * 3600
+
+
 class Clock(NamedTuple):
     """A time of day: seconds after midnight, or after noon too where the half of the day is not said."""
 
     seconds: int
-    known: bool  # which half of the day it is
+    half: bool  # whether it is known which half of the day it is
 
     def is_same(self, other: Clock) -> bool:
-        half = 12 * 3600
-        if self.known and other.known:
+        if self.half and other.half:
             return self.seconds == other.seconds
-        return self.seconds % half == other.seconds % half
+        return self.seconds % _HALF_DAY == other.seconds % _HALF_DAY
 
 
 def clock(text: str) -> Clock | None:
@@ -179,7 +181,7 @@ def clock(text: str) -> Clock | None:
     match = _CLOCK.fullmatch(flat)
     half = match and (match["half"] or {"noon": "p", "midnight": "a", "上午": "a", "下午": "p", None: ""}[
         (match["word"] or "").casefold() or match["early"] or None])  # fmt: skip
-    if not match or int(match["hour"]) > 24 or not (match["minute"] or half):
+    if not match or int(match["hour"]) > 24 or not (match["minute"] or half or match["full"]):
         return None
     hour = int(match["hour"])
     if half and hour <= 12:

@@ -17,7 +17,7 @@ from sympy import S
 
 from swr1.verifiers._equal import NoValue, equal, value_at
 from swr1.verifiers._nodes import Builder, Cases, Rel, Seq, Words, is_equation, matched
-from swr1.verifiers._sets import as_set, is_set, same_set
+from swr1.verifiers._sets import as_set, free, is_set, same_set
 
 _MOST = 40  # items of a list that are compared each with each
 _SWAP = {
@@ -53,7 +53,7 @@ def same(gold: Any, said: Any) -> bool:
         return len(gold.rows) == len(said.rows) and matched(gold.rows, said.rows, _same_row)
     if isinstance(gold, Words) or isinstance(said, Words):
         return False
-    if not (is_set(gold) or is_set(said)):
+    if not (is_set(gold) or is_set(said)) or _other_letter(gold, said):
         return False
     a, b = as_set(gold), as_set(said)
     return a is not None and b is not None and same_set(a, b)
@@ -69,6 +69,13 @@ def same_or_not(gold: Any, said: Any) -> bool:
         return False
 
 
+def _other_letter(gold: Any, said: Any) -> bool:
+    """Whether two conditions are about different letters; {x | ...} is about none."""
+    if isinstance(gold, Builder) or isinstance(said, Builder):
+        return False
+    return bool(free(gold) and free(said)) and free(gold) != free(said)
+
+
 def _same_row(a: Sequence[Any], b: Sequence[Any]) -> bool:
     return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
 
@@ -80,6 +87,13 @@ def _plain(node: Any) -> Any:
         of = node.sides[1]
         one = of.open == "{" and len(of.items) == 1
         return Rel(("=",), (node.sides[0], of.items[0])) if one else node
+    if isinstance(node, Rel) and node.ops == ("=",) and all(isinstance(x, Seq) for x in node.sides):
+        left, right = node.sides  # (a, b) = (2, 3)
+        if len(left.items) == len(right.items) and all(
+            isinstance(x, sympy.Symbol) for x in left.items
+        ):
+            pairs = zip(left.items, right.items, strict=True)
+            return Seq("", tuple(Rel(("=",), pair) for pair in pairs), "", "\\land")
     if not isinstance(node, Seq) or node.open not in ("", "{"):
         return node
     items = [_plain(item) for item in node.items[:_MOST]] + list(node.items[_MOST:])

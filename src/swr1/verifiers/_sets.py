@@ -70,7 +70,7 @@ def _as_set(node: Any) -> sympy.Set | None:
         )
     if not any(isinstance(item, Rel) for item in node.items):
         return sympy.Union(*parts)
-    if len({name for item in node.items for name in _free(item)}) != 1:
+    if len({name for item in node.items for name in free(item)}) != 1:
         return None
     both = sympy.Intersection(*parts)
     if node.joined == "\\land":
@@ -86,9 +86,10 @@ _MAKES = {"<": sympy.StrictLessThan, ">": sympy.StrictGreaterThan, "\\le": sympy
 _JOINS = {"\\cup": sympy.Union, "\\cap": sympy.Intersection, "\\setminus": sympy.Complement}
 
 
-def _free(node: Any) -> set[str]:
-    if isinstance(node, Rel):
-        return set().union(*(_free(side) for side in node.sides))
+def free(node: Any) -> set[str]:
+    """The letters that stand in something."""
+    if isinstance(node, (Rel, Seq)):
+        return set().union(*map(free, node.sides if isinstance(node, Rel) else node.items))
     return {str(s) for s in node.free_symbols} if isinstance(node, sympy.Basic) else set()
 
 
@@ -101,7 +102,7 @@ def _condition(node: Builder) -> sympy.Set | None:
             return None
         domain, variable = inner, variable.sides[0]
     items = node.condition.items if isinstance(node.condition, Seq) else (node.condition,)
-    if not isinstance(variable, sympy.Symbol) or any(_free(x) - {str(variable)} for x in items):
+    if not isinstance(variable, sympy.Symbol) or any(free(x) - {str(variable)} for x in items):
         return None
     holds = _as_set(node.condition)
     return None if holds is None else sympy.Intersection(domain, holds)

@@ -84,6 +84,8 @@ _TABLE = """
 1 | farad | F farad farads
 1 | tesla | T tesla teslas
 1 | s -1 | Hz hertz
+3600000 | g, m 2, s -2 | Wh
+3600000000 | g, m 2, s -2 | kWh 千瓦时 度电
 1 | mol | mol mole moles 摩尔
 1 | kelvin | K kelvin kelvins
 1 | celsius | ^\\circC celsius
@@ -145,7 +147,7 @@ _POWERS = {
 _FLAT = re.compile(r"\\(?:text|mathrm)\s*\{([^{}]*)\}")
 _EXPONENT = re.compile(r"\^\s*\{\s*(-?\d)\s*\}")
 _RATIO = re.compile(r"\\frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
-_ASIDE = re.compile(r"\(([^()\d]*)\)|[{}]")
+_ASIDE = re.compile(r"\(([^()]*)\)")
 _MARK = re.compile(
     r"(?P<power>\^\s*\{?\s*(-?\d)\s*\}?)|(?P<over>/|\bper\b|每)|(?P<times>\\cdot|\\times|\*|[-,.\s])"
     r"|(?P<chinese>平方|立方|[\u4e00-\u9fff]+)|(?P<name>(?:[kMG]|\\mu)\s*\\Omega|\\mu\s*[A-Za-z]+|\\Omega|\^\\circ\s*[CF]?|US\$|[A-Za-z]+|\\?[$¢€£¥₹₩])"
@@ -185,9 +187,9 @@ def unit(text: str) -> Unit | None:
     """The unit that a text is, which may be no unit at all ("units"); None where it is something else."""
     flat = _FLAT.sub(r" \1 ", _EXPONENT.sub(r"^\1", text))
     flat = _RATIO.sub(r" \1 / \2 ", flat)
-    if any(not _NOT_UNITS.isdisjoint(aside.casefold().split()) for aside in _ASIDE.findall(flat)):
+    if not all(map(_is_aside, _ASIDE.findall(flat))):
         return None
-    flat = _ASIDE.sub(" ", flat)
+    flat = _ASIDE.sub(" ", flat).replace("{", " ").replace("}", " ")
     found, last, sign, raised, at = Unit(), None, 1, 1, 0
     while at < len(flat):
         mark = _MARK.match(flat, at)
@@ -219,6 +221,14 @@ def unit(text: str) -> Unit | None:
                 last = one
                 found, raised = found.times(one, sign * raised), 1
     return None if last is None and flat.strip(" .,") else found
+
+
+def _is_aside(text: str) -> bool:
+    """Whether brackets behind a number hold words that change nothing: "(total)", "(cm)"; not (x + 1)."""
+    marks = text.casefold().split()
+    return _NOT_UNITS.isdisjoint(marks) and all(
+        mark.isalpha() and (len(mark) > 3 or not mark.isascii() or is_known(mark)) for mark in marks
+    )
 
 
 def _word(name: str) -> Unit | None:

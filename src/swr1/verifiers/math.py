@@ -202,7 +202,10 @@ def _split(text: str, *marks: str) -> list[str]:
 def _differ(said: Sequence[str]) -> bool:
     """Whether two of the answers are not the same."""
     rest = list(dict.fromkeys(said[:-1]))
-    return any(not _equal(said[-1], other)[0] for other in rest if other != said[-1])
+    try:
+        return any(not _equal(said[-1], other)[0] for other in rest if other != said[-1])
+    except Unreadable:
+        return True
 
 
 def _any(golds: list[str], said: str, how: How) -> tuple[bool, str | None]:
@@ -282,11 +285,9 @@ def _times(a: Quantity, b: Quantity) -> bool | None:
         return x.is_same(y)
     one, other = (x, b) if x else (y, a)
     if one is None or other.number is None or other.whole != other.text:
-        return None
-    hours = other.number.value * 3600  # "7" for 7 AM
-    return hours.denominator == 1 and one.is_same(
-        Clock(int(hours) % 86400, other.number.value > 12)
-    )
+        return False if one and one.half else None
+    hours = other.number.value  # "7" for 7 AM
+    return hours.denominator == 1 and one.is_same(Clock(int(hours) * 3600 % 86400, hours > 12))
 
 
 def _same_based(gold: str, said: str, a: Based | None, b: Based | None) -> bool:
