@@ -5,11 +5,16 @@ docstring is the help. Nothing else is edited to add one. Other packages add the
 point in the group "swr1.commands". `swr1 --help` imports none of them.
 """
 
+import signal
+import sys
+
+if sys.argv and sys.argv[0].endswith(("/swr1", "/swr1/__main__.py")):
+    # The program itself, while it still imports: an interrupt ends it, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import ast
 import errno
 import importlib
-import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
@@ -20,10 +25,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import swr1
-from swr1.errors import SwrError
+from swr1.errors import ReaderClosed, Stopped, SwrError
 from swr1.registry import suggest
-from swr1.streams.stage import NothingToDo, Stopped
-from swr1.streams.writing import ReaderClosed
+from swr1.streams import ending, standard
+from swr1.streams.stage import NothingToDo
 from swr1.terminal import guard, say, shown
 
 STAGES = ["gen-puzzles", "rollout", "verify", "reward", "train-step", "eval", "merge"]
@@ -136,13 +141,17 @@ def _join_quarantine(args: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the command line; every failure is one clear message and an exit code."""
+    standard.repair()
     guard()
+    ending.install()
     try:
         _run(_join_quarantine(sys.argv[1:]))
     except SystemExit as left:
         if team := sys.modules.get("swr1.training.parallel"):  # only where it was needed
             team.leave(left.code)
         raise
+    finally:
+        ending.over()
 
 
 def _run(args: list[str]) -> None:
@@ -150,24 +159,28 @@ def _run(args: list[str]) -> None:
     try:
         app(args, prog_name="swr1")
     except NothingToDo:
-        sys.exit(0)
+        code = 0
     except ReaderClosed:
         # The reader left in the moment between a stage's work and its end: not a failure.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except (Stopped, SwrError) as error:
-        if isinstance(error, SwrError):
-            say(name, f"error: {error}")
-        code = error.exit_code
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        advice = {
-            errno.ENOSPC: "; free some space and run the same command to continue",
-            errno.EACCES: "; choose a place you may write to",
-            errno.EROFS: "; choose a place you may write to",
-        }.get(error.errno or 0, "")
-        say(name, f"error: {place}{error.strerror or error}{advice}")
-        code = 1
+        standard.abandon()
+        code = 0
+    except (Stopped, SwrError, OSError) as error:
+        stopped = ending.swallowed()  # then what was raised is only what became of it
+        if not stopped and not isinstance(error, Stopped):
+            say(name, f"error: {_told(error)}")
+        code = getattr(stopped or error, "exit_code", 1)
     else:
         return
     sys.exit(code)
+
+
+def _told(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    place = f"{error.filename}: " if error.filename else ""
+    advice = {
+        errno.ENOSPC: "; free some space and run the same command to continue",
+        errno.EACCES: "; choose a place you may write to",
+        errno.EROFS: "; choose a place you may write to",
+    }.get(error.errno or 0, "")
+    return f"{place}{error.strerror or error}{advice}"

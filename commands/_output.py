@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from swr1.streams import standard
 from swr1.terminal import console
 
 
@@ -11,11 +12,15 @@ def show(numbers: Any, as_json: bool, page: Callable[[], Any]) -> None:
     if as_json:
         print_json(numbers)
     else:
-        console().print(page())
+        made = page()
+        with standard.ours():
+            console().print(made)
 
 
 def print_json(numbers: Any) -> None:
     """Indented; arrays of numpy are lists."""
     import orjson
 
-    print(orjson.dumps(numbers, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())
+    text = orjson.dumps(numbers, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode()
+    with standard.ours():
+        print(text)

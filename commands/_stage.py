@@ -24,6 +24,7 @@ import typer
 from swr1 import models
 from swr1.errors import UsageError
 from swr1.registry import suggest
+from swr1.streams import standard
 from swr1.streams.files import refuse_clashes
 from swr1.streams.stage import NothingToDo, Stage, parse_shard
 
@@ -204,6 +205,7 @@ def stage_command(
 
         @wraps(function)
         def run(**values: Any) -> None:
+            standard.reserve()
             shared = {n: values.pop(n) for n in added}
             names = values.pop("files", ())
             options = {
@@ -236,7 +238,8 @@ def stage_command(
                 } | changes
                 settings["options"] = options | changes.get("options", {})
                 if shared["dry_run"]:
-                    print(json.dumps({"stage": name} | settings, indent=2, default=str))
+                    with standard.ours():
+                        print(json.dumps({"stage": name} | settings, indent=2, default=str))
                     raise NothingToDo
                 return Stage(name, settings.pop("options"), **settings)
 

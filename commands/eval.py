@@ -10,6 +10,7 @@ import typer
 from swr1.commands._output import show
 from swr1.commands._stage import WRITTEN, option, stage_command
 from swr1.errors import UsageError
+from swr1.streams import standard
 
 measured = partial(option, panel="Safety and ability, benchmark by benchmark")
 by_heart = partial(option, panel="Reasoned, or known by heart?")
@@ -116,7 +117,8 @@ def command(
         if list_matches and not as_json:
             from swr1.evals.contamination import match_lines
 
-            print(*match_lines(numbers), sep="\n")
+            with standard.ours():
+                print(*match_lines(numbers), sep="\n")
         return
     from swr1.engines import Sampling
     from swr1.engines._rollout import complete

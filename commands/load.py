@@ -53,16 +53,20 @@ def command(
     from swr1.loading._records import load_rows
     from swr1.loading._rows import find_sources
     from swr1.registry import Registry, parse_options
+    from swr1.streams import standard
 
     loaders = Registry("loader", "swr1.loading", "load")
     if show_list:
         width = max(map(len, loaders.names()))
+        lines = []
         for known in loaders.names():
             loader = loaders.get(known)
             first_line = (loader.__doc__ or "").strip().partition("\n")[0]
             parameters = inspect.signature(loader).parameters.values()
             can_be_set = [f"[{p.name}={p.default}]" for p in parameters if p.default is not p.empty]
-            print(f"{known:{width}}  {first_line}", *can_be_set)
+            lines.append(" ".join([f"{known:{width}}  {first_line}", *can_be_set]))
+        with standard.ours():
+            print(*lines, sep="\n")
         return
     if name is None:
         raise UsageError(f"load what? Known: {', '.join(loaders.names())} (see --list)")

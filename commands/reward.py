@@ -1,11 +1,13 @@
 """Turn verdicts into the number that the policy is trained on, with its parts."""
 
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Annotated
 
 import typer
 
 from swr1.commands._stage import stage_command
 from swr1.errors import DataError, UsageError
+from swr1.streams import standard
 
 
 def parse_on_null(text: str) -> float | str:
@@ -18,7 +20,7 @@ def parse_on_null(text: str) -> float | str:
         raise UsageError(f"--on-null is fail, skip or a number, not {text!r}") from None
 
 
-@stage_command(quiet_options=("explain", "outcomes"))
+@stage_command(quiet_options=("explain", "outcomes", "timeout"))
 def command(
     open_stage,
     recipe: Annotated[
@@ -41,6 +43,9 @@ def command(
     unordered: Annotated[
         bool, typer.Option("--unordered", help="Warn of numbers that contradict the order; go on.")
     ] = False,
+    timeout: Annotated[
+        float, typer.Option(help="Seconds a reward from a file may take for one record.")
+    ] = 10.0,
     explain: Annotated[
         str | None,
         typer.Option(help="Print how this record got its number, and stop.", metavar="ID[/SAMPLE]"),
@@ -60,23 +65,29 @@ def command(
     from swr1.rewards import Recipe, explain_one, open_reward, tell_outcomes
 
     warnings: list[str] = []
-    score = open_reward(recipe, set, unordered=unordered, warn=warnings.append)
     fallback = parse_on_null(on_null)
+    score = open_reward(recipe, set, unordered=unordered, warn=warnings.append, timeout=timeout)
     if isinstance(score, Recipe):
         digest: dict = {"recipe_digest": score.digest()}
+        process: AbstractContextManager = nullcontext()
+        whose = "a verifier"
     else:
-        own = digest_of_files(recipe)
-        digest = {"files": own} if own else {}
+        digest = {"timeout": timeout} | ({"files": own} if (own := digest_of_files(recipe)) else {})
+        process, whose = closing(score), "it"
 
     if outcomes:
-        print(tell_outcomes(score), *warnings, sep="\n")
+        told = tell_outcomes(score)
+        with standard.ours():
+            print(told, *warnings, sep="\n")
         return
     if explain is not None:
         with open_stage(output=None, quiet=True) as stage:
-            print(explain_one(score, explain, stage.read(needs=("id", "verdicts"))))
+            told = explain_one(score, explain, stage.read(needs=("id", "verdicts")))
+        with standard.ours():
+            print(told)
         return
 
-    with open_stage(options=digest) as stage:
+    with process, open_stage(options=digest) as stage:
         for warning in warnings:
             stage.say(f"warning: {warning}")
 
@@ -86,7 +97,7 @@ def command(
                 stage.tally("null", result.get("error", "?").partition(":")[0])
                 if fallback == "fail":
                     raise DataError(
-                        f"a verifier could not judge id {record['id']}: {result.get('error')};"
+                        f"{whose} could not judge id {record['id']}: {result.get('error')};"
                         " decide with --on-null skip or --on-null NUMBER"
                     )
                 if fallback == "skip":

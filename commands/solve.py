@@ -1,6 +1,5 @@
 """All solutions of a puzzle: of every record, or of a text, for a person to read."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 
 from swr1.commands._stage import stage_command
 from swr1.errors import DataError, UsageError
+from swr1.streams import standard
 
 
 @stage_command()
@@ -48,12 +48,13 @@ def command(
         from swr1.puzzles.solution_page import print_solutions
 
         for where, puzzle in texts.items():
-            if len(texts) > 1:
-                print(f"{where}:")
-            try:
-                print_solutions(puzzle, most, explain)
-            except DataError as error:
-                raise DataError(error.reason, where) from None
+            with standard.ours():
+                if len(texts) > 1:
+                    print(f"{where}:")
+                try:
+                    print_solutions(puzzle, most, explain)
+                except DataError as error:
+                    raise DataError(error.reason, where) from None
         return
     if explain:
         raise UsageError("--explain is for texts: --text or .txt files")
@@ -80,10 +81,15 @@ def texts_among(inputs: Sequence[str], text: str | None) -> Iterator[tuple[str, 
     if text is not None:
         if list(inputs) != ["-"]:
             raise UsageError("--text takes no files; a puzzle in a file is a .txt file")
-        yield "--text", sys.stdin.read() if text == "-" else text
+        yield "--text", _standard_input() if text == "-" else text
         return
     plain = [name for name in inputs if name.endswith(".txt")]
     if plain and len(plain) < len(inputs):
         raise UsageError("records and .txt files cannot be solved together")
     for name in plain:
         yield name, Path(name).read_text(encoding="utf-8")
+
+
+def _standard_input() -> str:
+    with open(standard.input_fd(), encoding="utf-8", closefd=False) as file:
+        return file.read()

@@ -33,7 +33,9 @@ mode = partial(option, panel="The modes around RL (see --list)")
 run = partial(option, panel="The run")
 
 
-@stage_command(writes=False, opens_models=True, quiet_options=("device", "threads"))
+@stage_command(
+    writes=False, opens_models=True, quiet_options=("device", "threads", "allow_fewer_steps")
+)
 @with_objective_fields
 def command(
     open_stage,
@@ -48,6 +50,10 @@ def command(
         int | None, option("Groups (prompts) per step [8]; sft, dpo, ...: items [32].")
     ] = None,
     steps: Annotated[int | None, option("Steps in all, resumed ones included.")] = None,
+    allow_fewer_steps: Annotated[
+        bool,
+        option("No error where the input ends before --steps (or any).", "--allow-fewer-steps"),
+    ] = False,
     epochs: Annotated[float, option("Passes over each batch; sft, dpo, ...: over the data.")] = 1,
     minibatch: Annotated[int | None, option("Groups per optimizer step [all].")] = None,
     optimizer: Annotated[
@@ -181,14 +187,14 @@ def command(
     others = {"quiet": True} if os.environ.get("RANK", "0") != "0" else {}
     with open_stage(total=steps, **others) as stage:
         refuse_others(given, job.takes)
-        job.run(stage, threads)
+        job.run(stage, threads, allow_fewer_steps)
 
 
 def refuse_others(given: dict, takes: set[str]) -> None:
     """Raises UsageError for an option that was given, and that would not be heeded."""
     known = inspect.signature(command).parameters
     for name, value in given.items():
-        heeded = takes | {"objective", "policy", "threads"}
+        heeded = takes | {"objective", "policy", "threads", "allow_fewer_steps"}
         if name in heeded or name not in known or value == known[name].default:
             continue
         flag = "--" + name.replace("_", "-")

@@ -53,8 +53,7 @@ def command(
     a table of the records, with --id or -n the records themselves. A key is a field, or the short
     name of one in info, generation, verdicts or reward_parts: people, epoch, knights, format.
     """
-    from swr1.errors import UsageError
-    from swr1.streams.writing import ReaderClosed
+    from swr1.errors import ReaderClosed, UsageError
     from swr1.viewing.page import COLOURINGS
 
     if colour not in COLOURINGS:

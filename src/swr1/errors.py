@@ -1,4 +1,4 @@
-"""Errors a person reads: what was wrong, where, what to do. Each kind has its exit code."""
+"""Errors a person reads, each with its exit code, and the two ends of a run that are no failure."""
 
 from __future__ import annotations
 
@@ -24,3 +24,27 @@ class DataError(SwrError):
         self.where = where
         self.reason = message
         super().__init__(f"{where}: {message}" if where else message)
+
+
+class Ending(BaseException):
+    """The run ends before its work is done (streams/ending.py raises it in the main thread).
+
+    No `Exception`: code that catches whatever its records, a library or a stranger's function may
+    raise lets it pass.
+    """
+
+    exit_code: int
+
+
+class Stopped(Ending):
+    """SIGINT, SIGTERM or SIGHUP came; the exit code is 128 + its number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"signal {number}")
+        self.exit_code = 128 + number
+
+
+class ReaderClosed(Ending):
+    """The process reading our standard output has had enough: not a failure."""
+
+    exit_code = 0

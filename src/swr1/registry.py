@@ -12,13 +12,14 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable
-from functools import cached_property
+import traceback
+from collections.abc import Callable, Iterable
+from functools import cached_property, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from swr1.errors import UsageError
+from swr1.errors import Ending, UsageError
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -70,7 +71,15 @@ class Registry:
                 f" Known: {', '.join(self.names())}; or a file: ./mine.py:{self.attribute}"
             )
         module, _, attribute = self._targets[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        if not self.is_foreign(name):
+            return getattr(importlib.import_module(module), attribute)
+        found = self._imported(name, module, lambda: importlib.import_module(module))
+        return self._function(name, found, attribute or self.attribute)
+
+    def is_foreign(self, name: str) -> bool:
+        """Whether it is a stranger's: from a file or an entry point. Imports nothing."""
+        target = self._targets.get(name, "")
+        return ".py:" in name or (bool(target) and target.partition(".")[0] != "swr1")
 
     def _from_file(self, target: str) -> Any:
         file, _, attribute = target.rpartition(":")
@@ -81,10 +90,43 @@ class Registry:
         assert spec and spec.loader
         module = importlib.util.module_from_spec(spec)
         sys.modules.setdefault(path.stem, module)
-        spec.loader.exec_module(module)
-        if not hasattr(module, attribute):
+        execute = partial(spec.loader.exec_module, module)
+        self._imported(target, file, execute)
+        return self._function(target, module, attribute)
+
+    def _imported(self, target: str, file: str, run: Callable[[], Any]) -> Any:
+        """What `run` gives. Raises UsageError, with file and line, whatever a stranger's raises."""
+        try:
+            return run()
+        except Ending:
+            raise
+        except BaseException as error:
+            where, why = _origin(error, file)
+            raise UsageError(f"{where}: cannot import the {self.kind} {target!r}: {why}") from None
+
+    def _function(self, target: str, module: Any, attribute: str) -> Any:
+        found = getattr(module, attribute, None)
+        file = getattr(module, "__file__", None) or module.__name__
+        if found is None:
             raise UsageError(f"{file} has no {attribute!r} ({self.kind} {target!r})")
-        return getattr(module, attribute)
+        if not callable(found):
+            kind = type(found).__name__
+            raise UsageError(
+                f"{file}: {attribute!r} is no function but of type {kind} ({self.kind} {target!r})"
+            )
+        return found
+
+
+def _origin(error: BaseException, file: str) -> tuple[str, str]:
+    """("FILE:LINE", what happened) of an import that failed; the line is the file's own."""
+    text = " ".join(str(error).split())[:300]
+    why = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, SyntaxError) and error.lineno:
+        return f"{error.filename}:{error.lineno}", f"{type(error).__name__}: {error.msg}"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
+    name = Path(file).name
+    own = [f for f in frames if Path(f.filename).name == name] or frames[1:]
+    return (f"{own[-1].filename}:{own[-1].lineno}" if own else file), why
 
 
 def digest_of_files(*targets: str) -> dict[str, str]:
@@ -105,9 +147,13 @@ def parse_options(function: Any, pairs: Iterable[str]) -> dict[str, Any]:
 
     Raises UsageError for a name the function does not take, or a value of another type.
     """
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # a function of C
+        parameters = inspect.signature(lambda record: None).parameters
     known = {
         name: parameter.default
-        for name, parameter in inspect.signature(function).parameters.items()
+        for name, parameter in parameters.items()
         if parameter.default is not parameter.empty
     }
     options: dict[str, Any] = {}

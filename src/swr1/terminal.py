@@ -42,7 +42,7 @@ def say(who: str, text: str) -> None:
     print(f"{who}: {_NEW_LINE.sub(INDENTED, text)}", file=sys.stderr, flush=True)
 
 
-class _Shown(io.TextIOWrapper):
+class Shown(io.TextIOWrapper):
     """A text stream beside `stream` that shows what it is given; a line goes out in one write.
 
     `lossy`: what cannot be written (a full disk, a reader that left) is lost without an error.
@@ -77,9 +77,9 @@ def guard() -> None:
     """From here on whatever is printed in this process, by anybody, is shown."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, _Shown):
+        if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, Shown):
             stream.flush()
-            setattr(sys, name, _Shown(stream, lossy=name == "stderr"))
+            setattr(sys, name, Shown(stream, lossy=name == "stderr"))
 
 
 def console(**settings: Any) -> Console:
@@ -92,7 +92,7 @@ def console(**settings: Any) -> Console:
             for text, style, control in super().render(renderable, options):
                 yield Segment(text if control else shown(text), style, control)
 
-    if settings.get("stderr") and isinstance(sys.stderr, _Shown):
+    if settings.get("stderr") and isinstance(sys.stderr, Shown):
         # Named, since a progress bar takes the place of sys.stderr while it is drawn.
         settings["file"] = sys.stderr.stream
     return Showing(**settings)

@@ -4,7 +4,8 @@ Every record that reaches the trainer is noted by the reward (LEDGER), with the 
 it. At K=0 with a version per step, version v writes exactly what step v + 1 trains: the ledger tells
 ids and order. The reward differs between the samples of a group, so that every step moves weights.
 
-A lossy pipe drops, at the reward, one sample of some groups and all samples of others.
+A lossy pipe drops, at the reward, one sample of some groups and all samples of others. In a slow one
+the reward takes its time, asleep or in a process that it starts: most signals find it there.
 """
 
 from __future__ import annotations
@@ -30,12 +31,17 @@ PUZZLES = "--people 6 --wording terse --names few --seed 5"
 
 REWARD = '''
 """Many different characters are good; each record is noted as it passes."""
-import json, os, zlib
+import json, os, subprocess, time, zlib
 
 NOTES = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
 def reward(record):
+    if "SLOW" in os.environ:
+        if record["sample"]:
+            time.sleep(0.05)
+        else:
+            subprocess.run(["sleep", "0.1"])
     value = len(set(record["completion"])) / 10
     made = record["generation"]
     note = {
@@ -66,12 +72,20 @@ def make_world(folder: Path) -> None:
 
 
 def pipe_line(
-    policy: str, steps: int, keep: int = 3, lag: int = 0, more: str = "", lossy: bool = False
+    policy: str,
+    steps: int,
+    keep: int = 3,
+    lag: int = 0,
+    more: str = "",
+    lossy: bool = False,
+    slow: bool = False,
 ) -> str:
     """The command line of the whole run."""
     reward = f"{SWR1} reward ./noting.py:reward"
     if lossy:
         reward = f"LOSSY=1 {reward} --on-null skip"
+    if slow:
+        reward = f"SLOW=1 {reward}"
     return (
         f"set -o pipefail; {SWR1} gen-puzzles -n 100000 {PUZZLES}"
         f" | {SWR1} rollout --policy {policy} --max-lag {lag} --samples {SAMPLES}"
@@ -107,13 +121,13 @@ class Pipe:
             pass
         return running
 
-    def kill(self, names: tuple[str, ...]) -> list[str]:
-        """SIGKILL these stages ; returns those hit."""
+    def kill(self, names: tuple[str, ...], number: int = signal.SIGKILL) -> list[str]:
+        """Signal these stages; returns those hit."""
         running = self.stages()
         hit = [name for name in names if name in running]
         for name in list(hit):
             try:
-                os.kill(running[name], signal.SIGKILL)
+                os.kill(running[name], number)
             except ProcessLookupError:  # it ended by itself just now
                 hit.remove(name)
         return hit

@@ -1,12 +1,13 @@
-"""Chaos: kill -9 random processes of the pipe at random moments, start it again, until it is done.
+"""Chaos: end random processes of the pipe at random moments, start it again, until it is done.
 
-    make chaos                 at least 50 kills over at least 3 runs
+    make chaos                 at least 50 signals over at least 4 runs
     make chaos SEED=7          the same kills again, as far as a machine's timing repeats
 
 Then the run must be what an unbroken one is: the same prompts in the same order, none twice and
 none lost; equal metrics; every version whole, and its weights equal bit for bit (K=0, float32, one
-thread). After every kill the rest of the pipe must end by itself, and no version may be half there.
-In every second run a stage in the middle drops samples.
+thread). Half of the signals are SIGKILL, the others SIGINT and SIGTERM. After each the rest of the pipe
+must end by itself, not with success, and no version may be half there. In every second run a stage in
+the middle drops samples; in two of four a user's reward is slow.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -22,6 +24,7 @@ from pathlib import Path
 from tests.chaos import pipe
 
 STEPS = 24
+SIGNALS = {signal.SIGKILL: 2, signal.SIGINT: 1, signal.SIGTERM: 1}  # with their weights
 ENDS_WITHIN = 90.0  # seconds in which the rest of a broken pipe must have ended
 
 
@@ -32,15 +35,18 @@ def choose(rng: random.Random) -> tuple[str, ...]:
     return tuple(rng.sample(pipe.STAGES, count))
 
 
-def break_one(world: Path, rng: random.Random, lossy: bool, say) -> tuple[list[str], float]:
-    """Start the line and kill somebody; returns who was hit and how long the others took to end.
+def break_one(
+    world: Path, rng: random.Random, lossy: bool, slow: bool, say
+) -> tuple[list[str], str, float]:
+    """Start the line and end somebody; returns who was hit, by what, and how long the rest took.
 
     A quarter of the kills come while processes start; the others within half a second of a step,
     when the trainer writes metrics, state and version and the rollout reads the new weights.
     """
-    line = pipe.pipe_line("policy", STEPS, lossy=lossy)
+    line = pipe.pipe_line("policy", STEPS, lossy=lossy, slow=slow)
     had = len(pipe.read_rows(world / "policy"))
     names = choose(rng)
+    (number,) = rng.choices(list(SIGNALS), list(SIGNALS.values()))
     early = rng.random() < 0.25
     pause, more = (rng.uniform(0, 6), 0) if early else (rng.uniform(0, 0.5), rng.randint(1, 2))
     with pipe.Pipe(line, world) as running:
@@ -49,18 +55,20 @@ def break_one(world: Path, rng: random.Random, lossy: bool, say) -> tuple[list[s
             assert time.monotonic() < deadline, f"no step came\n{running.said()}"
             time.sleep(0.003)
         time.sleep(pause)
-        hit = running.kill(names)
+        hit = running.kill(names, number)
         killed = time.monotonic()
-        running.wait(ENDS_WITHIN)
+        code = running.wait(ENDS_WITHIN)
         seconds = time.monotonic() - killed
         said = running.said()
-    assert "Traceback" not in said, said
+    # Before Python has read a line of ours, SIGINT gives a KeyboardInterrupt of its own.
+    assert "Traceback" not in said or (number == signal.SIGINT and early), said
     now = len(pipe.read_rows(world / "policy"))
+    assert now >= STEPS or code != 0, f"a broken pipe ended with 0\n{said}"
     say(
-        f"  {' '.join(hit) or 'nobody left'}: {'while starting' if early else f'step {now}'};"
+        f"  {number.name} {' '.join(hit) or 'nobody left'}: {'while starting' if early else f'step {now}'};"
         f" the rest ended in {seconds:.1f} s"
     )
-    return hit, seconds
+    return hit, number.name, seconds
 
 
 def chaos(seed: int, kills: int, runs: int, say=print) -> Counter[str]:
@@ -82,21 +90,23 @@ def chaos(seed: int, kills: int, runs: int, say=print) -> Counter[str]:
         assert len(set(right[lossy].values())) == STEPS + 1, "a step that moves no weight"
     say(f"unbroken: {STEPS} steps, and with samples lost [{time.monotonic() - began:.0f} s]")
     hits: Counter[str] = Counter()
+    by_signal: Counter[str] = Counter()
     starts, longest, number = 0, 0.0, 0
     while hits.total() < kills or number < runs:
         number += 1
-        lossy = number % 2 == 0 and len(right) > 1
+        lossy, slow = number % 2 == 0 and len(right) > 1, number % 4 in (2, 3)
         rng = random.Random(f"{seed}/{number}")
         world = pipe.fresh(base / "world", f"killed-{number}")
         # As many kills as are owed, shared among the runs to come; then it may end.
         owed = -(-(kills - hits.total()) // max(1, runs - number + 1))
         before = hits.total()
-        say(f"run {number} (seed {seed}/{number}){', samples are lost' if lossy else ''}")
+        say(f"run {number} (seed {seed}/{number}){', samples are lost' * lossy}{', slow' * slow}")
         while hits.total() - before < max(owed, 1):
             if len(pipe.read_rows(world / "policy")) >= STEPS:
                 break
-            hit, seconds = break_one(world, rng, lossy, say)
+            hit, name, seconds = break_one(world, rng, lossy, slow, say)
             hits.update(hit)
+            by_signal[name] += len(hit)
             starts += 1
             longest = max(longest, seconds)
             for version, weights in pipe.hashes(world / "policy").items():
@@ -107,9 +117,10 @@ def chaos(seed: int, kills: int, runs: int, say=print) -> Counter[str]:
             assert running.wait(200) == 0, running.said()
         pipe.compare(unbroken[lossy], world, STEPS, lossy)
         say(f"run {number}: {hits.total() - before} kills; equal to the unbroken run in all")
+    signals = ", ".join(f"{name} {count}" for name, count in sorted(by_signal.items()))
     by_stage = ", ".join(f"{name} {hits[name]}" for name in pipe.STAGES)
     say(
-        f"{hits.total()} kills ({by_stage}) in {starts} broken starts over {number} runs:"
+        f"{hits.total()} signals ({by_stage}; {signals}) in {starts} broken starts over {number} runs:"
         f" every run trained the same samples in the same order to the same weights;"
         f" the rest of a broken pipe ended within {longest:.1f} s"
         f" [{time.monotonic() - began:.0f} s]"
@@ -122,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=4)
     args = parser.parse_args()
 
     def say(text: str) -> None:

@@ -17,9 +17,8 @@ import pytest
 from swr1 import policy as policies
 from swr1.engines import _source
 from swr1.engines._source import Weights
-from swr1.errors import SwrError
+from swr1.errors import ReaderClosed, SwrError
 from swr1.policy import Policy
-from swr1.streams.writing import ReaderClosed
 from swr1.training.rl import train_rl
 from tests.conftest import SWR1, run_swr1
 from tests.training.tiny_runs import (

@@ -19,9 +19,7 @@ from reference_model import make_tokenizer, save_reference
 from swr1.engines import Request, Sampling, open_engine
 from swr1.engines._decode import Decoder
 from swr1.engines._vllm import Source, StopStrings, explain, extra_arguments
-from swr1.errors import DataError, SwrError, UsageError
-from swr1.streams.stage import Stopped
-from swr1.streams.writing import ReaderClosed
+from swr1.errors import DataError, ReaderClosed, Stopped, SwrError, UsageError
 from tests.conftest import run_swr1
 
 

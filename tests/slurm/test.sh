@@ -4,7 +4,8 @@
 #
 #   tests/slurm/test.sh          what `make slurm-test` runs; needs root, and swr1 on the PATH
 #
-# The first check that does not hold stops it, with the output of the jobs.
+# The first check that does not hold stops it, with the output of the jobs. What is to be met under way
+# stops at a gate, after its first records, until this script opens it: no machine is too fast.
 set -euo pipefail
 cd "$(dirname "$0")"
 node=$PWD/one-node.sh stage=$PWD/../../recipes/slurm/stage.sh
@@ -51,6 +52,8 @@ kill_stage() { # JOB_TASK: -9 to its swr1 process alone, as a machine out of mem
   fail "no swr1 process in job $1 to kill"
 }
 lines() { cat "$@" | wc -l; }
+shut() { rm -f "$work/open"; }
+open() { touch "$work/open"; }
 
 "$node" start 4
 ok "a Slurm of one node, 4 CPUs"
@@ -59,10 +62,29 @@ swr1 gen-puzzles -q -n 200 --people 3 --wording terse --names few --trace search
 swr1 gen-puzzles -q -n 100 --people 3 --wording terse --names few -o puzzles.jsonl
 swr1 init-policy -q P traces.jsonl --hidden 64 --layers 2 --heads 2
 rollout="rollout puzzles.jsonl --policy P --samples 8 --max-tokens 200 --batch 5 --threads 1"
-rollout="$rollout --system-prompt logic-rl-terse"
+rollout="$rollout --system-prompt logic-rl-terse --engine ./gated.py:Engine"
+cat > gated.py <<'PY'
+import os
+import time
+
+from swr1.engines.hf import HFEngine
+
+
+class Engine(HFEngine):
+    """hf, which waits after its first block until the gate is open."""
+
+    blocks = 0
+
+    def generate(self, requests, sampling):
+        while self.blocks and not os.path.exists("open"):
+            time.sleep(0.05)
+        self.blocks += 1
+        return super().generate(requests, sampling)
+PY
 ok "100 puzzles and a small policy"
 
 # 1. One task killed, one preempted.
+shut
 job=$(submit -J rollout --array=0-3 --wrap "swr1 $rollout -o rollouts/")
 for task in 0 1 2 3; do until_true "the first records of shard $task" under_way rollouts $task; done
 kill_stage "${job}_1"
@@ -73,6 +95,10 @@ urgent=$(submit -J urgent -p urgent -c 2 --wrap "true") # one CPU is free: a tas
 ! swr1 merge rollouts/ -o early.jsonl 2>early.txt || fail "merge took unfinished shards"
 says early.txt "missing or not finished"
 ok "merge refuses meanwhile: $(grep -o 'shards.*finished' early.txt)"
+gave_way() { grep -qs "DUE TO PREEMPTION" rollout-*.log; }
+until_true "a task to give way" gave_way
+until_true "the urgent job" ended "$urgent"
+open
 scontrol requeue "${job}_1"
 until_true "the array" ended "$job"
 completed "$job"
@@ -102,6 +128,7 @@ same recovered.jsonl one-merged.jsonl
 ok "shard 2 lost and recovered with --array=2 alone: the same bytes"
 
 # 3. A chain of stages by afterok, with a kill -9 in its first array.
+shut
 after() { submit --dependency=afterok:"$1" -J "$2" "${@:3}"; }
 first=$(submit -J chain --array=0-3 "$stage" $rollout -o chain/)
 next=$(after $first merge-1 "$stage" merge chain/ -o chain.jsonl)
@@ -110,6 +137,7 @@ next=$(after $judge merge-2 "$stage" merge judged/ -o judged.jsonl)
 last=$(after $next reward "$stage" reward logic-rl judged.jsonl -o rewarded.jsonl)
 until_true "the first records of the chain" under_way chain 3
 kill_stage "${first}_3"
+open
 until_true "the chain" ended "$last"
 [ -e rewarded.jsonl ] || fail "the chain did not come to its end"
 completed "$first"
@@ -125,6 +153,7 @@ same rewarded.jsonl one-rewarded.jsonl
 ok "rollout, merge, verify, merge, reward by afterok, a task killed under way: the same bytes"
 
 # 4. Cancelled means cancelled; nearly out of time means later.
+shut
 job=$(submit -J cancel --array=0-3 "$stage" $rollout -o cancelled/)
 until_true "records to cancel" under_way cancelled 3
 scancel "$job"
@@ -133,6 +162,8 @@ until_true "the cancelled array" ended "$job"
 job=$(submit -J late --array=3 "$stage" $rollout -o cancelled/)
 until_true "the task to be at work" grep -qs "continuing cancelled/" late-3.log
 scancel --batch --signal=USR1 "${job}_3" # what Slurm sends a minute before the time limit
+until_true "the late task to stop" grep -qs "exit code 143" late-3.log
+open
 until_true "the late task" ended "$job"
 completed "$job"
 says late-3.log "stage.sh: exit code 143"
@@ -146,12 +177,22 @@ def reward(record):
     return {"reward": value, "reward_parts": {"characters": {"value": value, "weight": 1.0}}}
 PY
 swr1 reward -q ./varied.py:reward one-judged-merged.jsonl -o varied.jsonl
-train="train-step grpo varied.jsonl --kl 0 --batch 10 --lr 1e-4 --device cpu --micro-tokens 2000"
+train="train-step grpo --kl 0 --batch 10 --lr 1e-4 --device cpu --micro-tokens 2000"
 for policy in Q1 Q2; do swr1 init-policy -q $policy --from P; done
-swr1 $train -q --policy Q1
-job=$(SWR1_RANKS=2 submit -J train -c 2 "$stage" $train --policy Q2)
+swr1 $train varied.jsonl -q --policy Q1
+shut
+mkfifo gated.jsonl
+while [ -p gated.jsonl ]; do # to each start three batches, and the rest when the gate is open
+  ( head -n 240 varied.jsonl
+    until [ -e open ]; do echo; sleep 0.1; done # blank lines: until its reader is gone
+    tail -n +241 varied.jsonl
+  ) 2>/dev/null >gated.jsonl || true
+done &
+job=$(SWR1_RANKS=2 submit -J train -c 2 "$stage" $train gated.jsonl --policy Q2)
 until_true "two steps" [ -e Q2/versions/000002 ]
 scancel --batch --signal=USR1 "$job"
+until_true "the training to stop" grep -qs "stage.sh: exit code" train-*.log
+open
 until_true "the training job" ended "$job"
 completed "$job"
 says train-*.log "resumed at step"

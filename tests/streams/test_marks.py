@@ -1,12 +1,12 @@
 """Marks: white space behind records that tells a trainer how far a pipe has come."""
 
-import os
 import subprocess
 import sys
 
 import orjson
 
 from swr1.records import key
+from swr1.streams import standard
 from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, SILENCE, WAITING, Mark, read
 from tests.conftest import run_swr1
 
@@ -44,11 +44,8 @@ def test_silence_is_told_in_the_middle_of_a_line_too(monkeypatch):
         f"for part in ({line[:9]!r}, {line[9:]!r}, {line.replace(b'a', b'b')!r}):\n"
         "    sys.stdout.buffer.write(part); sys.stdout.flush(); time.sleep(0.8)\n"
     )
-    with (
-        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as writer,
-        open(os.dup(writer.stdout.fileno())) as stdin,
-    ):
-        monkeypatch.setattr(sys, "stdin", stdin)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as writer:
+        monkeypatch.setattr(standard._Streams, "input", writer.stdout.fileno())
         came = [
             bytes(r) if isinstance(r, Mark) else (r["id"], where)
             for r, where in read(["-"], on_bad=lambda *bad: None, marks=True, patience=0.3)

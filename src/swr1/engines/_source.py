@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
-from swr1.errors import DataError, SwrError, UsageError
+from swr1.errors import DataError, ReaderClosed, SwrError, UsageError
 from swr1.policy import PassRates, Policy, model_folder, resolve
 from swr1.records import key
 from swr1.streams import Placed, Stage
 from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, SILENCE, WAITING, Mark
-from swr1.streams.writing import ReaderClosed
 from swr1.terminal import say
 
 PATIENCE = 0.05  # seconds after which an input that gives nothing is silent

@@ -43,14 +43,9 @@ from swr1.engines._vllm import (
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_tokenizer, trusted
 from swr1.prompts import Prompt, render
-from swr1.streams.stage import Stopped
-from swr1.streams.writing import ReaderClosed
 from swr1.terminal import say
 
 T = TypeVar("T")
-
-# What a signal raises in the main thread, vLLM's code included: the stage ends.
-ENDINGS = (Stopped, ReaderClosed)
 
 MISSING = (
     "the engine vllm needs vLLM, which is not installed: pip install 'swr1[vllm]' (Linux, a GPU);"
@@ -190,7 +185,7 @@ class VLLMEngine:
                 raise self._failure(error) from error
 
     def _failure(self, error: BaseException) -> BaseException:
-        if isinstance(error, (SwrError, *ENDINGS)):
+        if isinstance(error, SwrError):
             return error
         log = self.log.read_text(errors="replace")[-50_000:] if self.log.exists() else ""
         told = explain(f"{log}\n{type(error).__name__}: {error}", str(self.log))
@@ -238,8 +233,6 @@ class VLLMEngine:
         else:
             try:
                 self._wait(self._take(source), "for the new weights")
-            except ENDINGS:
-                raise
             except Exception as error:
                 self._restart(source, f"it could not take new weights in place ({error})")
         self.source = source

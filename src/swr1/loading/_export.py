@@ -10,7 +10,6 @@ task, answer and info, since Arrow's columns do not hold what differs in shape f
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -22,7 +21,7 @@ from swr1.errors import DataError, UsageError
 from swr1.loading._chat import Messages, fork, joined
 from swr1.prompts import assistant_text
 from swr1.records import Record, pack
-from swr1.streams import Stage
+from swr1.streams import Stage, standard
 from swr1.streams.files import write_atomically
 
 FORMATS = ("openai", "trl", "verl")
@@ -67,7 +66,9 @@ def export(
 def write_rows(output: str, rows: Iterable[dict[str, Any]], shape: str) -> None:
     """Write JSONL to standard output ("-") or a file, or Parquet, by the suffix."""
     if output == "-":
-        _write_lines(sys.stdout.buffer, rows)
+        standard.output_fd()  # refuses one that is closed
+        with standard.ours() as page:
+            _write_lines(page.buffer, rows)
     elif output.endswith(".jsonl"):
         write_atomically(Path(output), lambda file: _write_lines(file, rows))
     elif output.endswith(".parquet") and shape != "openai":

@@ -12,17 +12,12 @@ file.
 
 from __future__ import annotations
 
-import math
-import traceback
 from collections.abc import Callable, Iterable
-from functools import partial
-from numbers import Real
-from pathlib import Path
 from typing import Any
 
-from swr1.errors import DataError, SwrError, UsageError
+from swr1.errors import UsageError
 from swr1.records import Record
-from swr1.registry import Registry, parse_options
+from swr1.rewards._own import REGISTRY, OwnReward
 from swr1.rewards._recipe import Recipe
 from swr1.rewards._source import recipe_names
 from swr1.rewards._tables import load_recipe
@@ -37,62 +32,22 @@ def open_reward(
     *,
     unordered: bool = False,
     warn: Callable[[str], None] = lambda message: None,
-) -> Recipe | Reward:
+    timeout: float = 10.0,
+) -> Recipe | OwnReward:
     """The reward of that name, its numbers changed by "NAME=NUMBER" settings.
 
     Args:
         name: a shipped recipe, FILE.toml, ./mine.py:reward, or a plugin's name.
         unordered: a recipe whose numbers contradict its order is no error; `warn` is told.
+        timeout: seconds that a Python reward may take for one record; `close` ends its process.
 
     Raises UsageError for an unknown name or setting, and for a recipe that is wrong.
     """
     if name in recipe_names() or name.endswith(".toml"):
         return checked(load_recipe(name, settings), unordered=unordered, warn=warn)
-    registry = Registry("reward", "swr1.rewards", "reward")
-    if ".py:" not in name and name not in registry.names():
+    if not REGISTRY.is_foreign(name):
         load_recipe(name)  # raises, with a suggestion
-    function = registry.get(name)
-    return _Own(name, partial(function, **parse_options(function, settings)))
-
-
-class _Own:
-    """A Python reward: what it raises, and what is no reward, is told with its record.
-
-    It may give {"reward", "reward_parts"}, a number, or None where it could not judge. Raises
-    DataError for everything else.
-    """
-
-    def __init__(self, name: str, function: Callable[..., Any]) -> None:
-        self.name, self._function = name, function
-
-    def __call__(self, record: Record) -> dict[str, Any]:
-        def bad(message: str) -> DataError:
-            return DataError(
-                f"the reward {self.name} on record {record.get('id')!r}: {message}",
-                getattr(record, "where", None),
-            )
-
-        try:
-            result = self._function(record)
-        except SwrError:
-            raise
-        except Exception as error:  # a stranger's code raises what it likes
-            *_, last = traceback.extract_tb(error.__traceback__)
-            place = f"{Path(last.filename).name}:{last.lineno}"
-            raise bad(f"{type(error).__name__}: {error} ({place})") from error
-        if result is None:
-            return {"reward": None, "reward_parts": {}, "error": f"{self.name} gave no reward"}
-        made = result if isinstance(result, dict) else {"reward": result}
-        value = made.get("reward", made)
-        if value is not None and not (isinstance(value, Real) and math.isfinite(float(value))):
-            raise bad(
-                "it gave "
-                + repr(result)[:80]
-                + ', not {"reward": a number or None, "reward_parts":'
-                " {...}}, a number, or None"
-            )
-        number = None if value is None else float(value)
-        return {"reward_parts": {}} | made | {"reward": number}
+    return OwnReward(name, settings, timeout)
 
 
 def checked(

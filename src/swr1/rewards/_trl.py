@@ -54,7 +54,7 @@ def as_reward_function(
         task: the task of all records, where there is no such column.
         prefill: how the prompt opened the assistant's turn, such as "<think>"; None: the last
             message of the prompt, if it is the assistant's.
-        timeout: seconds a verifier in a process of its own may take for one record.
+        timeout: seconds a verifier or reward in a process of its own may take for one record.
 
     Raises UsageError for unknown names; the function raises DataError as `Recipe.reward`, and for a
     column `swr1` that `swr1 export` did not write.
@@ -62,7 +62,11 @@ def as_reward_function(
     from swr1.rewards import open_reward
 
     name = reward if isinstance(reward, str) else getattr(reward, "name", "reward")
-    score = open_reward(reward, settings) if isinstance(reward, str) else reward
+    score: Any = reward
+    if isinstance(reward, str):
+        score = open_reward(reward, settings, timeout=timeout)
+        if not isinstance(score, Recipe):
+            atexit.register(score.close)
     if verifiers is None and not isinstance(score, Recipe):
         raise UsageError("name the verifiers: only a recipe says which verdicts it reads")
     for field in columns or {}:

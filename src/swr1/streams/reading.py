@@ -22,6 +22,7 @@ import orjson
 
 from swr1.errors import DataError, UsageError
 from swr1.records import MAX_LINE, Record, key, mark, parse, validate
+from swr1.streams import standard
 from swr1.streams.markers import marker_of, read_plan
 from swr1.streams.shards import in_order
 
@@ -134,11 +135,12 @@ def open_lines(name: str, patience: float | None = None) -> Any:
     With `patience` the lines of stdin are interspersed with SILENCE.
     """
     if name == "-":
-        if sys.stdin.isatty():
+        fd = standard.input_fd()
+        if standard.input_is_terminal():
             print("Waiting for records on standard input (Ctrl-D ends it)", file=sys.stderr)
         if patience is not None:
-            return _PatientLines(_Patient(patience), 1 << 16)
-        return sys.stdin.buffer
+            return _PatientLines(_Patient(fd, patience), 1 << 16)
+        return open(fd, "rb", closefd=False)
     packed = compression(name)
     if packed == "gzip":
         return gzip.open(name, "rb")
@@ -185,8 +187,8 @@ class _Zstd(io.RawIOBase):
 class _Patient(io.RawIOBase):
     """Standard input as a raw stream that has nothing to give after so many seconds of silence."""
 
-    def __init__(self, patience: float) -> None:
-        self._fd, self._patience = sys.stdin.fileno(), patience
+    def __init__(self, fd: int, patience: float) -> None:
+        self._fd, self._patience = fd, patience
         self.silent = False
 
     def readable(self) -> bool:

@@ -11,44 +11,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
-import stat
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import orjson
 
 import swr1
-from swr1.errors import DataError, UsageError
+from swr1.errors import DataError, Ending, ReaderClosed, Stopped, UsageError
 from swr1.records import Record, as_text, key, pack, parse
-from swr1.streams import writing
+from swr1.streams import ending, standard, writing
 from swr1.streams.files import naming, open_to_write
 from swr1.streams.progress import Progress
 from swr1.streams.reading import Mark, MarkedPlace, Placed, expand, read
 from swr1.terminal import say
 
 
-class Stopped(Exception):
-    """SIGINT or SIGTERM came; the exit code is 128 + its number."""
-
-    def __init__(self, number: int) -> None:
-        self.exit_code = 128 + number
-
-
 class NothingToDo(Exception):
     """The output is there already, whole, made by the same options from the same input."""
-
-
-def _on_signal(number: int, frame: Any) -> NoReturn:
-    raise Stopped(number)
-
-
-def _on_closed(number: int, frame: Any) -> NoReturn:
-    raise writing.ReaderClosed
 
 
 class Stage:
@@ -99,9 +81,7 @@ class Stage:
 
     def __enter__(self) -> Stage:
         self.started = time.monotonic()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _on_signal)
-        signal.signal(signal.SIGPIPE, _on_closed)
+        ending.install()
         run = {
             "stage": self.name,
             "version": swr1.__version__,
@@ -136,43 +116,42 @@ class Stage:
         if self.on_error == "quarantine":
             assert self.quarantine_path
             self._quarantine = open_to_write(self.quarantine_path)
-        piped = self.output == "-" and not sys.stdout.isatty()
+        piped = self.output == "-" and not standard.output_is_terminal()
         self.progress = Progress(self.name, self.total, self.quiet, bar=not piped)
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # from here the writer tells
         self.progress.close()
         if self._quarantine:
             with naming(cast("Path", self.quarantine_path)):
                 self._quarantine.close()
+        if not isinstance(error, Ending):
+            error = ending.swallowed() or error
         try:
             if error is None:
-                self.writer.finish(
-                    {
-                        "records": self.writer.lines_done + self.went,
-                        "block": self.block,
-                        **self.counts(),
-                    }
-                )
-        except writing.ReaderClosed as closed:
-            error = closed
+                self.writer.finish({"records": self.writer.lines_done + self.went} | self.counts())
+        except Ending as late:
+            error = late
         if error is not None:
             self.writer.stop()
-        if error is None or isinstance(error, writing.ReaderClosed):
+        if error is None or isinstance(error, ReaderClosed):
             self._summarise()
+            ending.heeded()
             return True
-        if isinstance(error, Stopped) and self.output not in ("-", None):
-            self.say("stopped; the same command continues where it was")
+        if isinstance(error, Stopped):
+            if self.output not in ("-", None):
+                self.say("stopped; the same command continues where it was")
+            raise error from None
         return False
 
     def counts(self) -> dict[str, Any]:
         """What came, went and was dropped, as it goes into FILE.meta.json and --metrics."""
         return {
             "in": self.came,
-            "out": self.went,
+            "out": self.writer.lines_done + self.went,
             "drops": dict(self.drops),
             "tallies": {name: dict(counter) for name, counter in self.tallies.items()},
+            "block": self.block,
             "per_input": self._per_input,
         }
 
@@ -266,6 +245,7 @@ class Stage:
 
     def drop(self, reason: str, where: str, raw: Any = None) -> None:
         """Drop a record for a reason, by the policy: fail here, or count it, or set it aside."""
+        ending.check()  # what came of a record that a signal interrupted is no fault of its own
         if self.on_error == "fail":
             raise DataError(reason, where)
         if self._quarantine:
@@ -288,6 +268,10 @@ class Stage:
         else:
             self._per_input.append([written, 1])
 
+    def done_records(self) -> Iterator[Record]:
+        """What a stopped run of this output has written already."""
+        return self.writer.records() if isinstance(self.writer, writing.FileWriter) else iter(())
+
     def owed(self) -> tuple[int, int]:
         """Of a source: the first position that is owed, and every which one after it.
 
@@ -307,6 +291,7 @@ class Stage:
 
     def write(self, record: Record, mark: Mark | None = None) -> None:
         """Write a record, and at the end of its line a mark."""
+        ending.check()
         trail = record.get("trail")
         record["trail"] = {**trail, self.name: self.digest} if trail else {self.name: self.digest}
         try:
@@ -355,7 +340,8 @@ class Stage:
             parts.append(f"{self.drops.total():,} dropped ({reasons})")
         self.say(f"{'; '.join(filter(None, parts))} [{seconds:.1f} s]".strip())
         if self.metrics:
-            counts = {k: v for k, v in self.counts().items() if k != "per_input"}
+            inner = ("block", "per_input")
+            counts = {k: v for k, v in self.counts().items() if k not in inner}
             line = {"stage": self.name, "digest": self.digest, "seconds": seconds, **counts}
             with naming(self.metrics), open_to_write(self.metrics, append=True) as file:
                 file.write(pack(line, orjson.OPT_APPEND_NEWLINE))
@@ -379,14 +365,7 @@ def default_threads() -> int | None:
     Two torch processes with a thread for every core each are many times slower than with one
     thread each, since waiting threads spin.
     """
-    return 1 if _is_pipe(sys.stdin) or _is_pipe(sys.stdout) else None
-
-
-def _is_pipe(stream: Any) -> bool:
-    try:
-        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
-    except (OSError, ValueError):
-        return False
+    return 1 if any(map(standard.is_pipe, (0, 1))) else None
 
 
 def parse_shard(text: str | None) -> tuple[int, int] | None:

@@ -15,7 +15,6 @@ import hashlib
 import os
 import select
 import shutil
-import signal
 import socket
 import sys
 import threading
@@ -28,25 +27,24 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from swr1.errors import SwrError, UsageError
+from swr1.errors import ReaderClosed, SwrError, UsageError
 from swr1.records import MAX_LINE, Record, key, pack, parse, validate
+from swr1.streams import ending, standard
 from swr1.streams.files import fsync_folder, naming, open_to_write, write_atomically
 from swr1.streams.markers import marker_of, read_plan, read_run
 from swr1.streams.reading import SUFFIXES, shard_name
 from swr1.terminal import shown
 
 LOCK_PATIENCE = 2.0  # seconds for a killed writer to be gone
+FULL = 1 << 16  # bytes that go out without waiting for company
 FLUSH_EVERY = 0.05  # seconds a finished record may wait for company on its way into a pipe
 
 
-class ReaderClosed(Exception):
-    """The process reading our standard output has had enough: not a failure."""
-
-
 class _Buffer:
-    """Lines on their way to a file descriptor; a thread sees to it that none waits long.
+    """Lines on their way to a file descriptor, written by a thread of their own.
 
-    The first line goes out at once, so that a pipeline starts; full buffers go out as they fill.
+    A signal interrupts the main thread anywhere; here it cannot tear a line. The first line goes out
+    at once, so that a pipeline starts; a full buffer as it fills, and others after `every` seconds.
     """
 
     def __init__(self, fd: int, every: float, path: Path | None = None) -> None:
@@ -54,45 +52,59 @@ class _Buffer:
         self._lines: list[bytes] = []
         self._size = 0
         self._lock = threading.Lock()
+        self._wake, self._room = threading.Condition(self._lock), threading.Condition(self._lock)
         self._error: OSError | None = None
-        self._first, self._closed = True, threading.Event()
+        self._first, self._closing, self._done = True, False, False
         self._seen = os.isatty(fd)  # by a person, on a terminal
-        threading.Thread(target=self._tick, daemon=True).start()
+        threading.Thread(target=self._run, daemon=True).start()
 
     def write(self, line: bytes) -> None:
         with self._lock:
-            self._raise()
             self._lines.append(line)
             self._size += len(line)
-            if self._first or self._size >= 1 << 16:
-                self._flush()
-                self._raise()
-                self._first = False
-
-    def close(self) -> None:
-        self._closed.set()
-        with self._lock:
-            self._flush()
+            if self._first or self._size >= FULL:
+                self._wake.notify()
+                while self._size >= 2 * FULL and not self._done:
+                    self._room.wait()
+        if self._error is not None:
             self._raise()
 
-    def _tick(self) -> None:
+    def close(self) -> None:
+        """Hand over what is there. Raises ReaderClosed or OSError when that cannot be."""
+        with self._lock:
+            self._closing = True
+            self._wake.notify()
+            while not self._done:
+                self._room.wait()
+        self._raise()
+
+    def _run(self) -> None:
         poll = select.poll()
         poll.register(self.fd, select.POLLERR)
-        while not self._closed.wait(self.every):
+        while True:
             with self._lock:
-                self._flush()
-            if any(event & select.POLLERR for _, event in poll.poll(0)):
-                # A stage that waits for input would not notice: interrupt it, so that the end of
-                # the last stage ends all stages before it.
-                os.kill(os.getpid(), signal.SIGPIPE)
-                return
+                if not (self._closing or self._size >= FULL or (self._first and self._lines)):
+                    self._wake.wait(self.every)
+                lines, self._lines, self._size = self._lines, [], 0
+                self._first = self._first and not lines
+                closing = self._closing
+                self._room.notify_all()
+            self._put(lines)
+            left = any(event & select.POLLERR for _, event in poll.poll(0))
+            if closing or self._error is not None or left:
+                break
+        with self._lock:
+            self._done = True
+            self._room.notify_all()
+        if not closing and (left or isinstance(self._error, BrokenPipeError)):
+            self._error = self._error or BrokenPipeError()
+            ending.reader_left()
 
-    def _flush(self) -> None:
-        whole = b"".join(self._lines)
+    def _put(self, lines: list[bytes]) -> None:
+        whole = b"".join(lines)
         data = memoryview(shown(whole.decode()).encode() if self._seen else whole)
-        self._lines, self._size = [], 0
         try:
-            while data and self._error is None:
+            while data:
                 data = data[os.write(self.fd, data) :]
         except OSError as error:
             self._error = error
@@ -129,7 +141,7 @@ class PipeWriter:
 
     def __init__(self) -> None:
         sys.stdout.flush()
-        self._buffer = _Buffer(sys.stdout.fileno(), FLUSH_EVERY)
+        self._buffer = _Buffer(standard.output_fd(), FLUSH_EVERY)
 
     def write(self, record: Record, mark: bytes | None = None) -> None:
         if mark is None:
@@ -148,8 +160,7 @@ class PipeWriter:
         try:
             self._buffer.close()
         except (ReaderClosed, OSError):
-            # Python flushes stdout once more at exit; let that go nowhere, silently.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            standard.abandon()
 
 
 class FileWriter:
@@ -259,12 +270,12 @@ class FileWriter:
         if self.path.name.endswith(".parquet"):
             from swr1.streams.parquet import write_parquet
 
-            write_parquet(target, self._records())
+            write_parquet(target, self.records())
             return
         with open(self.part, "rb") as source, _compressor(self.path.name, target) as packed:
             shutil.copyfileobj(source, packed, 1 << 20)
 
-    def _records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[Record]:
         with open(self.part, "rb") as lines:
             yield from map(parse, lines)
 

@@ -11,12 +11,13 @@ is imported when one of them is: `takes` and `run` do so.
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from swr1.errors import UsageError
+from swr1.errors import SwrError, UsageError
 from swr1.objectives.presets import PRESETS, get_preset
 from swr1.policy import Policy
 from swr1.prompts import load_prompt
@@ -92,10 +93,13 @@ class TrainStep:
             return options_of(self.train)
         return inspect.signature(self.train).parameters.keys() - {"policy", "objective"}
 
-    def run(self, stage: Stage, threads: int | None = None) -> dict[str, Any]:
+    def run(
+        self, stage: Stage, threads: int | None = None, allow_fewer_steps: bool = False
+    ) -> dict[str, Any]:
         """Train on what `stage` reads; the trainer's metrics go where the stage's would.
 
-        Returns the trainer's summary, among it `version` and `steps`.
+        Returns the trainer's summary, among it `version` and `steps`. Raises SwrError when the input
+        ended before the steps that were asked for, or before any, unless `allow_fewer_steps`.
         """
         import torch
 
@@ -117,7 +121,25 @@ class TrainStep:
         options = {name: value for name, value in self.options.items() if name in self._own}
         summary = self.train(filter(None, records), self.home, **(options | told | more))
         stage.say(f"{self.home.path} is at version {summary['version']}, step {summary['steps']}")
+        if not allow_fewer_steps:
+            self._check_steps(stage, summary["steps"])
         return summary
+
+    def _check_steps(self, stage: Stage, done: int) -> None:
+        """A run that did less than it was asked for must not look like one that did it."""
+        asked = self.options.get("steps")
+        if done >= (1 if asked is None else asked):
+            return
+        if os.environ.get("RANK", "0") != "0":
+            raise SystemExit(SwrError.exit_code)  # the first rank tells it
+        what = "did no step" if asked is None else f"did {done} of {asked} steps"
+        why = "no input came" if not stage.came else f"the input ended after {stage.came:,} records"
+        if not done and stage.came and not self.mode:
+            why += f", which made no full batch of {self.options.get('batch', 8)} groups"
+        raise SwrError(
+            f"{what}: {why}. Has a stage before it failed? The same command on more records goes"
+            " on; --allow-fewer-steps makes this no error"
+        )
 
     def _rendering(self) -> dict[str, Any]:
         """What a mode is told of the prompts that the rollouts will be of."""

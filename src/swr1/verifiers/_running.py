@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError, UsageError
+from swr1.killable import preparation
 from swr1.records import Record, key
 from swr1.registry import parse_options, suggest
 from swr1.streams.reading import GROUP_END, SILENCE, SUFFIXES, Mark, MarkedPlace
-from swr1.verifiers._killable import REGISTRY, Killable, preparation
+from swr1.verifiers._killable import REGISTRY, KillableVerifier
 
 PATIENCE = 0.05  # seconds of silence after which a half-full batch is judged
 Verdict = dict[str, Any]
@@ -85,8 +86,7 @@ def judges(
     loose = list(settings)
     try:
         for name in names:
-            function = REGISTRY.get(name)
-            opened = _opener(function)
+            opened = _opener(name)
             mine = [s.partition(".")[2] for s in loose if s.startswith(f"{name}.")]
             loose = [s for s in loose if not s.startswith(f"{name}.")]
             if opened:
@@ -95,14 +95,19 @@ def judges(
                     mine += [f"{k}={v}" for k, v in given.items() if k not in said]
             elif grader is not None:
                 mine.append(f"grader={grader}")
-            options = parse_options(opened or function, mine)
             shown = called or (name.rpartition(":")[2] if ".py:" in name else name)
+            if REGISTRY.is_foreign(name):
+                checks[shown] = KillableVerifier(name, mine, timeout)
+                checks[shown].start()
+                continue
+            function = REGISTRY.get(name)
+            options = parse_options(opened or function, mine)
             if opened:
                 checks[shown] = opened(**options)
-            elif function.__module__.startswith("swr1.") and preparation(function) is None:
+            elif preparation(function) is None:
                 checks[shown] = partial(function, **options)
             else:
-                checks[shown] = Killable(name, options, timeout)
+                checks[shown] = KillableVerifier(name, mine, timeout)
         if loose:
             owner = loose[0].partition(".")[0]
             told = suggest(owner, names)
@@ -110,9 +115,7 @@ def judges(
         yield Judges(checks, only_missing)
     finally:
         for check in checks.values():
-            if isinstance(check, Killable):
-                check.kill()
-            elif hasattr(check, "close"):
+            if hasattr(check, "close"):
                 check.close()
 
 
@@ -120,6 +123,8 @@ def _all_have_grader(names: Sequence[str]) -> None:
     """Raises UsageError where a verifier has no grader to choose, and says which of them have."""
 
     def has(name: str) -> bool:
+        if REGISTRY.is_foreign(name):
+            return True  # its own process says whether it has
         return "grader" in inspect.signature(REGISTRY.get(name)).parameters
 
     having = [name for name in names if has(name)]
@@ -128,7 +133,8 @@ def _all_have_grader(names: Sequence[str]) -> None:
         return
     told = f"--grader is no option of {', '.join(lacking)}"
     if not having:
-        known = ", ".join(name for name in REGISTRY.names() if has(name))
+        ours = (name for name in REGISTRY.names() if not REGISTRY.is_foreign(name))
+        known = ", ".join(filter(has, ours))
         raise UsageError(f"{told}; it is one of {known}")
     raise UsageError(
         f"{told}; of those named, {', '.join(having)} have it: judge the others by a second"
@@ -138,9 +144,9 @@ def _all_have_grader(names: Sequence[str]) -> None:
 
 def _asked(names: Sequence[str], option: str) -> list[str]:
     """Those that --guard and its like are for. Raises UsageError if it is none of them."""
-    models = [name for name in names if _opener(REGISTRY.get(name))]
+    models = [name for name in names if _opener(name)]
     if not models:
-        known = [name for name in REGISTRY.names() if _opener(REGISTRY.get(name))]
+        known = [name for name in REGISTRY.names() if _opener(name)]
         raise UsageError(
             f"--{option.replace('_', '-')} is for verifiers that are models, and none of"
             f" {', '.join(names)} is one: {', '.join(known)}"
@@ -153,10 +159,15 @@ def _asked(names: Sequence[str], option: str) -> list[str]:
     return needing or models
 
 
-def _opener(function: Any) -> Callable[..., Any] | None:
+def _opener(name: str) -> Callable[..., Any] | None:
     """What opens a built-in verifier that judges many records at a time."""
-    module = sys.modules[function.__module__]
-    return getattr(module, "open", None) if module.__name__.startswith("swr1.") else None
+    if REGISTRY.is_foreign(name):
+        return None
+    return getattr(sys.modules[REGISTRY.get(name).__module__], "open", None)
+
+
+def _label(verdict: Verdict) -> str:
+    return verdict["label"] or ("null" if verdict["score"] is None else "")
 
 
 class Judges:
@@ -180,6 +191,10 @@ class Judges:
 
     def judge(self, stage: Any) -> None:
         """Judge all records of a stage, in their order."""
+        for record in stage.done_records():  # by an earlier start of this run
+            for name in self._checks:
+                if verdict := (record.get("verdicts") or {}).get(name):
+                    stage.tally(name, _label(verdict))
         if not self._later and not self._only_missing:
             stage.map(lambda r: self._judged(stage, r, self(r)), needs=("id", "completion"))
         else:
@@ -213,12 +228,10 @@ class Judges:
 
     def _judged(self, stage: Any, record: Record, verdicts: Mapping[str, Verdict]) -> Record:
         for name, verdict in verdicts.items():
-            label = verdict["label"]
             if verdict["score"] is None:
-                label = label or "null"
                 why = str(verdict.get("error") or "it says nothing")
                 self.reasons[name][why.partition(": ")[0][:100]] += 1
-            stage.tally(name, label)
+            stage.tally(name, _label(verdict))
         record["verdicts"] = {**(record.get("verdicts") or {}), **verdicts}
         return record
 

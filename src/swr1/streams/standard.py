@@ -1,0 +1,132 @@
+"""The standard streams of a process whose standard output holds records and nothing else.
+
+`reserve` moves the two that records go through to descriptors of their own, which only the reader
+and the writer of records know. Whatever else runs in this process (a library, somebody's function,
+C code, a child) finds an empty standard input, and a standard output that leads to standard error.
+What a command prints for people on the real one, it prints within `ours`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from swr1.errors import ReaderClosed, UsageError
+from swr1.terminal import Shown
+
+_HIGH = 16  # private descriptors lie above those that shells and scripts number themselves
+
+
+class _Streams:
+    """One per process."""
+
+    input, output = 0, 1
+    missing: frozenset[int] = frozenset()
+    reserved = False
+
+
+def repair() -> None:
+    """Give a process that was started without some of its streams all three.
+
+    What is missing leads to /dev/null, since the next file that is opened would take its place;
+    reading records from it, or writing them there, is refused (`input_fd`, `output_fd`).
+    """
+    missing = []
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            missing.append(fd)
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != fd:
+                os.dup2(null, fd)
+                os.close(null)
+            os.set_inheritable(fd, True)
+    _Streams.missing = frozenset(missing)
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(fd, "w" if fd else "r", closefd=False))
+
+
+def reserve() -> None:
+    """Keep standard input and output for records, from here to the end of the process."""
+    if _Streams.reserved:
+        return
+    sys.stdout.flush()
+    _Streams.input = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    _Streams.output = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    _Streams.reserved = True
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    sys.stdout = Shown(_text(1, sys.stdout), lossy=True)
+    os.register_at_fork(after_in_child=_let_go)
+
+
+def _let_go() -> None:
+    """A child that is no program of its own must not hold the pipe to our reader open."""
+    os.close(_Streams.input)
+    os.close(_Streams.output)
+
+
+def input_fd() -> int:
+    """Where records are read. Raises UsageError when the process was started without."""
+    if 0 in _Streams.missing:
+        raise UsageError("standard input is closed: name a file to read, or pipe records in")
+    return _Streams.input
+
+
+def output_fd() -> int:
+    """Where records are written. Raises UsageError when the process was started without."""
+    if 1 in _Streams.missing:
+        raise UsageError("standard output is closed: name a file with -o, or say >/dev/null")
+    return _Streams.output
+
+
+def input_is_terminal() -> bool:
+    return os.isatty(_Streams.input)
+
+
+def output_is_terminal() -> bool:
+    return os.isatty(_Streams.output)
+
+
+def is_pipe(number: int) -> bool:
+    """Whether our standard input (0) or output (1) is a pipe."""
+    fd = (_Streams.input, _Streams.output)[number]
+    return stat.S_ISFIFO(os.fstat(fd).st_mode)
+
+
+def _text(fd: int, like: TextIO) -> TextIO:
+    return open(fd, "w", encoding=like.encoding, errors="backslashreplace", closefd=False)
+
+
+@contextmanager
+def ours() -> Iterator[Any]:
+    """What is printed within goes to the real standard output: a page, figures, rows.
+
+    Raises ReaderClosed when its reader has left.
+    """
+    before = sys.stdout
+    sys.stdout = page = Shown(_text(_Streams.output, before), lossy=False)
+    try:
+        yield page
+        page.flush()
+    except BrokenPipeError:
+        abandon()
+        raise ReaderClosed from None
+    finally:
+        sys.stdout = before
+
+
+def abandon() -> None:
+    """Nobody reads standard output any more: what is still to be flushed goes nowhere."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, _Streams.output, inheritable=not _Streams.reserved)
+    os.close(null)
