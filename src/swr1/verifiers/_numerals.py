@@ -152,7 +152,7 @@ def based(text: str) -> Based | None:
 def plain_digits(digits: str) -> str:
     """Digits of a number without what does not change it: zeros in front, case."""
     sign = "-" if digits.startswith("-") else ""
-    whole, _, part = digits.strip("+-").casefold().partition(".")
+    whole, _, part = digits.lstrip("+-").casefold().partition(".")
     return f"{sign}{whole.lstrip('0') or '0'}{'.' if part.rstrip('0') else ''}{part.rstrip('0')}"
 
 

@@ -211,7 +211,7 @@ def _same_seq(gold: Seq, said: Seq) -> bool:
         return matched(gold.items, said.items, same)
     if any(listed):  # "1, 2" for (1, 2), but not {1, 2}
         bare, other = (gold, said) if listed[0] else (said, gold)
-        if bare.open or other.open == "[":
+        if bare.open or bare.joined == "\\lor" or other.open == "[":
             return False
     elif (gold.open, gold.close) != (said.open, said.close) and "<" not in (gold.open + said.open):
         return False

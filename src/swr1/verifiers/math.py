@@ -268,7 +268,8 @@ def _plainly(a: Quantity, b: Quantity, how: How) -> tuple[bool, str | None] | No
     bases = based(a.whole), based(b.whole)
     if any(bases):
         return _same_based(a.whole, b.whole, *bases), None
-    if a.unit.conflicts(b.unit):
+    of_percent = (a.percent and b.unit != Unit()) or (b.percent and a.unit != Unit())
+    if of_percent or a.unit.conflicts(b.unit):
         return False, "unit"
     if a.number and b.number and not (a.close and b.unit == Unit()):
         x, y = a.number, b.number
@@ -284,7 +285,7 @@ def _times(a: Quantity, b: Quantity) -> bool | None:
     if x and y:
         return x.is_same(y)
     one, other = (x, b) if x else (y, a)
-    if one is None or other.number is None or other.whole != other.text:
+    if one is None or other.number is None or other.percent or other.whole != other.text:
         return False if one and one.half else None
     hours = other.number.value  # "7" for 7 AM
     return hours.denominator == 1 and one.is_same(Clock(int(hours) * 3600 % 86400, hours > 12))
@@ -302,9 +303,9 @@ def _same_based(gold: str, said: str, a: Based | None, b: Based | None) -> bool:
 def _compared(a: Quantity, b: Quantity, how: How) -> tuple[bool, str | None]:
     """The comparison of formulas. Raises Unreadable where the gold cannot be read."""
     whole = (a.close and not b.unit.powers) or (b.close and not a.number)
-    texts = (a.whole, b.whole) if whole else (a.text, b.text)
-    gold, said = map(_parsed, texts)
-    if _bare(texts[0]) == _bare(texts[1]) and a.unit.factor == b.unit.factor:
+    gold, said = (_read(side, whole) for side in (a, b))
+    texts = [_bare(side.whole if whole else side.text) for side in (a, b)]
+    if texts[0] == texts[1] and a.unit.factor == b.unit.factor and not (a.number or b.number):
         return True, None
     if isinstance(gold, Unread):
         raise Unreadable(f"the answer of the record, {a.whole[:80]!r}, cannot be read: {gold}")
@@ -338,6 +339,15 @@ def _same_value(a: Quantity, b: Quantity, gold: Any, said: Any) -> bool:
             hundredth = (gold / 100, said) if a.percent else (gold, said / 100)
             return same_or_not(gold, said) or same_or_not(*hundredth)
     return same_or_not(gold, said)
+
+
+def _read(side: Quantity, whole: bool) -> tuple[Any, bool] | Unread:
+    """The formula that an answer is; a plain number as its value."""
+    if side.number is None or whole:
+        return _parsed(side.whole if whole else side.text)
+    from sympy import Rational
+
+    return Rational(side.number.value), False
 
 
 def _bare(text: str) -> str:
