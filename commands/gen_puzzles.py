@@ -23,7 +23,9 @@ def command(
         str | None,
         option("train or test: no puzzle is in both, up to names and order."),
     ] = None,
-    test_share: Annotated[float, option("Share of puzzles in the test split.")] = 0.1,
+    test_share: Annotated[
+        float, option("Share of all puzzles in the test split, up to 0.5; train is the other half.")
+    ] = 0.1,
     distinct: Annotated[
         str, option("No two alike: as text, or as form (up to names and order).")
     ] = "text",

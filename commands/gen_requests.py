@@ -24,7 +24,9 @@ def command(
         str | None,
         typer.Option(help="train or test: what is asked is in one of them, whatever its wording."),
     ] = None,
-    test_share: Annotated[float, typer.Option(help="Share of the test split.")] = 0.2,
+    test_share: Annotated[
+        float, typer.Option(help="Share of the test split; the same for both splits.")
+    ] = 0.2,
     trace: Annotated[
         str | None,
         typer.Option(help="Add how a villager thinks and answers: mixed, careful or careless."),

@@ -52,6 +52,8 @@ swr1 gen-puzzles $PUZZLES --split train --people $TRAINED --seed $SEED -n $PROMP
 swr1 gen-puzzles $PUZZLES --split test --people $TRAINED --seed 2026 -n $HELD_OUT -o held-out.jsonl
 swr1 gen-puzzles $PUZZLES --split test --people $UNSEEN --seed 2026 -n $((HELD_OUT / 4)) -o unseen.jsonl
 
+swr1 eval held-out.jsonl --seen prompts.jsonl  # 0 of them, or something is wrong
+
 step "the start: a policy that can reason, and mostly does not"
 if [ $PROFILE = gpu ]; then
   [ -e start ] || swr1 init-policy start --from "$MODEL"

@@ -146,15 +146,17 @@ def test_a_mixed_range_says_how_many_positions_can_be_filled():
 def test_every_puzzle_of_a_split_comes_and_no_more():
     both = []
     for split in ("train", "test"):
-        with pytest.raises(UsageError, match=rf"in the {split} split \(test share 0.2\)") as error:
-            generate(1000, 2, split=split, test_share=0.2)
+        with pytest.raises(
+            UsageError, match=rf"in the {split} split \((half|0.5) of all\)"
+        ) as error:
+            generate(1000, 2, split=split, test_share=0.5)
         have = int(str(error.value).split()[1])
-        records = list(generate(have, 2, split=split, test_share=0.2, seed=1))
+        records = list(generate(have, 2, split=split, test_share=0.5, seed=1))
         assert len(set(told(records))) == have
         both.append(records)
     assert sum(map(len, both)) == 399
     assert shared_puzzles(*both) == []
-    assert 60 < len(both[1]) < 100
+    assert 150 < len(both[1]) < 250
 
 
 def test_rare_last_puzzles_are_listed_when_drawing_gives_up(monkeypatch):
@@ -169,12 +171,20 @@ def test_running_out_where_nobody_can_count_is_an_error(monkeypatch):
         list(records)
 
 
-def test_splits_share_nothing_whatever_the_seeds():
-    train = list(generate(600, (2, 4), split="train", seed=1, test_share=0.3, start=0))
-    test = list(generate(300, (2, 4), split="test", seed=2, test_share=0.3))
+@pytest.mark.parametrize(("share", "other"), [(0.3, 0.3), (0.1, 0.5), (0.5, 0.1)])
+def test_splits_share_nothing_whatever_the_seeds_and_the_shares(share, other):
+    train = list(generate(500, (2, 4), split="train", seed=1, test_share=share))
+    test = list(generate(90, (2, 4), split="test", seed=2, test_share=other))
     assert shared_puzzles(train, test) == []
-    assert {split_of(r["info"]["statements"], 0.3) for r in train} == {"train"}
-    assert {split_of(r["info"]["statements"], 0.3) for r in test} == {"test"}
+    assert {split_of(r["info"]["statements"], other) for r in train} == {"train"}
+    assert {split_of(r["info"]["statements"], other) for r in test} == {"test"}
+
+
+def test_a_larger_share_only_adds_to_the_test_split():
+    drawn = [r["info"]["statements"] for r in generate(500, 3)]
+    small, large = ([split_of(s, share) for s in drawn] for share in (0.2, 0.4))
+    assert all(b == "test" for a, b in zip(small, large, strict=True) if a == "test")
+    assert large.count("test") > small.count("test") and small.count(None) > large.count(None)
 
 
 @pytest.mark.parametrize("people", [3, 5])
@@ -199,7 +209,7 @@ def test_the_test_share_is_about_what_was_asked(people):
         ({"width": 1}, "width must be 2 to 3 for 2 people"),
         ({"width": 4}, "width must be 2 to 3 for 2 people"),
         ({"split": "tset"}, "Did you mean 'test'"),
-        ({"split": "test", "test_share": 1.0}, "between 0 and 1"),
+        ({"split": "test", "test_share": 0.6}, "above 0 and at most 0.5"),
         ({"wording": "plan"}, "Did you mean 'plain'"),
         ({"trace": "serach"}, "Did you mean 'search'"),
         ({"names": "commn"}, "Did you mean 'common'"),

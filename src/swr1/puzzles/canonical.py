@@ -122,21 +122,28 @@ def shared_puzzles(records_a: Iterable[dict], records_b: Iterable[dict]) -> list
     return [(known[key], record) for key, record in keyed if key in known]
 
 
-def split_of(statements: Sequence[Statement], test_share: float = 0.1) -> str:
-    """ "train" or "test", the same for all variants of a puzzle, whatever seed it came from.
+def split_of(statements: Sequence[Statement], test_share: float = 0.1) -> str | None:
+    """ "train", "test" or neither; the same for all variants of a puzzle, whatever its seed.
 
-    About `test_share` of the puzzles are "test". The hash sees each person's statement with the
-    people in it told apart only as "the speaker" or "somebody else", and ignores order; it is thus
-    coarser than the canonical form (the two splits differ in more than names and order) and takes
-    microseconds. Splits made with different `test_share` are not disjoint.
+    A hash sends half of all puzzles to training. The test split is the `test_share` of all, at most
+    0.5, at the far end of the other half: a larger share only adds to it, and what is "train" under
+    one share is "test" under none. The hash sees each person's statement with the people in it told
+    apart only as "the speaker" or "somebody else", and ignores order; it is thus coarser than the
+    canonical form (the two splits differ in more than names and order) and takes microseconds.
     """
-    return SPLITS[in_test(tuple(as_tuples(s) for s in statements), test_share)]
+    total = hash_sum(tuple(as_tuples(s) for s in statements))
+    return next((split for split in SPLITS if in_split(total, split, test_share)), None)
 
 
-def in_test(statements: tuple[tuple, ...], test_share: float) -> bool:
-    """Whether a puzzle (as tuples) belongs to the test split; see `split_of`."""
+def in_split(total: int, split: str, test_share: float) -> bool:
+    """Whether a puzzle with this sum of hashes is of the split; see `split_of`."""
+    return total < test_share * (1 << 64) if split == "test" else total >= 1 << 63
+
+
+def hash_sum(statements: tuple[tuple, ...]) -> int:
+    """The 64 bits by which a puzzle (as tuples) is sent to a split; see `split_of`."""
     total = sum([shape_hash(s, speaker) for speaker, s in enumerate(statements)])
-    return (total & (1 << 64) - 1) < test_share * (1 << 64)
+    return total & (1 << 64) - 1
 
 
 def puzzle_code(statements: tuple[tuple, ...]) -> int:

@@ -22,7 +22,7 @@ from random import Random
 from typing import Any
 
 from swr1.errors import UsageError
-from swr1.puzzles.canonical import SPLITS, canonical_key, in_test, puzzle_code
+from swr1.puzzles.canonical import SPLITS, canonical_key, hash_sum, in_split, puzzle_code
 from swr1.puzzles.difficulty import difficulty as difficulty_of
 from swr1.puzzles.item import Puzzle, as_item
 from swr1.puzzles.large import LARGE, MOST_PEOPLE, draw_large
@@ -95,7 +95,7 @@ def generate(
         depth: levels of a statement, from 2 (depth 1 never has exactly one solution).
         width: most parts of an "and" or "or", from 2.
         split: None for all puzzles, or "train" or "test": see canonical.split_of.
-        test_share: the share of "test" among all puzzles.
+        test_share: the share of "test" among all puzzles, at most 0.5; "train" is the other half.
         rules: chances of the connectives, self-reference, trivial statements.
         knights: the chance of each person to tell the truth, see space.draw_planted; None takes
             solutions as they come (54 to 55% truth tellers).
@@ -142,7 +142,7 @@ def generate(
         told["distinct"] = distinct
 
     def wanted(statements: tuple[tuple, ...]) -> bool:
-        return split is None or in_test(statements, test_share) == (split == "test")
+        return split is None or in_split(hash_sum(statements), split, test_share)
 
     def records() -> Iterator[dict[str, Any]]:
         span = hi - lo + 1
@@ -283,7 +283,7 @@ def _check(
     )
     if split is not None and split not in SPLITS:
         raise UsageError(f"split must be train or test, not {split!r}.{suggest(split, SPLITS)}")
-    need(0 < share < 1, f"the test share must lie between 0 and 1, not {share}")
+    need(0 < share <= 0.5, f"the test share must be above 0 and at most 0.5, not {share}")
     need(
         knights is None or 0 <= knights <= 1,
         f"the share of knights must lie between 0 and 1, not {knights}",
@@ -321,7 +321,8 @@ def _check_enough(
     filled = have * retell * span + size - lo
     turns = f"; sizes {lo}-{hi} take turns, so only {filled} positions can be filled"
     times = f" (each {retell} times)" if retell > 1 else ""
-    part = f" in the {split} split (test share {test_share})" if split else ""
+    of_all = "half of all" if split == "train" else f"{test_share} of all"
+    part = f" in the {split} split ({of_all})" if split else ""
     raise UsageError(
         f"only {have} puzzles with exactly one solution exist{times}"
         f" for {size} people, depth {depth}, width {width}{part}{turns if span > 1 else ''},"

@@ -22,7 +22,7 @@ from math import lcm, perm
 from operator import and_
 
 from swr1.errors import UsageError
-from swr1.puzzles.canonical import shape_hash
+from swr1.puzzles.canonical import in_split, shape_hash
 from swr1.puzzles.rules import (
     KINDS,
     NOTHING_TO_SAY,
@@ -142,11 +142,10 @@ def count_puzzles(
                 if both := fits & also:
                     wider[both, (total + shape) & (1 << 64) - 1] += n * m
         ways = wider
-    wanted = split == "test"
     return sum(
         n
         for (fits, total), n in ways.items()
-        if fits.bit_count() == 1 and (not split or (total < test_share * (1 << 64)) == wanted)
+        if fits.bit_count() == 1 and (not split or in_split(total, split, test_share))
     )
 
 
