@@ -77,7 +77,11 @@ def command(
     ] = "token",
     importance_cap: Annotated[float, goal("Truncate that weight here.")] = 2.0,
     importance_mask: Annotated[
-        bool, goal("Weight 0 beyond the cap, instead of the cap.", "--importance-mask")
+        bool, goal("Weight 0 beyond cap and floor, instead of these.", "--importance-mask")
+    ] = False,
+    importance_floor: Annotated[float, goal("No such weight is below this.")] = 0.0,
+    importance_normalise: Annotated[
+        bool, goal("Divide those weights by their mean.", "--importance-normalise")
     ] = False,
     reference: Annotated[
         str | None, goal("Model of the KL [the policy at the start], or records.")

@@ -18,8 +18,10 @@ def groups_of(group: list[int]) -> dict[int, list[int]]:
 
 
 def baseline_advantages(rewards: Ragged, group: list[int], kind: str) -> Ragged:
-    """GRPO, Dr. GRPO or RLOO; `rewards` per token, a sequence scores their sum."""
+    """GRPO (with the group's or the batch's std), Dr. GRPO or RLOO; a sequence scores its sum."""
     out: Ragged = [[] for _ in rewards]
+    every = [sum(row) for row in rewards if row]
+    overall = sum(every) / max(len(every), 1)
     for members in groups_of(group).values():
         members = [i for i in members if rewards[i]]
         scores = [sum(rewards[i]) for i in members]
@@ -32,6 +34,9 @@ def baseline_advantages(rewards: Ragged, group: list[int], kind: str) -> Ragged:
             else:
                 mean = sum(scores) / n
                 value = score - mean
+                if kind == "grpo-batch":
+                    spread = sum((s - overall) ** 2 for s in every) / (len(every) - 1)
+                    value /= math.sqrt(spread) + 1e-6
                 if kind == "grpo":
                     std = math.sqrt(sum((s - mean) ** 2 for s in scores) / (n - 1))
                     value /= std + 1e-6
@@ -77,6 +82,20 @@ def aggregate(losses: Ragged, mode: str, constant: float = 1.0) -> float:
     if mode == "seq-mean-token-sum":
         return sum(map(sum, rows)) / len(rows)
     return sum(map(sum, rows)) / (len(rows) * constant)
+
+
+def sapo(logp: float, old: float, advantage: float, positive: float, negative: float) -> float:
+    tau = positive if advantage > 0 else negative
+    gate = 1 / (1 + math.exp(-tau * (math.exp(logp - old) - 1)))
+    return -4 / tau * gate * advantage
+
+
+def sequence_clip(
+    logp: list[float], old: list[float], advantage: float, low: float, high: float
+) -> float:
+    """One sequence as one action: its probability is the product of its tokens'."""
+    r = math.prod(math.exp(p) for p in logp) / math.prod(math.exp(o) for o in old)
+    return -min(r * advantage, clip(r, 1 - low, 1 + high) * advantage)
 
 
 def clip(x: float, low: float, high: float) -> float:

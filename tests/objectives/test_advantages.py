@@ -32,6 +32,14 @@ def test_grpo_by_hand():
     assert out[3] == pytest.approx([-0.5] * 3, rel=1e-5)
 
 
+def test_the_spread_of_the_whole_batch_by_hand():
+    # Rewards 0 2 | 5 5: mean 3, variance (9 + 1 + 4 + 4) / 3 = 6; an equal group has 0.
+    out = advantage("grpo-batch", [0.0, 2.0, 5.0, 5.0], [1, 2, 1, 1], [0, 0, 1, 1])
+    one = 6**-0.5
+    assert [row[0] for row in out] == pytest.approx([-one, one, 0, 0], rel=1e-5)
+    assert advantage("grpo-batch", [3.0], [2], [0]) == [[0.0, 0.0]]
+
+
 def test_dr_grpo_and_rloo_by_hand():
     # Two groups: (1, 0) and (4, 1, 1). RLOO is n/(n-1) times the centred reward.
     reward, lengths, group = [1.0, 4.0, 0.0, 1.0, 1.0], [1, 1, 1, 1, 1], [0, 1, 0, 1, 1]
@@ -126,7 +134,10 @@ def test_against_plain_loops(batch, gamma, seed):
         "reinforce++-baseline": plain_loops.whiten(
             plain_loops.baseline_advantages(rows, group, "dr-grpo")
         ),
-    } | {k: plain_loops.baseline_advantages(rows, group, k) for k in ("grpo", "dr-grpo", "rloo")}
+    } | {
+        k: plain_loops.baseline_advantages(rows, group, k)
+        for k in ("grpo", "grpo-batch", "dr-grpo", "rloo")
+    }
     assert expected.keys() == ADVANTAGES.keys() - {"canon-length"}
     for name, want in expected.items():
         discount = {"gamma": gamma} if name in ("reinforce", "reinforce++") else {}

@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from swr1.objectives.importance import effective_share, mask, sequence_ratio, token_ratio, truncate
+from swr1.objectives.importance import (
+    effective_share,
+    mask,
+    normalise,
+    sequence_ratio,
+    token_ratio,
+    truncate,
+)
 
 LN = math.log
 
@@ -56,3 +63,15 @@ def test_effective_share():
     assert share(1.0, 0.0, 0.0, 0.0) == pytest.approx(0.25)
     assert share(1.0, 3.0) == pytest.approx(16 / 20)
     assert share() == 1
+
+
+def test_bounds_from_below_and_the_mean_by_hand():
+    ratio = torch.tensor([0.1, 0.5, 4.0])
+    assert truncate(ratio, 2.0, 0.25).tolist() == pytest.approx([0.25, 0.5, 2.0])
+    assert mask(ratio, 2.0, 0.25).tolist() == pytest.approx([0.0, 0.5, 0.0])
+    # over tokens the mean of 1 1 1 3 is 1.5; over the two sequences that of 1 and 3 is 2
+    weight, seq = torch.tensor([1.0, 1.0, 1.0, 3.0]), torch.tensor([0, 0, 0, 4])
+    assert normalise(weight, seq, "token").tolist() == pytest.approx([2 / 3] * 3 + [2.0])
+    assert normalise(weight, seq, "sequence").tolist() == pytest.approx([0.5] * 3 + [1.5])
+    assert normalise(torch.zeros(2), seq[:2], "token").tolist() == [0.0, 0.0]
+    assert normalise(torch.zeros(0), seq[:0], "sequence").tolist() == []

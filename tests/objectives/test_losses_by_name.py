@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from test_advantages import flat
 
 from swr1.objectives.aggregate import aggregate, count
-from swr1.objectives.losses import capped_k3, cispo, cpgd, gspo, ppo_clip
+from swr1.objectives.losses import capped_k3, cispo, cpgd, gspo, ppo_clip, sapo, sequence_clip
 
 LN = math.log
 tokens = st.tuples(*[st.floats(-2, 2)] * 3)
@@ -179,3 +179,48 @@ def test_nothing_is_nothing_and_the_absurd_is_finite(loss):
     out = loss(far, torch.zeros(3), torch.tensor([-1.0, 1.0, -1.0]), flat([1, 1, 1]))
     out.sum().backward()
     assert out.isfinite().all() and far.grad.isfinite().all()
+
+
+def test_sapo_by_hand():
+    # tau 2 at r = 1: half of 4/2; at r = 1 + ln(3)/2 the gate is 3/4.
+    logp = torch.tensor([0.0, LN(1 + LN(3) / 2), 0.0])
+    args = torch.zeros(3), torch.tensor([1.0, 1.0, -1.0]), flat([3])
+    settings = {"sapo_positive": 2.0, "sapo_negative": 4.0}
+    assert sapo(logp, *args, **settings).tolist() == pytest.approx([-1.0, -1.5, 0.5])
+    r = 1 + LN(3) / 2  # 4 gate (1 - gate) r = 3/4 r
+    assert gradient(sapo, logp, *args, **settings) == pytest.approx([-1.0, -0.75 * r, 1.0])
+
+
+@given(st.lists(tokens, min_size=1, max_size=8), st.floats(0.2, 3), st.floats(0.2, 3))
+def test_sapo_against_loops(rows, positive, negative):
+    logp, old, adv = (torch.tensor(c, dtype=torch.float64) for c in zip(*rows, strict=True))
+    got = sapo(logp, old, adv, flat([len(rows)]), sapo_positive=positive, sapo_negative=negative)
+    want = [plain_loops.sapo(*row, positive, negative) for row in rows]
+    assert got.tolist() == pytest.approx(want)
+
+
+def test_the_ratio_of_whole_completions_by_hand():
+    # Ratios 2 and 3 make 6, clipped at 1.2; 1/2 and 1 make 1/2 with A < 0, clipped at 0.8.
+    logp = torch.tensor([LN(2.0), LN(3.0), LN(0.5), 0.0, LN(1.1)])
+    args = torch.zeros(5), torch.tensor([1.0, 1.0, -1.0, -1.0, 2.0]), flat([2, 2, 1])
+    loss = sequence_clip(logp, *args)
+    assert loss.tolist() == pytest.approx([-0.6, -0.6, 0.4, 0.4, -2.2])
+    assert gradient(sequence_clip, logp, *args) == pytest.approx([0, 0, 0, 0, -2.2])
+    inside = torch.tensor([0.1, -0.05])  # each token has the gradient of the product: r A
+    r = math.exp(0.05)
+    args = torch.zeros(2), torch.tensor([3.0, 3.0]), flat([2])
+    assert gradient(sequence_clip, inside, *args) == pytest.approx([-3 * r, -3 * r])
+
+
+@given(st.lists(st.lists(tokens, min_size=1, max_size=4), min_size=1, max_size=5))
+def test_the_ratio_of_whole_completions_against_loops(rows):
+    flat_rows = [one for row in rows for one in row]
+    logp, old, _ = (torch.tensor(c, dtype=torch.float64) for c in zip(*flat_rows, strict=True))
+    seq = flat([len(row) for row in rows])
+    adv = torch.tensor([row[0][2] for row in rows], dtype=torch.float64)[seq]
+    loss = aggregate(sequence_clip(logp, old, adv, seq), seq, "seq-mean-token-sum", count(seq))
+    want = [
+        plain_loops.sequence_clip([p for p, _, _ in r], [o for _, o, _ in r], r[0][2], 0.2, 0.2)
+        for r in rows
+    ]
+    assert loss.item() == pytest.approx(sum(want) / len(want))

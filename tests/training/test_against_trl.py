@@ -148,6 +148,12 @@ SAME = {
         {"kl_ratio": True},
     ),
     "dr_grpo": ({"loss_type": "dr_grpo", "scale_rewards": "none"}, "dr-grpo", {}),
+    "scale_rewards batch": (
+        {"scale_rewards": "batch"},
+        "dapo",
+        {"advantage": "grpo-batch", "clip_high": 0.2},
+    ),
+    "sapo": ({"loss_type": "sapo"}, "sapo", {}),
     "cispo": ({"loss_type": "cispo", "epsilon_high": 5.0}, "cispo", {}),
     "sequence level": (
         {

@@ -83,6 +83,37 @@ def test_the_loss_of_a_stale_step_by_plain_loops(tmp_path, records, level, maske
         assert row["importance_capped"] == pytest.approx(sum(x > cap for x in raw) / len(raw))
 
 
+@pytest.mark.parametrize("level", ["token", "sequence"])
+def test_a_floor_and_the_mean_of_the_weights_by_plain_loops(tmp_path, records, level):
+    policy = tiny_policy(tmp_path / "p")
+    bounds = {"importance_floor": 0.98, "importance_cap": 1.03}
+    options = {"aggregation": "token-mean", "importance": level, "importance_normalise": True}
+    rows, _ = train(policy, records[:32], **options, **bounds)
+    model = load(policy, 1)[0]
+    each, advantages, lengths = [], [], []
+    for start in range(16, 32, 4):
+        group = records[start : start + 4]
+        mean = sum(r["reward"] for r in group) / 4
+        for r in group:
+            g = r["generation"]
+            with torch.no_grad():
+                logits = model(torch.tensor([g["prompt_ids"] + g["token_ids"]])).logits[0]
+            now = logits[len(g["prompt_ids"]) - 1 : -1].log_softmax(-1)
+            pairs = zip(g["token_ids"], g["logprobs"], strict=True)
+            ratios = [math.exp(now[t, token] - was) for t, (token, was) in enumerate(pairs)]
+            ratios = ratios if level == "token" else [math.prod(ratios)]
+            each.append([min(max(x, 0.98), 1.03) for x in ratios])
+            advantages.append(r["reward"] - mean)
+            lengths.append(len(g["token_ids"]))
+    flat = [w for row in each for w in row]
+    overall = sum(flat) / len(flat)
+    assert min(flat) == 0.98 and max(flat) == 1.03
+    loss = 0.0
+    for row, a, n in zip(each, advantages, lengths, strict=True):
+        loss -= a * sum(w / overall for w in (row if level == "token" else row * n))
+    assert rows[1]["loss"] == pytest.approx(loss / sum(lengths), rel=1e-3, abs=1e-6)
+
+
 def test_lag_is_counted_in_optimizer_steps_also_after_a_restart(tmp_path, records):
     policy = tiny_policy(tmp_path / "p")
     rows, _ = train(policy, records, batch=2, publish_every=2, steps=4)
@@ -121,7 +152,9 @@ def test_a_version_of_the_future_is_refused_by_name(tmp_path, records):
     assert rows[0]["lag_max"] == 0
 
 
-@pytest.mark.parametrize("options", [{"importance": "tokens"}, {"importance_cap": 0.0}])
+@pytest.mark.parametrize(
+    "options", [{"importance": "tokens"}, {"importance_cap": 0.0}, {"importance_floor": 3.0}]
+)
 def test_wrong_use(tmp_path, records, options):
-    with pytest.raises(UsageError, match="importance is none, token or sequence"):
+    with pytest.raises(UsageError, match="importance(-floor)? is"):
         train(tiny_policy(tmp_path / "p"), records, **options)

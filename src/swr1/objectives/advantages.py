@@ -89,6 +89,17 @@ def grpo(token_reward: Tensor, seq: Tensor, group: Tensor, *, eps: float = 1e-6)
     return (centred / (std + eps)[group])[seq].float()
 
 
+def grpo_batch(token_reward: Tensor, seq: Tensor, group: Tensor, *, eps: float = 1e-6) -> Tensor:
+    """(R - mean of the group) / (std of R over the whole batch + eps); unbiased std.
+
+    Source: "Tricks or traps?", arXiv 2508.08221, section 4.1; TRL's `scale_rewards` "batch".
+    """
+    score, there, _ = _scores(token_reward, seq, group)
+    centred = _centred(token_reward, seq, group)
+    std = score[there].std() if int(there.sum()) > 1 else score.new_zeros(())
+    return (centred / (std + eps))[seq].float()
+
+
 def dr_grpo(token_reward: Tensor, seq: Tensor, group: Tensor) -> Tensor:
     """R - mean of the group, not divided by its spread (which favours easy and hard prompts).
 
@@ -179,6 +190,7 @@ def canon_length(
 
 ADVANTAGES: dict[str, Callable[..., Tensor]] = {
     "grpo": grpo,
+    "grpo-batch": grpo_batch,
     "dr-grpo": dr_grpo,
     "rloo": rloo,
     "reinforce": reinforce,

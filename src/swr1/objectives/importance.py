@@ -6,6 +6,9 @@ a cap bounds its variance, at the price of a small bias:
 
     w = min(pi(y) / mu(y), cap)
 
+A floor bounds it from below, too (OpenRLHF's two-sided truncation), and dividing by the batch's mean
+weight keeps the size of the step (self-normalised; `rollout_is_batch_normalize` in verl).
+
 Sources: E. Ionides, "Truncated importance sampling", J. Comp. Graph. Stat. 17 (2008), eq. 3; rho-bar
 in IMPALA, arXiv 1802.01561, section 4; beside PPO's clip around pi (not mu): "Batch size-invariance
 for policy optimization", arXiv 2110.00641, section 3, and AReaL, arXiv 2505.24298, eq. 5.
@@ -46,14 +49,30 @@ def sequence_ratio(old: Tensor, behaviour: Tensor, seq: Tensor) -> Tensor:
     return total.clamp(-LARGEST, LARGEST).exp()[seq]
 
 
-def truncate(ratio: Tensor, cap: float) -> Tensor:
-    """min(ratio, cap)."""
-    return ratio.clamp(max=cap)
+def truncate(ratio: Tensor, cap: float, floor: float = 0.0) -> Tensor:
+    """max(min(ratio, cap), floor)."""
+    return ratio.clamp(min=floor, max=cap)
 
 
-def mask(ratio: Tensor, cap: float) -> Tensor:
-    """The ratio, and 0 where it is above the cap: what is so far off is left out altogether."""
-    return torch.where(ratio <= cap, ratio, 0.0)
+def mask(ratio: Tensor, cap: float, floor: float = 0.0) -> Tensor:
+    """The ratio, and 0 where it is outside of [floor, cap]: what is so far off is left out."""
+    return torch.where((ratio <= cap) & (ratio >= floor), ratio, 0.0)
+
+
+def normalise(weight: Tensor, seq: Tensor, level: str) -> Tensor:
+    """The weights [N] divided by their mean over tokens, or over sequences where each has one.
+
+    All zero stays as it is.
+    """
+    if not weight.numel():
+        return weight
+    each = weight
+    if level == "sequence":
+        first = torch.ones_like(seq, dtype=torch.bool)
+        first[1:] = seq[1:] != seq[:-1]
+        each = weight[first]
+    mean = each.double().mean()
+    return weight if mean == 0 else (weight / mean).to(weight.dtype)
 
 
 def effective_share(n: float, total: float, squares: float) -> float:

@@ -8,6 +8,7 @@ and q under the reference:
     k3  = e^(q-x) - (q-x) - 1  unbiased, never negative; its gradient descends the FORWARD KL
     k1+ = value of k1, gradient of k2        unbiased value and on-policy the right gradient
     k3+ = value of k3, gradient of k2        the same, never negative
+    abs = |x - q|              no KL, but a distance that is never negative (verl's `abs`)
 
 As a loss k1 does nothing: the expectation of its gradient is zero.
 
@@ -40,6 +41,10 @@ def k3(logp: Tensor, ref: Tensor) -> Tensor:
     return log_ratio.exp() - log_ratio - 1
 
 
+def distance(logp: Tensor, ref: Tensor) -> Tensor:
+    return (logp - ref).abs()
+
+
 def _with_gradient_of_k2(value: Callable[[Tensor, Tensor], Tensor]) -> Callable:
     def estimate(logp: Tensor, ref: Tensor) -> Tensor:
         guide = k2(logp, ref)
@@ -54,6 +59,7 @@ ESTIMATORS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "k3": k3,
     "k1+": _with_gradient_of_k2(k1),
     "k3+": _with_gradient_of_k2(k3),
+    "abs": distance,
 }
 
 
@@ -63,4 +69,6 @@ def off_policy(estimator: str, logp: Tensor, ref: Tensor, old: Tensor) -> Tensor
     Source: for k3, DeepSeek-V3.2, arXiv 2512.02556 (its unbiased estimate).
     """
     r = ratio(logp, old)
-    return (r if estimator in ("k1", "k3") else r.detach()) * ESTIMATORS[estimator](logp, ref)
+    return (r if estimator in ("k1", "k3", "abs") else r.detach()) * ESTIMATORS[estimator](
+        logp, ref
+    )

@@ -84,6 +84,50 @@ def gspo(
     return _surrogate(s, advantage, clip_low, clip_high, dual_clip)
 
 
+def sequence_clip(
+    logp: Tensor,
+    old: Tensor,
+    advantage: Tensor,
+    seq: Tensor,
+    *,
+    clip_low: float = 0.2,
+    clip_high: float = 0.2,
+    dual_clip: float | None = None,
+) -> Tensor:
+    """PPO's clip of the ratio of whole completions, exp(sum over its tokens of log pi - log pi_old).
+
+    A sequence's loss, divided evenly among its tokens: "seq-mean-token-sum" is its mean over the
+    batch. The ratio leaves the bounds sooner the longer the completion is.
+
+    Source: RLOO, arXiv 2402.14740 (a completion is one action), as in TRL's RLOOTrainer.
+    """
+    if not seq.numel():
+        return logp * 0
+    n = int(seq[-1]) + 1
+    r = segment_sum(logp - old, seq, n).clamp(-LARGEST, LARGEST).exp()[seq]
+    return _surrogate(r, advantage, clip_low, clip_high, dual_clip) / lengths(seq, n)[seq]
+
+
+def sapo(
+    logp: Tensor,
+    old: Tensor,
+    advantage: Tensor,
+    seq: Tensor,
+    *,
+    sapo_positive: float = 1.0,
+    sapo_negative: float = 1.05,
+) -> Tensor:
+    """-(4 / tau) sigmoid(tau (r - 1)) A: a gate that closes smoothly instead of a clip.
+
+    tau is `sapo_positive` where A > 0, else `sapo_negative`; the gradient at r = 1 is that of r A,
+    whatever tau, and falls off on both sides, faster for a larger tau.
+
+    Source: "Soft Adaptive Policy Optimization", arXiv 2511.20347.
+    """
+    tau = torch.where(advantage > 0, sapo_positive, sapo_negative).to(logp.dtype)
+    return -4 / tau * torch.sigmoid(tau * (ratio(logp, old) - 1)) * advantage
+
+
 def cispo(
     logp: Tensor,
     old: Tensor,
@@ -141,6 +185,8 @@ def reinforce(logp: Tensor, old: Tensor, advantage: Tensor, seq: Tensor) -> Tens
 LOSSES: dict[str, Callable[..., Tensor]] = {
     "ppo-clip": ppo_clip,
     "gspo": gspo,
+    "sequence-clip": sequence_clip,
+    "sapo": sapo,
     "cispo": cispo,
     "cpgd": cpgd,
     "reinforce": reinforce,

@@ -29,7 +29,7 @@ class Objective:
 
     name: str
     advantage: str = _is("grpo", "The advantage estimator.")
-    loss: str = _is("ppo-clip", "ppo-clip, gspo, cispo, cpgd or reinforce.")
+    loss: str = _is("ppo-clip", "ppo-clip, sequence-clip, gspo, sapo, cispo, cpgd or reinforce.")
     aggregation: str = _is("token-mean", "token-mean, seq-mean-token-mean, ...")
     length: float | None = _is(None, "What `constant` divides by [the records' token limit].")
     eps: float = _is(1e-6, "Added to a standard deviation that is divided by.")
@@ -40,11 +40,13 @@ class Objective:
     clip_low: float = _is(0.2, "Clip the ratio at 1 - this.")
     clip_high: float = _is(0.2, "Clip the ratio at 1 + this.")
     dual_clip: float | None = _is(None, "Bound on the loss of negative advantages.")
+    sapo_positive: float = _is(1.0, "sapo: temperature where the advantage is positive.")
+    sapo_negative: float = _is(1.05, "sapo: temperature elsewhere.")
     drift: float = _is(0.01, "cpgd: coefficient of the drift from the policy that sampled.")
     drift_cap: float = _is(2.0, "cpgd: bound on a token's drift gradient.")
     kl: float = _is(0.0, "Coefficient of the KL to the reference; 0: none.")
     kl_in: str = _is("loss", "loss, or reward: a penalty on every token before the advantage.")
-    kl_estimator: str = _is("k3", "k1, k2, k3, or k1+ and k3+ (with k2's gradient).")
+    kl_estimator: str = _is("k3", "k1, k2, k3, abs, or k1+ and k3+ (with k2's gradient).")
     kl_ratio: bool = _is(False, "KL in the loss times the ratio: right off-policy too.")
     entropy: float = _is(0.0, "Coefficient of an entropy bonus.")
     canon_mix: float = _is(1.0, "canon-length: share of the comparison with the other half.")
@@ -125,6 +127,12 @@ PRESETS = {
             paper="GSPO, arXiv 2507.18071",
         ),
         Objective(
+            "sapo",
+            loss="sapo",
+            aggregation="seq-mean-token-mean",
+            paper="SAPO, arXiv 2511.20347",
+        ),
+        Objective(
             "cpgd",
             loss="cpgd",
             boost=3.0,
@@ -179,6 +187,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "clip_low": (0, float("inf")),
     "clip_high": (0, float("inf")),
     "dual_clip": (1, float("inf")),
+    "sapo_positive": (1e-3, float("inf")),
+    "sapo_negative": (1e-3, float("inf")),
     "drift": (0, float("inf")),
     "drift_cap": (0, float("inf")),
     "kl": (0, float("inf")),

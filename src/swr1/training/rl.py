@@ -79,6 +79,8 @@ def train_rl(
     importance: str = "token",
     importance_cap: float = 2.0,
     importance_mask: bool = False,
+    importance_floor: float = 0.0,
+    importance_normalise: bool = False,
     max_staleness: int | None = None,
     refill: int = 0,
     remainder: str = "drop",
@@ -120,7 +122,8 @@ def train_rl(
             them: a control that must not learn. The metrics tell the true rewards.
         importance: how the loss of samples that are older than the policy is weighted: "token" or
             "sequence" (ratios of the weights before the update to the policy that sampled,
-            truncated at `importance_cap`, or masked beyond it with `importance_mask`), or "none":
+            truncated to `importance_floor` ... `importance_cap`, or masked outside of them with
+            `importance_mask`, and divided by their mean with `importance_normalise`), or "none":
             the clip of the ratio to the policy that sampled is all. On-policy they are one.
         max_staleness: groups with a sample that is more optimizer steps old are dropped.
         refill: groups that `drop_dead` or the objective's `filter_on` leave out are replaced by
@@ -143,6 +146,8 @@ def train_rl(
     goal = get_preset(objective, **objective_options)
     if min(batch, epochs, publish_every, minibatch or 1) < 1:
         raise UsageError("batch, minibatch, epochs and publish-every are at least 1")
+    if not 0 <= importance_floor <= importance_cap:
+        raise UsageError(f"importance-floor is from 0 to the cap, not {importance_floor}")
     _check_words(importance, importance_cap, remainder, on_nan)
     if quantize and not lora_r:
         raise UsageError("weights in 4 bits are not trained themselves: give --lora-r")
@@ -235,6 +240,8 @@ def train_rl(
             importance=importance,
             importance_cap=importance_cap,
             importance_mask=importance_mask,
+            importance_floor=importance_floor,
+            importance_normalise=importance_normalise,
             multiplier=beside.multiplier,
             critic=beside.critic,
             skip_bad=on_nan == "skip",

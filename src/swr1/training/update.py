@@ -15,7 +15,7 @@ from torch import Tensor
 
 from swr1.errors import SwrError
 from swr1.objectives.aggregate import Counts, aggregate
-from swr1.objectives.importance import LEVELS, effective_share, mask, truncate
+from swr1.objectives.importance import LEVELS, effective_share, mask, normalise, truncate
 from swr1.objectives.kl import ESTIMATORS, off_policy
 from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.losses import LOSSES, ratio, sequence_ratio
@@ -51,6 +51,8 @@ def rl_step(
     importance_cap: float,
     importance_mask: bool,
     seed: int,
+    importance_floor: float = 0.0,
+    importance_normalise: bool = False,
     multiplier: Multiplier | None = None,
     critic: Critic | None = None,
     skip_bad: bool = False,
@@ -81,9 +83,9 @@ def rl_step(
     samples = [s for g in used for s in g]
     spans = torch.tensor([0] + [len(g) for g in used]).cumsum(0).tolist()
     if importance != "none":
-        row |= _correct(
-            [s for s in samples if s.lag], scorer, importance, importance_cap, importance_mask
-        )
+        bounds = importance_floor, importance_cap
+        stale = [s for s in samples if s.lag]
+        row |= _correct(stale, scorer, importance, bounds, importance_mask, importance_normalise)
     reference = ref.logprobs(samples) if ref and samples else None
     values = critic.values(samples) if critic else None
     advantage, returns = advantages(samples, used, goal, reference, values, row.get("lambda", 0.0))
@@ -154,13 +156,19 @@ def _explained(values: list[Tensor], returns: list[Tensor]) -> dict[str, float |
 
 
 def _correct(
-    stale: list[Sample], scorer: Scorer, level: str, cap: float, leave_out: bool
+    stale: list[Sample],
+    scorer: Scorer,
+    level: str,
+    bounds: tuple[float, float],
+    leave_out: bool,
+    by_mean: bool,
 ) -> dict[str, Any]:
     """Give stale samples the log-probabilities of the weights before the update, and their weight.
 
     Samples of the very policy stay as they are: their ratio is 1 but for rounding. Returns the
     share of the stale samples' tokens whose ratio is above the cap.
     """
+    floor, cap = bounds
     if not any(len(s.recorded) for s in stale):
         return {"importance_capped": 0.0}
     for s, now in zip(stale, scorer.logprobs(stale), strict=True):
@@ -170,7 +178,9 @@ def _correct(
     raw = LEVELS[level](
         torch.cat([s.old for s in stale]), torch.cat([s.recorded for s in stale]), seq
     )
-    weight = (mask if leave_out else truncate)(raw, cap)
+    weight = (mask if leave_out else truncate)(raw, cap, floor)
+    if by_mean:
+        weight = normalise(weight, seq, level)
     for s, part in zip(stale, weight.split(sizes.tolist()), strict=True):
         s.weight = part
     return {"importance_capped": mean_of((raw > cap).tolist())}
