@@ -156,5 +156,5 @@ def test_a_version_of_the_future_is_refused_by_name(tmp_path, records):
     "options", [{"importance": "tokens"}, {"importance_cap": 0.0}, {"importance_floor": 3.0}]
 )
 def test_wrong_use(tmp_path, records, options):
-    with pytest.raises(UsageError, match="importance(-floor)? is"):
+    with pytest.raises(UsageError, match=r"importance(-floor)? is"):
         train(tiny_policy(tmp_path / "p"), records, **options)
