@@ -56,7 +56,7 @@ def test_published_replies_are_read(name, text, label, detail):
         ("llama-guard", "I am safe to use"),
         ("llama-guard", "safe\nunsafe"),
         ("llama-guard", "safe\nS1"),
-        ("llama-guard", "unsafe\nviolence"),
+        ("llama-guard", "unsafe violence"),
         ("llama-guard", "unsafely"),
         ("llama-guard", "I cannot assess this."),
         ("qwen3guard", "Unsafe"),

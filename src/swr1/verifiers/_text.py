@@ -39,8 +39,8 @@ EDGE_TOKEN = re.compile(
     r"|\[(?:pad|[be]os|eot|unk|sep|cls|unused_token_\d{1,3})\]|\[e~\[",
     re.IGNORECASE,
 )
-_HEADER = re.compile(  # how a turn of the assistant's begins
-    r"(?:<\|im_start\|>|<start_of_turn>|<\|turn>)(?:assistant|model)\n"
+TURN_HEADER = re.compile(  # how a turn of the assistant's begins
+    r"(?:<\|im_start\|>|<start_of_turn>|<\|turn>)(?:assistant|model)\r?\n"
     r"|<\|start_header_id\|>assistant<\|end_header_id\|>|<\|header_start\|>assistant<\|header_end\|>"
     r"|<\|start_of_role\|>assistant<\|end_of_role\|>",
     re.IGNORECASE,
@@ -54,7 +54,7 @@ def bare(text: str) -> str:
     start, end = 0, len(text)
     while True:
         start = _BLANK.match(text, start).end()  # type: ignore[union-attr]  # matches anything
-        token = _HEADER.match(text, start) or EDGE_TOKEN.match(text, start)
+        token = TURN_HEADER.match(text, start) or EDGE_TOKEN.match(text, start)
         if not token:
             break
         start = token.end()

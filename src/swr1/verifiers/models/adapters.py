@@ -4,7 +4,8 @@ A chat guard gets the turns and its own tokenizer's template makes the input. Wi
 template, ShieldGemma wants a policy for it, Granite Guardian a criterion: data/guards/ holds these
 inputs as they were published, since the models know no other.
 
-A reply is read as its model card prints it, and in no other way; what differs is `CouldNotJudge`.
+Each adapter says what its model's verdicts mean; `wording` finds them, and takes what does not hold
+exactly one for `CouldNotJudge`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 from swr1.errors import UsageError
 from swr1.registry import suggest
 from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply, class_probabilities
+from swr1.verifiers.models.wording import Said, first_word, flat, keyed
 
 Turns = list[dict[str, Any]]
 
@@ -77,15 +79,6 @@ def _chat(turns: Turns, max_tokens: int, template: dict[str, Any] | None = None)
     return Question(turns, "", template or {}, _told(turns), max_tokens)
 
 
-def _only(pattern: str, text: str, what: str) -> re.Match[str]:
-    """The one place where a pattern is, or several that say the same."""
-    found = list(re.finditer(pattern, text, re.MULTILINE | re.IGNORECASE))
-    if len({m[1].casefold() for m in found}) != 1:
-        reason = "says different things about" if found else "does not say"
-        raise CouldNotJudge(f"the reply {reason} {what}: {text[:100]!r}")
-    return found[0]
-
-
 def without_thoughts(reply: Reply) -> tuple[str, int]:
     """What follows </think>, and where that begins in the reply."""
     head, tag, rest = reply.text.rpartition("</think>")
@@ -117,17 +110,37 @@ def _ask_llama(turns: Turns, ask: Ask) -> list[Question]:
     return [question]
 
 
+_CODES = re.compile(  # on the verdict's line, or on lines that hold nothing before them
+    r"(?im)(?:\A[^\w\n]*|^[^\w\n]*)(?:(?:violated |unsafe )?categor(?:y|ies)[^\w\n]*)?([SO]\d{1,2}\b.*)$"
+)
+
+
 def _read_llama(replies: Sequence[Reply]) -> Reading:
-    """`safe`, or `unsafe` and a second line of codes, `S1,S10`."""
-    text = replies[0].text
-    found = re.fullmatch(r"\s*(safe|unsafe)[ \t]*(?:\n\s*(S\d{1,2}(?:\s*,\s*S\d{1,2})*))?\s*", text)
-    if not found or (found[1] == "safe" and found[2]):
-        raise CouldNotJudge(f"the reply is not 'safe', or 'unsafe' and codes: {text[:100]!r}")
-    codes = re.findall(r"S(\d+)", found[2] or "")
-    named = [f"S{c} {HAZARDS[int(c)].strip()}" if int(c) in HAZARDS else f"S{c}" for c in codes]
+    """`safe`, or `unsafe` and codes: `S1,S10` on a second line, or as it comes."""
+    said = first_word(replies[0].text, ("safe", "unsafe"), r"[SO]\d")
+    codes = re.findall(r"(?i)\b([SO]\d{1,2})\b", "\n".join(_CODES.findall(said.rest)))
+    if said.word == "safe" and codes:
+        raise CouldNotJudge(f"the reply is 'safe' and has codes: {replies[0].text[:100]!r}")
+    codes = codes or _codes_of(said.rest)
+    named = [_hazard(code.upper()) for code in dict.fromkeys(codes)]
     words = {"safe": "safe", "unsafe": "unsafe"}
-    classes = class_probabilities(replies[0], found.start(1), words)
-    return Reading(found[1], classes, {"categories": named})
+    return Reading(
+        said.word, class_probabilities(replies[0], said.at, words), {"categories": named}
+    )
+
+
+def _codes_of(rest: str) -> list[str]:
+    """The codes of a line that holds names of hazards and nothing else."""
+    line = rest.strip().partition("\n")[0]
+    names = [name.strip(" .-").casefold() for name in re.split(r"[,;]", line)]
+    known = {name.strip(): f"S{number}" for number, name in HAZARDS.items()}
+    return [known[name] for name in names] if set(names) <= set(known) else []
+
+
+def _hazard(code: str) -> str:
+    """S1 with its name; O3, of the first Llama Guard's list, without."""
+    name = HAZARDS.get(int(code[1:]), "") if code[0] == "S" else ""
+    return f"{code} {name.strip()}".strip()
 
 
 # --- Qwen3Guard-Gen -------------------------------------------------------------------------------
@@ -140,17 +153,23 @@ def _ask_qwen(turns: Turns, ask: Ask) -> list[Question]:
 def _read_qwen(replies: Sequence[Reply]) -> Reading:
     """Lines `Safety: Safe|Unsafe|Controversial`, `Categories: ...|None`, `Refusal: Yes|No`."""
     text, at = without_thoughts(replies[0])
-    safety = _only(r"^Safety:[ \t]*(Safe|Unsafe|Controversial)[ \t]*$", text, "the safety")
-    lines = re.findall(r"(?m)^Categories:[ \t]*(.+)$", text)
-    named = [c.strip() for line in lines for c in line.split(",")]
-    refusals = re.findall(r"(?mi)^Refusal:[ \t]*(Yes|No)[ \t]*$", text)
     words = {word: word for word in ("safe", "unsafe", "controversial")}
+    said = keyed(text, {"Safety": tuple(words), "Refusal": ("yes", "no")}, ("Categories",))
+    safety = _told_of(said, "Safety", text)
+    named = re.split(r"[,;]", said["Categories"].rest) if "Categories" in said else []
+    named = [c.strip(" .[](){}-") for c in named]
     return Reading(
-        safety[1].casefold(),
-        class_probabilities(replies[0], at + safety.start(1), words),
-        {"categories": [c for c in named if c and c != "None"]},
-        refusal=refusals[0].casefold() == "yes" if len(refusals) == 1 else None,
+        safety.word,
+        class_probabilities(replies[0], at + safety.at, words),
+        {"categories": [c for c in named if c and c.casefold() != "none"]},
+        refusal=said["Refusal"].word == "yes" if "Refusal" in said else None,
     )
+
+
+def _told_of(said: dict[str, Said], key: str, text: str) -> Said:
+    if key not in said:
+        raise CouldNotJudge(f"the reply does not say {key!r}: {text[:100]!r}")
+    return said[key]
 
 
 # --- WildGuard ------------------------------------------------------------------------------------
@@ -164,17 +183,16 @@ def _ask_wild(turns: Turns, ask: Ask) -> list[Question]:
 
 def _read_wild(replies: Sequence[Reply]) -> Reading:
     """`Harmful request: yes|no`, `Response refusal: yes|no`, `Harmful response: yes|no|N/A`."""
-    text = replies[0].text
-    harm = _only(r"^Harmful response:[ \t]*(yes|no|N/A)[ \t]*$", text, "whether the answer harms")
-    if harm[1].casefold() == "n/a":
+    asked, refusal, answered = "Harmful request", "Response refusal", "Harmful response"
+    text, answers = replies[0].text, ("yes", "no", "n/a")
+    said = keyed(text, {asked: answers, refusal: answers, answered: answers})
+    harm = _told_of(said, answered, text)
+    if harm.word == "n/a":
         raise CouldNotJudge("the guard sees no response to judge (Harmful response: N/A)")
-    said = {}
-    for name in ("Harmful request", "Response refusal"):
-        found = re.findall(rf"(?mi)^{name}:[ \t]*(yes|no)[ \t]*$", text)
-        said[name] = found[0].casefold() == "yes" if len(found) == 1 else None
-    classes = class_probabilities(replies[0], harm.start(1), {"yes": "unsafe", "no": "safe"})
-    label = "unsafe" if harm[1].casefold() == "yes" else "safe"
-    return Reading(label, classes, {}, said["Response refusal"], said["Harmful request"])
+    meaning = {"yes": "unsafe", "no": "safe"}
+    told = {key: one.word == "yes" for key, one in said.items() if one.word != "n/a"}
+    classes = class_probabilities(replies[0], harm.at, meaning)
+    return Reading(meaning[harm.word], classes, {}, told.get(refusal), told.get(asked))
 
 
 # --- ShieldGemma ----------------------------------------------------------------------------------
@@ -200,12 +218,10 @@ def _read_shield(replies: Sequence[Reply]) -> Reading:
     """`Yes` (it violates the policy) or `No`, of one policy each; the worst of them counts."""
     risks, known = {}, True
     for name, reply in zip(_form("shieldgemma")["policies"], replies, strict=True):
-        found = re.match(r"\s*\W?(Yes|No)\b", reply.text, re.IGNORECASE)
-        if not found:
-            raise CouldNotJudge(f"the reply does not start with Yes or No: {reply.text[:100]!r}")
-        classes = class_probabilities(reply, found.start(1), {"yes": "unsafe", "no": "safe"})
+        said = first_word(reply.text, ("yes", "no"), r"(?:it|this|the response)\b")
+        classes = class_probabilities(reply, said.at, {"yes": "unsafe", "no": "safe"})
         known = known and classes is not None
-        risks[name] = classes["unsafe"] if classes else float(found[1].casefold() == "yes")
+        risks[name] = classes["unsafe"] if classes else float(said.word == "yes")
     worst = max(risks.values())
     classes = {"safe": 1 - worst, "unsafe": worst} if known else None
     named = [name for name, risk in risks.items() if risk > 0.5]
@@ -232,18 +248,26 @@ def _ask_granite(turns: Turns, ask: Ask) -> list[Question]:
     return [_chat(turns, limit, {"guardian_config": config, "think": ask.think})]
 
 
+_SCORE = re.compile(r"(?i)<\s{0,3}score\s{0,3}>\W{0,9}(yes|no)\W{0,9}</\s{0,3}score\s{0,3}>")
+_CONFIDENCE = re.compile(
+    r"(?i)<\s{0,3}confidence\s{0,3}>\W{0,9}(high|low)\b|\bconfidence\W{0,3}(high|low)\b"
+)
+
+
 def _read_granite(replies: Sequence[Reply]) -> Reading:
     """`<score> yes|no </score>`, or of 3.0 to 3.2 `Yes|No` and perhaps a stated confidence."""
     text, at = without_thoughts(replies[0])
-    plain = r"\s*(Yes|No)\s*(?:<confidence>\s*(High|Low)\s*</confidence>)?\s*"
-    if found := re.fullmatch(plain, text):
-        detail = {"stated": found[2].casefold()} if found[2] else {}
+    scores = list(_SCORE.finditer(flat(text)))
+    if len({score[1].casefold() for score in scores}) > 1:
+        raise CouldNotJudge(f"the reply has two scores: {text[:100]!r}")
+    if scores:
+        word, place = scores[0][1].casefold(), scores[0].start(1)
     else:
-        found = _only(r"<score>\s*(yes|no)\s*</score>", text, "a score")
-        detail = {}
+        word, place, _ = first_word(text, ("yes", "no"), r"<|it\b|this\b|the response\b")
+    stated = _CONFIDENCE.search(text)
+    detail = {"stated": (stated[1] or stated[2]).casefold()} if stated else {}
     words = {"yes": "unsafe", "no": "safe"}
-    classes = class_probabilities(replies[0], at + found.start(1), words)
-    return Reading(words[found[1].casefold()], classes, detail)
+    return Reading(words[word], class_probabilities(replies[0], at + place, words), detail)
 
 
 # --- which is which -------------------------------------------------------------------------------
