@@ -4,8 +4,9 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+from swr1.commands._config import load_config
 from swr1.commands._output import print_json
-from swr1.commands._stage import load_config, option
+from swr1.commands._stage import option
 from swr1.errors import UsageError
 
 run = partial(option, panel="The run")

@@ -26,7 +26,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,6 +68,22 @@ def model_folder(name: str | Path, version: int | None = None) -> str:
     """What swr1.models opens for `name`: a version's folder, a model folder or a hub name."""
     policy = resolve(name)
     return str(policy.folder(version)) if policy else str(name)
+
+
+def recorded(name: Any, near: Iterable[Path] = (Path(),)) -> Iterator[Path]:
+    """Folders where the policy that a record names may be: below one of the folders `near`.
+
+    The name is data, perhaps a stranger's: it leads to no place outside of these, and the root of
+    the file system is none of them.
+    """
+    if not isinstance(name, str) or not name or "\0" in name or len(name) > 4096:
+        return
+    wanted = Path(name)
+    if ".." in wanted.parts:
+        return
+    for base in map(Path.absolute, near):
+        if len(base.parts) > 1 and (found := base / wanted).is_relative_to(base):
+            yield found
 
 
 class Policy:

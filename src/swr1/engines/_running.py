@@ -119,6 +119,12 @@ class _Running:
         self.outlet = Outlet(stage, job.samples)
         # When there is nothing to train, the stages after this one learn that nothing failed.
         used = self.weights.follow(self.outlet.wait)
+        if job.max_lag is not None and (before := self.weights.note_batch(job.batch, used)):
+            stage.say(
+                f"warning: --batch was {before} when this run began and is {job.batch} now: what"
+                " is computed together differs, so the weights will not be those of an unbroken"
+                f" run, bit for bit (they will be with --batch {before})"
+            )
         self.engine: Any = job.open_engine()
         seed = job.sampling.seed
         self.prompts = (

@@ -31,7 +31,9 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.stop import stop_base
 from tenacity.wait import wait_random_exponential
 
+from swr1.engines._secrets import Mask
 from swr1.errors import SwrError, UsageError
+from swr1.records import pack
 from swr1.terminal import say
 
 T = TypeVar("T")
@@ -41,6 +43,7 @@ Fetch = Callable[..., Coroutine[Any, Any, Any]]
 LIMITED = (408, 429)  # come again later; it is not the server's fault
 ALONE = 10  # failures of one request, while others succeed, after which it is given up
 WRONG = 3  # answers by another model, and none by the right one, after which a server is not used
+LARGEST_REPLY = 2**27  # bytes; a reply of 1M tokens with log-probabilities is about 100 MB
 LONGEST_REST = 30.0
 PAUSE = wait_random_exponential(multiplier=0.2, max=5)  # seconds between attempts of a request
 PATIENCE = (5.0, 30.0)  # seconds without any answer after which that is told, and told again
@@ -66,8 +69,13 @@ class Server:
     """One base URL, ending in /v1 or what its maker has in its place."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+            httpx2.URL(url)
+        except (ValueError, httpx2.InvalidURL):
+            right = False
+        if not right:
             raise UsageError(f"--url is like http://HOST:8000/v1, not {url!r}")
         if parts.username or parts.password or parts.query:
             raise UsageError(
@@ -113,7 +121,12 @@ class Servers:
     ) -> None:
         self.servers = [Server(url) for url in dict.fromkeys(urls)]
         self.timeout, self.retry_for, self.learn = timeout, retry_for, learn
-        self._key = key
+        if key and not (key.isascii() and key.isprintable()):
+            raise UsageError(
+                "the server's key holds a character that is not printable ASCII, which no request"
+                " can carry: look at the variable or file that it comes from"
+            )
+        self._mask = Mask(key)
         headers = {"content-type": "application/json"}
         if key:
             headers["authorization"] = f"Bearer {key}"
@@ -176,10 +189,7 @@ class Servers:
                     answer = None
                     if make:
                         path, body = make(server)
-                        reply = await self._client.post(
-                            server.url + path, content=orjson.dumps(body)
-                        )
-                        answer = self._json(server, reply)
+                        answer = self._json(server, *await self._send(server.url + path, body))
                 result = read(server, answer)
             except (httpx2.HTTPError, TimeoutError, OSError) as error:
                 late = isinstance(error, TimeoutError | httpx2.TimeoutException)
@@ -250,17 +260,27 @@ class Servers:
 
     async def _fetch(self, server: Server, url: str, body: Any = None) -> Any:
         """The JSON at `url` (of a POST if there is a body), None where there is nothing."""
-        if body is None:
-            reply = await self._client.get(url)
-        else:
-            reply = await self._client.post(url, content=orjson.dumps(body))
-        nothing = reply.status_code in (404, 405, 501) or not reply.content
-        return None if nothing else self._json(server, reply)
+        reply, content = await self._send(url, body)
+        nothing = reply.status_code in (404, 405, 501) or not content
+        return None if nothing else self._json(server, reply, content)
 
-    def _json(self, server: Server, reply: httpx2.Response) -> Any:
+    async def _send(self, url: str, body: Any) -> tuple[httpx2.Response, bytes]:
+        """The reply to a GET, or a POST if there is a body, and what it holds, up to a limit."""
+        method = "GET" if body is None else "POST"
+        packed = None if body is None else pack(body)
+        parts, size = [], 0
+        async with self._client.stream(method, url, content=packed) as reply:
+            async for part in reply.aiter_bytes():
+                parts.append(part)
+                size += len(part)
+                if size > LARGEST_REPLY:
+                    raise Trouble("reply too large", f"more than {LARGEST_REPLY >> 20} MB")
+        return reply, b"".join(parts)
+
+    def _json(self, server: Server, reply: httpx2.Response, content: bytes) -> Any:
         status = reply.status_code
         if status >= 400:
-            message = self.clean(f"{status} {_message(reply.content)}")
+            message = self.clean(f"{status} {_message(content)}")
             if status in LIMITED or status >= 500:
                 asked = _retry_after(reply.headers.get("retry-after"))
                 if asked is None and status in LIMITED:
@@ -271,15 +291,14 @@ class Servers:
                 raise Trouble(str(status), message)
             raise Refused(message)
         try:
-            return orjson.loads(reply.content)
+            return orjson.loads(content)
         except orjson.JSONDecodeError:
-            start = reply.content[:60].decode(errors="replace")
+            start = content[:60].decode(errors="replace")
             raise Trouble("no JSON", self.clean(f"not JSON but {start!r}")) from None
 
     def clean(self, text: str) -> str:
         """A server's words on one line, without the key."""
-        text = " ".join(text.split())
-        return (text.replace(self._key, "[key]") if self._key else text)[:300]
+        return self._mask(" ".join(text[:2000].split()))[:300]
 
     def state(self) -> str:
         """Each server and how it did."""

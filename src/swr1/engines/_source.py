@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from random import Random
 from typing import Any
 
 from swr1.errors import DataError, ReaderClosed, SwrError, UsageError
 from swr1.policy import PassRates, Policy, model_folder, resolve
-from swr1.records import key
-from swr1.streams import Placed, Stage
+from swr1.records import key, pack, parse
+from swr1.streams import Placed, Stage, write_atomically
 from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, SILENCE, WAITING, Mark
 from swr1.terminal import say
 
@@ -179,6 +180,23 @@ class Weights:
         self.plan, self.version = plan, policy.latest()
         self._trainer_seen = time.monotonic()
         return plan["consumed"]
+
+    def note_batch(self, batch: int, used: int) -> int | None:
+        """Keep how many prompts are worked on together beside what the trainer announced.
+
+        Returns how many there were when the trainer's run began, if it is another number.
+        """
+        assert self.policy is not None
+        note = self.policy.path / "trainer" / "rollout.json"
+        before = None
+        if used:
+            with suppress(OSError, ValueError, AttributeError):
+                before = parse(note.read_bytes()).get("batch")
+        if type(before) is int:
+            return before if before != batch else None
+        with suppress(OSError):  # a note: nothing depends on it
+            write_atomically(note, lambda file: file.write(pack({"batch": batch})))
+        return None
 
     def _check_trainer(self, policy: Policy) -> None:
         """End with the trainer: our reader may be another process, which does not notice.

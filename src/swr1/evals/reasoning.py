@@ -11,11 +11,13 @@ All sums are of whole numbers, so the order of the records cannot matter.
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from math import log2
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swr1 import records
@@ -26,6 +28,7 @@ from swr1.evals.scripts import SCRIPTS, TokenScripts, open_tokenizer, scripts_of
 from swr1.evals.stats import clustered_wilson
 from swr1.evals.traits import SIGNS, claims_of, traits_of
 from swr1.evals.words import Word, ready
+from swr1.policy import recorded
 from swr1.records import Record
 
 if TYPE_CHECKING:
@@ -169,7 +172,10 @@ class Analysis:
     def _own_tokenizer(self, policy: dict[str, Any]) -> TokenScripts | None:
         name = str(policy.get("name") or "")
         if name not in self._tokenizers:
-            self._tokenizers[name] = open_tokenizer(name, needed=False) if name else None
+            here = Path().absolute()
+            folders = filter(os.path.isdir, recorded(name, [here, *here.parents]))
+            found = next(folders, None)
+            self._tokenizers[name] = open_tokenizer(str(found), needed=False) if found else None
         return self._tokenizers[name]
 
     def _right(self, record: Record) -> int | None:

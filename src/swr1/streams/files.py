@@ -11,13 +11,13 @@ import glob
 import os
 import re
 import stat
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from swr1.errors import SwrError, UsageError
+from swr1.streams import standard
 from swr1.streams.markers import marker_of
 
 _SHARD = re.compile(r"plan\.json|\d{5}-of-\d{5}\.jsonl.*")
@@ -117,8 +117,8 @@ def refuse_clashes(written: Mapping[str, str | Path], read: Iterable[str]) -> No
     for name, of in _inputs(read, folders):
         for it in _identities(name):
             taken[it] = f"is read ({of})"
-    with suppress(OSError, ValueError):
-        taken[_inode(os.fstat(sys.stdin.fileno()))] = "is read (standard input)"
+    with suppress(OSError, UsageError):
+        taken[_inode(os.fstat(standard.input_fd()))] = "is read (standard input)"
     taken.pop(None, None)
     outputs = [(o, path, _family(path)) for o, path in written.items() if str(path) != "-"]
     outputs.append(("standard output", "-", []))
@@ -130,8 +130,8 @@ def refuse_clashes(written: Mapping[str, str | Path], read: Iterable[str]) -> No
             if inside:
                 raise UsageError(f"{option} {path}: it lies in {inside}, whose files are read")
         if str(path) == "-":
-            with suppress(OSError, ValueError):
-                mine.add(_inode(os.fstat(sys.stdout.fileno())))
+            with suppress(OSError, UsageError):
+                mine.add(_inode(os.fstat(standard.output_fd())))
         for it in mine - {None}:
             if why := taken.get(it):
                 what = option if str(path) == "-" else f"{option} {path}"

@@ -10,7 +10,7 @@ fields of the record, if JSON has such values.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -157,15 +157,24 @@ def read_parquet(path: Path) -> Iterator[Record | ValueError]:
 
     Raises DataError for a file that is damaged or of another schema.
     """
+    return map(_record, rows_of(path, _check_schema))
+
+
+def rows_of(
+    path: Path, check: Callable[[pa.Schema, Path], None] = lambda schema, path: None
+) -> Iterator[dict[str, Any]]:
+    """The rows of any Parquet file, in bounded memory.
+
+    Raises DataError for a file that is damaged, and what `check` of its schema raises.
+    """
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            _check_schema(file.schema_arrow, path)
+            check(file.schema_arrow, path)
             for group in range(file.num_row_groups):
                 size = _batch_size(file.metadata.row_group(group), path)
                 for batch in file.iter_batches(size, [group], use_threads=False):
-                    for row in batch.to_pylist():
-                        yield _record(row)
-    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+                    yield from batch.to_pylist()
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # no such file, and the like
         why = " ".join(str(error).split())[:200]

@@ -23,6 +23,7 @@ import orjson
 from swr1.errors import DataError, UsageError
 from swr1.records import MAX_LINE, Record, key, mark, parse, validate
 from swr1.streams import standard
+from swr1.streams.leaving import leaving_whole_lines
 from swr1.streams.markers import marker_of, read_plan
 from swr1.streams.shards import in_order
 
@@ -229,7 +230,7 @@ def lines(
     label = "stdin" if name == "-" else name
     where = f"{label}:1"
     try:
-        with open_lines(name, patience) as stream:
+        with open_lines(name, patience) as stream, leaving_whole_lines(stream, name):
             number = 0
             for line in iter(partial(stream.readline, MAX_LINE + 1), b""):
                 if line is SILENCE:

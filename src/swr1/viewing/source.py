@@ -10,19 +10,25 @@ what was seen before, so a number never changes its record.
 
 from __future__ import annotations
 
+import atexit
 import glob
+import os
+import shutil
 import tempfile
+import zlib
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import orjson
 
 from swr1.errors import DataError, UsageError
 from swr1.records import MAX_LINE, Record, pack, parse, validate
+from swr1.streams.files import naming
 from swr1.streams.reading import SUFFIXES, open_lines
 
 BLOCK = 64
@@ -58,44 +64,67 @@ def is_record_file(path: Path) -> bool:
 
 
 class _Lines:
-    """One file as a seekable stream of lines: itself, or its unpacked copy."""
+    """One file as a seekable stream of lines: itself, or its unpacked copy.
+
+    It is open only while it is read: there may be more files than a process may have open.
+    """
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = self.path = name
         self.more: Iterator[bytes] | None = None  # what is not unpacked yet
         self.end = 0  # how far this file is indexed
-        self.file: IO[bytes]
         if name == "-" or Path(name).is_fifo() or not name.endswith((".jsonl", ".part")):
-            self.file = tempfile.TemporaryFile()
             self.more = _unpacked(name)
-        else:
-            self.file = open(name, "rb")
+            self.path = ""
+        elif not os.access(name, os.R_OK):
+            open(name, "rb")  # whatever is wrong is told at once
 
     def read(self, offset: int, count: int) -> tuple[list[bytes], int]:
         """Up to `count` whole lines from `offset`, and where they end."""
         if self.more is not None and offset == self.end:
-            self.file.seek(offset)
+            self._unpack(offset, count)
+        with open(self.path, "rb") as file:
+            file.seek(offset)
+            lines: list[bytes] = []
+            while len(lines) < count:
+                line = _a_line(file)
+                if not line.endswith(b"\n") and not _is_whole(line):
+                    break  # the end, or a record on its way
+                offset = file.tell()
+                if not line.isspace():
+                    lines.append(line)
+        return lines, offset
+
+    def _unpack(self, offset: int, count: int) -> None:
+        assert self.more is not None
+        if not self.path:
+            handle, self.path = tempfile.mkstemp(dir=_unpacked_files())
+            os.close(handle)
+        with naming(Path(self.path)), open(self.path, "r+b") as file:
+            file.seek(offset)
             for _ in range(count):
                 line = next(self.more, None)
                 if line is None:
                     self.more = None
                     break
-                self.file.write(line if line.endswith(b"\n") else line + b"\n")
-        self.file.seek(offset)
-        lines: list[bytes] = []
-        while len(lines) < count:
-            line = self.file.readline(MAX_LINE)
-            if not line.endswith(b"\n"):
-                if len(line) == MAX_LINE:
-                    line = line[:1]  # not a record: its beginning stands for it
-                    while (rest := self.file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
-                        pass
-                elif not _is_whole(line):
-                    break  # the end, or a record on its way
-            offset = self.file.tell()
-            if not line.isspace():
-                lines.append(line)
-        return lines, offset
+                file.write(line if line.endswith(b"\n") else line + b"\n")
+
+
+@cache
+def _unpacked_files() -> str:
+    folder = tempfile.mkdtemp(prefix="swr1-view-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _a_line(stream: Any) -> bytes:
+    """The next line; of one that is too long for a record its first character stands for it."""
+    line = stream.readline(MAX_LINE)
+    if len(line) == MAX_LINE and not line.endswith(b"\n"):
+        while (rest := stream.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+            pass
+        return line[:1] + b"\n"
+    return line
 
 
 def _is_whole(line: bytes) -> bool:
@@ -115,10 +144,10 @@ def _unpacked(name: str) -> Iterator[bytes]:
         return
     try:
         with open_lines(name) as stream:
-            for line in iter(lambda: stream.readline(MAX_LINE), b""):
+            for line in iter(partial(_a_line, stream), b""):
                 if not line.isspace():
                     yield line
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise DataError(f"the file is truncated or damaged ({error})", name) from None
 
 
@@ -184,6 +213,7 @@ class Source:
 
 
 def _parse(line: bytes) -> Record:
+    record = None
     try:
         record = parse(line)
         validate(record)

@@ -192,7 +192,7 @@ def _meta(path: Path) -> dict[str, Any]:
         if isinstance(meta, dict):
             drops = meta.get("drops")
             return {
-                "stage": str(meta.get("stage")),
+                "stage": _text(meta.get("stage")),
                 "records": meta.get("records") if type(meta.get("records")) is int else None,
                 "drops": drops if isinstance(drops, dict) else {},
             }
@@ -239,7 +239,7 @@ def _shards(folder: Path, processes: list[Process]) -> dict[str, Any]:
     return {
         "path": str(folder),
         "kind": "shards",
-        "stage": plan.get("stage"),
+        "stage": _text(plan.get("stage")),
         "state": next((s for s in order if by_state[s]), "done"),
         "shards": n,
         **by_state,
@@ -259,6 +259,10 @@ def _last_error(log: Path) -> list[dict[str, Any]]:
     except OSError:
         return []
     return [{"where": str(log), "error": found[-1], "age_s": _rounded(age(log))}] if found else []
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _rounded(value: float | None) -> float | None:

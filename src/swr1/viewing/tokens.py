@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swr1.errors import UsageError
-from swr1.policy import Policy
+from swr1.policy import Policy, recorded
 from swr1.records import Record
 
 if TYPE_CHECKING:
@@ -42,16 +42,22 @@ class Tokenizers:
         if not isinstance(name, str):
             return None
         if name not in self._found:
-            file = next(filter(None, (_file_in(base / name) for base in self._near)), None)
-            self._found[name] = _load(file or _hub_file(name, local=True))
+            file = next(filter(None, map(_file_in, recorded(name, self._near))), None)
+            try:
+                self._found[name] = _load(file or _hub_file(name, local=True))
+            except UsageError:  # it was not asked for: the record is shown without its tokens
+                self._found[name] = None
         return self._found[name]
 
 
 def _file_in(folder: Path) -> Path | None:
     policy = Policy(folder)
-    # Versions of one policy share their tokenizer, and old ones are pruned: the newest will do.
-    folders = [folder] + [folder / "versions" / f"{n:06d}" for n in reversed(policy.versions())]
-    return next((f / FILE for f in folders if (f / FILE).is_file()), None)
+    try:
+        # Versions of one policy share their tokenizer, and old ones are pruned: the newest will do.
+        folders = [folder] + [folder / "versions" / f"{n:06d}" for n in reversed(policy.versions())]
+        return next((f / FILE for f in folders if (f / FILE).is_file()), None)
+    except OSError:  # a file where a folder was expected, one that may not be read, a name too long
+        return None
 
 
 def _given_file(name: str) -> Path:
@@ -63,7 +69,7 @@ def _given_file(name: str) -> Path:
 
 
 def _hub_file(name: str, local: bool) -> Path | None:
-    if name.count("/") > 1 or name.startswith((".", "/", "~")):
+    if name.count("/") > 1 or name.startswith((".", "/", "~")) or "\0" in name:
         return None
     from huggingface_hub import hf_hub_download
 
