@@ -15,6 +15,7 @@ import atexit
 import importlib
 import math
 import os
+import pickle
 import select
 import signal
 import subprocess
@@ -99,6 +100,8 @@ class Killable:
             start_new_session=True,
         )
         theirs.close()
+        self._ready = select.poll()  # Connection.poll makes one each time
+        self._ready.register(self._pipe.fileno(), select.POLLIN)
         answer = self._ask(self._job | {"path": sys.path}, max(START, self.timeout), "to import")
         if "usage" in answer:
             self.kill()
@@ -114,8 +117,8 @@ class Killable:
 
     def _ask(self, question: dict[str, Any], seconds: float, what: str) -> dict[str, Any]:
         try:
-            self._pipe.send(question)
-            if self._pipe.poll(seconds):
+            self._pipe.send_bytes(pickle.dumps(question, pickle.HIGHEST_PROTOCOL))
+            if self._ready.poll(seconds * 1000):
                 return parse(self._pipe.recv_bytes(LARGEST))
             reason = f"took longer than {seconds:g} s {what}, and was killed"
         except (EOFError, OSError, ValueError):
