@@ -15,7 +15,9 @@ from typing import NamedTuple
 from swr1.verifiers._text import EDGE_TOKEN, INVISIBLE, TURN_HEADER
 from swr1.verifiers.models.reply import CouldNotJudge
 
-_FLAT = {  # full-width signs are plain ones, markup and invisible characters are spaces
+_FLAT: dict[
+    int, int | str
+] = {  # full-width signs are plain ones, markup and invisible characters are spaces
     **{0xFF01 + i: 0x21 + i for i in range(94)},
     **dict.fromkeys((*INVISIBLE, *map(ord, "*_`\"'“”‘’«»「」\t\r\u00a0\u3000")), " "),
 }
