@@ -16,18 +16,20 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import orjson
 
 from swr1.errors import DataError
 from swr1.records import Record
-from swr1.rewards._conditions import ALWAYS, Condition, MissingVerdict, reason, verdict_of
+from swr1.rewards._conditions import ALWAYS, Condition, MissingVerdict, fact, reason, verdict_of
 from swr1.rewards._source import Source
 from swr1.rewards._vocabulary import Vocabulary
 
+_REMEMBERED = 4096  # results of a recipe by what it looks at; labels and 0 or 1 make a handful
 REST = "other"  # in a map: every label that it does not name
 
 
@@ -163,7 +165,10 @@ class Recipe:
     rules: tuple[Rule, ...]
     known: Mapping[str, Vocabulary]
     source: Source
-    _by_task: dict[str | None, list[tuple[str, tuple[Part, ...]]]] = field(default_factory=dict)
+    _by_task: dict[str | None, list[tuple[str, tuple[Part, ...]]]] = field(
+        default_factory=dict, init=False
+    )
+    _results: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict, init=False)
 
     def __call__(self, record: Record) -> dict[str, Any]:
         return self.reward(record)
@@ -182,6 +187,60 @@ class Recipe:
         Raises DataError for a missing verdict, a label that no map names, a task the recipe is not
         for.
         """
+        seen = self._looked_at(record)
+        if seen is None:
+            return self._made(record)
+        known = self._results.get(seen)
+        if known is None:
+            known = self._made(record)
+            if known["reward"] is None:
+                return known
+            if len(self._results) < _REMEMBERED:
+                self._results[seen] = known
+        parts = {name: {**part} for name, part in known["reward_parts"].items()}
+        return {"reward": known["reward"], "reward_parts": parts}
+
+    @cached_property
+    def _reads(self) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, str], ...]]:
+        """All that decides the number: facts of the item, and fields of verdicts."""
+
+        def conditions() -> Iterator[Condition]:
+            for ways in self.parts.values():
+                for part in ways:
+                    yield part.when
+                    if part.flag is not None:
+                        yield part.flag
+            for gate in self.gates:
+                yield gate.when
+
+        tests = [test for condition in conditions() for test in condition.tests()]
+        facts = dict.fromkeys(test.where for test in tests if not test.verdict)
+        told = [(test.verdict, test.where[1]) for test in tests if test.verdict]
+        told += [(p.verdict, p.which) for ways in self.parts.values() for p in ways if p.verdict]
+        return (("task",), *(facts.keys() - {("task",)})), tuple(dict.fromkeys(told))
+
+    def _looked_at(self, record: Record) -> tuple[Any, ...] | None:
+        """What `_reads` names, as a key; None where some of it is missing, or is no plain value."""
+        facts, told = self._reads
+        verdicts = record.get("verdicts")
+        if type(verdicts) is not dict:
+            return None
+        seen = [fact(record, where) for where in facts]
+        for name, which in told:
+            verdict = verdicts.get(name)
+            if type(verdict) is not dict or verdict.get("score") is None:
+                return None
+            if (value := verdict.get(which)) is None:
+                return None
+            seen.append(value)
+        key = (*seen, *map(type, seen))  # true is not 1
+        try:
+            hash(key)
+        except TypeError:
+            return None
+        return key
+
+    def _made(self, record: Record) -> dict[str, Any]:
         reckoning = self.reckon(record)
         parts: dict[str, Any] = {
             line.name: {"value": line.value, "weight": line.part.weight}
