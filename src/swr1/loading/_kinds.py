@@ -5,11 +5,11 @@ kind = kind_of("train.json.gz")     # "jsonl", "json", "csv" or "parquet"
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from swr1.errors import DataError
 from swr1.records import MAX_LINE, parse
+from swr1.streams import standard
 from swr1.streams.reading import DAMAGE, compression, open_lines
 
 _PACKED = ("", ".gz", ".zst")
@@ -70,7 +70,9 @@ def kind_of(name: str) -> str:
 
 def _kind_of_pipe() -> str:
     """Standard input is lines, or one document; it cannot be looked at twice, only ahead."""
-    begin = b"" if sys.stdin.isatty() else sys.stdin.buffer.peek(64).removeprefix(BOM)  # type: ignore[union-attr]
+    begin = b""
+    if not standard.input_is_terminal():
+        begin = standard.input_stream().peek(64).removeprefix(BOM)
     _refuse_others("stdin", begin)
     return "json" if begin.lstrip()[:1] == b"[" else "jsonl"
 

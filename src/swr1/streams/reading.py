@@ -141,7 +141,7 @@ def open_lines(name: str, patience: float | None = None) -> Any:
             print("Waiting for records on standard input (Ctrl-D ends it)", file=sys.stderr)
         if patience is not None:
             return _PatientLines(_Patient(fd, patience), 1 << 16)
-        return open(fd, "rb", closefd=False)
+        return standard.input_stream()
     packed = compression(name)
     if packed == "gzip":
         return gzip.open(name, "rb")

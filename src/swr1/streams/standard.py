@@ -9,6 +9,7 @@ What a command prints for people on the real one, it prints within `ours`.
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import stat
 import sys
@@ -28,6 +29,7 @@ class _Streams:
     input, output = 0, 1
     missing: frozenset[int] = frozenset()
     reserved = False
+    reader: io.BufferedReader | None = None
 
 
 def repair() -> None:
@@ -80,6 +82,14 @@ def input_fd() -> int:
     if 0 in _Streams.missing:
         raise UsageError("standard input is closed: name a file to read, or pipe records in")
     return _Streams.input
+
+
+def input_stream() -> io.BufferedReader:
+    """Standard input, through the one buffer that all its readers share. Raises as `input_fd`."""
+    fd = input_fd()
+    if _Streams.reader is None or _Streams.reader.closed:
+        _Streams.reader = open(fd, "rb", closefd=False)
+    return _Streams.reader
 
 
 def output_fd() -> int:
