@@ -129,6 +129,9 @@ _SKETCH = bytes(48 if 48 <= b < 58 else 91 if b in b"[{" else 32 for b in range(
 _MANY_DIGITS = b"0" * 19  # orjson makes a float of an integer that needs more than 64 bits
 _LONG_INTEGER = re.compile(rb"(?:^|[\[:,\s])-?\d{19,}\s*(?:[,\]}]|$)")
 
+_SCORES = (float, int, bool)
+_NONE: dict[str, Any] = {}
+
 _sound: set[tuple] = set()  # needs, names and types of records that passed: only values differ
 _SOUND_AT_MOST = 1000
 
@@ -250,13 +253,16 @@ def validate(record: Any, needs: Iterable[str] = ("id",)) -> None:
 
 def _sound_values(record: Record) -> bool:
     """Whether the values hold, too, that `_validate_all` looks into when the types are right."""
-    return (
-        all(map(_is_message, record.get("prompt", ())))
-        and all(map(_is_verdict, record.get("verdicts", {}).values()))
-        and all(type(part) is dict for part in record.get("reward_parts", {}).values())
-        and record.get("v", VERSION) == VERSION
-        and _is_finite(record.get("reward", 0))
-    )
+    for message in record.get("prompt", ()):
+        if not _is_message(message):
+            return False
+    for verdict in record.get("verdicts", _NONE).values():
+        if not _is_verdict(verdict):
+            return False
+    for part in record.get("reward_parts", _NONE).values():
+        if type(part) is not dict:
+            return False
+    return record.get("v", VERSION) == VERSION and _is_finite(record.get("reward", 0))
 
 
 def _is_message(message: Any) -> bool:
@@ -272,9 +278,9 @@ def _is_verdict(verdict: Any) -> bool:
     if type(verdict) is not dict:
         return False
     score, label = verdict.get("score"), verdict.get("label")
-    return (score is None or (isinstance(score, int | float) and _is_finite(score))) and (
-        label is None or type(label) is str
-    )
+    if score is not None and not (type(score) in _SCORES and _is_finite(score)):
+        return False
+    return label is None or type(label) is str
 
 
 def _validate_all(record: Record, needs: tuple[str, ...]) -> None:
