@@ -10,21 +10,34 @@ import pytest
 from tests.conftest import SWR1, VARIED_REWARD, load, run_swr1
 
 
-def run_with_kills(args, cwd, part, seconds, rng, kills=3):
+def run_with_kills(args, cwd, part, seconds, rng, source=None, kills=3):
     """Start the command and kill it at a random moment of its work, `kills` times; then finish.
 
-    Its work has begun when `part` has grown. Returns how many of the kills hit a running process.
+    Its work has begun when `part` has grown. Of `source`, its standard input, it gets a part each time,
+    so that it cannot have ended. Returns how many of the kills hit a running process.
     """
     hits = 0
-    for _ in range(kills):
+    for number in range(kills):
         had = part.stat().st_size if part.exists() else 0
-        process = subprocess.Popen([SWR1, *args], cwd=cwd, stderr=subprocess.DEVNULL)
+        stdin = subprocess.PIPE if source else None
+        process = subprocess.Popen(
+            [SWR1, *args], cwd=cwd, stdin=stdin, stderr=subprocess.DEVNULL, bufsize=0
+        )
+        if source:
+            data = source.read_bytes()
+            most = int(len(data) * (number + rng.uniform(0.2, 1)) / (kills + 1))
+            written = 0
+            while written < most:
+                written += process.stdin.write(data[written : min(most, written + 65536)])
         while process.poll() is None and not (part.exists() and part.stat().st_size > had):
             time.sleep(0.002)
         time.sleep(rng.uniform(0, 0.3) * seconds)
         process.send_signal(signal.SIGKILL)
         hits += process.wait() == -signal.SIGKILL
-    run_swr1(*args, cwd=cwd, check=True)
+        if source:
+            process.stdin.close()
+    assert hits == kills or not source
+    run_swr1(*args, cwd=cwd, stdin=source.read_bytes() if source else b"", check=True)
     return hits
 
 
@@ -53,9 +66,9 @@ def world(tmp_path_factory):
 
 LIGHT = {
     "gen-puzzles": "gen-puzzles -n 40000 --people 3-7 -o {out}",
-    "verify": "verify format knights many.jsonl -o {out}",
-    "reward": "reward logic-rl many.jsonl -o {out}",
-    "merge": "merge many.jsonl -o {out}",
+    "verify": "verify format knights - -o {out}",
+    "reward": "reward logic-rl - -o {out}",
+    "merge": "merge - -o {out}",
 }
 
 
@@ -76,14 +89,15 @@ def test_light_stages(world, tmp_path, stage, suffix):
         (world / "fill.py").write_text(fill)
         line = f"{SWR1} {line} --quiet | {SWR1[:-4]}python fill.py > many.jsonl"
         subprocess.run(["bash", "-c", line], cwd=world, check=True)
+    source = world / "many.jsonl" if " - " in LIGHT[stage] else None
     args = LIGHT[stage].format(out=f"unbroken-{stage}.{suffix}").split()
     began = time.monotonic()
-    run_swr1(*args, cwd=world, check=True)
+    run_swr1(*args, cwd=world, stdin=source.read_bytes() if source else b"", check=True)
     seconds = time.monotonic() - began
     args = LIGHT[stage].format(out=f"killed-{stage}.{suffix}").split()
     rng = random.Random(f"{stage}{suffix}")
     part = world / f"killed-{stage}.{suffix}.part"
-    assert run_with_kills(args, world, part, seconds, rng)
+    assert run_with_kills(args, world, part, seconds, rng, source)
     unbroken = (world / f"unbroken-{stage}.{suffix}").read_bytes()
     assert (world / f"killed-{stage}.{suffix}").read_bytes() == unbroken
     assert not list(world.glob("killed*.part*"))
