@@ -23,11 +23,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from swr1 import probe
 from swr1.errors import DataError, UsageError
 from swr1.models import check_fit, load_classifier, load_tokenizer
 from swr1.policy import model_folder
 from swr1.prompts import assistant_text, render, render_text
+from swr1.terminal import say
 from swr1.training import engine
 from swr1.training.held_out import softmax
 
@@ -95,7 +98,28 @@ def open_model(
         model = load_classifier(folder, labels, torch.float32, tokens=tokens, new_head=new_head)
     check_fit(model, tokenizer, folder)
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
-    return model.to(device).eval()
+    model = model.to(device).eval()
+    _settle(model, tokens)
+    return model
+
+
+@torch.no_grad()
+def _settle(model: Any, tokens: bool) -> None:
+    """Try whether a padded batch says of each text what it says of it alone; else ask one by one."""
+    items = [
+        Item("", [ids], torch.zeros(n), torch.arange(n) if tokens else None)
+        for ids in probe.draw(model)
+        for n in [len(ids) if tokens else 1]
+    ]
+    model.swr1_alone = False
+    alone = torch.cat([forward(model, [item]) for item in items])
+    off = float((forward(model, items) - alone).abs().max())
+    if not off <= 1e-3 * (float(alone.std()) + 0.01):
+        model.swr1_alone = True
+        say(
+            "swr1",
+            f"{type(model).__name__} is asked one text at a time: in a batch it is {off:.2g} off",
+        )
 
 
 def train_head(model: Any) -> None:
@@ -175,23 +199,35 @@ def forward(model: Any, items: Sequence[Item], compute: torch.dtype = torch.floa
     Bradley-Terry probability that the first is better.
     """
     sequences = [s for item in items for s in item.sequences]
+    if getattr(model, "swr1_alone", False):
+        width = max(map(len, sequences))
+        parts = [_logits(model, [s], compute) for s in sequences]
+        if parts[0].ndim == 3:
+            parts = [pad(x, (0, 0, 0, width - x.shape[1])) for x in parts]
+        logits = torch.cat(parts)
+    else:
+        logits = _logits(model, sequences, compute)
+    if items[0].at is not None:
+        found = [logits[row, item.at] for row, item in enumerate(items) if item.at is not None]
+        return torch.cat(found)
+    return logits.view(len(items), -1) if logits.shape[1] == 1 else logits
+
+
+def _logits(model: Any, sequences: Sequence[Tensor], compute: torch.dtype) -> Tensor:
+    """Of sequences, padded on the right: [n, K], or [n, T, K] of a head over every token."""
     width = max(map(len, sequences))
-    pad = model.config.get_text_config().pad_token_id
-    ids = torch.full((len(sequences), width), pad)
+    padding = model.config.get_text_config().pad_token_id
+    ids = torch.full((len(sequences), width), padding)
     seen = torch.zeros(len(sequences), width, dtype=torch.long)
     for row, s in enumerate(sequences):
         ids[row, : len(s)], seen[row, : len(s)] = s, 1
     device = model.device
     with torch.autocast(device.type, dtype=compute, enabled=compute != torch.float32):
-        logits = model(
+        return model(
             input_ids=ids.to(device),
             # The fast kernels are those without a mask.
             attention_mask=None if bool(seen.all()) else seen.to(device),
         ).logits.float()
-    if items[0].at is not None:
-        parts = [logits[row, item.at] for row, item in enumerate(items) if item.at is not None]
-        return torch.cat(parts)
-    return logits.view(len(items), -1) if logits.shape[1] == 1 else logits
 
 
 @torch.no_grad()
