@@ -100,7 +100,7 @@ SIZES = {
     "qk_nope_head_dim": 8,
     "v_head_dim": 8,
     "first_k_dense_replace": 1,
-    "index_topk": 8,
+    "index_topk": 64,
     "index_n_heads": 16,
     "index_head_dim": 16,
     "linear_num_key_heads": 2,
@@ -235,7 +235,7 @@ OVERRIDES: dict[str, dict] = {
         "num_kv_shared_layers": 0,
     },
     "qwen4_exp_text": {
-        "indexer_budget": 16,
+        "indexer_budget": 64,
         "indexer_compress_ratio": 4,
         "indexer_n_heads": 16,
         "indexer_kv_heads": 1,
@@ -384,6 +384,7 @@ def _one(kind: str) -> dict:
     import warnings
 
     warnings.filterwarnings("ignore")
+    from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.set_verbosity_error()
@@ -396,6 +397,10 @@ def _one(kind: str) -> dict:
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(said):
         model.save_pretrained(folder)
         _tokenizer(min(264, model.config.get_text_config().vocab_size)).save_pretrained(folder)
+        try:
+            AutoModelForCausalLM.from_pretrained(folder)
+        except Exception as error:
+            return {"verdict": "not built", "why": f"not loaded again: {_reason(error)}"}
         try:
             _measure(kind, Path(folder), row)
         except Exception as error:

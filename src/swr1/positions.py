@@ -16,6 +16,9 @@ from typing import Any
 
 from swr1.errors import SwrError
 
+# What configurations call the number of keys that an indexer chooses.
+CHOSEN = ("index_topk", "indexer_budget")
+
 
 def threshold(config: Any) -> int | None:
     """The longest sequence in tokens that has the first set of factors; None: all have the same."""
@@ -24,8 +27,15 @@ def threshold(config: Any) -> int | None:
 
 
 def end(config: Any) -> int | None:
-    """The longest sequence whose positions do not depend on what the model saw before."""
-    return min((n for kind, n in _changes(config) if kind == "dynamic"), default=None)
+    """The longest sequence of which the model says the same in any company and after any other.
+
+    Beyond it dynamic RoPE depends on what ran before; and where an indexer chooses the keys that a
+    token sees (DeepSeek-V3.2, GLM-5), the rounding of another batch chooses others.
+    """
+    found = [n for kind, n in _changes(config) if kind == "dynamic"]
+    text = config.get_text_config()
+    found += [n for name in CHOSEN if type(n := getattr(text, name, None)) is int]
+    return min(found, default=None)
 
 
 def _changes(config: Any) -> Iterator[tuple[str, int]]:
@@ -55,8 +65,8 @@ def sides(config: Any, lengths: Sequence[int]) -> list[tuple[int, list[int]]]:
     limit, last = threshold(config), end(config)
     if last is not None and max(lengths, default=0) > last:
         raise SwrError(
-            f"a sequence of {max(lengths)} tokens is beyond the {last} of this model: its dynamic"
-            " RoPE would depend on what ran before it. Leave longer ones out"
+            f"a sequence of {max(lengths)} tokens is beyond the {last} up to which this model says"
+            " the same in any company (dynamic RoPE, or keys that are chosen). Leave longer ones out"
         )
     if limit is None:
         return [(0, list(range(len(lengths))))]

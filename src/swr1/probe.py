@@ -29,7 +29,7 @@ from swr1.errors import SwrError
 SIZES = [(10, 3), (10, 5), (13, 3)]
 # What a model does differently beyond so many tokens, by the names that modules and configurations
 # have for it, and the number that it has while a probe lasts.
-BEYOND = {"floor_scale": 4, "index_topk": 5, "sliding_window": 7, "attention_chunk_size": 8}
+BEYOND = {"floor_scale": 4, "sliding_window": 7, "attention_chunk_size": 8}
 
 
 class Off(NamedTuple):

@@ -149,7 +149,7 @@ def test_dynamic_positions_end_where_they_begin_to_depend_on_the_past():
     model = tiny("llama", rope_scaling={"rope_type": "dynamic", "factor": 2.0})
     settle(model)
     token_logprobs(model, groups(97, [(100, [28])]))
-    with pytest.raises(SwrError, match="129 tokens is beyond the 128"):
+    with pytest.raises(SwrError, match="129 tokens is beyond the 128 up to"):
         token_logprobs(model, groups(97, [(100, [29])]))
 
 

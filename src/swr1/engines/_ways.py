@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from swr1 import probe
+from swr1 import positions, probe
 from swr1.engines import _cohorts
 from swr1.engines._call import Call
 from swr1.engines._cohorts import Cohorts
@@ -67,7 +67,7 @@ def choose(model: Any, context: int) -> tuple[Way, str | None]:
             continue
         try:
             off = _try(way, plain, context)
-            if off.close and way.name in STATEFUL:
+            if off.close and way.name in STATEFUL and (positions.end(model.config) or 100) >= 100:
                 far = far or Probe(model, longer=4)
                 off = _try(way, far, context)
             if off.close:
