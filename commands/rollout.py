@@ -27,6 +27,9 @@ def command(
     prefill: Annotated[
         str | None, option("How the assistant's turn is opened; default: as the prompt says.")
     ] = None,
+    template: Annotated[
+        list[str], option("KEY=VALUE for the chat template, such as enable_thinking=false.")
+    ] = (),  # type: ignore[assignment]
     epochs: Annotated[int, option("Times round the input files.", min=1)] = 1,
     shuffle: Annotated[bool, option("Another order in each epoch, by --seed.")] = False,
     temperature: Annotated[float, drawn("0 is greedy.")] = 1.0,
@@ -171,6 +174,7 @@ def command(
         sampling=Sampling(temperature, top_p, top_k, min_p, max_tokens, tuple(stop), seed),
         system_prompt=system_prompt,
         prefill=prefill,
+        template=template,
         epochs=epochs,
         shuffle=shuffle,
         batch=batch,

@@ -116,6 +116,9 @@ def command(
     system_prompt: Annotated[
         str | None, mode("As the rollouts will use it [rollouts: as sampled; else logic-rl].")
     ] = None,
+    template: Annotated[
+        list[str] | None, mode("KEY=VALUE for the chat template, as the rollouts will use it.")
+    ] = None,
     reward_at_least: Annotated[float | None, mode("sft: only completions so good.")] = None,
     best_of: Annotated[int | None, mode("sft: only the best so many of a prompt.")] = None,
     beta: Annotated[float, mode("dpo: how dear it is to leave the reference.")] = 0.1,

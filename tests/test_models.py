@@ -199,6 +199,33 @@ def test_an_adapter_comes_merged_into_its_base(folder, tmp_path):
     assert models.load_tokenizer(at).get_vocab() == models.load_tokenizer(folder).get_vocab()
 
 
+def test_an_adapter_becomes_a_whole_policy(folder, tmp_path):
+    at = adapter(folder, tmp_path / "a")
+    made = init_policy(tmp_path / "new", source=at).folder()
+    assert (made / "config.json").is_file() and not list(made.glob("adapter*"))
+    shutil.rmtree(at)
+    shutil.rmtree(folder)
+    model = models.load_causal_lm(made, torch.float32)
+    model(torch.tensor([[5, 9, 7]])).logits.sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+
+
+@pytest.mark.slow
+def test_an_adapter_is_rolled_out_trained_from_and_judged_by(folder, tmp_path):
+    at = adapter(folder, tmp_path / "a")
+    options = ("--system-prompt", "none", "--max-tokens", 3)
+    done = run_swr1("rollout", "--policy", at, *options, stdin=PROMPT, check=True)
+    record = json.loads(done.stdout)
+    run_swr1("init-policy", "p", "--from", at, cwd=tmp_path, check=True)
+    again = run_swr1("rollout", "--policy", "p", *options, stdin=PROMPT, cwd=tmp_path, check=True)
+    assert json.loads(again.stdout)["completion"] == record["completion"]
+    train = ("train-step", "sft", "--policy", "p", "--steps", 1, "--batch", 1)
+    run_swr1(*train, stdin=done.stdout, cwd=tmp_path, check=True)
+    judge = ("verify", "safety", "--guard", at, "--adapter", "qwen3guard")
+    judged = run_swr1(*judge, stdin=done.stdout, check=True)
+    assert "safety" in json.loads(judged.stdout)["verdicts"]
+
+
 def test_code_that_an_adapter_or_its_base_names_does_not_run(folder, tmp_path):
     at = adapter(folder, tmp_path / "a")
     mark = evil_model(folder)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from swr1.errors import DataError, SwrError
-from swr1.policy import MARKER, Policy, model_folder, resolve
+from swr1.policy import MARKER, PassRates, Policy, model_folder, recorded, resolve
 
 
 def write(text: str):
@@ -148,3 +149,66 @@ def test_another_process_publishes(policy: Policy):
     subprocess.run([sys.executable, "-c", script, str(policy.path)], check=True)
     assert policy.latest() == 1
     assert json.loads((policy.folder(1) / MARKER).read_text())["version"] == 1
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "5", '{"step": "x"}', '{"groups_consumed": 1.5}']
+)
+def test_a_version_with_a_torn_marker_is_not_opened(policy: Policy, content: str):
+    (policy.path / "versions" / "000000" / MARKER).write_text(content)
+    for read in (policy.folder, policy.meta, lambda: model_folder(policy.path)):
+        with pytest.raises(DataError, match="marker") as error:
+            read()
+        assert error.value.where and "000000" in error.value.where
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", "5", "{}", '{"pid": "x"}', '{"pid": 1.5}']
+)
+def test_a_plan_that_no_trainer_wrote_says_nothing(policy: Policy, content: str):
+    (policy.path / "trainer").mkdir()
+    (policy.path / "trainer" / "plan.json").write_text(content)
+    assert policy.plan() == {"pid": 0} and policy.announced() is None
+    with policy.lock("train-step sft"):
+        policy.announce(4, 1, 0, 0)
+        assert policy.announced()
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"a": 5}', '{"a": [1, 2]}', '{"a": ["x", 1, 2, 3]}']
+)
+def test_pass_rates_of_another_shape_are_named(policy: Policy, content: str):
+    (policy.folder() / PassRates.FILE).write_text(content)
+    with pytest.raises(DataError, match="pass rates"):
+        PassRates.load(policy.folder())
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\0", "runs/\0"])
+def test_a_name_with_nul_is_none(name: str):
+    with pytest.raises(DataError, match="NUL"):
+        resolve(name)
+    assert list(recorded(name)) == []
+
+
+def test_versions_stay_in_their_folder(policy: Policy, tmp_path: Path):
+    """Neither a link nor another spelling of a number leads out of it."""
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(policy.folder(0), elsewhere)
+    (policy.path / "versions" / "000007").symlink_to(elsewhere)
+    (policy.path / "versions" / "0000008").mkdir()
+    assert policy.versions() == [0, 7]
+    with pytest.raises(DataError, match="not a link"):
+        policy.folder()
+    assert policy.folder(0).name == "000000"
+    (policy.path / "latest").unlink()
+    (policy.path / "latest").symlink_to(elsewhere)
+    (policy.path / "versions" / "000007").unlink()
+    assert policy.folder().parent == policy.path / "versions"
+    moved = tmp_path / "moved"
+    moved.symlink_to(policy.path)
+    assert Policy(moved).folder().is_dir()  # a policy may be reached by a link
+
+
+def test_a_file_is_no_policy(tmp_path: Path):
+    (tmp_path / "f").write_text("x")
+    assert Policy(tmp_path / "f" / "g").versions() == []

@@ -44,6 +44,8 @@ def resolve(name: str | Path) -> Policy | None:
 
     Raises DataError for a path that is neither, or that is not there at all.
     """
+    if "\0" in str(name):
+        raise DataError("a name of a folder or a model holds no NUL", repr(str(name)))
     path = Path(name).expanduser()
     if (path / "versions").is_dir():
         return Policy(path)
@@ -128,7 +130,11 @@ class Policy:
         )
 
     def folder(self, version: int | None = None) -> Path:
-        """The model folder of a complete version (None: the latest)."""
+        """The model folder of a complete version (None: the latest).
+
+        Raises DataError for a version that is not there, whose marker is torn, or that is a link
+        out of the policy's folder.
+        """
         number = self.latest() if version is None else version
         if not (self._at(number) / MARKER).is_file():
             there = ", ".join(map(str, self.versions())) or "none"
@@ -136,17 +142,30 @@ class Policy:
                 f"no complete version {number} (there: {there}); older ones may have been pruned",
                 str(self.path),
             )
+        if self._at(number).resolve().parent != (self.path / "versions").resolve():
+            raise DataError(
+                "a version is a folder here, not a link to elsewhere", str(self._at(number))
+            )
+        self._marker(number)
         return self._at(number)
 
     def meta(self, version: int | None = None) -> dict[str, Any]:
         """What the marker of a version says: version, step, groups_consumed, created, ..."""
-        marker = self.folder(version) / MARKER
+        return self._marker(int(self.folder(version).name))
+
+    def _marker(self, number: int) -> dict[str, Any]:
+        marker = self._at(number) / MARKER
         try:
             meta = json.loads(marker.read_text())
+        except FileNotFoundError:
+            raise DataError(f"version {number} was pruned just now", str(marker)) from None
         except ValueError as error:
             raise DataError(f"the marker is not JSON ({error})", str(marker)) from None
         if not isinstance(meta, dict):
             raise DataError("the marker is not a JSON object", str(marker))
+        for name in ("step", "groups_consumed", "groups_dropped"):
+            if type(meta.get(name, 0)) is not int:
+                raise DataError(f"the marker's {name!r} is no whole number", str(marker))
         return meta
 
     def publish(
@@ -253,12 +272,15 @@ class Policy:
     def plan(self) -> dict[str, int]:
         """What the newest trainer announced, at work or not; {"pid": 0} when there was none.
 
-        `ended` is 1 in it once that trainer came to its end; one that failed does not say so.
+        `ended` is 1 in it once that trainer came to its end; one that failed does not say so. A
+        file that no trainer wrote so says nothing: the next one writes it anew.
         """
         try:
-            return json.loads((self.path / "trainer" / "plan.json").read_text())
-        except FileNotFoundError:
-            return {"pid": 0}
+            plan = json.loads((self.path / "trainer" / "plan.json").read_text())
+        except (FileNotFoundError, ValueError):
+            plan = None
+        sound = isinstance(plan, dict) and all(type(x) is int for x in plan.values())
+        return plan if sound and plan.keys() >= {"pid"} else {"pid": 0}
 
     def _write_plan(self, plan: dict[str, int]) -> None:
         self.check_there()
@@ -272,6 +294,8 @@ class Policy:
         The plan of a trainer that ended or was killed does not count.
         """
         plan = self.plan()
+        if not plan.keys() >= {"batch", "publish_every", "consumed", "before"}:
+            return None
         return plan if f"(pid {plan['pid']} on " in (self.holder() or "") else None
 
     def holder(self) -> str | None:
@@ -349,9 +373,10 @@ class Policy:
     def _numbered(self) -> list[int]:
         try:
             names = os.listdir(self.path / "versions")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # no folder, or no name of one
             return []
-        return sorted(int(n) for n in names if n.isascii() and n.isdigit())
+        # As they are written: other spellings of a number would name another folder.
+        return sorted(int(n) for n in names if n.isascii() and n.isdigit() and n == f"{int(n):06d}")
 
     def _at(self, version: int) -> Path:
         return self.path / "versions" / f"{version:06d}"
@@ -413,10 +438,19 @@ class PassRates:
     @classmethod
     def load(cls, folder: Path) -> PassRates:
         """From the folder of a version or a state; empty where none were saved."""
+        file = folder / cls.FILE
         try:
-            return cls(json.loads((folder / cls.FILE).read_text()))
+            prompts = json.loads(file.read_text())
         except FileNotFoundError:
             return cls()
+        except ValueError as error:
+            raise DataError(f"the pass rates are not JSON ({error})", str(file)) from None
+        rows = prompts.values() if isinstance(prompts, dict) else [None]
+        if not all(
+            isinstance(r, list) and len(r) == 4 and set(map(type, r)) <= {int, float} for r in rows
+        ):
+            raise DataError("the pass rates are not four numbers a prompt", str(file))
+        return cls(prompts)
 
 
 def write_marker(folder: Path, meta: dict[str, Any]) -> None:

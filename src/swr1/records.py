@@ -50,13 +50,25 @@ FIELDS = [
     Field("completion", "text", "rollout", "the text that the policy wrote"),
     Field("generation.epoch", "int", "rollout", "which time round the source"),
     Field("generation.group", "int", "rollout", "samples per prompt, so that a gap is seen"),
-    Field("generation.prefill", "text", "rollout", "how the prompt opened the assistant's turn"),
+    Field(
+        "generation.prefill",
+        "text",
+        "rollout",
+        "how the chat template or the prompt opened the assistant's turn",
+    ),
+    Field(
+        "generation.template",
+        "json",
+        "rollout",
+        "`digest` of the chat template that rendered the prompt, and its `arguments`",
+    ),
     Field("generation.policy", "json", "rollout", "`name` and `version` of the weights"),
     Field(
         "generation.engine",
         "json",
         "rollout",
-        "`name`, `version`, `dtype`; `lacks`: why fields are absent; `trust_remote_code` if it was",
+        "`name`, `version`, `dtype`; `lacks`: why fields are absent; `encoded_by`: who, if not swr1,"
+        " made token ids of the prompt; `trust_remote_code` if it was",
     ),
     Field(
         "generation.sampling",
@@ -92,7 +104,7 @@ _TYPES = {field.name: field.type for field in FIELDS}
 _TOP = {n: t for n, t in _TYPES.items() if "." not in n}
 _GENERATION = {n.partition(".")[2]: t for n, t in _TYPES.items() if "." in n}
 _SHAPES = {"prompt": list, "info": dict, "verdicts": dict, "reward_parts": dict, "trail": dict}
-_NESTED_SHAPES = {"policy": dict, "engine": dict, "sampling": dict}
+_NESTED_SHAPES = {"policy": dict, "template": dict, "engine": dict, "sampling": dict}
 
 
 def _is_finite(number: float) -> bool:

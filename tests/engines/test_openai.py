@@ -81,7 +81,8 @@ def test_what_a_good_server_gives_is_fit_for_training(prompts, folder, serve):
     assert whole(out)
     for record in out:
         generation = record["generation"]
-        assert generation["engine"] == {"name": "openai", "version": "vllm 9.9", "dtype": "unknown"}
+        engine = {"name": "openai", "version": "vllm 9.9", "dtype": "unknown"}
+        assert generation["engine"] == engine | {"encoded_by": "server"}
         sample = read_sample(record | {"reward": 1.0}, 272)
         assert len(sample.recorded) == len(generation["token_ids"])
     written = sum(len(r["generation"]["token_ids"]) for r in out)

@@ -5,7 +5,17 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from swr1.errors import DataError, UsageError
-from swr1.prompts import Prompt, assistant_text, load_prompt, prompt_names, render, render_text
+from swr1.prompts import (
+    Prompt,
+    assistant_text,
+    load_prompt,
+    parse_arguments,
+    prompt_names,
+    render,
+    render_text,
+    rendered,
+    template_facts,
+)
 
 WORDS = [
     "<unk>",
@@ -160,3 +170,148 @@ def test_assistant_text():
     record = {"completion": " so </think>", "generation": {"prefill": "<think>"}}
     assert assistant_text(record) == "<think> so </think>"
     assert assistant_text({"completion": "yes"}) == "yes"
+
+
+# What a template makes of one prompt
+
+
+def refusing(condition: str, words: str) -> str:
+    return "{% if " + condition + " %}{{ raise_exception('" + words + "') }}{% endif %}" + CHATML
+
+
+TWO = [*ASK, *ASK]
+
+
+@pytest.mark.parametrize(
+    ("template", "messages", "words"),
+    [
+        (refusing("messages|length > 1", "roles must alternate"), TWO, "roles must alternate"),
+        (refusing("messages|selectattr('role', 'eq', 'tool')|list", "no tools"), [{"role": "tool", "content": "x"}, *ASK], "no tools"),
+        ("{{ nothing.here }}" + CHATML, ASK, "'nothing' is undefined"),
+        ("{{ 1 + messages }}", ASK, "unsupported operand"),
+        ("{% for m in %}", ASK, "Expected an expression"),
+        ("{{ messages[0]['content'].foo() }}", ASK, "has no attribute 'foo'"),
+        ("{{ raise_exception('stop\x1b]0;title\x07\n now') }}", ASK, "stop␛]0;title␇ now"),
+        ("{{ ''.__class__.__mro__ }}", ASK, "unsafe"),
+        ("{{ 1 / 0 }}", ASK, "division by zero"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("system", [None, "Be brief."])
+def test_what_a_template_refuses_is_a_bad_record(template, messages, words, system):
+    with pytest.raises(DataError, match="the chat template refuses it") as refused:
+        render(tokenizer(template), messages, system)
+    assert words in refused.value.reason and "\n" not in refused.value.reason
+
+
+@pytest.mark.parametrize("system", [None, "so"])
+def test_the_records_own_system_turn_moves_where_there_is_no_such_role(system):
+    drops = CHATML.replace(
+        "{% for m in messages %}", "{% for m in messages if m.role != 'system' %}"
+    )
+    messages = [{"role": "system", "content": "Be brief."}, *ASK]
+    for template in (refusing("messages[0].role == 'system'", "no system role"), drops):
+        ids = words(render(tokenizer(template), messages, system))
+        expected = ["<|im_start|>", "user", *([system] if system else []), "Be", "brief.", "Who"]
+        assert ids[: len(expected)] == expected
+    alone = tokenizer(refusing("messages[0].role == 'system'", "no system role"))
+    with pytest.raises(DataError, match="no user's turn"):
+        render(alone, messages[:1], system)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [[{"type": "text"}], [{"type": "text", "text": None}], [{"text": "x"}], ["x"], None, 5, {}],
+)
+def test_content_that_holds_no_text_is_a_bad_record(content):
+    for template in (CHATML, None):
+        with pytest.raises(DataError, match="not text"):
+            render(tokenizer(template), [{"role": "user", "content": content}])
+        with pytest.raises(DataError, match="role is not text"):
+            render(tokenizer(template), [{"role": content, "content": "x"}])
+
+
+# What opens the assistant's turn
+
+
+def opening(end: str) -> PreTrainedTokenizerFast:
+    return tokenizer(CHATML.replace("assistant {% endif %}", end + "{% endif %}"))
+
+
+@pytest.mark.parametrize(
+    ("end", "opened"),
+    [
+        ("assistant\n<think>\n", "<think>\n"),
+        ("assistant <think>", "<think>"),
+        ("assistant\n<think>\n\n</think>\n\n", "<think>\n\n</think>\n\n"),
+        ("assistant\n", ""),
+        ("<|im_end|>", ""),
+        ("<|im_start|><think>\n", "<think>\n"),
+        ("<assistant>\n", ""),
+        ("<assistant>\n<reasoning>", "<reasoning>"),
+        ("assistant: a < b > ", ""),
+    ],
+)
+def test_what_the_template_opens_is_the_prefill(end, opened):
+    tok = opening(end)
+    for content in ("Who is it ?", "<think> <answer>", "assistant", ""):
+        made = rendered(tok, [{"role": "user", "content": content}], Prompt("none"))
+        assert made.prefill == opened and made.text.endswith(end)
+
+
+def test_a_prefill_and_what_the_template_opens_are_one_opening():
+    tok = opening("assistant\n<think>\n")
+    assert rendered(tok, ASK, Prompt("", None, "<think>")).prefill == "<think>\n"
+    assert rendered(tok, ASK, Prompt("", None, "so")).prefill == "<think>\nso"
+    assert rendered(tokenizer(), ASK, Prompt("", None, "<think>")).prefill == "<think>"
+    assert rendered(tokenizer(None), ASK, Prompt("", None, "<think>")).prefill == "<think>"
+    assert rendered(tokenizer(None), ASK, Prompt("none")).prefill == ""
+
+
+# Arguments of the template
+
+THINKS = CHATML.replace(
+    "assistant {% endif %}",
+    "assistant {% if enable_thinking is defined and enable_thinking is false %}<think> </think> "
+    "{% endif %}{{ tone }}{% endif %}",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("false", False), ("False", False), ("true", True), ("None", None), ("null", None), ("3", 3),
+     ("0.5", 0.5), ('"3"', "3"), ("high", "high"), ("", ""), ("a=b", "a=b"), ('["x"]', ["x"])],
+)  # fmt: skip
+def test_arguments_have_the_type_that_they_look_like(text, value):
+    [(key, found)] = parse_arguments([f"enable_thinking={text}"]).items()
+    assert (key, found, type(found)) == ("enable_thinking", value, type(value))
+
+
+@pytest.mark.parametrize("pair", ["x", "=3", "a b=3", "messages=[]", "tokenize=true"])
+def test_arguments_that_are_none(pair):
+    with pytest.raises(UsageError, match="--template"):
+        parse_arguments([pair])
+
+
+def test_arguments_reach_the_template_and_the_record():
+    tok = tokenizer(THINKS)
+    off = Prompt("none", arguments={"enable_thinking": False})
+    assert words(rendered(tok, ASK, off).ids)[-2:] == ["<think>", "</think>"]
+    assert rendered(tok, ASK, off).prefill == "<think> </think> "
+    assert words(rendered(tok, ASK, Prompt("none")).ids)[-1] == "assistant"
+    facts = template_facts(tok, off)["template"]
+    assert facts["arguments"] == {"enable_thinking": False} and len(facts["digest"]) == 16
+    plain = template_facts(tok, Prompt("none"))["template"]
+    assert plain == {"digest": facts["digest"]}
+    assert template_facts(tokenizer(), off)["template"]["digest"] != facts["digest"]
+    assert template_facts(tokenizer(None), Prompt("none")) == {}
+
+
+def test_arguments_that_the_template_does_not_know_are_refused():
+    for tok, key, told in (
+        (tokenizer(THINKS), "enable_thinkng", "Did you mean 'enable_thinking'"),
+        (tokenizer(THINKS), "unk_token", "the tokenizer says that"),
+        (tokenizer(), "tone", "knows no such argument"),
+        (tokenizer(None), "tone", "no chat template"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            rendered(tok, ASK, Prompt("none", arguments={key: 1}))

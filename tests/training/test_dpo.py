@@ -12,7 +12,7 @@ from tiny_runs import WORDS, load, same_weights, sample_records, tiny_policy, we
 
 from swr1.errors import DataError, UsageError
 from swr1.policy import Policy
-from swr1.prompts import render, render_text
+from swr1.prompts import Prompt, render, render_text
 from swr1.training.pairs import pairs
 from swr1.training.preference import train_dpo
 from tests.conftest import jsonl
@@ -135,7 +135,7 @@ def test_the_loss_by_hand(tmp_path, smoothing: float):
         label_smoothing=smoothing,
         publish_every=1,
         micro_tokens=1,
-        system="or",
+        prompt=Prompt("", "or"),
     )
     losses, margins = [], []
     for r in data:

@@ -258,6 +258,48 @@ def test_what_shapes_the_state_cannot_change_under_way(tmp_path, start, records)
         sft(other, records[:9])
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ({"lora_r": 2, "lora_alpha": 8}, {"lora_r": 2, "lora_alpha": 16}, "lora-alpha 8"),
+        ({"lora_r": 2}, {"lora_r": 2, "lora_alpha": 5}, "lora-alpha 4"),
+        ({"lora_r": 2}, {"lora_r": 4}, "lora-r 2"),
+        ({}, {"objective": "rloo"}, "objective grpo"),
+    ],
+)
+def test_what_a_run_means_cannot_change_under_way(tmp_path, start, records, before, after, named):
+    policy = fresh(start, tmp_path / "p")
+    rl(policy, records, steps=1, publish_every=1, **before)
+    there = weights(policy)
+    with pytest.raises(UsageError, match=rf"{named}.*--no-resume"):
+        rl(policy, records, steps=2, **after)
+    assert all(torch.equal(value, there[name]) for name, value in weights(policy).items())
+    rl(policy, records, steps=1, resume=False, **after)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"lr": 2e-2}, "lr 0.01 -> 0.02"),
+        ({"batch": 4}, "batch 2 -> 4"),
+        ({"kl": 0.1, "seed": 3}, "kl 0.05 -> 0.1"),
+        ({"kl": 0.1, "seed": 3}, "seed 0 -> 3"),
+        ({"dtype": "bfloat16"}, "dtype float32 -> bfloat16"),
+        ({"minibatch": 1}, "minibatch None -> 1"),
+    ],
+)
+def test_what_may_change_under_way_is_said(tmp_path, start, records, options, line):
+    policy = fresh(start, tmp_path / "p")
+    rl(policy, records, steps=1, publish_every=1)
+    said: list[str] = []
+    rl(policy, records, steps=2, log=said.append, **({"ratio_tolerance": 1.0} | options))
+    [told] = [text for text in said if "other options" in text]
+    assert line in told
+    said.clear()
+    rl(policy, records, steps=3, log=said.append, **({"ratio_tolerance": 1.0} | options))
+    assert not any("other options" in text for text in said)
+
+
 def test_two_trainers_on_one_folder(tmp_path, start, records):
     policy = fresh(start, tmp_path / "p")
     with (
@@ -274,6 +316,43 @@ def test_a_broken_state_is_named(tmp_path, start, records):
     with pytest.raises(DataError, match=r"state is broken") as error:
         rl(policy, records, steps=6)
     assert error.value.where and "trainer/000003" in error.value.where
+
+
+@pytest.mark.parametrize(
+    "content", ["{}", "[]", "null", '"x"', '{"stage": 5}', '{"stage": "rl", "run": "x"}', "{", ""]
+)
+def test_a_states_marker_of_another_shape_is_named(tmp_path, start, records, content):
+    policy = fresh(start, tmp_path / "p")
+    rl(policy, records, steps=1)
+    (policy.path / "trainer" / "000001" / MARKER).write_text(content)
+    with pytest.raises(DataError, match="state is broken"):
+        rl(policy, records, steps=2)
+    assert policy.versions() == [0, 1]
+
+
+def test_a_state_that_is_not_this_models_is_named(tmp_path, start, records):
+    policy = fresh(start, tmp_path / "p")
+    rl(policy, records, steps=1)
+    file = policy.path / "trainer" / "000001" / "state.pt"
+    good = torch.load(file)
+    name, value = next(iter(good["weights"].items()))
+    spoilt = [
+        {"weights": {}, "optimizer": good["optimizer"]},
+        good | {"weights": good["weights"] | {"other": value}},
+        good | {"weights": good["weights"] | {name: value[:1]}},
+        good | {"weights": good["weights"] | {name: 5}},
+        good | {"optimizer": []},
+        {"weights": good["weights"]},
+        [1, 2],
+    ]
+    for state in spoilt:
+        torch.save(state, file)
+        with pytest.raises(DataError, match="of another model, or broken"):
+            rl(policy, records, steps=2)
+    for content in (b"", b"junk", file.read_bytes()[:100]):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match="state is broken"):
+            rl(policy, records, steps=2)
 
 
 def test_disk_use_is_bounded(tmp_path, start, records):

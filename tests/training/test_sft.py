@@ -7,11 +7,13 @@ import torch
 from tiny_runs import WORDS, load, same_weights, sample_records, tiny_policy, weights
 
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.prompts import render
+from swr1.prompts import Prompt, render
 from swr1.training.passes import batches, from_step
 from swr1.training.sft import _Reader, train_sft
 from swr1.training.targets import Targets
 from tests.conftest import jsonl
+
+THINK = Prompt("", None, "<think>")
 
 
 def record(i: int, **fields) -> dict:
@@ -42,7 +44,7 @@ def greedy(policy, record: dict, prefill: str = "") -> str:
 def test_a_policy_learns_its_targets_up_to_the_end_mark(tmp_path, optimizer: str):
     policy = tiny_policy(tmp_path / "p", hidden=32)
     data = [record(i) for i in range(35)]
-    out = train(policy, data, prefill="<think>", steps=120, batch=35, lr=2e-2, optimizer=optimizer)
+    out = train(policy, data, prompt=THINK, steps=120, batch=35, lr=2e-2, optimizer=optimizer)
     assert (out["steps"], out["version"], out["sequences"]) == (120, 1, 35)
     for i in (0, 9, 23):
         a, b = data[i]["prompt"][0]["content"].split()
@@ -64,7 +66,7 @@ def test_the_loss_is_over_the_target_alone(tmp_path):
         for t, token in enumerate(target):
             total -= float(table[len(prompt) + t - 1, token])
             count += 1
-    train(policy, data, system="or", steps=1, batch=3)
+    train(policy, data, prompt=Prompt("", "or"), steps=1, batch=3)
     row = json.loads((policy.path / "metrics.jsonl").read_text())
     assert row["loss"] == pytest.approx(total / count, rel=1e-5)
     assert row["target_tokens"] == count
@@ -94,7 +96,7 @@ def test_what_is_learned_and_what_is_left_out(tmp_path):
         record(3, completion=" the" * 80, reward=3.0, generation=generation),
         record(4),
     ]
-    out = train(policy, data, reward_at_least=1, steps=1, prefill="<think>", log=said.append)
+    out = train(policy, data, reward_at_least=1, steps=1, prompt=THINK, log=said.append)
     assert out["sequences"] == 1
     assert out["dropped"] == {
         "no completion with a reward of at least 1": 2,
@@ -118,8 +120,8 @@ def test_a_completion_is_learned_from_behind_its_prefill(tmp_path):
         for i, r in enumerate(traces)
     ]
     a, b = tiny_policy(tmp_path / "a"), tiny_policy(tmp_path / "b")
-    train(a, traces, prefill="<think>", steps=2)
-    train(b, rollouts, prefill="<think>", steps=2)
+    train(a, traces, prompt=THINK, steps=2)
+    train(b, rollouts, prompt=THINK, steps=2)
     assert same_weights(weights(a), weights(b))
 
 
@@ -214,7 +216,7 @@ def test_what_was_sampled_is_learned_by_its_token_ids(tmp_path):
     ]
     seen: list[list[int]] = []
     for as_sampled in (True, False):
-        read = _Reader(Targets(tokenizer, "or", "<think>", as_sampled), None, None, 64)
+        read = _Reader(Targets(tokenizer, Prompt("", "or", "<think>"), as_sampled), None, None, 64)
         seen += [e.ids.tolist() for e in read.all(records[:1])]
     generation = records[0]["generation"]
     assert seen[0] == generation["prompt_ids"] + generation["token_ids"]

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from swr1.errors import DataError, UsageError
-from swr1.prompts import Prompt
+from swr1.prompts import Prompt, rendered, template_facts
 from swr1.registry import Registry, suggest
 
 REGISTRY = Registry("engine", "swr1.engines", "Engine")
@@ -29,11 +29,25 @@ class Request:
     """One completion to write. `key` is (record id, epoch, sample): it names the random stream.
 
     `content` is for engines that send something else than token ids, which may be unknown then.
+    `facts`: what the record's `generation` says of how the prompt was rendered.
     """
 
     key: tuple[str, int, int]
     prompt_ids: list[int]
     content: Any = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, key: tuple[str, int, int], tokenizer: Any, messages: list[dict], prompt: Prompt
+    ) -> Request:
+        """The request for messages that are rendered here; raises DataError, naming the record."""
+        try:
+            made = rendered(tokenizer, messages, prompt)
+            facts = {"prefill": made.prefill} | template_facts(tokenizer, prompt)
+            return cls(key, made.ids, made.text, facts)
+        except DataError as error:
+            raise DataError(f"record {key[0]!r}: {error.reason}", error.where) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ def _completed(
     return kept | {
         "sample": sample,
         "completion": completion.text,
-        "generation": {"epoch": epoch, **facts, **known},
+        "generation": {"epoch": epoch, **facts, **request.facts, **known},
     }
 
 

@@ -11,7 +11,7 @@ they may start; here they are put together with the engine, a stage and, through
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from swr1.engines._curriculum import Curriculum
 from swr1.engines._rollout import rollout
 from swr1.engines._source import Outlet, Prompts, Weights
 from swr1.errors import DataError, UsageError
-from swr1.prompts import load_prompt
+from swr1.prompts import load_prompt, parse_arguments
 from swr1.streams import Stage
 from swr1.streams.stage import default_threads
 
@@ -36,6 +36,7 @@ class Rollout:
         engine: its name; `engine_options` are its own. One that is None is not given, nor is an
             "auto" that the engine does not know; any other that it does not know is refused.
         system_prompt, prefill: as in swr1.prompts; prefill None leaves it as the prompt says.
+        template: arguments of the chat template, KEY=VALUE.
         samples: completions per prompt.
         sampling: how tokens are drawn; its seed is that of every draw here.
         epochs, shuffle: times round the input, in another order each time.
@@ -55,6 +56,7 @@ class Rollout:
     sampling: Sampling = field(default_factory=Sampling)
     system_prompt: str = "logic-rl"
     prefill: str | None = None
+    template: Sequence[str] = ()
     epochs: int = 1
     shuffle: bool = False
     batch: int = 16
@@ -67,6 +69,7 @@ class Rollout:
         self.prompt = load_prompt(self.system_prompt)
         if self.prefill is not None:
             self.prompt = replace(self.prompt, prefill=self.prefill)
+        self.prompt = replace(self.prompt, arguments=parse_arguments(self.template))
         if self.policy is None and self._needs_policy():
             raise UsageError("--policy is missing: which policy completes the prompts?")
         fixed = getattr(REGISTRY.get(self.engine), "fixed_weights", False)

@@ -29,6 +29,7 @@ MAKES: dict[str, dict[str, Any]] = {
 }
 CUTS = ("vllm", "sglang", "llamacpp", "llamacpp-python")  # makes that know top_k and min_p
 OPENS = ("vllm", "sglang", "llamacpp")  # makes that go on with an opened answer in messages
+TEMPLATES = ("vllm", "sglang", "llamacpp")  # makes that take arguments of the chat template
 TEXT_ONLY = ("llamacpp-python",)  # makes that take no token ids
 OWNERS = {
     "system": "openai",
@@ -96,6 +97,8 @@ def body(
         return "/completions", sent | {"prompt": first.content, "logprobs": 1}
     messages = first.content
     sent |= {"messages": messages, "logprobs": True}
+    if told := first.facts.get("template"):
+        sent["chat_template_kwargs"] = told["arguments"]
     if messages[-1]["role"] == "assistant":
         sent |= {"add_generation_prompt": False, "continue_final_message": True}
     if make == "openai":

@@ -35,7 +35,7 @@ from swr1.engines._decode import Decoder
 from swr1.engines._sampling import draw
 from swr1.engines._ways import choose
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.prompts import Prompt, render
+from swr1.prompts import Prompt
 from swr1.terminal import say
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -128,11 +128,7 @@ class HFEngine:
 
     def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
         """The request for one sample; DataError if the prompt is not text or leaves no room."""
-        try:
-            ids = render(self.tokenizer, messages, prompt.system, prompt.prefill)
-        except DataError as error:
-            raise DataError(f"record {key[0]!r}: {error.reason}", error.where) from None
-        request = Request(key, ids)
+        request = Request.of(key, self.tokenizer, messages, prompt)
         self._check(request)
         return request
 

@@ -30,6 +30,7 @@ from swr1.engines._wire import (
     MAKES,
     OPENS,
     OWNERS,
+    TEMPLATES,
     TEXT_ONLY,
     Answer,
     Facts,
@@ -38,7 +39,7 @@ from swr1.engines._wire import (
 )
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_tokenizer
-from swr1.prompts import Prompt, render, render_text
+from swr1.prompts import Prompt
 
 SEND = ("ids", "text", "messages")
 VERSION = re.compile(r"\d{6}")  # the name of a version's folder
@@ -149,13 +150,9 @@ class OpenAIEngine:
         """The request for one sample; DataError if the prompt is not text where it must be, or is
         too long, as far as that is known before it is sent."""
         if self.send == "messages":
-            return Request(key, [], _turns(key[0], messages, prompt))
-        try:
-            what = (self.tokenizer, messages, prompt.system, prompt.prefill)
-            text = render_text(*what) if self.send == "text" else None
-            made = Request(key, render(*what), text)
-        except DataError as error:
-            raise DataError(f"record {key[0]!r}: {error.reason}", error.where) from None
+            told = {"template": {"arguments": dict(prompt.arguments)}} if prompt.arguments else {}
+            return Request(key, [], _turns(key[0], messages, prompt), told)
+        made = Request.of(key, self.tokenizer, messages, prompt)
         if not self.stream:  # an error that comes later would end the block
             _fits(self.servers.submit(self.servers.meet()).result(), made)
         return made
@@ -235,6 +232,11 @@ class OpenAIEngine:
                 f"a server of make {facts.make!r} does not go on with an opened answer: use"
                 " --prefill '' or, with a model folder, --send text"
             )
+        if self.send == "messages" and "template" in request.facts and facts.make not in TEMPLATES:
+            raise UsageError(
+                f"a server of make {facts.make!r} takes no --template; those that do are"
+                f" {', '.join(TEMPLATES)}"
+            )
         if self.send == "ids" and facts.make in TEXT_ONLY:
             raise UsageError(f"a server of make {facts.make!r} takes no token ids: use --send text")
         if (sampling.top_k or sampling.min_p) and facts.make not in CUTS:
@@ -274,6 +276,8 @@ class OpenAIEngine:
         engine: dict[str, Any] = {"name": self.name, "version": facts.version, "dtype": self.dtype}
         if lacks:
             engine["lacks"] = lacks
+        if self.send != "ids":
+            engine["encoded_by"] = "server"  # control tokens that were typed may count there
         more: dict[str, Any] = {"engine": engine}
         if prompt_ids is not None:
             more["prompt_ids"] = prompt_ids
@@ -349,6 +353,10 @@ def _fits(facts: Facts, request: Request) -> None:
 def _turns(name: str, messages: list[dict], prompt: Prompt) -> list[dict]:
     """The messages to send: one system message at most, the opened answer as the last."""
     turns = list(messages)
+    for part in (p for m in turns if isinstance(m["content"], list) for p in m["content"]):
+        text = isinstance(part, dict) and part.get("type", "text") == "text"
+        if not isinstance(part, dict) or (text and not isinstance(part.get("text"), str)):
+            raise DataError(f"record {name!r}: a part of the prompt's content has no text")
     if not turns or turns[-1]["role"] == "assistant":
         raise DataError(f"record {name!r}: the prompt must end with a turn the assistant answers")
     if prompt.system:

@@ -42,7 +42,7 @@ from swr1.engines._vllm import (
 )
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_tokenizer, trusted
-from swr1.prompts import Prompt, render
+from swr1.prompts import Prompt
 from swr1.terminal import say
 
 T = TypeVar("T")
@@ -290,10 +290,8 @@ class VLLMEngine:
     def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
         """The request for one sample; DataError if the prompt is not text or leaves no room."""
         name = f"record {key[0]!r}"
-        try:
-            ids = render(self.tokenizer, messages, prompt.system, prompt.prefill)
-        except DataError as error:
-            raise DataError(f"{name}: {error.reason}", error.where) from None
+        request = Request.of(key, self.tokenizer, messages, prompt)
+        ids = request.prompt_ids
         if not ids:
             raise DataError(f"{name}: the prompt is empty")
         if len(ids) + 1 > self.context:
@@ -303,7 +301,7 @@ class VLLMEngine:
                 f" answer included, and the {'--context is' if asked else 'model has'}"
                 f" {self.context}"
             )
-        return Request(key, ids)
+        return request
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """One completion per request, in their order; raises SwrError if the model yields NaN."""

@@ -2,10 +2,11 @@
 
 Every stage that needs a model's input (rollout, SFT, evaluation) renders it here, so that the ids a
 policy is trained on are the ids it is sampled from: the chat template applied once, the assistant
-turn opened with the prompt's `prefill` (Logic-RL opens it with "<think>"), no second BOS.
+turn opened with the prompt's `prefill` (Logic-RL opens it with "<think>"), no second BOS, and
+control tokens that somebody typed into a message are letters, not control.
 
     prompt = load_prompt("logic-rl")            # or a text or TOML file
-    ids = render(tokenizer, record["prompt"], prompt.system, prompt.prefill)
+    ids = rendered(tokenizer, record["prompt"], prompt).ids
 
 The named prompts are TOML files with `title`, `system`, `prefill` and `source`.
 """
@@ -13,22 +14,36 @@ The named prompts are TOML files with `title`, `system`, `prefill` and `source`.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from swr1.errors import DataError, UsageError
+from swr1.errors import UsageError
+from swr1.prompts._control import encode, holds_control
+from swr1.prompts._rendering import (
+    Prompt,
+    Rendered,
+    parse_arguments,
+    render,
+    render_text,
+    rendered,
+    template_facts,
+)
 from swr1.registry import suggest
 
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What is put around a record's messages: a system message (or None) and the opened answer."""
-
-    name: str
-    system: str | None = None
-    prefill: str = ""
+__all__ = [
+    "Prompt",
+    "Rendered",
+    "assistant_text",
+    "encode",
+    "holds_control",
+    "load_prompt",
+    "parse_arguments",
+    "prompt_names",
+    "render",
+    "render_text",
+    "rendered",
+    "template_facts",
+]
 
 
 def prompt_names() -> list[str]:
@@ -78,85 +93,6 @@ def _from_toml(name: str, text: str) -> Prompt:
     return Prompt(name, fields.get("system") or None, fields.get("prefill", ""))
 
 
-def render(
-    tokenizer: Any, messages: list[dict], system: str | None = None, prefill: str = ""
-) -> list[int]:
-    """Token ids of `messages` up to and including the opened assistant turn.
-
-    The text of the template and the prefill are tokenized together, once; what follows (a sampled
-    or a given completion) is tokenized on its own, so its ids are simply appended.
-    Raises DataError for messages that are not text or do not end with somebody else's turn.
-    """
-    text = render_text(tokenizer, messages, system, prefill)
-    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
-    if not tokenizer.chat_template and _starts_with_bos(tokenizer):
-        ids = [tokenizer.bos_token_id, *ids]
-    return ids
-
-
-def render_text(
-    tokenizer: Any, messages: list[dict], system: str | None = None, prefill: str = ""
-) -> str:
-    """The text behind `render`, for people and for engines that take text."""
-    turns = [{**m, "content": _text(m.get("content"))} for m in messages]
-    if not turns or turns[-1]["role"] == "assistant":
-        raise DataError("the prompt must end with a turn that the assistant answers")
-    if system and turns[0]["role"] == "system":
-        system, turns = f"{system}\n\n{turns[0]['content']}", turns[1:]
-    if not tokenizer.chat_template:
-        text = _plain(turns, system)
-    elif not system:
-        text = _template(tokenizer, turns)
-    else:
-        text = _with_system(tokenizer, turns, system)
-    # Some templates open the thinking themselves: one opening is enough.
-    return text if prefill and text.rstrip().endswith(prefill.rstrip()) else text + prefill
-
-
 def assistant_text(record: dict) -> str:
     """The whole assistant turn of a completed record: what opened it, then the completion."""
     return record.get("generation", {}).get("prefill", "") + record["completion"]
-
-
-def _text(content: Any) -> str:
-    """Message content as text; a list of text parts is joined."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list) and all(
-        isinstance(part, dict) and part.get("type") == "text" for part in content
-    ):
-        return "".join(part["text"] for part in content)
-    raise DataError("the prompt has content that is not text, and only text can be rendered")
-
-
-def _template(tokenizer: Any, turns: list[dict]) -> str:
-    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-
-
-def _with_system(tokenizer: Any, turns: list[dict], system: str) -> str:
-    """The template with a system message, in the first user turn where it has no such role."""
-    from jinja2 import TemplateError
-
-    try:
-        text = _template(tokenizer, [{"role": "system", "content": system}, *turns])
-        if system.strip() in text:
-            return text
-    except TemplateError:
-        pass  # e.g. "System role not supported"
-    first = {**turns[0], "content": f"{system}\n\n{turns[0]['content']}"}
-    return _template(tokenizer, [first, *turns[1:]])
-
-
-def _plain(turns: list[dict], system: str | None) -> str:
-    """For a tokenizer without a chat template: the layout of Logic-RL's `base` prompt."""
-    titles = {"user": "User", "assistant": "Assistant"}
-    lines = [system] if system else []
-    for turn in turns:
-        title = titles.get(turn["role"])
-        lines.append(f"{title}: {turn['content']}" if title else turn["content"])
-    return "\n".join([*lines, "Assistant: "])
-
-
-def _starts_with_bos(tokenizer: Any) -> bool:
-    bos = tokenizer.bos_token_id
-    return bos is not None and tokenizer("a")["input_ids"][:1] == [bos]

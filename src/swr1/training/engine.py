@@ -109,8 +109,8 @@ def _in_4_bits(model: Any) -> dict[str, Any]:
 
 def context_length(folder: str | Path) -> int:
     """The longest sequence in tokens that the model of a model folder was made for."""
-    config = json.loads((Path(folder) / "config.json").read_text())
-    return int(config.get("max_position_embeddings") or 10**9)
+    config = models.load_config(folder).get_text_config()
+    return int(getattr(config, "max_position_embeddings", None) or 10**9)
 
 
 def micro_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
@@ -136,6 +136,11 @@ def cuts(model: Any, examples: Sequence[Example], max_tokens: int) -> list[list[
     return micro_batches([len(e.ids) for e in examples], max_tokens)
 
 
+def scale_of(r: int, alpha: float | None) -> float | None:
+    """The alpha of adapters of rank `r`, twice that where none is given; None without adapters."""
+    return (2.0 * r if alpha is None else float(alpha)) if r else None
+
+
 def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
     """Put trainable rank-`r` adapters beside every linear layer but the output; the rest freezes.
 
@@ -148,7 +153,9 @@ def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
         warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
         torch.manual_seed(seed)
         config = LoraConfig(
-            r=r, lora_alpha=2 * r if alpha is None else alpha, target_modules="all-linear"
+            r=r,
+            lora_alpha=scale_of(r, alpha),  # type: ignore[arg-type]  # a float serves
+            target_modules="all-linear",
         )
         return get_peft_model(model, config)
 

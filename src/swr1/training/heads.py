@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from swr1 import probe
+from swr1 import probe, prompts
 from swr1.errors import DataError, UsageError
 from swr1.models import check_fit, load_classifier, load_tokenizer
 from swr1.policy import model_folder
@@ -34,6 +34,7 @@ from swr1.terminal import say
 from swr1.training import engine
 from swr1.training.held_out import softmax
 
+GAP = " ... "  # stands for what is left out of a long prompt
 CARD = "classifier.json"  # what a version's head is, in its folder
 WRONG, RIGHT = "wrong", "right"
 
@@ -139,14 +140,15 @@ def encode(tokenizer: Any, prompt: list[dict], turn: str) -> Tensor:
     limit = tokenizer.prompt_tokens
     if limit == 0:
         prompt, limit = [{"role": "user", "content": ""}], None
-    text = render_text(tokenizer, prompt)
-    short = without_middle(tokenizer, text, limit)
     if is_encoder(tokenizer):
-        return torch.tensor(tokenizer(short + turn)["input_ids"])
+        short = without_middle(tokenizer, render_text(tokenizer, prompt), limit)
+        whole = short + turn
+        split = prompts.holds_control(tokenizer, whole)
+        return torch.tensor(tokenizer(whole, split_special_tokens=split)["input_ids"])
     ids = render(tokenizer, prompt)
-    if short != text:
-        ids = tokenizer(short, add_special_tokens=False)["input_ids"]
-    ids += tokenizer(turn.removesuffix(tokenizer.eos_token), add_special_tokens=False)["input_ids"]
+    if limit is not None and len(ids) > limit:
+        ids = [*ids[: limit // 2], *prompts.encode(tokenizer, GAP), *ids[limit // 2 - limit :]]
+    ids += prompts.encode(tokenizer, turn.removesuffix(tokenizer.eos_token))
     return torch.tensor([*ids, tokenizer.eos_token_id])
 
 
@@ -154,11 +156,17 @@ def without_middle(tokenizer: Any, text: str, limit: int | None) -> str:
     """The text, or of one with more than `limit` tokens its first and its last half of so many."""
     if limit is None:
         return text
-    coded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    coded = tokenizer(
+        text,
+        add_special_tokens=False,
+        return_offsets_mapping=True,
+        split_special_tokens=prompts.holds_control(tokenizer, text),
+        verbose=False,
+    )
     spans = coded["offset_mapping"]
     if len(spans) <= limit:
         return text
-    return text[: spans[limit // 2 - 1][1]] + " ... " + text[spans[limit // 2 - limit][0] :]
+    return text[: spans[limit // 2 - 1][1]] + GAP + text[spans[limit // 2 - limit][0] :]
 
 
 def encode_steps(
@@ -172,7 +180,12 @@ def encode_steps(
         raise UsageError("a process model needs a decoder with a fast tokenizer")
     ids = render(tokenizer, prompt)
     start = len(ids)
-    coded = tokenizer(turn, add_special_tokens=False, return_offsets_mapping=True)
+    coded = tokenizer(
+        turn,
+        add_special_tokens=False,
+        return_offsets_mapping=True,
+        split_special_tokens=prompts.holds_control(tokenizer, turn),
+    )
     spans = coded["offset_mapping"]
     cursor = token = 0
     ends = []
@@ -260,8 +273,15 @@ class Judge:
                 f"no {CARD}: it was not made by swr1 train-step guard, reward-model or process-model",
                 str(folder),
             ) from None
-        self.facts, self.stage, self.labels = facts, facts["stage"], facts["labels"]
-        self.temperature = facts["temperature"] or 1.0
+        except ValueError as error:
+            raise DataError(f"it is not JSON ({error})", str(self.folder / CARD)) from None
+        try:
+            self.facts, self.stage, self.labels = facts, facts["stage"], list(facts["labels"])
+            self.temperature = float(facts["temperature"] or 1.0)
+        except (KeyError, TypeError, ValueError):
+            raise DataError(
+                "it does not say stage, labels and temperature", str(self.folder / CARD)
+            ) from None
         self.offsets = np.array(facts.get("offsets") or [0.0] * len(self.labels))
         self.tokenizer = open_tokenizer(self.folder)
         self.model = open_model(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 
 class Mode(NamedTuple):
-    """`train` is "module:function"; `renders`: whether it takes `system` and `prefill`."""
+    """`train` is "module:function"; `renders`: whether it takes `prompt`."""
 
     train: str
     loss: str

@@ -32,6 +32,8 @@ from swr1.training.state import Run
 
 # Batches of like length are cut from shuffled stretches of so many batches.
 STRETCH = 50
+# Options that shape the result, and that a resumed run may change: it says so.
+TOLD = ("lr", "warmup", "schedule", "weight_decay", "max_grad_norm", "dtype")
 
 
 @dataclass(kw_only=True)
@@ -141,12 +143,14 @@ class Passes:
         total = self.steps if self.steps is not None else max(1, round(self.epochs * per_epoch))
         rate_at = engine.Schedule(self.lr, self.schedule, self.warmup, total)
         kept = {"optimizer": self.optimizer, "lora_r": self.lora_r, "data": f"{data} {order[1:]}"}
-        kept |= fixed or {}
+        kept |= {"lora_alpha": engine.scale_of(self.lora_r, self.lora_alpha)} | (fixed or {})
+        told = {name: getattr(self, name) for name in TOLD}
         run = self.team.first(
             lambda: Run(
                 policy,
                 stage,
                 fixed=kept,
+                told=told,
                 metrics=self.metrics,
                 keep=self.keep,
                 resume=self.resume and not _other_ended(policy, stage, kept),

@@ -20,6 +20,7 @@ from swr1.errors import DataError, UsageError
 from swr1.models import load_tokenizer
 from swr1.objectives.supervised import dpo, sequence_logp
 from swr1.policy import Policy
+from swr1.prompts import Prompt
 from swr1.training import engine
 from swr1.training.engine import Example
 from swr1.training.pairs import pairs
@@ -44,8 +45,7 @@ def train_dpo(
     beta: float = 0.1,
     label_smoothing: float = 0.0,
     margin: float = 0.0,
-    system: str | None = None,
-    prefill: str = "",
+    prompt: Prompt = Prompt("none"),
     as_sampled: bool = True,
     max_length: int | None = None,
     **options: Any,
@@ -56,7 +56,7 @@ def train_dpo(
         beta: how dear it is to leave the reference. label_smoothing: share of pairs thought to be
             the wrong way round, in [0, 0.5).
         margin: of scored groups, the least difference in reward between best and worst.
-        system, prefill, as_sampled: how records become token ids, as in Targets.
+        prompt, as_sampled: how records become token ids, as in Targets.
         max_length: pairs with a longer sequence are left out (None: the model's own limit).
         options: the fields of Passes; an item is a pair; the learning rate defaults to 1e-6.
 
@@ -74,7 +74,7 @@ def train_dpo(
     with passes.session(policy, "train-step dpo") as team:
         tokenizer = load_tokenizer(policy.folder())
         limit = max_length or engine.context_length(policy.folder())
-        encode = Targets(tokenizer, system, prefill, as_sampled)
+        encode = Targets(tokenizer, prompt, as_sampled)
 
         def read() -> tuple[list[_Pair], Counter[str]]:
             data: list[_Pair] = []

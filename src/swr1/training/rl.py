@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,6 +46,15 @@ MULTIPLIER = "multiplier.json"
 def say(message: str) -> None:
     """A line for people, on stderr."""
     print(message, file=sys.stderr, flush=True)
+
+
+# Options that shape the result, and that a resumed run may change: it says so.
+TOLD = frozenset(
+    """batch minibatch epochs lr warmup schedule weight_decay max_grad_norm dtype reference
+    reference_offload drop_dead mask_truncated allow_truncated_sampling shuffle_rewards importance
+    importance_cap importance_mask max_staleness refill remainder on_nan gradient_checkpointing
+    seed""".split()
+)
 
 
 def train_rl(
@@ -143,7 +153,9 @@ def train_rl(
     Raises UsageError, DataError (naming the record), and SwrError when loss or gradient is not
     finite: the policy on disk stays at its last published version.
     """
+    told = {name: value for name, value in locals().items() if name in TOLD}
     goal = get_preset(objective, **objective_options)
+    told |= asdict(goal)
     if min(batch, epochs, publish_every, minibatch or 1) < 1:
         raise UsageError("batch, minibatch, epochs and publish-every are at least 1")
     if not 0 <= importance_floor <= importance_cap:
@@ -169,9 +181,22 @@ def train_rl(
 
         def begin() -> Run:
             stack.enter_context(policy.lock(f"train-step {objective}"))
-            fixed = {"optimizer": optimizer, "lora_r": lora_r}
+            fixed = {
+                "objective": objective,
+                "optimizer": optimizer,
+                "lora_r": lora_r,
+                "lora_alpha": engine.scale_of(lora_r, lora_alpha),
+                "quantize": quantize,
+            }
             return Run(
-                policy, "rl", fixed=fixed, metrics=metrics, keep=keep, resume=resume, log=log
+                policy,
+                "rl",
+                fixed=fixed,
+                told=told,
+                metrics=metrics,
+                keep=keep,
+                resume=resume,
+                log=log,
             )
 
         run = team.first(begin)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from swr1.errors import SwrError, UsageError
 from swr1.objectives.presets import PRESETS, get_preset
 from swr1.policy import Policy
-from swr1.prompts import load_prompt
+from swr1.prompts import load_prompt, parse_arguments
 from swr1.registry import suggest
 from swr1.streams import Stage
 from swr1.streams.stage import default_threads
@@ -36,8 +37,9 @@ class TrainStep:
         objective: a mode (modes.MODES) or a preset of RL (presets.PRESETS).
         policy: the folder.
         options: of the trainer, by name; those that are None, or that it does not take, are left
-            out. Beside `takes` there are `system_prompt` (a name or file, for modes that render),
-            `clip` (RL: both clips) and `group_patience` (RL: seconds).
+            out. Beside `takes` there are, for modes that render, `system_prompt` (a name or file)
+            and `template` (KEY=VALUE: arguments of the chat template), and for RL `clip` (both
+            clips) and `group_patience` (seconds).
         goal: fields of the objective (presets.Objective), None where the preset's stays.
 
     Raises UsageError for an unknown objective, for fields it cannot have, and for a folder that
@@ -83,7 +85,7 @@ class TrainStep:
     def takes(self) -> set[str]:
         """The names of the options and fields that are heeded."""
         if self.mode:
-            return self._own | ({"system_prompt"} if self.mode.renders else set())
+            return self._own | ({"system_prompt", "template"} if self.mode.renders else set())
         return {*self._own, *self.fields, "clip", "group_patience"}
 
     @property
@@ -145,7 +147,10 @@ class TrainStep:
         """What a mode is told of the prompts that the rollouts will be of."""
         named = self.options.get("system_prompt")
         prompt = load_prompt(named or "logic-rl")
-        return {"system": prompt.system, "prefill": prompt.prefill, "as_sampled": named is None}
+        arguments = parse_arguments(self.options.get("template") or [])
+        if arguments:
+            prompt = replace(prompt, arguments=arguments)
+        return {"prompt": prompt, "as_sampled": named is None and not arguments}
 
 
 def refuse_mixture(trained: str | None, objective: str, policy: Path) -> None:

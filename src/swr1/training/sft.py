@@ -1,6 +1,6 @@
 """Supervised fine-tuning on records: the completion's tokens are predicted, the prompt's are given.
 
-    train_sft(records, Policy("runs/kk"), system=..., prefill="<think>", lr=3e-3, steps=1500)
+    train_sft(records, Policy("runs/kk"), prompt=load_prompt("logic-rl"), lr=3e-3, steps=1500)
 
 The target is the record's completion, or else its trace. With a bar on the reward, or the best few
 completions of each prompt, it is rejection-sampling fine-tuning (also called RFT or RAFT). What
@@ -20,6 +20,7 @@ from swr1.errors import DataError, UsageError
 from swr1.models import load_tokenizer
 from swr1.objectives.supervised import sft as sft_loss
 from swr1.policy import Policy
+from swr1.prompts import Prompt
 from swr1.training import engine
 from swr1.training.engine import Example
 from swr1.training.parallel import call
@@ -31,8 +32,7 @@ def train_sft(
     records: Iterable[dict],
     policy: Policy,
     *,
-    system: str | None = None,
-    prefill: str = "",
+    prompt: Prompt = Prompt("none"),
     as_sampled: bool = True,
     reward_at_least: float | None = None,
     best_of: int | None = None,
@@ -42,7 +42,7 @@ def train_sft(
     """Train `policy` to write the targets of `records`.
 
     Args:
-        system, prefill, as_sampled: how records become token ids, as in Targets.
+        prompt, as_sampled: how records become token ids, as in Targets.
         reward_at_least: only records with a completion and at least this reward.
         best_of: of each prompt only so many completions, the best by reward (the first of equal
             ones); one that is there twice counts once.
@@ -60,7 +60,7 @@ def train_sft(
     with passes.session(policy, "train-step sft") as team:
         tokenizer = load_tokenizer(policy.folder())
         limit = max_length or engine.context_length(policy.folder())
-        encode = Targets(tokenizer, system, prefill, as_sampled)
+        encode = Targets(tokenizer, prompt, as_sampled)
         read = _Reader(encode, reward_at_least, best_of, limit)
         data, read.dropped = team.first(lambda: (read.all(records), read.dropped))
         for reason, n in read.dropped.items():

@@ -53,6 +53,7 @@ class Run:
         stage: str,
         *,
         fixed: dict[str, Any],
+        told: dict[str, Any] | None = None,
         metrics: str | Path | None = None,
         keep: int | None = None,
         resume: bool = True,
@@ -62,11 +63,12 @@ class Run:
 
         Args:
             fixed: options that a run cannot change under way (they shape the state).
+            told: options that it can; `log` hears of one that is not as it was.
             keep: how many published versions to keep on disk (None: all).
         """
         self.policy, self.stage, self.keep, self.log = policy, stage, keep, log
         self.team = Team()
-        self.fixed = fixed
+        self.fixed, self.told = fixed, told or {}
         self.metrics = Path(metrics) if metrics else policy.path / "metrics.jsonl"
         self.folder: Path | None = None
         self.publish_due = False
@@ -105,7 +107,7 @@ class Run:
             return None
         self.folder = states[-1]
         try:
-            return json.loads((self.folder / MARKER).read_text())
+            return _checked(json.loads((self.folder / MARKER).read_text()))
         except ValueError as error:
             raise DataError(
                 f"the trainer's state is broken ({error}); delete that folder to go on from the"
@@ -134,6 +136,15 @@ class Run:
                     f" {self.fixed.get(name)}; keep it, or start a new run from the latest version"
                     " with --no-resume"
                 )
+        changed = [
+            f"{name.replace('_', '-')} {value} -> {self.told[name]}"
+            for name, value in state.get("told", {}).items()
+            if name in self.told and json.loads(json.dumps(self.told[name])) != value
+        ]
+        if changed:
+            self.log(
+                f"this run goes on with other options than it began with: {', '.join(changed)}"
+            )
         after = state["version"] + bool(state["publish_due"])
         if latest > after:
             gone = self.policy.retract(after)
@@ -172,12 +183,7 @@ class Run:
         file = self.folder / "state.pt"
         if not file.exists():
             return  # the state of a run's beginning: the base version's weights, no moments
-        state = load_state(file, model.device)
-        weights = dict(model.named_parameters())
-        with torch.no_grad():
-            for name, value in state["weights"].items():
-                weights[name].copy_(parallel.like(value, weights[name]))
-        optimizer.load_state_dict(state["optimizer"])
+        _restore(file, load_state(file, model.device), model, optimizer)
         if self.publish_due:
             self._publish()
 
@@ -304,7 +310,61 @@ class Run:
                 "groups_dropped": self.groups_dropped,
                 "position": self.position,
                 "fixed": self.fixed,
+                "told": self.told,
                 "metrics": str(self.metrics.absolute()),
                 "metrics_bytes": size,
             },
         )
+
+
+# What a state's marker must hold, and as what.
+_MARKER = {
+    "stage": str,
+    "run": str,
+    "step": int,
+    "base": int,
+    "version": int,
+    "publish_due": bool,
+    "groups_consumed": int,
+    "position": dict,
+    "fixed": dict,
+    "metrics": str,
+    "metrics_bytes": int,
+}
+
+
+def _checked(state: Any) -> dict[str, Any]:
+    """A marker's content. Raises ValueError where it is not what `_fill` writes."""
+    if not isinstance(state, dict):
+        raise ValueError("it is no JSON object")
+    for name, kind in _MARKER.items():
+        if type(state.get(name)) is not kind:
+            raise ValueError(f"its {name!r} is missing or of another kind")
+    for name in ("told", "published"):
+        if not isinstance(state.get(name, {}), dict):
+            raise ValueError(f"its {name!r} is of another kind")
+    return state
+
+
+def _restore(file: Path, state: Any, model: Any, optimizer: engine.Optimizer) -> None:
+    """Give model and optimizer what they had. Raises DataError for a state of another model."""
+    weights = dict(model.named_parameters())
+    trained = {name for name, p in weights.items() if p.requires_grad}
+    try:
+        stored = state["weights"]
+        if odd := sorted(trained ^ stored.keys()):
+            raise ValueError(f"{odd[0]} is in one of them only")
+        for name, value in stored.items():
+            if value.shape != weights[name].shape:
+                raise ValueError(f"{name} is of another size")
+        with torch.no_grad():
+            for name, value in stored.items():
+                weights[name].copy_(parallel.like(value, weights[name]))
+        optimizer.load_state_dict(state["optimizer"])
+    except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise DataError(
+            f"the trainer's state is of another model, or broken ({str(error).splitlines()[0]});"
+            " delete that folder to go on from the state before it, or start a new run with"
+            " --no-resume",
+            str(file),
+        ) from None

@@ -1,6 +1,6 @@
 """A record's completion as token ids: those that were sampled, or its text rendered as a rollout would.
 
-encode = Targets(tokenizer, system, prefill)
+encode = Targets(tokenizer, Prompt("mine", system, prefill))
 example = encode(record)          # ids, and the positions that are trained on
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from swr1.prompts import render
+from swr1.prompts import Prompt, rendered
 from swr1.training.engine import Example
 
 
@@ -18,18 +18,17 @@ class Targets:
     """Records with a `completion` to examples.
 
     Args:
-        system, prefill: what the rollouts will put around the prompt (swr1.prompts.render). A text
-            that opens with the prefill loses it: the prompt has it already.
+        prompt: what the rollouts will put around a record's messages. A text that opens with what
+            opened the turn loses that: the prompt has it already.
         as_sampled: a rollout whose token ids are this tokenizer's is taken by them, behind the
             prompt that it was sampled from, without what the policy did not write; False: by its
-            text, behind `system` and `prefill`.
+            text, behind `prompt`.
     """
 
     def __init__(
-        self, tokenizer: Any, system: str | None = None, prefill: str = "", as_sampled: bool = True
+        self, tokenizer: Any, prompt: Prompt = Prompt("none"), as_sampled: bool = True
     ) -> None:
-        self.tokenizer, self.system, self.prefill = tokenizer, system, prefill
-        self.as_sampled = as_sampled
+        self.tokenizer, self.prompt, self.as_sampled = tokenizer, prompt, as_sampled
 
     def __call__(self, record: dict) -> Example:
         """`targets` is empty where the policy wrote nothing."""
@@ -38,8 +37,13 @@ class Targets:
             return example
         generation = record.get("generation") or {}
         text = (generation.get("prefill") or "") + record["completion"]
-        text = text.removeprefix(self.prefill).removesuffix(self.tokenizer.eos_token)
-        ids = render(self.tokenizer, record["prompt"], self.system, self.prefill)
+        made = rendered(self.tokenizer, record["prompt"], self.prompt)
+        for opening in (made.prefill, made.prefill.rstrip(), self.prompt.prefill):
+            if opening and text.startswith(opening):
+                text = text.removeprefix(opening)
+                break
+        text = text.removesuffix(self.tokenizer.eos_token)
+        ids = list(made.ids)
         start = len(ids)
         ids += self.tokenizer(text, add_special_tokens=False)["input_ids"]
         if generation.get("finish_reason") != "length":

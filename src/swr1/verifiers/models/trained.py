@@ -108,4 +108,4 @@ def is_classifier(folder: str) -> bool:
     if (path / heads.CARD).exists():
         return True
     config = path / "config.json"
-    return config.is_file() and "ForSequenceClassification" in config.read_text()
+    return config.is_file() and "ForSequenceClassification" in config.read_text(errors="replace")
