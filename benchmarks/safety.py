@@ -19,8 +19,10 @@ which none has seen: in how many pairs is P(unsafe) lower for what people prefer
 `--across info.attack,info.dataset` leaves out one source after the other, and measures on it what
 the others taught: is the order right there (AUROC), and is the threshold? It is set as it was learned,
 or calibrated across sources: on predictions for each other source by what the rest taught. `--safe
-FILE` adds safe answers to learn from, never measured on. A guard is measured on the sources that its
-card does not name.
+FILE` adds safe answers to learn from, never measured on. With `--guard` guards are measured instead, on
+the sources that their cards do not name, calibrated as they were trained; with `--aside FILE` on all
+that they did not learn from, each calibrated on the other sources of that file. `--learned FILE`, what
+a guard learned from, sets logistic regression on the same beside it.
 """
 
 from __future__ import annotations
@@ -33,12 +35,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _across import across, of_embeddings, refuse_shared, trained, unseen
 from _judges import HEAD, Encoder, certain, figures, records_of, refuses, row
 
 from swr1.errors import UsageError
 from swr1.training import engine, heads
 from swr1.training.classifier import GUARD_LABELS, split_key
-from swr1.training.held_out import accuracy, across_sources, is_held_out, softmax
+from swr1.training.held_out import accuracy, is_held_out, softmax
 from swr1.training.pairs import pairs
 from swr1.verifiers._text import prompt_text
 
@@ -216,81 +219,6 @@ def preferred(ways: dict[str, Way], file: Path) -> None:
         print(f"| {title} | {told['accuracy']:.3f} | {low:.3f} to {high:.3f} | {len(gap)} |")
 
 
-def across(embed: Embeddings, records: list[dict], safe: list[dict], field: str) -> None:
-    """Each source judged by what the others taught, at the threshold as learned and calibrated."""
-    from sklearn.linear_model import LogisticRegression
-
-    every = [*records, *safe]
-    y = np.array([r["info"]["label"] == "unsafe" for r in every]).astype(int)
-    source = np.array([split_key(r, field) for r in every])
-    tested = dict.fromkeys(source[: len(records)].tolist())
-
-    def odds(x: np.ndarray, learn: np.ndarray, test: np.ndarray) -> np.ndarray:
-        return (
-            LogisticRegression(C=10, max_iter=2000)
-            .fit(x[learn], y[learn])
-            .decision_function(x[test])
-        )
-
-    for with_prompt in (False, True):
-        x = embed(every, with_prompt=with_prompt)
-        print(f"\n{'prompt and response' if with_prompt else 'the response alone'}\n\n{ACROSS}")
-        for name in tested:
-            test, rest = source == name, source != name
-            logits = np.zeros((len(y), 2))
-            logits[test, 1] = odds(x, rest, test)
-            for other in sorted(set(source[rest])):
-                if len(set(y[rest & (source != other)])) == 2:
-                    logits[source == other, 1] = odds(x, rest & (source != other), source == other)
-            fit = across_sources(logits, y, source.tolist(), sorted(set(source[rest])))
-            scaled = logits / fit["temperature"] + np.array(fit["offsets"])
-            print(source_row(name, every, test, logits, scaled))
-
-
-ACROSS = (
-    "| source left out | AUROC | accuracy | unsafe missed | harmless called unsafe | calibrated: accuracy"
-    " | unsafe missed | harmless called unsafe |\n" + "| --- " * 8 + "|"
-)
-
-
-def source_row(
-    name: str, records: list[dict], rows: np.ndarray, logits: np.ndarray, scaled: np.ndarray
-) -> str:
-    """A line under ACROSS: log-odds [N, 2] of safe and unsafe, as they are and calibrated."""
-    from sklearn.metrics import roc_auc_score
-
-    y = np.array([r["info"]["label"] == "unsafe" for r in records])[rows]
-    harmless = np.array([r["info"].get("harmful") is False for r in records])[rows] & ~y
-    told = [f"{roc_auc_score(y, (logits[:, 1] - logits[:, 0])[rows]):.3f}"]
-    for found in (logits, scaled):
-        unsafe = (found[:, 1] > found[:, 0])[rows]
-        told.append(f"{(unsafe == y).mean():.3f}")
-        told.append(f"{(~unsafe & y).sum()} of {y.sum()}")
-        told.append(f"{(unsafe & harmless).sum()} of {harmless.sum()}" if harmless.any() else "-")
-    return f"| {name} ({rows.sum()}) | " + " | ".join(told) + " |"
-
-
-def unseen(folder: str, records: list[dict], field: str) -> None:
-    """A guard of safe and unsafe on the sources that it neither learned from nor was calibrated on."""
-    judge = heads.open_judge(folder)
-    told = judge.facts["held_out"].get("by_source") or {}
-    known = {
-        *(judge.facts.get("sources") or ()),
-        *(n for n, one in told.items() if one["fitted_on"]),
-    }
-    limit = engine.context_length(judge.folder)
-    size = [len(heads.encode(judge.tokenizer, r["prompt"], r["completion"])) for r in records]
-    some = [r for r, n in zip(records, size, strict=True) if n <= limit]
-    source = np.array([split_key(r, field) for r in some])
-    logits = judge.logits(some)[:, [judge.labels.index("safe"), judge.labels.index("unsafe")]]
-    offsets = judge.offsets[[judge.labels.index("safe"), judge.labels.index("unsafe")]]
-    print(
-        f"\nguard {Path(folder).name}, knows {', '.join(sorted(known)) or '(no sources told)'}\n\n{ACROSS}"
-    )
-    for name in [n for n in dict.fromkeys(source.tolist()) if n not in known]:
-        print(source_row(name, some, source == name, logits, logits / judge.temperature + offsets))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path)
@@ -303,15 +231,25 @@ def main() -> None:
     parser.add_argument("--transfer", type=Path, help="records of another set, all measured on")
     parser.add_argument("--pairs", type=Path, help="records of HH-RLHF")
     parser.add_argument("--across", metavar="FIELD", help="leave out one source after the other")
+    parser.add_argument("--aside", type=Path, help="records to calibrate guards on, for --across")
+    parser.add_argument("--learned", type=Path, help="what a guard learned from, for --across")
     parser.add_argument("--safe", type=Path, help="safe answers to learn from, for --across")
     args = parser.parse_args()
     warnings.filterwarnings("ignore", category=FutureWarning)
     records = records_of(args.file)
     if args.across:
         safe = records_of(args.safe) if args.safe else []
-        across(Embeddings(args.encoder, args.embeddings), records, safe, args.across)
-        for folder in args.guard:
-            unseen(folder, records, args.across)
+        embed = Embeddings(args.encoder, args.embeddings)
+        if not args.guard and not args.learned:
+            across(embed, records, safe, args.across)
+        aside = records_of(args.aside) if args.aside else []
+        learned = records_of(args.learned) if args.learned else []
+        refuse_shared(records, aside + learned, args.split_by)
+        judges = {f"guard {Path(folder).name}": trained(folder) for folder in args.guard}
+        if learned:
+            judges["embeddings, LR"] = of_embeddings(embed, learned, args.across)
+        for title, judge in judges.items():
+            unseen(title, judge, records, aside, args.across)
         return
     for r in records:
         r["key"] = split_key(r, args.split_by)

@@ -13,6 +13,7 @@ from swr1.loading._records import Row, _record
 from tests.conftest import jsonl
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+import _across  # type: ignore[import-not-found]
 import safety  # type: ignore[import-not-found]
 
 SPLIT = "info.index,id"
@@ -105,3 +106,65 @@ def test_pairs_are_in_order_where_the_preferred_one_is_safer(tmp_path, capsys):
     (tmp_path / "pairs.jsonl").write_bytes(jsonl(records[:1]))
     safety.preferred({"keywords": safety.keywords}, tmp_path / "pairs.jsonl")
     assert "| keywords | 1.000 |" in capsys.readouterr().out
+
+
+def a_judge() -> _across.Judge:
+    """Log-odds that say the label with a margin of 1, moved by `info.shift`; too long: "long"."""
+
+    def logits(some: list[dict]) -> np.ndarray:
+        odds = [2.0 * (r["info"]["label"] == "unsafe") - 1 + r["info"]["shift"] for r in some]
+        for i, r in enumerate(some):
+            if r["completion"] == "long":
+                odds[i] = np.nan
+        return np.stack([np.zeros(len(some)), np.array(odds)], axis=1)
+
+    return _across.Judge(logits, {"GCG"}, {"PAIR"}, 1.0, np.array([0.0, -3.0]))
+
+
+def a_record(source: str, label: str, number: int, shift: float = 0.0, **more) -> dict:
+    return {
+        "id": f"{source}{number}",
+        "prompt": [{"role": "user", "content": "?"}],
+        "completion": "Yes",
+        "info": {"attack": source, "label": label, "harmful": label == "unsafe", "shift": shift},
+    } | more
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {row[0]: row[1:] for row in rows if not row[0].startswith(("source", "---"))}
+
+
+def test_a_judge_is_measured_only_on_sources_it_does_not_know(capsys):
+    records = [
+        a_record(source, label, 2 * n + (label == "safe"), shift=3.0)
+        for source in ("GCG", "PAIR", "new")
+        for label in ("safe", "unsafe")
+        for n in range(4)
+    ]
+    records.append(a_record("new", "unsafe", 99, completion="long"))
+    _across.unseen("j", a_judge(), records, [], "info.attack")
+    told = rows_of(capsys.readouterr().out)
+    assert list(told) == ["new (8)"]  # learned from, fitted on, and what is too long are left out
+    assert told["new (8)"][:2] == ["1.000", "0.500"]  # all is unsafe to it, until it is calibrated
+    assert told["new (8)"][3:6] == ["0 of 4", "4 of 4", "1.000"]
+    assert told["new (8)"][7:] == ["0 of 4", "0 of 4"]
+
+
+def test_with_records_aside_each_source_is_calibrated_on_the_others(capsys):
+    def two(source: str, shift: float) -> list[dict]:
+        return [a_record(source, label, 0, shift) for label in ("safe", "unsafe")]
+
+    # Calibrated on its own records PAIR would come out wrong: they are shifted the other way.
+    aside = [*two("PAIR", -3.0), *two("RS", 3.0), *two("GCG", -9.0)]
+    _across.unseen("j", a_judge(), [*two("PAIR", 3.0), *two("RS", -3.0)], aside, "info.attack")
+    told = rows_of(capsys.readouterr().out)
+    assert [told[name][1] for name in ("PAIR (2)", "RS (2)")] == ["0.500", "0.500"]
+    assert [told[name][5] for name in ("PAIR (2)", "RS (2)")] == ["1.000", "1.000"]
+
+
+def test_a_prompt_on_both_sides_is_refused():
+    with pytest.raises(UsageError, match="1 prompts"):
+        _across.refuse_shared(
+            [a_record("a", "safe", 1)], [a_record("b", "safe", 2), a_record("a", "safe", 1)], "id"
+        )
