@@ -18,7 +18,7 @@ def load_config(ctx: typer.Context, path: Path | None) -> Path | None:
         values = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--config {path}: {error}") from None
-    known = {p.name: p for p in ctx.command.params}
+    known = {p.name: p for p in ctx.command.params if p.name != "config"}
     named = {name.replace("-", "_"): value for name, value in values.items()}
     for name, value in named.items():
         if name not in known:

@@ -13,6 +13,7 @@ shapes the records: their digest goes into each record's trail.
 
 import inspect
 import json
+import math
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from pathlib import Path
@@ -116,6 +117,17 @@ def parse_on_error(text: str) -> tuple[str, Path | None]:
     return policy, Path(path) if path else None
 
 
+def _check_numbers(values: dict[str, Any]) -> None:
+    """Raises UsageError for a number that can be meant nowhere; --config is checked alike."""
+    for name, value in values.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            flag = f"--{name.replace('_', '-')}"
+            if type(one) is int and abs(one) >= 2**63:
+                raise UsageError(f"{flag} must be a whole number of at most 64 bits")
+            if type(one) is float and math.isnan(one):
+                raise UsageError(f"{flag} must be a number, it is nan")
+
+
 def stage_command(
     *,
     reads: bool = True,
@@ -160,6 +172,7 @@ def stage_command(
         @wraps(function)
         def run(**values: Any) -> None:
             standard.reserve()
+            _check_numbers(values)
             shared = {n: values.pop(n) for n in added}
             names = values.pop("files", ())
             options = {

@@ -44,7 +44,10 @@ def command(
         bool, typer.Option("--unordered", help="Warn of numbers that contradict the order; go on.")
     ] = False,
     timeout: Annotated[
-        float, typer.Option(help="Seconds a reward from a file may take for one record.")
+        float,
+        typer.Option(
+            min=0, max=86400, help="Seconds a reward from a file may take for one record."
+        ),
     ] = 10.0,
     explain: Annotated[
         str | None,

@@ -27,7 +27,10 @@ def command(
         str | None, typer.Option(help="published: Logic-RL's own rules, quirks included.")
     ] = None,
     timeout: Annotated[
-        float, typer.Option(help="Seconds a verifier from a file may take for one record.")
+        float,
+        typer.Option(
+            min=0, max=86400, help="Seconds a verifier from a file may take for one record."
+        ),
     ] = 10.0,
     set: Annotated[
         list[str],

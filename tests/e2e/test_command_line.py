@@ -93,6 +93,43 @@ def test_config_file_holds_the_same_flags(swr1, tmp_path):
     assert (done.returncode, "Did you mean 'people'?" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("gen-puzzles", "-n", 10**30),
+        ("gen-puzzles", "-n", 1, "--seed", 10**30),
+        ("gen-puzzles", "-n", 1, "--test-share", "nan"),
+        ("verify", "format", "--timeout", "nan"),
+        ("verify", "format", "--timeout", "inf"),
+        ("verify", "format", "--timeout", "-1"),
+        ("reward", "logic-rl", "--timeout", "1e300"),
+        ("merge", "--shard", "0/" + "9" * 5000),
+        ("merge", "--shard", "0/\u00b2"),
+        ("sample", "--where", b"\xff=1"),
+        ("export", "openai", "--model", b"\xff"),
+        ("init-policy", "p", "--from", b"\xff"),
+    ],
+)
+def test_numbers_and_bytes_that_can_mean_nothing(args):
+    line = [a if isinstance(a, bytes) else str(a).encode() for a in args]
+    done = subprocess.run([SWR1, *line], input=b"", capture_output=True)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr and done.stdout == b""
+
+
+def test_as_many_puzzles_as_64_bits_can_count(tmp_path):
+    line = f"{SWR1} gen-puzzles -n {2**63 - 1} --start {2**63 - 2} -q"
+    done = subprocess.run(line.split(), capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", ["x", "-3", "", "\u00b2", "9" * 5000])
+def test_a_slurm_that_says_nonsense(swr1, tmp_path, number):
+    env = {"SLURM_ARRAY_TASK_ID": number}
+    done = swr1("merge", "-o", "s/", cwd=tmp_path, env=env)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+
+
 def test_dry_run_prints_the_plan_and_does_nothing(swr1, tmp_path):
     done = swr1(
         *"gen-puzzles -n 7 -o out.jsonl --dry-run --seed 3".split(), cwd=tmp_path, check=True

@@ -316,7 +316,8 @@ def _check_enough(
     if statement_count(size, depth, width, rules) ** size > COUNTED:
         return
     have = count_puzzles(size, depth, width, split, test_share if split else 0.0, rules=rules)
-    if have is None or len(range(size - lo, end, span)) <= have * retell:
+    turns_of_size = -((size - lo - end) // span)  # no len(range(...)): it ends at 64 bits
+    if have is None or turns_of_size <= have * retell:
         return
     filled = have * retell * span + size - lo
     turns = f"; sizes {lo}-{hi} take turns, so only {filled} positions can be filled"

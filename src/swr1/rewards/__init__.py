@@ -76,7 +76,7 @@ def explain_one(reward: Recipe | Reward, wanted: str, records: Iterable[Record |
 
     recipe = _recipe(reward, "--explain")
     name, slash, sample = wanted.rpartition("/")
-    if not slash or not sample.isdigit():
+    if not slash or not (sample.isascii() and sample.isdigit() and len(sample) < 20):
         name, sample = wanted, ""
     for record in records:
         if record is None or record["id"] != name:

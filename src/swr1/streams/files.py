@@ -122,10 +122,15 @@ def refuse_clashes(written: Mapping[str, str | Path], read: Iterable[str]) -> No
     taken.pop(None, None)
     outputs = [(o, path, _family(path)) for o, path in written.items() if str(path) != "-"]
     outputs.append(("standard output", "-", []))
+    made = {os.path.realpath(p): f"{o} {p}" for o, p, _ in outputs if _is_folder(str(p))}
     for option, path, family in outputs:
         mine: set[Any] = set()
         for name in family:
             mine |= _identities(name)
+            folder, base = os.path.split(os.path.realpath(name))
+            whose = made.get(folder, named := f"{option} {path}")
+            if whose != named and _SHARD.fullmatch(base):
+                raise UsageError(f"{named}: this file is one of the shards of {whose}")
             inside = next((f for f in folders if _is_within(name, f)), None)
             if inside:
                 raise UsageError(f"{option} {path}: it lies in {inside}, whose files are read")
@@ -168,11 +173,15 @@ def _family(path: str | Path) -> list[str]:
     name = str(path)
     if name == "-" or (os.path.exists(name) and not os.path.isfile(name) | os.path.isdir(name)):
         return []  # a device or a pipe is no file
-    if name.endswith("/") or os.path.isdir(name):
+    if _is_folder(name):
         there = os.listdir(name) if os.path.isdir(name) else []
         return [os.path.join(name, n) for n in ("plan.json", *filter(_SHARD.fullmatch, there))]
     part = f"{name}.part"
     return [name, part, str(marker_of(name)), str(marker_of(part))]
+
+
+def _is_folder(name: str) -> bool:
+    return name.endswith("/") or os.path.isdir(name)
 
 
 def _identities(name: str) -> set[Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,7 +70,10 @@ class Stage:
         self.shard, self.block = shard, block
         self.quiet, self.metrics, self.force, self.total = quiet, metrics, force, total
         code = {"stage": name, "code": swr1.__version__, "options": options}
-        packed = pack(code, orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+        try:
+            packed = pack(code, orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+        except ValueError as error:  # bytes of the command line that are no text
+            raise UsageError(f"an option holds what no record can: {error}") from None
         self.digest = hashlib.blake2b(packed, digest_size=4).hexdigest()
         self.came = self.went = 0
         self.drops: Counter[str] = Counter()
@@ -372,7 +376,8 @@ def parse_shard(text: str | None) -> tuple[int, int] | None:
     """ "3/16" as (3, 16). Raises UsageError unless 0 <= i < n."""
     if text is None:
         return None
-    index, _, shards = text.partition("/")
-    if not (index.isdigit() and shards.isdigit() and int(index) < int(shards)):
+    parts = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    index, shards = map(int, parts.groups()) if parts else (0, 0)
+    if index >= shards:
         raise UsageError(f"--shard is I/N with 0 <= I < N, such as 0/16, not {text!r}")
-    return int(index), int(shards)
+    return index, shards

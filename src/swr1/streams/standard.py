@@ -73,8 +73,10 @@ def reserve() -> None:
 
 def _let_go() -> None:
     """A child that is no program of its own must not hold the pipe to our reader open."""
-    os.close(_Streams.input)
-    os.close(_Streams.output)
+    if _Streams.input >= 0:  # a child of a child has let go already
+        os.close(_Streams.input)
+        os.close(_Streams.output)
+        _Streams.input = _Streams.output = -1
 
 
 def input_fd() -> int:

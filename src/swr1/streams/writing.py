@@ -13,6 +13,7 @@ import fcntl
 import gzip
 import hashlib
 import os
+import re
 import select
 import shutil
 import socket
@@ -352,10 +353,10 @@ def shard_of(
     plan = read_plan(folder)
     planned = plan["shards"] if plan else None
     if wanted is None and "SLURM_ARRAY_TASK_ID" in environ:
-        task = int(environ["SLURM_ARRAY_TASK_ID"])
-        low = int(environ.get("SLURM_ARRAY_TASK_MIN", 0))
-        high = int(environ.get("SLURM_ARRAY_TASK_MAX", 0))
-        tasks = int(environ.get("SLURM_ARRAY_TASK_COUNT", 1))
+        task = _of_slurm(environ, "ID", 0)
+        low = _of_slurm(environ, "MIN", 0)
+        high = _of_slurm(environ, "MAX", 0)
+        tasks = _of_slurm(environ, "COUNT", 1)
         whole = low == 0 and high == tasks - 1
         if planned is None and not whole:
             raise UsageError(
@@ -372,6 +373,13 @@ def shard_of(
     if planned is not None and wanted[1] != planned:
         raise UsageError(_other_plan(folder, planned, wanted[1]))
     return wanted
+
+
+def _of_slurm(environ: dict[str, str], name: str, default: int) -> int:
+    text = environ.get(f"SLURM_ARRAY_TASK_{name}", str(default))
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise UsageError(f"SLURM_ARRAY_TASK_{name} is {text[:40]!r}, no number: give --shard I/N")
+    return int(text)
 
 
 def _other_plan(folder: Path, planned: int, asked: int) -> str:

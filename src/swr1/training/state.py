@@ -274,6 +274,7 @@ class Run:
             shutil.rmtree(debris, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder))
         try:
+            aside.chmod(0o755)  # as a version's folder
             self._fill(aside, state)
         except BaseException:  # a full disk, say: leave room
             shutil.rmtree(aside, ignore_errors=True)
