@@ -297,3 +297,13 @@ def test_a_rank_of_a_launcher_ends_like_any_process(tmp_path, command, code):
         )  # what others print is not here
         ends.append([word for word in done.stderr.splitlines() if word in ("left", "finalized")])
     assert ends == [["left", "finalized"], ["left"]]
+
+
+def test_a_verifier_that_forks_disturbs_nobody(swr1, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import os\ndef check(record):\n    os.fork()\n    return 1\n"
+    )
+    rows = jsonl([{"id": "a", "completion": "x"}, {"id": "b", "completion": "y"}])
+    done = swr1("verify", "./mine.py:check", stdin=rows, cwd=tmp_path, check=True)
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["a", "b"]
+    assert "Error" not in done.stderr

@@ -6,8 +6,10 @@ import copy
 import gzip
 import io
 import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ class Case:
 
     def write(self, folder: Path) -> None:
         for name, data in self.files.items():
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
 
 
@@ -322,6 +324,38 @@ def on_config(draw) -> Case:
     whole = b"".join(orjson.dumps(r) + b"\n" for r in WHOLE)
     files = {"in.jsonl": whole, "c.toml": encode(text)}
     return Case([*line.split(), "--config", "c.toml"], files=files)
+
+
+@cache
+def _policy() -> dict[str, bytes]:
+    """The files of a tiny policy."""
+    from swr1.training.init import init_policy
+
+    with tempfile.TemporaryDirectory() as folder:
+        texts = [record["prompt"][0]["content"] for record in WHOLE]
+        init_policy(Path(folder, "p"), corpus=texts, hidden=16, layers=1, heads=2)
+        return {
+            f"p/{file.relative_to(f'{folder}/p')}": file.read_bytes()
+            for file in Path(folder, "p").rglob("*")
+            if file.is_file() and not file.is_symlink()
+        }
+
+
+@st.composite
+def on_policies(draw) -> Case:
+    """Stages that open a model: few, since each takes a second or more."""
+    line = draw(
+        st.sampled_from(
+            [
+                "rollout in.jsonl --policy p --max-tokens 2 --samples 2",
+                "rollout in.jsonl --policy p --max-tokens 2 --on-error skip -o o.jsonl",
+                "train-step grpo in.jsonl --policy p --batch 1",
+                "train-step grpo in.jsonl --policy p --batch 1 --on-error skip",
+                "train-step sft in.jsonl --policy p --batch 1 --on-error skip",
+            ]
+        )
+    )
+    return Case(line.split(), files={"in.jsonl": draw(jsonl()), **_policy()})
 
 
 def cases() -> st.SearchStrategy[Case]:

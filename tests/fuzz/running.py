@@ -19,11 +19,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-SECONDS, MEGABYTES = 20, 1500
+SECONDS, WITH_MODELS, MEGABYTES = 20, 90, 1500
 ENDS = (0, 1, 2, 65)
+
+
+class Enough(BaseException):
+    """The time for all runs is over. No Exception: no example is at fault."""
 
 
 @dataclass
@@ -67,7 +72,16 @@ def warm_up() -> None:
         importlib.import_module(f"swr1.{name}")
 
 
-def run(line: Sequence[str], stdin: bytes, folder: Path) -> End:
+def warm_up_models() -> None:
+    """The same for stages that open a model."""
+    import torch
+
+    torch.set_num_threads(1)
+    for name in ("engines.hf", "engines._running", "training.running", "training.rl"):
+        importlib.import_module(f"swr1.{name}")
+
+
+def run(line: Sequence[str], stdin: bytes, folder: Path, seconds: int = SECONDS) -> End:
     """One run of `swr1 LINE` in `folder`, with bounds on its time and memory."""
     began = time.monotonic()
     sys.stdout.flush()
@@ -76,7 +90,7 @@ def run(line: Sequence[str], stdin: bytes, folder: Path) -> End:
     streams[0].write_bytes(stdin)
     child = os.fork()
     if not child:
-        _be(list(line), streams, folder)
+        _be(list(line), streams, folder, seconds)
     _, status, used = os.wait4(child, 0)
     return End(
         list(line),
@@ -87,12 +101,12 @@ def run(line: Sequence[str], stdin: bytes, folder: Path) -> End:
     )
 
 
-def _be(line: list[str], streams: list[Path], folder: Path) -> None:
+def _be(line: list[str], streams: list[Path], folder: Path, seconds: int) -> None:
     """What the child does: it never returns."""
     code = 70
     try:
         os.setsid()
-        signal.alarm(SECONDS)
+        signal.alarm(seconds)
         resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, 8 * 2**30))
         for fd, path in enumerate(streams):
             flags = os.O_RDONLY if fd == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
@@ -147,28 +161,26 @@ class Tally:
 def main() -> None:
     from hypothesis import HealthCheck, Phase, given, settings
 
-    from tests.fuzz.cases import cases
+    from tests.fuzz.cases import cases, on_policies
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("-n", type=int, default=2000, help="runs")
+    parser.add_argument("--models", type=int, default=0, help="runs of rollout and train-step")
+    parser.add_argument("--seconds", type=float, default=3600, help="then no more are begun")
     options = parser.parse_args()
     warm_up()
+    end_of_all = time.monotonic() + options.seconds
     tally, bad = Tally(Counter()), Counter()
     first: dict[str, tuple[End, Path]] = {}
     keep = Path(tempfile.mkdtemp(prefix="swr1-fuzz-"))
 
-    @settings(
-        max_examples=options.n,
-        database=None,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(cases())
     def one(case) -> None:
+        if time.monotonic() > end_of_all:
+            raise Enough
         folder = Path(tempfile.mkdtemp(prefix="case-", dir=keep))
         case.write(folder)
-        end = run(case.line, case.stdin, folder)
+        with_model = case.line[0] in ("rollout", "train-step")
+        end = run(case.line, case.stdin, folder, WITH_MODELS if with_model else SECONDS)
         tally.add(end)
         if why := end.trouble:
             why += ": " + (end.stderr.strip().splitlines() or [""])[-1][:150]
@@ -179,7 +191,16 @@ def main() -> None:
                 return
         shutil.rmtree(folder)
 
-    one()
+    def many(strategy, runs: int) -> None:
+        bounds = {"max_examples": runs, "database": None, "deadline": None}
+        how = settings(**bounds, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+        with suppress(Enough):
+            how(given(strategy)(one))()
+
+    many(cases(), options.n)
+    if options.models:
+        warm_up_models()
+        many(on_policies(), options.models)
     print(tally)
     for why, count in bad.most_common():
         end, folder = first[why]

@@ -5,6 +5,7 @@ import gzip
 import orjson
 import pytest
 
+from swr1.streams.stage import MOST_REASONS, Stage
 from tests.conftest import jsonl, load
 
 GOOD = {
@@ -198,3 +199,24 @@ def test_no_space_left(swr1, tmp_path):
 def test_unknown_input(swr1, tmp_path):
     done = swr1("verify", "format", "nothing.jsonl", cwd=tmp_path)
     assert (done.returncode, "no file, folder or glob match" in done.stderr) == (2, True)
+
+
+def test_drops_are_counted_by_reason_not_by_record(swr1, tmp_path):
+    twice = [{"id": f"a: {i}"} for i in range(300) for _ in range(2)]
+    swr1(
+        "merge", "--on-error", "skip", "-o", "o.jsonl", stdin=jsonl(twice), cwd=tmp_path, check=True
+    )
+    assert orjson.loads((tmp_path / "o.jsonl.meta.json").read_bytes())["drops"] == {
+        "duplicate id": 300
+    }
+
+
+def test_reasons_are_few():
+    stage = Stage("merge", {})
+    for i in range(500):
+        stage.count_drop(f"record 'a: {i}', sample {i}: its group is cut: why")
+        stage.count_drop(f'record "it\'s {i}": refused')
+    assert stage.drops == {"its group is cut": 500, "refused": 500}
+    for i in range(MOST_REASONS):
+        stage.count_drop(f"reason {i}")
+    assert len(stage.drops) == MOST_REASONS + 1 and stage.drops["for other reasons"] == 2

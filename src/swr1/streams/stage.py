@@ -29,6 +29,9 @@ from swr1.streams.progress import Progress
 from swr1.streams.reading import Mark, MarkedPlace, Placed, expand, read
 from swr1.terminal import say
 
+MOST_REASONS = 100  # that are counted apart: memory and markers stay small
+_WHICH = re.compile(r"""record (['"]).*?\1(, sample \S+)?: |(?<=^duplicate id) .*""", re.DOTALL)
+
 
 class NothingToDo(Exception):
     """The output is there already, whole, made by the same options from the same input."""
@@ -263,7 +266,10 @@ class Stage:
 
     def count_drop(self, reason: str) -> None:
         """Count a drop that is not an error (an option asked for it)."""
-        self.drops[reason.partition(":")[0]] += 1
+        name = _WHICH.sub("", reason, count=1).partition(":")[0]
+        if name not in self.drops and len(self.drops) >= MOST_REASONS:
+            name = "for other reasons"
+        self.drops[name] += 1
 
     def end_input(self, written: int) -> None:
         """Note how many records one input gave, so that `merge` can restore the order."""
