@@ -165,6 +165,8 @@ def _run(args: list[str]) -> None:
         standard.abandon()
         code = 0
     except (Stopped, SwrError, OSError) as error:
+        if isinstance(error, OSError):
+            standard.abandon()  # what a full disk did not take, Python would try again at its exit
         stopped = ending.swallowed()  # then what was raised is only what became of it
         if not stopped and not isinstance(error, Stopped):
             say(name, f"error: {_told(error)}")

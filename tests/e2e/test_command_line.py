@@ -307,3 +307,23 @@ def test_a_verifier_that_forks_disturbs_nobody(swr1, tmp_path):
     done = swr1("verify", "./mine.py:check", stdin=rows, cwd=tmp_path, check=True)
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["a", "b"]
     assert "Error" not in done.stderr
+
+
+def test_a_page_on_a_full_disk(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(jsonl([{"id": "a", "completion": "x"}]))
+    line = f"{SWR1} view a.jsonl > /dev/full"
+    done = subprocess.run(line, shell=True, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+
+
+def test_a_named_pipe_where_a_part_goes(swr1, tmp_path):
+    os.mkfifo(tmp_path / "o.jsonl.part")
+    done = swr1("gen-puzzles", "-n", 1, "-o", "o.jsonl", cwd=tmp_path)
+    assert done.returncode == 1 and "is there and no file" in done.stderr
+
+
+def test_a_url_with_spaces(swr1):
+    done = swr1(
+        "verify", "safety", "--guard", "x", "--adapter", "qwen3guard", "--url", "http://a b/"
+    )
+    assert done.returncode == 2 and "--url is like" in done.stderr

@@ -79,6 +79,7 @@ def broken(path: str, value) -> dict:
         ("generation.prompt_ids", [], "`generation.prompt_ids` is empty"),
         ("generation.logprobs", [-0.1], "4 token_ids, 1 logprobs and 4 loss_mask"),
         ("generation.loss_mask", [1] * 5, "4 token_ids, 4 logprobs and 5 loss_mask"),
+        ("generation.loss_mask", [1, 0, 2, 1], "loss_mask` may hold 0 and 1 only"),
         ("generation.token_ids", [4, 5, 50, 7], "has 50, outside the policy's vocabulary of 50"),
         ("generation.prompt_ids", [1, -2], "has -2, outside"),
         ("generation.logprobs", [-0.1, -0.2, float("inf"), -0.4], "not finite at a trained token"),

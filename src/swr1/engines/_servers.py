@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import signal
 import threading
 import time
@@ -72,6 +73,7 @@ class Server:
         try:
             parts = urlsplit(url)
             right = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+            right = right and not re.search(r"\s", url)
             httpx2.URL(url)
         except (ValueError, httpx2.InvalidURL):
             right = False

@@ -192,6 +192,10 @@ class FileWriter:
     def _open_alone(self) -> BinaryIO:
         """The part, open to append, and locked. Raises SwrError when another process writes it."""
         deadline = time.monotonic() + LOCK_PATIENCE
+        if (
+            self.part.exists() and not self.part.is_file()
+        ):  # a named pipe: it would wait for a reader
+            raise SwrError(f"{self.part} is there and no file: remove it, or choose another output")
         while True:
             file = open_to_write(self.part, append=True)
             try:

@@ -99,6 +99,8 @@ def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = Fa
             f"{len(tokens)} token_ids, {len(logprobs)} logprobs and {len(mask)} loss_mask entries:"
             " their lengths must be equal"
         )
+    if set(mask) - {0, 1}:
+        raise bad("`generation.loss_mask` may hold 0 and 1 only")
     if not prompt:
         raise bad(
             "`generation.prompt_ids` is empty: there is nothing to predict the first token from"
