@@ -31,84 +31,10 @@ from pathlib import Path
 
 os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 import torch
+from _tiny_models import OVERRIDES, SIZES, VARIANTS, make
 
 LIMIT = 1e-3
 SECONDS = 240
-SIZES = {
-    **dict.fromkeys(
-        ["hidden_size", "d_model", "n_embd", "dim", "embedding_size", "word_embed_proj_dim"], 32
-    ),
-    **dict.fromkeys(
-        [
-            "intermediate_size",
-            "ffn_dim",
-            "n_inner",
-            "decoder_ffn_dim",
-            "encoder_ffn_dim",
-            "ffn_hidden_size",
-        ],
-        48,
-    ),
-    **dict.fromkeys(
-        [
-            "num_hidden_layers",
-            "n_layer",
-            "n_layers",
-            "num_layers",
-            "decoder_layers",
-            "encoder_layers",
-        ],
-        2,
-    ),
-    **dict.fromkeys(
-        [
-            "num_attention_heads",
-            "n_head",
-            "n_heads",
-            "num_heads",
-            "decoder_attention_heads",
-            "encoder_attention_heads",
-        ],
-        4,
-    ),
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "vocab_size": 264,
-    **dict.fromkeys(["max_position_embeddings", "n_positions", "n_ctx"], 128),
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-    "initializer_range": 0.3,
-    "init_std": 0.3,
-    "sliding_window": 16,
-    "attention_chunk_size": 16,
-    **dict.fromkeys(["num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"], 4),
-    **dict.fromkeys(["num_experts_per_tok", "moe_k"], 2),
-    **dict.fromkeys(
-        [
-            "moe_intermediate_size",
-            "shared_expert_intermediate_size",
-            "moe_shared_expert_intermediate_size",
-        ],
-        16,
-    ),
-    "n_group": 1,
-    "topk_group": 1,
-    "q_lora_rank": 16,
-    "kv_lora_rank": 16,
-    "qk_rope_head_dim": 8,
-    "qk_nope_head_dim": 8,
-    "v_head_dim": 8,
-    "first_k_dense_replace": 1,
-    "index_topk": 64,
-    "index_n_heads": 16,
-    "index_head_dim": 16,
-    "linear_num_key_heads": 2,
-    "linear_num_value_heads": 4,
-    "linear_key_head_dim": 8,
-    "linear_value_head_dim": 8,
-    "state_size": 8,
-}
 
 
 def main() -> None:
@@ -186,186 +112,6 @@ def _run(kind: str) -> dict:
     return {"kind": kind, **row, "seconds": round(time.perf_counter() - begun, 1)}
 
 
-# What an architecture needs beside SIZES, or instead; a name with a space is a variant of its first word.
-OVERRIDES: dict[str, dict] = {
-    "bamba": {
-        "mamba_n_heads": 8,
-        "mamba_d_head": 8,
-        "mamba_d_state": 8,
-        "mamba_n_groups": 1,
-        "attn_layer_indices": [1],
-    },
-    "falcon_h1": {
-        "mamba_n_heads": 8,
-        "mamba_d_head": 8,
-        "mamba_d_ssm": 64,
-        "mamba_d_state": 8,
-        "lm_head_multiplier": 0.5,
-    },
-    "granitemoehybrid": {
-        "mamba_n_heads": 8,
-        "mamba_d_head": 8,
-        "mamba_d_state": 8,
-        "layer_types": ["mamba", "attention"],
-    },
-    "mamba2": {"num_heads": 8, "head_dim": 8, "expand": 2, "n_groups": 1},
-    "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 16},
-    **{k: {"layer_types": ["conv", "full_attention"]} for k in ("lfm2", "lfm2_moe")},
-    "recurrent_gemma": {"num_hidden_layers": 3},
-    "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
-    "hyperclovax": {"logits_scaling": 4.0},
-    "granite": {"logits_scaling": 4.0},
-    "gemma2": {"final_logit_softcapping": 3.0, "attn_logit_softcapping": 5.0},
-    "blt": {"encoder_hash_byte_group_vocab": 50, "encoder_hash_byte_group_size": [3, 4]},
-    "cohere_compass_text": {"layer_types": ["full_attention", "full_attention"]},
-    "dots1": {"n_routed_experts": 4, "n_shared_experts": 1},
-    "gemma3n_text": {
-        "num_hidden_layers": 4,
-        "num_kv_shared_layers": 0,
-        "layer_types": ["full_attention", "sliding_attention"] * 2,
-        "vocab_size_per_layer_input": 264,
-        "hidden_size_per_layer_input": 8,
-        "laurel_rank": 8,
-        "activation_sparsity_pattern": None,
-        "intermediate_size": [48] * 4,
-    },
-    "gemma4_text": {
-        "vocab_size_per_layer_input": 264,
-        "hidden_size_per_layer_input": 8,
-        "num_kv_shared_layers": 0,
-    },
-    "qwen4_exp_text": {
-        "indexer_budget": 64,
-        "indexer_compress_ratio": 4,
-        "indexer_n_heads": 16,
-        "indexer_kv_heads": 1,
-        "indexer_head_dim": 16,
-    },
-    "reformer": {
-        "is_decoder": True,
-        "axial_pos_embds_dim": [16, 16],
-        "axial_pos_shape": [8, 16],
-        "attn_layers": ["local", "lsh"],
-        "num_buckets": 2,
-    },
-    "zamba": {
-        "num_hidden_layers": 3,
-        "layers_block_type": ["mamba", "hybrid", "hybrid"],
-        "n_mamba_heads": 2,
-        "mamba_d_state": 8,
-        "mamba_dt_rank": 4,
-    },
-    "zamba2": {
-        "layers_block_type": ["mamba", "hybrid"],
-        "n_mamba_heads": 8,
-        "mamba_headdim": 8,
-        "mamba_d_state": 8,
-        "mamba_ngroups": 1,
-    },
-    "zaya": {"num_experts_per_tok": 1},
-    "nemotron": {"num_key_value_heads": 2, "head_dim": 8},
-    "hunyuan_v1_dense": {"head_dim": 8},
-    "hunyuan_v1_moe": {"head_dim": 8},
-    "ministral": {"head_dim": 8},
-    **{
-        f"{kind} decoder": {"is_decoder": True}
-        for kind in (
-            "bert",
-            "roberta",
-            "electra",
-            "xlm-roberta",
-            "rembert",
-            "roformer",
-            "ernie",
-            "camembert",
-        )
-    },
-    "phi3 longrope": {
-        "original_max_position_embeddings": 40,
-        "rope_scaling": {"type": "longrope", "short_factor": [1.0] * 4, "long_factor": [4.0] * 4},
-    },
-    "llama dynamic": {"rope_scaling": {"rope_type": "dynamic", "factor": 2.0}},
-    "llama yarn": {
-        "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
-    },
-    "llama llama3": {
-        "rope_scaling": {
-            "rope_type": "llama3",
-            "factor": 4.0,
-            "low_freq_factor": 1.0,
-            "high_freq_factor": 4.0,
-            "original_max_position_embeddings": 32,
-        }
-    },
-    "llama4_text tuned": {
-        "floor_scale": 16,
-        "attn_temperature_tuning": True,
-        "no_rope_layers": [1, 0],
-    },
-    "qwen2 window": {
-        "use_sliding_window": True,
-        "max_window_layers": 1,
-        "layer_types": ["full_attention", "sliding_attention"],
-    },
-    "mixtral jitter": {"router_jitter_noise": 0.1},
-    "opt layerdrop": {"layerdrop": 0.3},
-    "llama bias": {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True},
-    "cohere scale": {"logit_scale": 0.5},
-}
-VARIANTS = [name for name in OVERRIDES if " " in name]
-
-
-def make(kind: str):
-    """The model, tiny and random, in eval mode."""
-    import torch
-    from transformers import CONFIG_MAPPING, AutoModelForCausalLM
-
-    name = kind.split()[0]
-    config = CONFIG_MAPPING[name](**(_small(CONFIG_MAPPING[name]()) | OVERRIDES.get(kind, {})))
-    torch.manual_seed(0)
-    with torch.device("meta"):
-        size = sum(p.numel() for p in AutoModelForCausalLM.from_config(config).parameters())
-    if size > 6e7:
-        raise ValueError(f"{size:,} parameters")
-    model = AutoModelForCausalLM.from_config(config).eval().float()
-    with torch.no_grad():
-        for p in model.parameters():  # opinions: flat distributions would hide every error
-            if p.ndim >= 2 and float(p.std()) < 0.1:
-                p.mul_(0.2 / max(float(p.std()), 1e-3))
-    return model
-
-
-def _small(config) -> dict:
-    """The options that make a configuration, with those inside it, small."""
-    known = set(vars(config)) | set(config.attribute_map)
-    always = ("pad_token_id", "bos_token_id", "eos_token_id")
-    made = {
-        k: v
-        for k, v in SIZES.items()
-        if k in known and (k in always or _get(config, k) is not None)
-    }
-    for name in getattr(config, "sub_configs", {}):
-        part = getattr(config, name, None)
-        if part is not None and not isinstance(part, dict):
-            made[name] = {"model_type": part.model_type, **_small(part)}
-    if "kv_lora_rank" in made and "num_key_value_heads" in made:
-        made["num_key_value_heads"] = made["num_attention_heads"]
-    if types := vars(config).get("layer_types"):
-        kinds = list(dict.fromkeys(types))
-        made["layer_types"] = (kinds * 2)[: max(2, len(kinds))]
-        for name in ("num_hidden_layers", "n_layer", "num_layers"):
-            if name in made:
-                made[name] = len(made["layer_types"])
-    return made
-
-
-def _get(config, name: str):
-    try:
-        return getattr(config, name, None)
-    except Exception:  # one that may vary from layer to layer
-        return None
-
-
 def _tokenizer(size: int):
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -421,21 +167,11 @@ def _measure(kind: str, folder: Path, row: dict) -> None:
     from swr1.engines.hf import HFEngine
     from swr1.errors import SwrError
     from swr1.models import load_tokenizer
-    from swr1.probe import parameters
     from swr1.training import engine
     from swr1.training.engine import Example, token_logprobs
     from swr1.training.logprobs import way_of
 
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-
-    no_cache = {"use_cache": False} if "use_cache" in parameters(plain) else {}
-
-    def direct(prompt: list[int], written: list[int]) -> torch.Tensor:
-        with torch.no_grad():
-            logits = plain(input_ids=torch.tensor([prompt + written]), **no_cache).logits[0]
-        table = torch.log_softmax(logits.float(), -1)[len(prompt) - 1 : -1]
-        return table.gather(1, torch.tensor(written)[:, None])[:, 0]
-
     generator = torch.Generator().manual_seed(1)
     sizes = [37, 11, 24, 11, 50]
     prompts = [torch.randint(3, 250, (n,), generator=generator).tolist() for n in sizes]
@@ -448,7 +184,7 @@ def _measure(kind: str, folder: Path, row: dict) -> None:
         done = hf.generate(requests, Sampling(1.0, max_tokens=12, seed=3))
         rollouts = [(r.prompt_ids, c.token_ids) for r, c in zip(requests, done, strict=True)]
         gaps = [
-            (direct(p, w) - torch.from_numpy(c.logprobs.copy())).abs().max()
+            (_direct(plain, p, w) - torch.from_numpy(c.logprobs.copy())).abs().max()
             for (p, w), c in zip(rollouts, done, strict=True)
         ]
         row["rollout"] = float(torch.stack(gaps).max())
@@ -465,7 +201,7 @@ def _measure(kind: str, folder: Path, row: dict) -> None:
         way = way_of(model)
         names = ["packed" if way.packed else "alone" if way.alone else "padded"]
         row["way"] = "+".join(names + ([] if way.rebuilt else ["logits"]))
-        want = torch.cat([direct(p, w) for p, w in rollouts])
+        want = torch.cat([_direct(plain, p, w) for p, w in rollouts])
         row["training"] = float((token_logprobs(model, examples)[0].detach() - want).abs().max())
         again = folder / "again"
         again.mkdir()
@@ -480,7 +216,7 @@ def _measure(kind: str, folder: Path, row: dict) -> None:
         refused.append(f"train-step: {error}")
     if want is not None:
         try:
-            row["recomputed"] = _recomputed(folder, examples, want)
+            row["recomputed"] = _recomputed(folder, examples, rollouts)
         except SwrError as error:
             row["recomputed"] = "refused"
             row["recomputing"] = str(error)
@@ -497,10 +233,21 @@ def _measure(kind: str, folder: Path, row: dict) -> None:
         row["verdict"] = "right"
 
 
-def _recomputed(folder: Path, examples: list, want) -> float:
+def _direct(plain, prompt: list[int], written: list[int]) -> torch.Tensor:
+    """What a plain call says of the tokens written after a prompt."""
+    from swr1.probe import parameters
+
+    no_cache = {"use_cache": False} if "use_cache" in parameters(plain) else {}
+    with torch.no_grad():
+        logits = plain(input_ids=torch.tensor([prompt + written]), **no_cache).logits[0]
+    table = torch.log_softmax(logits.float(), -1)[len(prompt) - 1 : -1]
+    return table.gather(1, torch.tensor(written)[:, None])[:, 0]
+
+
+def _recomputed(folder: Path, examples: list, rollouts: list) -> float:
     """The error with gradient checkpointing, in a model whose every chance is at 0.1; its gradients
     must be finite."""
-    import torch
+    from transformers import AutoModelForCausalLM
 
     from swr1.training import engine
     from swr1.training.engine import token_logprobs
@@ -513,6 +260,9 @@ def _recomputed(folder: Path, examples: list, want) -> float:
             if isinstance(value, float) and any(w in key for w in words):
                 part[key] = 0.1
     file.write_text(json.dumps(config))
+    # One of them may be a threshold as well (PhiMoE), so the plain answer is asked for again.
+    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    want = torch.cat([_direct(plain, p, w) for p, w in rollouts])
     model = engine.load_model(folder, torch.device("cpu"), torch.float32)
     engine.checkpoint_activations(model)
     found, _ = token_logprobs(model, examples)

@@ -16,9 +16,6 @@ from typing import Any
 
 from swr1.errors import SwrError
 
-# What configurations call the number of keys that an indexer chooses.
-CHOSEN = ("index_topk", "indexer_budget")
-
 
 def threshold(config: Any) -> int | None:
     """The longest sequence in tokens that has the first set of factors; None: all have the same."""
@@ -30,12 +27,23 @@ def end(config: Any) -> int | None:
     """The longest sequence of which the model says the same in any company and after any other.
 
     Beyond it dynamic RoPE depends on what ran before; and where an indexer chooses the keys that a
-    token sees (DeepSeek-V3.2, GLM-5), the rounding of another batch chooses others.
+    token sees (DeepSeek-V3.2, GLM-5), the rounding of another batch or cache chooses others.
     """
     found = [n for kind, n in _changes(config) if kind == "dynamic"]
+    return min([*found, *_chosen(config)], default=None)
+
+
+def _chosen(config: Any) -> Iterator[int]:
+    """The lengths in tokens up to which an indexer chooses all keys that there are."""
     text = config.get_text_config()
-    found += [n for name in CHOSEN if type(n := getattr(text, name, None)) is int]
-    return min(found, default=None)
+    # A key is a token, or stands for several (DeepSeek-V4), or for a block (MiniMax-M3).
+    rates = getattr(text, "compress_rates", None) or {}
+    tokens = {"index_topk": rates.get("compressed_sparse_attention", 1), "indexer_budget": 1}
+    if any("sparse" in kind for kind in getattr(text, "layer_types", None) or ()):
+        tokens["index_topk_blocks"] = getattr(text, "index_block_size", 1)
+    for name, each in tokens.items():
+        if type(count := getattr(text, name, None)) is int:
+            yield count * each
 
 
 def _changes(config: Any) -> Iterator[tuple[str, int]]:

@@ -16,7 +16,8 @@ from swr1.training import engine
 from swr1.training.logprobs import Way, settle, token_logprobs, way_of
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from architectures import _tokenizer, make
+from _tiny_models import make
+from architectures import _tokenizer
 
 LONG = {
     "original_max_position_embeddings": 24,
@@ -35,7 +36,9 @@ def alone(model, examples) -> torch.Tensor:
     parts = []
     with torch.no_grad():
         for e in examples:
-            table = torch.log_softmax(model(input_ids=e.ids[None], use_cache=False).logits[0], -1)
+            table = torch.log_softmax(
+                model(input_ids=e.ids[None], use_cache=False).logits[0].float(), -1
+            )
             parts.append(table[e.targets - 1].gather(1, e.ids[e.targets][:, None])[:, 0])
     return torch.cat(parts)
 
@@ -151,6 +154,78 @@ def test_dynamic_positions_end_where_they_begin_to_depend_on_the_past():
     token_logprobs(model, groups(97, [(100, [28])]))
     with pytest.raises(SwrError, match="129 tokens is beyond the 128 up to"):
         token_logprobs(model, groups(97, [(100, [29])]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "end"),
+    [
+        ("deepseek_v32", 64),  # keys
+        ("deepseek_v4", 64),  # 16 keys that stand for 4 tokens each
+        ("minimax_m3_vl_text sparse", 64),  # 8 blocks of 8
+        ("minimax_m3_vl_text", None),  # no layer of it chooses
+        ("qwen4_exp_text", 64),
+    ],
+)
+def test_all_ends_where_keys_begin_to_be_chosen(kind, end, tmp_path, capsys):
+    model = make(kind)
+    assert positions.end(model.config) == end
+    if end is None or kind == "qwen4_exp_text":
+        return
+    model.save_pretrained(tmp_path)
+    _tokenizer(264).save_pretrained(tmp_path)
+    hf = HFEngine(tmp_path, device="cpu")
+    assert f"prompts and completions end at {end} tokens" in capsys.readouterr().err
+    request = Request(("a", 0, 0), list(range(5, 55)))
+    (got,) = hf.generate([request], Sampling(max_tokens=30, seed=2))
+    assert len(got.token_ids) <= end - 50
+    ids = torch.tensor(request.prompt_ids + got.token_ids)
+    want = alone(model, [engine.Example(ids, torch.arange(50, len(ids)))])
+    assert torch.allclose(torch.from_numpy(got.logprobs), want, atol=2e-4)
+    with pytest.raises(SwrError, match=f"65 tokens is beyond the {end} up to"):
+        token_logprobs(model, groups(250, [(50, [15])]))
+
+
+@pytest.mark.parametrize(
+    "kind", ["llama", "granite", "hyperclovax", "falcon_h1", "mamba2", "qwen3_next", "deepseek_v3"]
+)
+def test_adapters_are_asked_as_the_model_was_and_saved_as_they_are_asked(kind, tmp_path):
+    """The way that was found before there were adapters serves with them, whatever they say."""
+    make(kind).save_pretrained(tmp_path / "base")
+    tokenizer = _tokenizer(264)
+    tokenizer.save_pretrained(tmp_path / "base")
+    model = engine.load_model(tmp_path / "base", torch.device("cpu"), torch.float32)
+    way = way_of(model)
+    some = groups(250, [(11, [5, 3]), (24, [6])])
+    before = alone(model, some)
+    engine.add_lora(model, 4, None, seed=0)
+    torch.manual_seed(3)
+    for name, p in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(p, std=0.05)
+    assert way_of(model) == way
+    found = token_logprobs(model, some)[0].detach()
+    assert (found - before).abs().max() > 1e-2
+    assert torch.allclose(found, alone(model, some), atol=1e-4)
+    (tmp_path / "saved").mkdir()
+    engine.save_model(model, tokenizer, tmp_path / "saved", torch.float32)
+    again = engine.load_model(tmp_path / "saved", torch.device("cpu"), torch.float32)
+    assert torch.allclose(found, alone(again, some), atol=1e-3)
+
+
+def test_a_rollout_in_bfloat16_records_what_a_plain_call_in_it_says(tmp_path):
+    make("gemma2").save_pretrained(tmp_path)
+    _tokenizer(264).save_pretrained(tmp_path)
+    hf = HFEngine(tmp_path, dtype="bfloat16", device="cpu")
+    assert hf._way.name == "rows"
+    requests = [Request((str(n), 0, 0), list(range(5, 5 + n))) for n in (8, 20)]
+    done = hf.generate(requests, Sampling(max_tokens=9, seed=1))
+    plain = make("gemma2").to(torch.bfloat16)
+    for request, got in zip(requests, done, strict=True):
+        assert got.logprobs.dtype == "float32"
+        ids = torch.tensor(request.prompt_ids + got.token_ids)
+        want = alone(plain, [engine.Example(ids, torch.arange(len(request.prompt_ids), len(ids)))])
+        off = torch.from_numpy(got.logprobs) - want
+        assert off.square().mean().sqrt() < 0.05
 
 
 CHANCES = {

@@ -63,9 +63,9 @@ def choose(model: Any, context: int) -> tuple[Way, str | None]:
     for way in _ways(model):
         if way.name == "cohorts" and (model.device.type != "cpu" or not _cohorts.enable(model)):
             continue
-        if way.name == "rows" and has_states(model.config):
-            continue
         try:
+            if way.name == "rows" and has_states(model.config):
+                continue
             off = _try(way, plain, context)
             if off.close and way.name in STATEFUL and (positions.end(model.config) or 100) >= 100:
                 far = far or Probe(model, longer=4)

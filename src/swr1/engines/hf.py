@@ -90,7 +90,8 @@ class HFEngine:
         models.check_fit(model, self.tokenizer, folder)
         self.model = model.eval().requires_grad_(False).to(self.device)
         longest = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        self.context = min(longest or 1 << 30, positions.end(model.config) or 1 << 30)
+        end = positions.end(model.config)
+        self.context = min(longest or 1 << 30, end or 1 << 30)
         self.turn = positions.threshold(model.config)
         self._way, slow = choose(self.model, self.context)
         self._call = Call(self.model)
@@ -102,6 +103,12 @@ class HFEngine:
                 f"{type(model).__name__} has other positions beyond {self.turn} tokens (LongRoPE): a"
                 " completion of a shorter prompt ends there, so that what is recorded is what a"
                 " trainer computes",
+            )
+        if end and end < (longest or 1 << 30):
+            say(
+                "swr1 rollout",
+                f"prompts and completions end at {end} tokens: beyond, what"
+                f" {type(model).__name__} says depends on what is computed beside it",
             )
         self._eos = torch.tensor(sorted(_end_tokens(model, self.tokenizer)), device=self.device)
         self._decode = Decoder(self.tokenizer)

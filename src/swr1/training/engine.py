@@ -142,9 +142,11 @@ def scale_of(r: int, alpha: float | None) -> float | None:
 
 
 def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
-    """Put trainable rank-`r` adapters beside every linear layer but the output; the rest freezes.
+    """Put trainable rank-`r` adapters beside every linear layer but the output, and but those that
+    end a state space; the rest freezes.
 
-    Returns peft's wrapper; `model` itself is changed in place and stays what is called.
+    Returns peft's wrapper; `model` itself is changed in place and stays what is called. Raises
+    UsageError for an architecture that takes none.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -156,8 +158,20 @@ def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
             r=r,
             lora_alpha=scale_of(r, alpha),  # type: ignore[arg-type]  # a float serves
             target_modules="all-linear",
+            # The kernels of state spaces (Mamba) read this layer's weights past an adapter.
+            exclude_modules=[
+                f"{name}.out_proj"
+                for name, m in model.named_modules()
+                if hasattr(m, "A_log") and hasattr(m, "D")
+            ],
         )
-        return get_peft_model(model, config)
+        try:
+            return get_peft_model(model, config)
+        except ValueError as error:
+            raise UsageError(
+                f"{type(model).__name__}: --lora-r is not possible with this architecture:"
+                f" {probe.reason(error)}"
+            ) from error
 
 
 def checkpoint_activations(model: Any) -> None:
@@ -221,11 +235,14 @@ def plain_state(model: Any) -> dict[str, Tensor]:
         if module in small and name.endswith(".weight"):
             value = small[module].weight
             value = dequantize_4bit(value.data, value.quant_state)
-        layer, _, rest = name.partition(".base_layer.")
-        if rest == "weight" and layer in layers:
-            delta = layers[layer].get_delta_weight("default")
-            value = (value.float() + delta.float()).to(value.dtype)
-        state[name.replace(".base_layer.", ".")] = value
+        layer, _, what = name.rpartition(".")
+        # Adapters of several parameters of one module (experts) lie in one another.
+        while layer.endswith(".base_layer"):
+            layer = layer.removesuffix(".base_layer")
+            if getattr(layers[layer], "parameter_name", "weight") == what:
+                delta = layers[layer].get_delta_weight("default")
+                value = (value.float() + delta.float()).to(value.dtype)
+        state[name.replace(".base_layer", "")] = value
     # Weights that are one tensor under two names are stored once, also when they were gathered.
     for tied in model.all_tied_weights_keys:
         state.pop(tied, None)
