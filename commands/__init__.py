@@ -14,6 +14,7 @@ if sys.argv and sys.argv[0].endswith(("/swr1", "/swr1/__main__.py")):
 
 import ast
 import errno
+import gc
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,15 +144,18 @@ def main() -> None:
     """Run the command line; every failure is one clear message and an exit code."""
     standard.repair()
     guard()
-    ending.install()
     try:
+        ending.install()
         _run(_join_quarantine(sys.argv[1:]))
+    except Stopped as stopped:  # it came between two lines of these
+        sys.exit(stopped.exit_code)
     except SystemExit as left:
         if team := sys.modules.get("swr1.training.parallel"):  # only where it was needed
             team.leave(left.code)
         raise
     finally:
         ending.over()
+        gc.freeze()  # else Python goes through all of torch's objects once more: a second or more
 
 
 def _run(args: list[str]) -> None:

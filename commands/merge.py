@@ -13,7 +13,11 @@ from swr1.records import key
 def command(
     open_stage,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Accept groups in which samples are missing.")
+        bool,
+        typer.Option(
+            "--partial",
+            help="Accept groups in which samples are missing, and some files of a shard folder.",
+        ),
     ] = False,
 ):
     """Put shards of records together: in order, complete, no duplicates.

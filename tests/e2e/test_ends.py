@@ -3,9 +3,12 @@
 What is signalled says when it is at work (a file appears), so that no test hangs on speed.
 """
 
+import fcntl
 import json
 import signal
 import subprocess
+import sys
+import termios
 import time
 from pathlib import Path
 
@@ -127,6 +130,19 @@ def test_a_signal_that_code_in_the_stages_own_process_swallows(folder):
         _, said = process.communicate(timeout=60)
     assert process.returncode == 143, said
     assert not (folder / "out.jsonl").exists()
+
+
+def test_a_signal_at_the_head_of_a_pipe_that_nobody_reads():
+    """Its reader may itself be ending: the last records are not waited for."""
+    command = [SWR1, "gen-puzzles", "-q", "-n", "100000", "--people", "3"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        waiting = b""  # bytes in the pipe, which holds 64 KiB
+        while int.from_bytes(waiting, sys.byteorder) < 60_000:
+            time.sleep(0.01)
+            waiting = fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4))
+        process.terminate()
+        assert process.wait(60) == 143
+        assert process.stderr.read() == b""  # not "ended as it stands", ten seconds later
 
 
 def test_counts_are_of_all_starts(folder):

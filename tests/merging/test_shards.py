@@ -137,3 +137,16 @@ def test_the_first_record_of_a_pipe_and_a_reader_that_leaves(world):
     assert len(rewards) == 5
     assert set(rewards) <= {-3.0, -1.0, -0.5, 3.0}
     assert all(x.startswith("swr1 ") for x in done.stderr.splitlines()), done.stderr
+
+
+def test_a_shard_that_a_glob_does_not_name_is_missed(world, tmp_path):
+    shards = broken(world, tmp_path)
+    files = sorted(shards.glob("*.jsonl"))
+    done = run_swr1("merge", *files[:2], cwd=tmp_path)
+    assert done.returncode == 65, done.stderr
+    assert "shards 00002-of-00003.jsonl are not among the files" in done.stderr
+    run_swr1("merge", *files[:2], "--partial", cwd=tmp_path, check=True)
+    run_swr1("merge", *files, cwd=tmp_path, check=True)
+    files[2].unlink()
+    done = run_swr1("merge", "shards/*.jsonl", cwd=tmp_path)
+    assert (done.returncode, "shards 2 of 3 are missing" in done.stderr) == (65, True)

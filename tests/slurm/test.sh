@@ -20,6 +20,7 @@ finish() {
   trap - EXIT
   [ $code = 0 ] || { echo "FAILED after $SECONDS s"; squeue; tail -n +1 ./*.log; } >&2 || true
   "$node" stop || true
+  [ -z "${feeder-}" ] || { kill $feeder && timeout 1 cat gated.jsonl; } >/dev/null 2>&1 || true
   rm -rf "$work" "$SWR1_SLURM"
   exit $code
 }
@@ -182,12 +183,12 @@ for policy in Q1 Q2; do swr1 init-policy -q $policy --from P; done
 swr1 $train varied.jsonl -q --policy Q1
 shut
 mkfifo gated.jsonl
-while [ -p gated.jsonl ]; do # to each start three batches, and the rest when the gate is open
-  ( head -n 240 varied.jsonl
-    until [ -e open ]; do echo; sleep 0.1; done # blank lines: until its reader is gone
-    tail -n +241 varied.jsonl
-  ) 2>/dev/null >gated.jsonl || true
-done &
+until ( # to each start three batches, and the rest when the gate is open; once to its end
+  head -n 240 varied.jsonl
+  until [ -e open ]; do echo; sleep 0.1; done # blank lines: until its reader is gone
+  tail -n +241 varied.jsonl
+) 2>/dev/null >gated.jsonl; do :; done &
+feeder=$!
 job=$(SWR1_RANKS=2 submit -J train -c 2 "$stage" $train gated.jsonl --policy Q2)
 until_true "two steps" [ -e Q2/versions/000002 ]
 scancel --batch --signal=USR1 "$job"

@@ -14,7 +14,8 @@ from typing import Any, NoReturn, cast
 from swr1.errors import DataError
 from swr1.records import Record, key, mark
 from swr1.streams import read
-from swr1.streams.reading import OnBad
+from swr1.streams.markers import read_plan
+from swr1.streams.reading import OnBad, expand, shard_files
 
 Pair = tuple[Record | None, str]
 LOOK_FIRST = 2**16  # records after which duplicates are looked for; then at every doubling
@@ -31,12 +32,14 @@ def merge_records(
 
     Args:
         inputs: shard folders (put back in order), files (one after the other), or "-".
-        partial: accept groups in which samples are missing.
+        partial: accept groups in which samples are missing, and some files of a shard folder.
         on_bad: as in `streams.read`: when it returns, the record comes as None.
 
     Raises DataError, by name, for a missing or unfinished shard, a shard that holds more or fewer
     records than its marker says, a record that comes twice, and an incomplete group.
     """
+    if not partial:
+        _refuse_some_shards(inputs)
     marks = array("q")
     look = LOOK_FIRST
     groups: dict[tuple[str, int], tuple[int, set[int]]] = {}  # size and what came, while open
@@ -73,6 +76,21 @@ def _all(inputs: Sequence[str], on_bad: OnBad) -> Iterator[Pair]:
     for name in inputs:
         whole = not Path(name).is_dir()  # a record that stands in two files is told by us
         yield from cast("Iterator[Pair]", read([name], on_bad=on_bad, unique=whole))  # no marks
+
+
+def _refuse_some_shards(inputs: Sequence[str]) -> None:
+    """Raise DataError where files of a shard folder are named (by a glob, say), and not all."""
+    named = {Path(name) for name in expand(inputs)}
+    for folder in sorted({file.parent for file in named}):
+        if read_plan(folder) is None:
+            continue
+        shards = {Path(name) for name in shard_files(folder)}
+        if named & shards and (others := sorted(file.name for file in shards - named)):
+            raise DataError(
+                f"its shards {', '.join(others[:20])} are not among the files to merge; name the"
+                " folder, or add --partial",
+                str(folder),
+            )
 
 
 def _refuse_twins(marks: array, inputs: Sequence[str]) -> None:

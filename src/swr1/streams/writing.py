@@ -39,6 +39,7 @@ from swr1.terminal import shown
 LOCK_PATIENCE = 2.0  # seconds for a killed writer to be gone
 FULL = 1 << 16  # bytes that go out without waiting for company
 FLUSH_EVERY = 0.05  # seconds a finished record may wait for company on its way into a pipe
+LAST = 1.0  # seconds in which a stopped stage's reader may take the last records
 
 
 class _Buffer:
@@ -70,13 +71,15 @@ class _Buffer:
         if self._error is not None:
             self._raise()
 
-    def close(self) -> None:
-        """Hand over what is there. Raises ReaderClosed or OSError when that cannot be."""
+    def close(self, patience: float | None = None) -> None:
+        """Hand over what is there, or what can be handed over in `patience` seconds.
+
+        Raises ReaderClosed or OSError when that cannot be.
+        """
         with self._lock:
             self._closing = True
             self._wake.notify()
-            while not self._done:
-                self._room.wait()
+            self._room.wait_for(lambda: self._done, patience)
         self._raise()
 
     def _run(self) -> None:
@@ -157,9 +160,12 @@ class PipeWriter:
         self._buffer.close()
 
     def stop(self) -> None:
-        """Hand over what is finished; the reader may be gone already."""
+        """Hand over what is finished; the reader may be gone already.
+
+        After a signal a reader that does not read is not waited for: it may itself be ending.
+        """
         try:
-            self._buffer.close()
+            self._buffer.close(LAST if ending.swallowed() else None)
         except (ReaderClosed, OSError):
             standard.abandon()
 
