@@ -79,7 +79,8 @@ def guard() -> None:
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, Shown):
             stream.flush()
-            setattr(sys, name, Shown(stream, lossy=name == "stderr"))
+            with contextlib.suppress(io.UnsupportedOperation):  # what no file stands behind
+                setattr(sys, name, Shown(stream, lossy=name == "stderr"))
 
 
 def console(**settings: Any) -> Console:

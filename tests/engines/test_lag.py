@@ -126,7 +126,9 @@ def test_versions_that_come_seldom(policy, lag, every):
 
 @pytest.mark.parametrize("lag", [0, 1, 2])
 @pytest.mark.parametrize(
-    "drops", [lambda i: i % 3 == 1, lambda i: i < 13, lambda i: i % 10 > 2], ids=str
+    "drops",
+    [lambda i: i % 3 == 1, lambda i: i < 13, lambda i: i % 10 > 2],
+    ids=["every third", "the first", "most"],
 )
 def test_dropped_groups_neither_stall_nor_break_the_bound(policy, lag, drops):
     trainer, _ = run(policy, lag, block=5, batch=4, drops=drops)

@@ -19,7 +19,7 @@ def judge(text, answer=RIGHT):
 
 
 NOES = """no No NO nope false False ✗ ❌ × 0 0% 0.0 not n F N x (x) 否 [_] ☐ negative wrong untrue incorrect
-never impossible null none not_true no_way **no** `no` \\times \\ding{55} 👎 denied""".split()
+never impossible null none not_true no_way **no** `no` \\times \\ding{55} 👎 denied hardly barely fake former""".split()
 DENIED = [
     "{}: knight: {}", "{} is a knight: {}", "{}: knight = {}", "{}: knight ({})", "{} knight {}",
     "{} is a knight, {}", "{} = knight -> {}", "{} is a knight - {}", "knight({}) = {}",

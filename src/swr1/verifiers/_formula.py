@@ -140,6 +140,8 @@ class _Reader:
         return Seq(open_, tuple(items), ended if open_ else "", joined)
 
     def relation(self) -> Any:
+        if self.peek() == "\\not":
+            raise Unread("a denial of nothing")
         sides, ops, modulus = [self.union()], [], None
         while (mark := self.peek()) in RELATIONS or mark == "\\not":
             if (mark == ":" and self.colon) or (mark == "\\mid" and self.bar):

@@ -88,6 +88,7 @@ WORDS = {
     "B": "both 两人都 二人都",
     "T": "other others rest remaining remainder else 其他 其他人 其余 其余的人 剩下 剩余 另外 别人",
     "H": """maybe perhaps probably presumably potentially supposedly apparently seemingly
+        hardly scarcely barely allegedly
         seem seems appear appears likely unlikely might may could would guess guesses guessing
         unsure uncertain unclear unknown undetermined undecided ambiguous indeterminate not_sure
         not_certain can't_tell cannot_tell can't_be_determined cannot_be_determined cannot_say
@@ -103,7 +104,7 @@ WORDS = {
         说 说道 声称 宣称 表示 指出 认为""",
     "D": """untrue incorrect wrong impossible contradiction contradictory contradicts opposite
         reverse reversed inverse swapped vice_versa contrary deny denies denied mistaken
-        none_of_the_above nonsense
+        none_of_the_above nonsense fake former pretended so-called would-be self-proclaimed
         no_way no_longer no_chance rejected refuted disproved disproven ruled_out excluded 错误 错的 不对 不成立 不正确 相反 不可能
         矛盾 颠倒""",
     "U": "like unlike than same similar similarly except besides 除了 一样 相同 同样",

@@ -25,7 +25,7 @@ from swr1.verifiers._answers import boxed, final_text, null, other_task, tagged
 from swr1.verifiers._strings import normalize
 from swr1.verifiers._text import assistant_text, is_truncated
 
-BY = "choice@1"
+BY = "choice@2"
 
 _SPACES = re.compile(  # LaTeX and markup that only say how a text looks
     r"[*`$_~\"“”#{}]|''|\\(?:color|textcolor|hspace|vspace|phantom)\s?\{[^{}]{0,40}\}|\\[,;:!()\[\]{}]"

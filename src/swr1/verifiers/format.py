@@ -33,7 +33,7 @@ from swr1.verifiers._text import (
 )
 
 GRADERS = ("strict", "published")
-BY = "format@1"
+BY = "format@2"
 
 _ANY_TAG = re.compile(r"<\s{0,3}/?\s{0,3}(?:think|answer)\s{0,3}/?\s{0,3}>", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")

@@ -22,7 +22,7 @@ from swr1.verifiers._reader import BOTH, Reading
 from swr1.verifiers._text import assistant_text, check_choice, is_truncated
 
 GRADERS = ("robust", "published", "published-eval")
-BY = "knights@1"
+BY = "knights@2"
 
 
 def verify(

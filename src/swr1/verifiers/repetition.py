@@ -87,12 +87,12 @@ def _loops(units: list[str]) -> tuple[float, int | None]:
     for period in range(1, min(_LONGEST_PERIOD, len(ids) // _TIMES) + 1):
         same = np.concatenate(([False], ids[period:] == ids[:-period], [False]))
         edges = np.flatnonzero(same[1:] != same[:-1])
-        for start, end in zip(edges[::2], edges[1::2], strict=True):  # runs of units like p before
-            size = end - start + period
-            if size >= max(_TIMES * period, _SMALLEST_LOOP):
-                looped[start : end + period] = True
-                if size > longest:
-                    longest, best = size, period
+        starts, ends = edges[::2], edges[1::2]  # of runs of units like those a period before
+        sizes = ends - starts + period
+        for run in np.flatnonzero(sizes >= max(_TIMES * period, _SMALLEST_LOOP)):
+            looped[starts[run] : ends[run] + period] = True
+            if sizes[run] > longest:
+                longest, best = int(sizes[run]), period
     return float(looped.mean()), best
 
 
