@@ -36,8 +36,9 @@ logic-rl: setup
 safeladder: setup
 	SEED=$(SEED) VARIANT=$(VARIANT) recipes/safeladder.sh $(PROFILE)
 
+# by file, so that what a file's tests share is made once; twenty slowest tests are named
 test: setup
-	pytest
+	pytest -n logical --dist loadfile --durations=20
 
 check: setup
 	ruff check . && ruff format --check .

@@ -28,7 +28,7 @@ def rows_of(path):
 def test_the_same_rows_from_every_format(tmp_path):
     text = "".join(json.dumps(r) + "\n" for r in ROWS)
     (tmp_path / "r.jsonl").write_text(text)
-    (tmp_path / "r.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "r.jsonl.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     (tmp_path / "r.json").write_text(json.dumps(ROWS))
     (tmp_path / "s.json").write_text(json.dumps({"version": 1, "data": ROWS}))
     pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "r.parquet")
@@ -58,8 +58,8 @@ ARRAY = json.dumps(ROWS).encode()
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("packed.jsonl", gzip.compress(LINES)),
-        ("packed.json.gz", gzip.compress(ARRAY)),
+        ("packed.jsonl", gzip.compress(LINES, mtime=0)),
+        ("packed.json.gz", gzip.compress(ARRAY, mtime=0)),
         ("packed.json", pa.compress(ARRAY, "zstd", asbytes=True)),
         ("plain.jsonl.gz", LINES),
         ("plain.csv.zst", 'a,b\n1,"x, y"\n2,Zoë\n'.encode()),
@@ -117,8 +117,8 @@ def zipped(content):
         ("r.jsonl", LINES.replace(b"\n", b"\r"), "line ends"),
         ("r.jsonl", json.dumps(ROWS[0], indent=1).encode() * 2, "one row a line"),
         ("r.jsonl", LINES.replace(b"}\n", b"},\n"), "a comma ends the line"),
-        ("r.json.gz", gzip.compress(ARRAY)[:-9], "truncated or damaged"),
-        ("r.csv.gz", gzip.compress(b"question,answer\n")[:-9], "truncated or damaged"),
+        ("r.json.gz", gzip.compress(ARRAY, mtime=0)[:-9], "truncated or damaged"),
+        ("r.csv.gz", gzip.compress(b"question,answer\n", mtime=0)[:-9], "truncated or damaged"),
         ("r.csv", b"a,b,a\n1,2,3\n", "several columns are named 'a'"),
     ],
 )
