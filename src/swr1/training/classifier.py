@@ -244,10 +244,10 @@ def _train(
         data: list[Item] = []
         aside: list[Item] = []
         for item in read_items(records, tokenizer, dropped):
-            out = is_held_out(item.key, share) or item.source in calibrate_on
+            out = is_held_out(item.key, share or 0.0) or item.source in calibrate_on
             (aside if out else data).append(item)
-        if isinstance(held_out, str) and not share:
-            aside += read_items(_records_of(held_out), tokenizer, dropped)
+        if share is None:
+            aside += read_items(_records_of(str(held_out)), tokenizer, dropped)
         data, aside = ([x for x in some if _fits(x, limit, dropped)] for some in (data, aside))
         for reason, n in dropped.items():
             passes.log(f"{n} records dropped: {reason}")
@@ -306,7 +306,7 @@ def _train(
                 "max_length": limit,
                 "prompt_tokens": tokenizer.prompt_tokens,
                 "balance": balance,
-                "split": held_out if not share and aside else f"{share:g} by hash of {split_by}",
+                "split": held_out if share is None else f"{share:g} by hash of {split_by}",
                 "trained_on": counts[0] | {"items": len(data)},
                 "held_out_of": counts[1] | {"items": len(aside)},
                 "sources": Counter(item.source for item in data if item.source) or None,
@@ -366,12 +366,12 @@ def _origin(policy: Policy) -> str:
     return origin if isinstance(origin, str) else f"version {oldest} of {policy.path.name}"
 
 
-def _share(held_out: float | str) -> float:
-    """The share that is held out; 0 where `held_out` names a file."""
+def _share(held_out: float | str) -> float | None:
+    """The share that is held out; None where `held_out` names a file."""
     try:
         share = float(held_out)
     except ValueError:
-        return 0.0
+        return None
     if not 0 <= share < 1:
         raise UsageError(f"held-out is a share of the prompts, 0 <= share < 1, not {share:g}")
     return share
