@@ -19,7 +19,7 @@ from test_lag import publish
 
 from swr1.errors import DataError
 from swr1.policy import Policy
-from swr1.streams import reading
+from swr1.streams import reading, standard
 from swr1.streams.reading import GROUP_END, SILENCE, read
 from tests.conftest import SWR1, jsonl, run_swr1
 
@@ -177,7 +177,8 @@ def slow_stdin(monkeypatch, *parts):
 
     writer = threading.Thread(target=write)
     with open(into) as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(standard._Streams, "input", stdin.fileno())
+        monkeypatch.setattr(standard._Streams, "reader", None)
         writer.start()
         yield partial(read, ["-"], marks=True, patience=0.05)
         writer.join()
