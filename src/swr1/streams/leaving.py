@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from swr1.errors import Ending
+
 LEAVING, PAUSE = 10.0, 0.2  # seconds to leave a pipe at most; of silence after which one leaves
 
 
@@ -24,7 +26,8 @@ def leaving_whole_lines(stream: Any, name: str) -> Iterator[None]:
         yield
     except GeneratorExit:
         if name == "-":
-            with suppress(OSError, ValueError):
+            # A stop that comes in here comes again; out of a generator that ends it would be lost.
+            with suppress(OSError, ValueError, Ending):
                 _read_to_a_pause(stream)
         raise
 
