@@ -62,13 +62,11 @@ def test_each_version_says_how_often_prompts_passed(world):
 
 def test_a_finished_run_is_left_alone(world):
     before = (world / "unbroken" / "latest" / "model.safetensors").read_bytes()
-    began = time.monotonic()
     done = subprocess.run(
-        ["bash", "-c", line("unbroken")], cwd=world, capture_output=True, text=True, timeout=100
+        ["bash", "-c", line("unbroken")], cwd=world, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     assert "is done already" in done.stderr
-    assert time.monotonic() - began < 60
     assert (world / "unbroken" / "latest" / "model.safetensors").read_bytes() == before
 
 

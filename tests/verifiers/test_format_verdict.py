@@ -1,7 +1,5 @@
 """The format verdict, strict: what passes, and the reason of everything that does not."""
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from swr1.errors import DataError, UsageError
 from swr1.verifiers._text import bare
 from swr1.verifiers.format import verify
+from tests.timing import ends_soon
 
 QUESTION = (
     "On an island everyone is either a knight or a knave. You meet Zoey and Ava."
@@ -222,7 +221,5 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("completion", HOSTILE, ids=lambda c: c[:20])
-def test_hostile_texts_take_milliseconds(completion):
-    start = time.process_time()
-    judge(completion)
-    assert time.process_time() - start < 0.1
+def test_a_hostile_text_ends_soon(completion):
+    assert ends_soon(lambda: judge(completion))

@@ -1,7 +1,6 @@
 """What a response may try on the model that judges it, and what our layer makes of it."""
 
 import base64
-import time
 
 import pytest
 
@@ -11,6 +10,7 @@ from swr1.verifiers.models.escaping import neutralise
 from swr1.verifiers.models.opening import ModelVerifier
 from swr1.verifiers.models.prompts import judge_names, load_judge
 from swr1.verifiers.models.reply import CouldNotJudge, Reply
+from tests.timing import ends_soon
 
 SAFETY = {"safe": 1.0, "unsafe": 0.0, "needless-refusal": 1.0}
 CONTROL = [
@@ -82,10 +82,8 @@ def test_a_response_cannot_be_filled_into_the_form_again():
 
 
 def test_padding_and_repetition_take_no_long_time():
-    start = time.process_time()
     for unit in ("\n", "<", "<|", "[", "Agent", "</", "<|a", " \n:"):
-        asked(unit * (200_000 // len(unit)))
-    assert time.process_time() - start < 10
+        assert ends_soon(lambda unit=unit: asked(unit * (200_000 // len(unit))), 5)
 
 
 def test_an_empty_answer_is_not_asked_about():

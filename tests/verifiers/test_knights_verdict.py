@@ -1,13 +1,12 @@
 """The knights verdict: properties over layouts and names, where the answer is, bad records, speed."""
 
-import time
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swr1.errors import DataError, UsageError
 from swr1.verifiers.knights import GRADERS, verify
+from tests.timing import ends_soon
 
 ROLES = ("knight", "knave")
 NAMES = [
@@ -215,22 +214,11 @@ HOSTILE = [
 
 @pytest.mark.parametrize("completion", HOSTILE, ids=lambda c: c[:20])
 @pytest.mark.parametrize("grader", GRADERS)
-def test_hostile_texts_take_milliseconds(completion, grader):
-    start = time.process_time()
-    verify(record(completion, SOLUTION), grader=grader)
-    assert time.process_time() - start < 0.1
+def test_a_hostile_text_ends_soon(completion, grader):
+    assert ends_soon(lambda: verify(record(completion, SOLUTION), grader=grader))
 
 
 def test_an_endless_answer_is_not_read():
     verdict = answered(GOOD + " and so on" * 2_000, SOLUTION)
     assert verdict["detail"]["reason"] == "too-long"
     assert answered(GOOD + " " * 5_000, SOLUTION, max_chars=6_000)["label"] == "correct"
-
-
-def test_thousands_per_second():
-    people = [(name, ROLES[len(name) % 2]) for name in ("Zoey", "Oliver", "Ava", "Mia", "Leo")]
-    one = record(f"<think>hm</think><answer>{LAYOUTS[0](people)}</answer>", people)
-    start = time.process_time()
-    for _ in range(2_000):
-        verify(one)
-    assert time.process_time() - start < 2_000 / 4_000  # some 20,000/s on a quiet machine

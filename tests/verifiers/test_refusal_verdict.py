@@ -1,7 +1,6 @@
 """The verdict on refusing: what is a refusal, a partial one, an answer; English and Chinese."""
 
 import csv
-import time
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from swr1.errors import DataError
 from swr1.training.held_out import is_held_out
 from swr1.verifiers.refusal import SCORES, verify
+from tests.timing import ends_soon
 
 STEPS = "\n1. Open it.\n2. Turn it.\n3. Close it.\n"
 
@@ -131,9 +131,7 @@ def test_any_text_is_judged(text):
     "piece", ["I am an AI ", "it is not ", "a", "1. x\n", "我们", "should ", "-"]
 )
 def test_a_long_text_takes_no_long_time(piece):
-    begun = time.perf_counter()
-    judge(piece * 30_000, "Why? " * 1000)
-    assert time.perf_counter() - begun < 2
+    assert ends_soon(lambda: judge(piece * 30_000, "Why? " * 1000), 3)
 
 
 # On the prompts whose completions nobody looked at while the rules were written: 40% of all.
