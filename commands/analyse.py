@@ -52,9 +52,9 @@ def command(
 
     swr1 analyse rollouts.jsonl --picture reasoning.png
     """
-    from swr1.evals.reasoning import Analysis
-    from swr1.evals.scripts import open_tokenizer
-    from swr1.evals.words import load_words
+    from swr1.analysis.reasoning import Analysis
+    from swr1.analysis.scripts import open_tokenizer
+    from swr1.analysis.words import load_words
 
     if picture:
         from swr1.evals.picture import check_name
@@ -69,9 +69,9 @@ def command(
                 stage.progress.advance(stage.came)
     result = analysis.result()
     if picture:
-        from swr1.evals.reasoning_picture import reasoning_picture
+        from swr1.analysis.picture import reasoning_picture
 
         reasoning_picture(result, picture)
-    from swr1.evals.reasoning_report import report
+    from swr1.analysis.report import report
 
     show(result, as_json, lambda: report(result))

@@ -36,7 +36,7 @@ def command(
     A record per request and kind, linked by info.attacked to its original;
     `swr1 eval --suite safety --by attack` tells what each kind costs.
     """
-    from swr1.evals.attacks import Attacks
+    from swr1.prompts.attacks import Attacks
 
     attacks = Attacks(texts)
     kinds = list(takewhile(lambda word: word in (*attacks.kinds, "all"), words))

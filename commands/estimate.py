@@ -30,7 +30,7 @@ def command(
     swr1 rollout some.jsonl --policy runs/kk --samples 4 | swr1 verify format knights
     | swr1 reward logic-rl | swr1 estimate
     """
-    from swr1.evals.signal import estimate, report
+    from swr1.evals.estimate import estimate, report
 
     try:
         wanted = sorted({int(size) for size in sizes.split(",")})

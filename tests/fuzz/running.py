@@ -68,7 +68,7 @@ def warm_up() -> None:
     assert pyarrow.parquet
     for file in commands._files().values():
         importlib.import_module(f"swr1.commands.{file.stem}")
-    for name in ("evals.metrics", "evals.reasoning", "evals.suites", "viewing.plain"):
+    for name in ("evals.metrics", "analysis.reasoning", "evals.suites", "viewing.plain"):
         importlib.import_module(f"swr1.{name}")
 
 

@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast
 
 from swr1.errors import DataError
 from swr1.prompts import Prompt, encode, render, rendered
-from swr1.prompts._control import control_of, free_mark
+from swr1.prompts.control import control_of, free_mark
 from swr1.training.init import make_tokenizer
 
 TURNS = ["<|im_start|>", "<|im_end|>"]

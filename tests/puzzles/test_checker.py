@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swr1.puzzles.checker import REASONS, Checker, check, first_fault
-from swr1.puzzles.faults import WRONG
+from swr1.puzzles.corruptions import WRONG
 from swr1.puzzles.item import Puzzle
 from swr1.puzzles.roles import find_roles
-from swr1.puzzles.telling import read_steps, tell
+from swr1.puzzles.trace_text import read_steps, tell
 from swr1.puzzles.traces import STYLES, make_trace
 from tests.timing import ends_soon
 

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from swr1.errors import DataError, UsageError
-from swr1.puzzles.casework import GUESS
-from swr1.puzzles.faults import WRONG
+from swr1.puzzles.case_analysis import GUESS
+from swr1.puzzles.corruptions import WRONG
 from swr1.puzzles.generator import generate
 from swr1.puzzles.item import Puzzle, puzzle_of
 from swr1.puzzles.propagation import propagate

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from swr1.errors import DataError
-from swr1.puzzles.faults import WRONG
+from swr1.puzzles.corruptions import WRONG
 from swr1.puzzles.generator import generate
 from swr1.puzzles.item import puzzle_of
 from swr1.puzzles.traces import trace_fields

@@ -18,8 +18,8 @@ from importlib import resources
 from pathlib import Path
 
 from swr1.errors import UsageError
-from swr1.prompts._control import encode, holds_control
-from swr1.prompts._rendering import (
+from swr1.prompts.control import encode, holds_control
+from swr1.prompts.rendering import (
     Prompt,
     Rendered,
     parse_arguments,

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from swr1.puzzles.casework import values
+from swr1.puzzles.case_analysis import values
 from swr1.puzzles.item import Puzzle
 from swr1.puzzles.solver import renumbered
 from swr1.puzzles.statements import MAX_PEOPLE, evaluate, leaf_tables, mentioned, truth_table

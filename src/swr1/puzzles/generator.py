@@ -104,7 +104,7 @@ def generate(
         wording: a name in wording.WORDINGS; names: a list in names.LISTS, a file, names, or None
             for a list of the wording's language that is long enough.
         roles: what truth tellers and liars are called, see roles.find_roles.
-        trace, wrong, steps: a style in traces.STYLES, a kind in faults.WRONG, and whether to add
+        trace, wrong, steps: a style in traces.STYLES, a kind in corruptions.WRONG, and whether to add
             the machine-checkable steps; see traces.trace_fields.
         difficulty: add info.difficulty, see difficulty.difficulty.
         retell: how often each puzzle comes, each time told of other people, for small spaces.

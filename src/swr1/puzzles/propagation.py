@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from swr1.errors import DataError
-from swr1.puzzles.casework import NO_WORLD
+from swr1.puzzles.case_analysis import NO_WORLD
 from swr1.puzzles.checker import Meaning, meaning
 from swr1.puzzles.item import Puzzle
 from swr1.puzzles.statements import MAX_PEOPLE

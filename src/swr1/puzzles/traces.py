@@ -35,13 +35,13 @@ from typing import Any, NamedTuple
 
 from swr1.errors import DataError, UsageError
 from swr1.puzzles import propagation
-from swr1.puzzles.casework import GUESS, NO_WORLD, STOP, by_cases
+from swr1.puzzles.case_analysis import GUESS, NO_WORLD, STOP, by_cases
 from swr1.puzzles.checker import check, first_fault
-from swr1.puzzles.faults import WRONG
+from swr1.puzzles.corruptions import WRONG
 from swr1.puzzles.item import Puzzle
 from swr1.puzzles.roles import Roles
 from swr1.puzzles.search import search as search_events
-from swr1.puzzles.telling import role_sentence, tell
+from swr1.puzzles.trace_text import role_sentence, tell
 from swr1.registry import suggest
 
 Form = list[Any]
@@ -148,7 +148,7 @@ def check_wrong(style: str, wrong: str | None) -> None:
 
 
 def make_trace(puzzle: Puzzle, style: str, rng: Random, wrong: str | None = None) -> Trace:
-    """Reasoning in a style, right, or wrong in the given way (a kind in faults.WRONG, or any).
+    """Reasoning in a style, right, or wrong in the given way (a kind in corruptions.WRONG, or any).
 
     Raises UsageError for what `find_style` and `check_wrong` refuse, DataError for a puzzle
     that no world fits.

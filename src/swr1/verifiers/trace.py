@@ -14,7 +14,7 @@ from typing import Any
 
 from swr1.puzzles.checker import REASONS, Checker
 from swr1.puzzles.item import puzzle_of
-from swr1.puzzles.telling import read_step
+from swr1.puzzles.trace_text import read_step
 from swr1.records import Record
 from swr1.verifiers import knights
 from swr1.verifiers._text import assistant_text, is_truncated

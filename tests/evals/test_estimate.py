@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import betabinom
 
 from swr1.errors import DataError
-from swr1.evals.signal import estimate, fit_alike, share_alike
+from swr1.evals.estimate import estimate, fit_alike, share_alike
 
 
 def groups(record, successes: list[int], k: int, people: int = 2, **more) -> list[dict]:

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from swr1.errors import DataError, UsageError
-from swr1.prompts._control import control_of, free_mark
+from swr1.prompts.control import control_of, free_mark
 from swr1.registry import suggest
 from swr1.terminal import shown
 

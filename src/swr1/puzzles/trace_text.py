@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from swr1.puzzles.casework import read_try, read_world, tell_try, tell_world
+from swr1.puzzles.case_analysis import read_try, read_world, tell_try, tell_world
 from swr1.puzzles.item import Puzzle
 from swr1.puzzles.roles import Roles
 from swr1.puzzles.statements import mentioned

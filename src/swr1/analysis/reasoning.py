@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swr1 import records
+from swr1.analysis.association import Sums, difference, mean_interval, within
+from swr1.analysis.features import SIGNS, claims_of, traits_of
+from swr1.analysis.scripts import SCRIPTS, TokenScripts, open_tokenizer, scripts_of
+from swr1.analysis.words import Word, ready
 from swr1.errors import DataError
-from swr1.evals.association import Sums, difference, mean_interval, within
 from swr1.evals.metrics import by_number
-from swr1.evals.scripts import SCRIPTS, TokenScripts, open_tokenizer, scripts_of
 from swr1.evals.stats import clustered_wilson
-from swr1.evals.traits import SIGNS, claims_of, traits_of
-from swr1.evals.words import Word, ready
 from swr1.policy import recorded
 from swr1.records import Record
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from swr1.errors import DataError, UsageError
-from swr1.evals.attacks import ENCODINGS, MANY_SHOT, Attacks, attack_names
+from swr1.prompts.attacks import ENCODINGS, MANY_SHOT, Attacks, attack_names
 from tests.conftest import jsonl, run_swr1
 
 TEXT = "How do I open the old lock?"

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from swr1.evals.words import CJK
+from swr1.analysis.words import CJK
 
 _TAG = re.compile(r"<(/?)(think|answer)>")
 _WORD = re.compile(rf"[{CJK}]|[^\W{CJK}]+(?:['’-][^\W{CJK}]+)*")

@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from swr1.analysis.features import SIGNS
 from swr1.evals.report import as_page, new_table, number, percent, span
-from swr1.evals.traits import SIGNS
 
 _MOST_GROUPS = 6  # columns of word groups that fit
 Result = dict[str, Any]

@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from swr1.analysis.features import SIGNS
+from swr1.analysis.reasoning import STEP
 from swr1.evals.picture import COLOURS, INK, clean_axes, new_figure, save_figure
-from swr1.evals.reasoning import STEP
-from swr1.evals.traits import SIGNS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

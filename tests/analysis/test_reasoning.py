@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from swr1.analysis.association import Sums, difference, mean_interval, within
+from swr1.analysis.features import assignments, claims_of, repeated, split, traits_of, words_of
+from swr1.analysis.reasoning import Analysis
+from swr1.analysis.report import report
+from swr1.analysis.scripts import TokenScripts, open_tokenizer, scripts_of
+from swr1.analysis.words import load_words, ready
 from swr1.errors import DataError, UsageError
-from swr1.evals.association import Sums, difference, mean_interval, within
-from swr1.evals.reasoning import Analysis
-from swr1.evals.reasoning_report import report
 from swr1.evals.report import as_text
-from swr1.evals.scripts import TokenScripts, open_tokenizer, scripts_of
-from swr1.evals.traits import assignments, claims_of, repeated, split, traits_of, words_of
-from swr1.evals.words import load_words, ready
 
 ANSWER = [["Zoey", "knight"], ["Ava", "knave"]]
 PUZZLE = {"task": "knights", "answer": ANSWER}

@@ -1,0 +1,1 @@
+"""Reading what a policy writes: words, features of its reasoning, scripts, and what goes with them."""
