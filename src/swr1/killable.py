@@ -70,7 +70,7 @@ class Killable:
     ) -> None:
         self.name, self.timeout = name, timeout
         self._job = {
-            "registry": (registry.kind, registry.package, registry.attribute),
+            "registry": (registry.kind, registry.package, registry.attribute, registry.folder),
             "name": name,
             "settings": list(settings),
             "convert": convert,

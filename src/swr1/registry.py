@@ -1,7 +1,8 @@
 """One way in for everything a user may want more of: verifiers, rewards, engines, objectives.
 
-A registry reads names from the files of a package (`knights.py` is "knights", `long_name.py` is
-"long-name"), from Python entry points, and from `./file.py:attribute`. Listing imports nothing.
+A registry reads names from the files of a folder (`knights.py` is "knights", `long_name.py` and
+`long_name/__init__.py` are "long-name"), from Python entry points, and from `./file.py:attribute`.
+Listing imports nothing.
 """
 
 from __future__ import annotations
@@ -33,27 +34,35 @@ class Registry:
 
     Args:
         kind: what one is called in messages, e.g. "verifier".
-        package: the package whose modules are the built-in ones, e.g. "swr1.verifiers".
+        package: the package, and the group of entry points, e.g. "swr1.verifiers".
         attribute: what to take from a module, e.g. "verify".
+        folder: the folder of the package whose files and folders are the built-in ones, e.g.
+            "builtin"; "" for the package itself, None where there are none.
     """
 
-    def __init__(self, kind: str, package: str, attribute: str) -> None:
-        self.kind, self.package, self.attribute = kind, package, attribute
+    def __init__(self, kind: str, package: str, attribute: str, folder: str | None = "") -> None:
+        self.kind, self.package, self.attribute, self.folder = kind, package, attribute, folder
 
     @cached_property
     def _targets(self) -> dict[str, str]:
-        spec = importlib.util.find_spec(self.package)
-        folders = list(spec.submodule_search_locations or []) if spec else []
-        files = [f for folder in folders for f in sorted(Path(folder).glob("*.py"))]
-        built_in = {
-            f.stem.replace("_", "-"): f"{self.package}.{f.stem}:{self.attribute}"
-            for f in files
-            if not f.stem.startswith("_")
-        }
-        plugins = {e.name: e.value for e in entry_points(group=f"{self.package}")}
+        built_in = {} if self.folder is None else self._built_in(self.folder)
+        plugins = {e.name: e.value for e in entry_points(group=self.package)}
         if clash := built_in.keys() & plugins.keys():
             raise UsageError(f"a plugin redefines the {self.kind} {sorted(clash)[0]!r}")
         return built_in | plugins
+
+    def _built_in(self, folder: str) -> dict[str, str]:
+        package = f"{self.package}.{folder}" if folder else self.package
+        spec = importlib.util.find_spec(package)
+        places = list(spec.submodule_search_locations or []) if spec else []
+        files = [f for place in places for f in sorted(Path(place).glob("*.py"))]
+        if folder:
+            files += [f.parent for p in places for f in sorted(Path(p).glob("*/__init__.py"))]
+        return {
+            f.stem.replace("_", "-"): f"{package}.{f.stem}:{self.attribute}"
+            for f in files
+            if not f.stem.startswith("_")
+        }
 
     def names(self) -> list[str]:
         return sorted(self._targets)
@@ -71,10 +80,22 @@ class Registry:
                 f" Known: {', '.join(self.names())}; or a file: ./mine.py:{self.attribute}"
             )
         module, _, attribute = self._targets[name].partition(":")
-        if not self.is_foreign(name):
-            return getattr(importlib.import_module(module), attribute)
         found = self._imported(name, module, lambda: importlib.import_module(module))
         return self._function(name, found, attribute or self.attribute)
+
+    def file(self, name: str) -> Path | None:
+        """The source file of what `get` would give, which it does not run; None if there is none.
+
+        The package around a plugin is imported, as Python asks for.
+        """
+        if ".py:" in name:
+            return Path(name.rpartition(":")[0])
+        module = self._targets.get(name, "").partition(":")[0]
+        try:
+            spec = importlib.util.find_spec(module) if module else None
+        except Exception:  # a stranger's package that cannot be imported: `get` says why
+            return None
+        return Path(spec.origin) if spec and spec.origin else None
 
     def is_foreign(self, name: str) -> bool:
         """Whether it is a stranger's: from a file or an entry point. Imports nothing."""
@@ -95,12 +116,17 @@ class Registry:
         return self._function(target, module, attribute)
 
     def _imported(self, target: str, file: str, run: Callable[[], Any]) -> Any:
-        """What `run` gives. Raises UsageError, with file and line, whatever a stranger's raises."""
+        """What `run` gives. Raises UsageError, with file and line, for all that the import raises.
+
+        A library that a built-in one needs and that is not installed stays a ModuleNotFoundError.
+        """
         try:
             return run()
         except Ending:
             raise
         except BaseException as error:
+            if isinstance(error, ModuleNotFoundError) and not self.is_foreign(target):
+                raise
             where, why = _origin(error, file)
             raise UsageError(f"{where}: cannot import the {self.kind} {target!r}: {why}") from None
 
@@ -108,7 +134,9 @@ class Registry:
         found = getattr(module, attribute, None)
         file = getattr(module, "__file__", None) or module.__name__
         if found is None:
-            raise UsageError(f"{file} has no {attribute!r} ({self.kind} {target!r})")
+            raise UsageError(
+                f"{file} has no {attribute!r}: the {self.kind} {target!r} is the function of that name"
+            )
         if not callable(found):
             kind = type(found).__name__
             raise UsageError(
