@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -96,3 +97,22 @@ def test_values_that_are_far_larger_than_their_file(tmp_path):
         stderr=subprocess.PIPE,
     )
     assert done.returncode == 65 and b"duplicate" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("count", "what"),
+    [
+        (2**25 + 2**18, "a row"),
+        pytest.param(2**26 + 1, "a column of a row group", marks=pytest.mark.slow),
+    ],
+)
+def test_equal_numbers_without_end_are_no_record(tmp_path, count, what):
+    """Some kilobytes of a file would be gigabytes of memory."""
+    at = table().schema.get_field_index("generation.token_ids")
+    ones = pa.ListArray.from_arrays(
+        pa.array([0, 0, 0, 0, 0, count], pa.int32()), pa.array(np.ones(count, np.int32))
+    )
+    done = written(tmp_path, table().set_column(at, SCHEMA.field(at), ones))
+    assert (tmp_path / "a.parquet").stat().st_size < 20_000
+    assert done.returncode == 65
+    assert f"a.parquet: {what} has" in done.stderr and "no file of records" in done.stderr

@@ -41,6 +41,7 @@ _INT32, _INT64 = 2**31, 2**63
 ROWS, BYTES = 1000, 2**26  # of a row group, at most (but a record is not divided)
 _AT_ONCE = 2**27  # bytes of values that a batch may become
 _COLUMN = 2**29  # bytes of a column of one row group, beyond which a file is refused
+_ROW = 2 * MAX_LINE  # bytes of a row, likewise
 
 
 def _fits(kind: str, value: Any) -> bool:
@@ -173,6 +174,8 @@ def rows_of(
             for group in range(file.num_row_groups):
                 size = _batch_size(file.metadata.row_group(group), path)
                 for batch in file.iter_batches(size, [group], use_threads=False):
+                    if batch.nbytes > batch.num_rows * _ROW:
+                        raise _too_large("a row", batch.nbytes // batch.num_rows, path)
                     yield from batch.to_pylist()
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -189,15 +192,23 @@ def _record(row: dict[str, Any]) -> Record | ValueError:
 
 
 def _batch_size(group: Any, path: Path) -> int:
-    """Rows at a time: a value repeated by a dictionary is as large as its column at most."""
-    sizes = [group.column(i).total_uncompressed_size for i in range(group.num_columns)]
-    if max(sizes, default=0) > _COLUMN:
-        raise DataError(
-            f"a column of a row group has {max(sizes):,} bytes: this is no file of records, which"
-            f" are at most {MAX_LINE // 2**20} MB",
-            str(path),
-        )
-    return max(1, min(256, _AT_ONCE // max(1, *sizes, 1)))
+    """Rows at a time: a value repeated by a dictionary is as large as its column at most.
+
+    Equal numbers take no bytes in a file, however many there are; in memory each takes eight.
+    """
+    columns = [group.column(i) for i in range(group.num_columns)]
+    size = max((max(c.total_uncompressed_size, 8 * c.num_values) for c in columns), default=0)
+    if size > _COLUMN:
+        raise _too_large("a column of a row group", size, path)
+    return max(1, min(256, _AT_ONCE // max(1, size)))
+
+
+def _too_large(what: str, size: int, path: Path) -> DataError:
+    return DataError(
+        f"{what} has {size:,} bytes: this is no file of records, which are at most"
+        f" {MAX_LINE // 2**20} MB",
+        str(path),
+    )
 
 
 def _check_schema(schema: pa.Schema, path: Path) -> None:
