@@ -374,6 +374,14 @@ def test_a_tokenizer_larger_than_the_embedding_is_a_line(folder, tmp_path):
         init_policy(tmp_path / "new", source=folder)
 
 
+@pytest.mark.parametrize("kind", ["llama", "qwen3"])
+@pytest.mark.parametrize("opener", ["causal", "encoder", "config"])
+def test_layers_without_end_are_a_line(folder, opener, kind):
+    change(folder / "config.json", num_hidden_layers=10**9, layer_types=None, model_type=kind)
+    with pytest.raises(SwrError, match=r"num_hidden_layers 1,000,000,000 in its config.json"):
+        OPENERS[opener](folder)
+
+
 def test_a_file_that_is_no_gguf_is_a_line(tmp_path):
     for content in (b"", b"GGUF", b"GGUF" + b"\xff" * 100, b"PK" * 50, SPOILT["pointer"](b"")):
         (tmp_path / "m.gguf").write_bytes(content)

@@ -29,6 +29,7 @@ OPTION = "--trust-remote-code"
 ADAPTER = "adapter_config.json"
 WRITTEN = ("bos", "eos", "pad", "cls", "sep")  # special tokens that may stand in an input
 GENERIC = ("TokenizersBackend", "PreTrainedTokenizerFast")
+MAX_LAYERS = 10_000  # so many tiny ones take a minute to build
 POINTER = b"version https://git-lfs"
 
 _trusted = False
@@ -253,8 +254,9 @@ def _load(
 
 
 def _config(folder: str | Path) -> Any:
-    from transformers import AutoConfig
+    from transformers import AutoConfig, PreTrainedConfig
 
+    _refuse_endless(folder, PreTrainedConfig.get_config_dict(folder)[0])
     config = AutoConfig.from_pretrained(folder, trust_remote_code=_trusted)
     _refuse_kernels(folder, config)
     return config
@@ -325,6 +327,17 @@ def _refuse_kernels(folder: str | Path, config: Any) -> None:
             named = getattr(part, kind, None)
             if isinstance(named, str) and "/" in named and not _trusted:
                 raise _code_refused(folder, f"{kind.strip('_')} {named!r} in its config.json")
+
+
+def _refuse_endless(folder: str | Path, facts: Any) -> None:
+    """Raises SwrError for a config.json whose layers could not be built within the memory."""
+    for name, value in facts.items() if isinstance(facts, dict) else ():
+        _refuse_endless(folder, value)
+        if "layer" in name and type(value) is int and value > MAX_LAYERS:
+            raise SwrError(
+                f"{folder} says {name} {value:,} in its config.json: models have at most"
+                f" {MAX_LAYERS:,} layers"
+            )
 
 
 def _code_refused(folder: str | Path, what: str) -> UsageError:
