@@ -21,7 +21,7 @@ import numpy as np
 from _judges import OPENING, certain, figures, records_of, refuses
 
 from swr1.training.held_out import is_held_out
-from swr1.verifiers.refusal import LABELS, asked, classify
+from swr1.verifiers.builtin.refusal import LABELS, asked, classify
 
 HEAD = "| | accuracy (95%) | macro-F1 | F1: compliance, partial, refusal | refuses or not |\n| --- | --- | --- | --- | --- |"
 

@@ -43,7 +43,7 @@ from swr1.training import engine, heads
 from swr1.training.classifier import GUARD_LABELS, split_key
 from swr1.training.held_out import accuracy, is_held_out, softmax
 from swr1.training.pairs import pairs
-from swr1.verifiers._text import prompt_text
+from swr1.verifiers.completions.text import prompt_text
 
 SAFE, UNSAFE, _ = range(len(GUARD_LABELS))
 PROMPT_TOKENS = 48

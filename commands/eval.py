@@ -123,7 +123,7 @@ def command(
     from swr1.engines import Sampling
     from swr1.engines._rollout import complete
     from swr1.evals.metrics import summarise
-    from swr1.verifiers._running import judges
+    from swr1.verifiers.running import judges
 
     summaries = {}
     named = {label or Path(file).stem: file for label, file in map(split_label, runs)}

@@ -75,7 +75,7 @@ def command(
     swr1 verify safety rollouts.jsonl --guard Qwen3Guard-Gen-8B --url http://gpu1:8000/v1
     """
     from swr1.registry import digest_of_files
-    from swr1.verifiers._running import judges, split_names
+    from swr1.verifiers.running import judges, split_names
 
     verifiers, files = split_names(names)
     own = digest_of_files(*(name for name in verifiers if ".py:" in name), judge or "")

@@ -1,6 +1,6 @@
 """A function of records in a process of its own: a stranger's, or ours that may hang.
 
-    check = Killable(REGISTRY, "./mine.py:check", convert="swr1.verifiers._killable:as_verdict")
+    check = Killable(REGISTRY, "./mine.py:check", convert="swr1.verifiers.isolated:as_verdict")
     check.start()    # raises UsageError where the file cannot be imported
     check(record)    # what it gave, as `convert` made it; raises DataError, Lost
 

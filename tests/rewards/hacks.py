@@ -8,8 +8,8 @@ its verdict is given, and "overlooks" means that it is wrong.
 
 from typing import Any, NamedTuple
 
-from swr1.verifiers import choice, f1, knights, math, refusal
-from swr1.verifiers import format as form
+from swr1.verifiers.builtin import choice, f1, knights, math, refusal
+from swr1.verifiers.builtin import format as form
 from tests.rewards.shipped import judged
 
 RULES: dict[str, Any] = {"math": math, "choice": choice, "qa": f1, "knights": knights}

@@ -1,6 +1,6 @@
 """Judged records for the shipped recipes: everything well unless said otherwise."""
 
-from swr1.rewards._ordering import outcome_of
+from swr1.rewards.ordering import outcome_of
 
 ANSWERS = {"correct": 1.0, "wrong": 0.0, "unreadable": 0.0}
 REFUSALS = {"compliance": 0.0, "partial": 0.5, "refusal": 1.0}

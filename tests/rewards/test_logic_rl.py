@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from swr1.errors import DataError
 from swr1.rewards import load_recipe
-from swr1.verifiers import format as form
-from swr1.verifiers import knights
+from swr1.verifiers.builtin import format as form
+from swr1.verifiers.builtin import knights
 
 reward = load_recipe("logic-rl").reward
 

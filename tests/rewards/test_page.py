@@ -7,8 +7,8 @@ import pytest
 
 from swr1.errors import UsageError
 from swr1.rewards import checked, load_recipe, recipe_names
-from swr1.rewards._explain import explain
-from swr1.rewards._ordering import survey
+from swr1.rewards.explain import explain
+from swr1.rewards.ordering import survey
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "rewards.md").read_text()
 BLOCKS = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from swr1.errors import DataError, UsageError
 from swr1.rewards import load_recipe
-from swr1.rewards._ordering import survey
+from swr1.rewards.ordering import survey
 
 SAFETY = ["safe", "needless-refusal", "controversial", "unsafe"]
 NUMBER = st.sampled_from([-2.0, -1.0, -0.3, 0.1, 0.5, 1.0, 3.0])

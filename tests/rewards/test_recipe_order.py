@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from swr1.errors import UsageError
 from swr1.rewards import checked, load_recipe, open_reward
-from swr1.rewards._ordering import check, survey
+from swr1.rewards.ordering import check, survey
 
 GRADED = """
 order = [

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swr1.rewards import load_recipe, open_reward, recipe_names
-from swr1.rewards._ordering import check, survey
+from swr1.rewards.ordering import check, survey
 from tests.rewards.shipped import judged, outcome
 
 STAGE1 = [  # outcome, total, record

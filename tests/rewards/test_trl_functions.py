@@ -127,7 +127,7 @@ def exported(path) -> list[dict]:
 def stage_two():
     """Stage 2 with the real rules, but for the guards."""
     names = ("math", "choice", "knights", "refusal", "format")
-    rules = {name: import_module(f"swr1.verifiers.{name}").verify for name in names}
+    rules = {name: import_module(f"swr1.verifiers.builtin.{name}").verify for name in names}
     guards = dict.fromkeys(("language", "repetition", "length"), lambda r: {"score": 1, "label": 1})
 
     def only(task, judge):  # as the stages would: no verdict where the task does not need it

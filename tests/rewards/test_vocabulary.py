@@ -2,9 +2,9 @@
 
 import pytest
 
-from swr1.rewards._vocabulary import KNOWN
-from swr1.verifiers import choice, exact, f1, knights, refusal, safety, value
-from swr1.verifiers import format as form
+from swr1.rewards.vocabulary import KNOWN
+from swr1.verifiers.builtin import choice, exact, f1, knights, refusal, safety, value
+from swr1.verifiers.builtin import format as form
 
 TEXTS = [
     "", "<think>a</think>", "<think>ok then</think><answer>B</answer>", "<answer>1</answer><think>x</think>",

@@ -47,7 +47,7 @@ class Hack(NamedTuple):
 
     def score(self) -> float | None:
         record = {"id": "x", "completion": self.completion} | FIELDS[self.verifier] | self.fields
-        module = import_module(f"swr1.verifiers.{self.verifier}")
+        module = import_module(f"swr1.verifiers.builtin.{self.verifier}")
         return module.verify(record, **self.settings)["score"]
 
     def row(self) -> str:

@@ -1,12 +1,12 @@
 """`swr1 verify NAME... --option`: who an option is for, and that none passes silently."""
 
 import pytest
-from guard_server import GuardServer, records
 
 from swr1.errors import UsageError
-from swr1.verifiers import safety
-from swr1.verifiers._running import judges
+from swr1.verifiers.builtin import safety
+from swr1.verifiers.running import judges
 from tests.conftest import jsonl, run_swr1
+from tests.verifiers.models.guard_server import GuardServer, records
 
 KNIGHTS = {
     "id": "k",

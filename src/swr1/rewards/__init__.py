@@ -17,11 +17,11 @@ from typing import Any
 
 from swr1.errors import UsageError
 from swr1.records import Record
-from swr1.rewards._own import REGISTRY, OwnReward
-from swr1.rewards._recipe import Recipe
-from swr1.rewards._source import recipe_names
-from swr1.rewards._tables import load_recipe
-from swr1.rewards._trl import as_reward_function
+from swr1.rewards.isolated import REGISTRY, OwnReward
+from swr1.rewards.recipe import Recipe
+from swr1.rewards.source import recipe_names
+from swr1.rewards.tables import load_recipe
+from swr1.rewards.trl import as_reward_function
 
 Reward = Callable[[Record], dict[str, Any]]
 
@@ -54,7 +54,7 @@ def checked(
     recipe: Recipe, *, unordered: bool = False, warn: Callable[[str], None] = lambda message: None
 ) -> Recipe:
     """The recipe itself. Raises UsageError where its numbers contradict its order."""
-    from swr1.rewards._ordering import check
+    from swr1.rewards.ordering import check
 
     problems = check(recipe)
     if problems and not unordered:
@@ -72,7 +72,7 @@ def explain_one(reward: Recipe | Reward, wanted: str, records: Iterable[Record |
     Raises UsageError for a Python reward, which only its author can explain, and where no record
     has that id.
     """
-    from swr1.rewards._explain import explain
+    from swr1.rewards.explain import explain
 
     recipe = _recipe(reward, "--explain")
     name, slash, sample = wanted.rpartition("/")
@@ -88,7 +88,7 @@ def explain_one(reward: Recipe | Reward, wanted: str, records: Iterable[Record |
 
 def tell_outcomes(reward: Recipe | Reward) -> str:
     """The lowest and highest total of each outcome. Raises UsageError for a Python reward."""
-    from swr1.rewards._explain import outcomes
+    from swr1.rewards.explain import outcomes
 
     return outcomes(_recipe(reward, "--outcomes"))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from swr1.verifiers._text import INVISIBLE
+from swr1.verifiers.completions.text import INVISIBLE
 
 CONTROL = re.compile(
     r"<\s*[|｜][^<>\n]{1,60}[|｜]\s*>"  # <|eot_id|>, <|im_end|>, <｜Assistant｜>

@@ -13,7 +13,7 @@ from typing import Any
 
 from swr1.errors import UsageError
 from swr1.records import Record
-from swr1.verifiers._text import assistant_text, content_text, is_truncated
+from swr1.verifiers.completions.text import assistant_text, content_text, is_truncated
 from swr1.verifiers.models.adapters import Ask, Reading, adapter_of
 from swr1.verifiers.models.cache import Cache
 from swr1.verifiers.models.escaping import neutralise

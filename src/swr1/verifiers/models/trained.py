@@ -18,7 +18,7 @@ from swr1.models import load_config
 from swr1.policy import model_folder
 from swr1.training import engine, heads
 from swr1.training.held_out import softmax
-from swr1.verifiers._text import TAGS
+from swr1.verifiers.completions.text import TAGS
 from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from swr1.verifiers._text import EDGE_TOKEN, INVISIBLE, TURN_HEADER
+from swr1.verifiers.completions.text import EDGE_TOKEN, INVISIBLE, TURN_HEADER
 from swr1.verifiers.models.reply import CouldNotJudge
 
 _FLAT: dict[

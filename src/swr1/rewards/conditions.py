@@ -1,0 +1,290 @@
+"""Conditions of a recipe: on what the item is and on what the verdicts say.
+
+    when = { task = "safety", info.harmful = false, safety.label = "safe" }      # all must hold
+    when = [ { safety.label = "unsafe" }, { value.label = "bad" } ]              # one is enough
+
+`task`, `info.FIELD`, and `label`, `score` or `confidence` of a verdict; outcomes also `gate`, the
+gate that fired. What is wanted of it: a value, a list of values that will do, or a table of `not`
+(a value or a list), `at-least`, `below` (numbers).
+
+A condition holds, does not, or is not known: a verdict that could not judge is neither. It does not
+hold if any of its tests fails, whatever the unknown ones would say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from swr1.errors import DataError
+from swr1.records import Record
+from swr1.rewards.vocabulary import FIELDS, Vocabulary, check_label, look_up
+
+Bad = Callable[[str], Exception]
+
+
+@dataclass(frozen=True)
+class Test:
+    """One thing that is wanted: `where` is ("task",), ("gate",), ("info", key...) or (verdict,
+    field); `op` is "in", "not", "at-least" or "below"."""
+
+    where: tuple[str, ...]
+    op: str
+    wanted: Any
+
+    @cached_property
+    def verdict(self) -> str:
+        """The verdict it asks about, or ""."""
+        return "" if self.where[0] in ("task", "gate", "info") else self.where[0]
+
+    @cached_property
+    def accepts(self) -> Callable[[Any], bool]:
+        """Whether a value is what is wanted, as a function."""
+        wanted = self.wanted
+        if self.op == "at-least":
+            return lambda value: type(value) in (int, float) and value >= wanted
+        if self.op == "below":
+            return lambda value: type(value) in (int, float) and value < wanted
+        if all(type(w) is str for w in wanted):
+            one = wanted[0]
+            if self.op == "not":
+                return lambda value: value not in wanted
+            return (lambda value: value in wanted) if wanted[1:] else (lambda value: value == one)
+        yes = self.op == "in"
+        if all(type(w) in (int, float) for w in wanted):
+            return lambda value: yes is (type(value) is not bool and value in wanted)
+        # true is not 1: `info.harmful = true` must not take a count for a yes
+        return lambda value: (
+            yes is any(value == w and (type(value) is bool) == (type(w) is bool) for w in wanted)
+        )
+
+    def __str__(self) -> str:
+        name = ".".join(self.where)
+        if self.op in ("at-least", "below"):
+            return f"{name} {'>=' if self.op == 'at-least' else '<'} {self.wanted:g}"
+        told = " or ".join(map(show, self.wanted))
+        return f"{name} {'not ' if self.op == 'not' else ''}{told}"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One of the lists of tests must hold as a whole."""
+
+    ways: tuple[tuple[Test, ...], ...]
+
+    def tests(self) -> Iterator[Test]:
+        for way in self.ways:
+            yield from way
+
+    @cached_property
+    def plain(self) -> tuple[str, str, Callable[[Any], bool]] | None:
+        """(verdict, field, test) where there is but one test, of a verdict."""
+        tests = [*self.tests()]
+        return (*tests[0].where, tests[0].accepts) if len(tests) == 1 and tests[0].verdict else None  # type: ignore[return-value]
+
+    def live(
+        self, item: Record, facts: tuple[str, ...] = ("task", "info")
+    ) -> tuple[tuple[Test, ...], ...]:
+        """The ways that the `facts` of an item leave open."""
+        return tuple(
+            way
+            for way in self.ways
+            if all(t.accepts(fact(item, t.where)) for t in way if t.where[0] in facts)
+        )
+
+    def holds(self, record: Record, gates: tuple[str, ...] = ()) -> bool | None:
+        """True, False, or None where a verdict that could not judge leaves it open.
+
+        Raises DataError where it hangs on a verdict that the record does not have.
+        """
+        if self.plain:  # most gates: worth a shorter way
+            name, which, accepts = self.plain
+            told = verdict_of(record, name)
+            if told is None:
+                raise MissingVerdict(record, name)
+            value = None if told.get("score") is None else told.get(which)
+            return None if value is None else accepts(value)
+        unknown = False
+        missing = ""
+        for way in self.ways:
+            state: bool | None = True
+            lacks = ""
+            for test in way:
+                if not (name := test.verdict):
+                    if not _fact_holds(test, record, gates):
+                        state = False
+                        break
+                elif (told := verdict_of(record, name)) is None:
+                    lacks = name
+                elif told.get("score") is None or (value := told.get(test.where[1])) is None:
+                    state = None
+                elif not test.accepts(value):
+                    state = False
+                    break
+            if state is False:
+                continue
+            if lacks:
+                missing = lacks
+            elif state:
+                return True
+            else:
+                unknown = True
+        if missing:
+            raise MissingVerdict(record, missing)
+        return None if unknown else False
+
+    def unjudged(self, record: Record) -> str:
+        """ "verdict: why" of the first of its verdicts that could not judge."""
+        for test in self.tests():
+            told = verdict_of(record, test.verdict) if test.verdict else None
+            if told is not None and (told.get("score") is None or told.get(test.where[1]) is None):
+                return reason(test.verdict, told, test.where[1])
+        return "a verdict: no reason given"
+
+    def __str__(self) -> str:
+        return ", or ".join(", ".join(map(str, way)) or "always" for way in self.ways)
+
+
+ALWAYS = Condition(((),))
+
+
+def _fact_holds(test: Test, record: Record, gates: tuple[str, ...]) -> bool:
+    if test.where == ("task",):
+        return test.accepts(record.get("task"))
+    if test.where[0] == "gate":
+        return any(test.accepts(gate) for gate in gates or ("",))
+    return test.accepts(fact(record, test.where))
+
+
+def verdict_of(record: Record, name: str) -> dict[str, Any] | None:
+    """A verdict of a record, or None. Raises DataError for one that is no object."""
+    told = (record.get("verdicts") or {}).get(name)
+    if told is not None and type(told) is not dict:
+        raise DataError(
+            f"record {record.get('id')!r}: the verdict {name!r} is to be an object with `score` and"
+            f" `label`, it is {told!r}"
+        )
+    return told
+
+
+def fact(record: Record, where: tuple[str, ...]) -> Any:
+    """The value of `task` or of a field of `info`; None where it is not there."""
+    value: Any = record
+    for key in where:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def reason(name: str, verdict: dict, which: str = "score") -> str:
+    """Why the verdict says nothing: "math: took longer than 10 s"."""
+    if verdict.get("score") is not None:
+        return f"{name}: the verdict has no {which}"
+    return f"{name}: {verdict.get('error') or 'no reason given'}"
+
+
+class MissingVerdict(DataError):
+    """A record has no such verdict at all, not even one that could not judge."""
+
+    def __init__(self, record: Record, name: str) -> None:
+        self.name = name
+        super().__init__(f"record {record.get('id')!r} has no verdict {name!r}")
+
+
+def show(value: Any) -> str:
+    """A value of a condition as TOML would write it, texts without quotes."""
+    return (
+        {True: "true", False: "false", None: "absent"}.get(value, str(value))
+        if (value is None or type(value) is bool)
+        else str(value)
+    )
+
+
+def parse(
+    table: Any,
+    *,
+    known: Mapping[str, Vocabulary],
+    number: Callable[[Any], float],
+    bad: Bad,
+    gates: tuple[str, ...] = (),
+    tasks: tuple[str, ...] = (),
+) -> Condition:
+    """A `when` table, or a list of them, as a Condition.
+
+    Args:
+        known: the verdicts there are.
+        number: resolves a number or the name of one.
+        bad: makes the error from a message.
+        gates: the names that `gate` may take; none: `gate` cannot be asked for.
+        tasks: the tasks that the recipe is for; none: any.
+    """
+    ways = table if isinstance(table, list) else [table]
+    if not ways or not all(isinstance(way, dict) for way in ways):
+        raise bad(f'a condition is a table such as {{ task = "math" }}, not {table!r}')
+    parsed = []
+    for way in ways:
+        tests = [t for key, wanted in way.items() for t in _tests((key,), wanted, number, bad)]
+        for test in tests:
+            _check(test, known, bad, gates, tasks)
+        # what the item is comes first: it is cheap, and decides which verdicts must be there
+        parsed.append(tuple(sorted(tests, key=lambda t: bool(t.verdict))))
+    return Condition(tuple(parsed))
+
+
+_OPS = ("not", "at-least", "below")
+
+
+def _tests(where: tuple[str, ...], wanted: Any, number: Any, bad: Bad) -> Iterator[Test]:
+    if not isinstance(wanted, dict):
+        values = wanted if isinstance(wanted, list) else [wanted]
+        if not values or any(isinstance(v, dict | list) for v in values):
+            raise bad(f"{'.'.join(where)} is to be one of what? Not of {wanted!r}")
+        yield Test(where, "in", tuple(values))
+        return
+    if not wanted:
+        raise bad(f"nothing is wanted of {'.'.join(where)}")
+    for key, value in wanted.items():
+        if key not in _OPS:
+            yield from _tests((*where, key), value, number, bad)
+        elif key == "not":
+            yield Test(where, "not", tuple(value) if isinstance(value, list) else (value,))
+        else:
+            yield Test(where, key, number(value))
+
+
+def _check(
+    test: Test, known: Any, bad: Bad, gates: tuple[str, ...], tasks: tuple[str, ...]
+) -> None:
+    root, name = test.where[0], ".".join(test.where)
+    texts = test.op in ("in", "not")
+    if root in ("task", "gate"):
+        allowed = tasks if root == "task" else gates
+        if root == "gate" and not gates:
+            raise bad(
+                "only an outcome can ask for `gate`, and only where a gate ends the reckoning"
+            )
+        if len(test.where) > 1 or not texts:
+            raise bad(f"{name}: `{root}` is a text, with nothing under it")
+        for value in test.wanted:
+            if allowed and value not in allowed:
+                from swr1.registry import suggest
+
+                raise bad(
+                    f"the recipe has no {root} {value!r}.{suggest(str(value), allowed)}"
+                    f" It has: {', '.join(allowed)}"
+                )
+    elif root == "info":
+        if len(test.where) < 2:
+            raise bad("say which field of `info` is meant: info.harmful = false")
+    else:
+        look_up(known, root, bad)
+        if len(test.where) != 2 or test.where[1] not in FIELDS:
+            raise bad(f"of a verdict: {', '.join(f'{root}.{f}' for f in FIELDS)}; not {name!r}")
+        if test.where[1] == "label":
+            if not texts:
+                raise bad(f"{name} is a text: it cannot be {test.op} a number")
+            for value in test.wanted:
+                check_label(known, root, value, bad)
+        elif texts and not all(type(v) in (int, float) for v in test.wanted):
+            raise bad(f"{name} is a number, not {test.wanted[0]!r}")

@@ -1,0 +1,193 @@
+"""How one record got its number, for people: gates, parts, weights, total, and what was near.
+
+    print(explain(recipe, record))
+
+"Nearest above" is the fewest verdicts that would have to be others for the record to be another
+outcome with a higher total; among those, the lowest total. What the item is stays as it is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+from typing import NamedTuple
+
+from swr1.errors import DataError
+from swr1.records import Record
+from swr1.rewards.conditions import fact, show
+from swr1.rewards.ordering import outcome_of, survey
+from swr1.rewards.recipe import Line, Part, Passed, Recipe, Reckoning
+from swr1.rewards.space import fields_read, live_tests, said, states, verdicts_for
+
+WIDTH = 80
+_AT_MOST = 3  # verdicts changed at once
+
+
+class Step(NamedTuple):
+    """What would have made a record a better outcome."""
+
+    outcome: str
+    total: float
+    changes: tuple[str, ...]
+
+
+def explain(recipe: Recipe, record: Record) -> str:
+    """The reckoning of a record as lines of at most 80 columns. Raises DataError as `reward`."""
+    reckoning = recipe.reckon(record)
+    lines = [_head(recipe, record), ""]
+    for passed in reckoning.gates:
+        if passed.gate.kind == "total":
+            lines += _wrapped(f"gate {passed.gate.name}: {_told(passed, record)}")
+    if reckoning.ended_by():
+        lines.append("parts: none counts")
+    else:
+        lines += _parts(reckoning.lines, record)
+    for passed in reckoning.gates:
+        if passed.gate.kind != "total":
+            lines += _wrapped(f"gate {passed.gate.name}: {_told(passed, record)}")
+            if passed.change:
+                lines.append(_sum("", passed.change))
+    if reckoning.total is None:
+        lines += ["", *_wrapped(f"no reward, since a verdict could not judge: {reckoning.error}")]
+        return "\n".join(lines)
+    lines += [_sum("total", reckoning.total), ""]
+    return "\n".join([*lines, *_outcome(recipe, record, reckoning)])
+
+
+def outcomes(recipe: Recipe) -> str:
+    """The lowest and highest total of each outcome as lines, the best first."""
+    ranges = sorted(survey(recipe).items(), key=lambda item: (-item[1].high, -item[1].low))
+    width = max((len(name) for name, _ in ranges), default=0)
+    lines = [f"{'outcome':{width}}  {'from':>8}  {'to':>8}"]
+    lines += [f"{name:{width}}  {r.low:>8.4g}  {r.high:>8.4g}" for name, r in ranges]
+    return "\n".join(lines)
+
+
+def nearest_above(recipe: Recipe, record: Record, reckoning: Reckoning) -> Step | None:
+    """The outcome that took the fewest other verdicts, and which; None where nothing is above."""
+    now = outcome_of(recipe, record, reckoning)
+    names = [n for n in verdicts_for(recipe, record) if n in (record.get("verdicts") or {})]
+    choices = {name: states(recipe, record, name) for name in names}
+    for count in range(1, _AT_MOST + 1):
+        found: list[Step] = []
+        for changed in itertools.combinations(names, count):
+            for chosen in itertools.product(*(choices[name] for name in changed)):
+                new = dict(zip(changed, chosen, strict=True))
+                other = {**record, "verdicts": {**record["verdicts"], **new}}
+                try:
+                    total = (result := recipe.reckon(other)).total
+                except DataError:
+                    continue
+                if total is None or total <= (reckoning.total or 0.0):
+                    continue
+                outcomes = outcome_of(recipe, other, result)
+                if outcomes and outcomes != now:
+                    found.append(Step(outcomes[0], total, _changes(recipe, record, new)))
+        if found:
+            return min(found, key=lambda step: step.total)
+    return None
+
+
+def _changes(recipe: Recipe, record: Record, new: dict[str, dict]) -> tuple[str, ...]:
+    told = []
+    for name, state in new.items():
+        for which in fields_read(recipe, record, name):
+            before, after = said(record["verdicts"][name], which), said(state, which)
+            if before != after:
+                told.append(f"{name}.{which} {after} (it is {before})")
+    return tuple(told)
+
+
+def _head(recipe: Recipe, record: Record) -> str:
+    told = [f"id {record.get('id')}"]
+    if "sample" in record:
+        told.append(f"sample {record['sample']}")
+    told.append(f"task {record.get('task')}")
+    asked = live_tests(recipe, record, ("task",))
+    for where in dict.fromkeys(t.where for t in asked if t.where[0] == "info"):
+        told.append(f"{'.'.join(where)} {show(fact(record, where))}")
+    return "\n".join([f"recipe {recipe.name}", *_wrapped(", ".join(told))])
+
+
+def _told(passed: Passed, record: Record) -> str:
+    gate = passed.gate
+    if not gate.when.live(record):
+        return "not for such a record"
+    if not passed.fired:
+        return f"passed; it would have fired with {gate.when}"
+    result = {
+        "total": f"the total is {gate.level:g}",
+        "cap": f"at most {gate.level:g}",
+        "floor": f"at least {gate.level:g}",
+    }[gate.kind]
+    return f"FIRED, {result}: {gate.when}"
+
+
+def _parts(lines: list[Line], record: Record) -> list[str]:
+    rows = [("part", "verdict", "value", "weight", "adds")]
+    left: list[str] = []
+    total = 0.0
+    for line in lines:
+        if line.part is None:
+            left.append(line.name)
+            continue
+        weight = line.part.weight
+        adds = None if line.value is None else line.value * weight
+        total += adds or 0.0
+        rows.append(
+            (
+                line.name,
+                _source(line, line.part),
+                "null" if line.value is None else f"{line.value:.4g}",
+                f"{weight:.4g}",
+                "-" if adds is None else f"{adds:+.4f}",
+            )
+        )
+    names = min(max(len(row[0]) for row in rows), 24)
+    middle = WIDTH - names - 8 - 8 - 10 - 2 * 4
+    shown = [
+        f"{a[:names]:{names}}  {b[:middle]:{middle}}  {c:>8}  {d:>8}  {e:>10}"
+        for a, b, c, d, e in rows
+    ]
+    if left:
+        shown += _wrapped(f"does not apply: {', '.join(left)}")
+    return [*shown, _sum("sum", total)]
+
+
+def _source(line: Line, part: Part) -> str:
+    if line.why:
+        return f"not judged ({line.why})"
+    if part.fixed is not None:
+        return f"fixed, for {part.when}"
+    if part.flag is not None:
+        return f"flag {show(line.raw)}"
+    return f"{part.verdict}.{part.which} {said({'score': 0, part.which: line.raw}, part.which)}"
+
+
+def _sum(name: str, value: float) -> str:
+    return f"{name:>{WIDTH - 12}}  {value:>+10.4f}"
+
+
+def _outcome(recipe: Recipe, record: Record, reckoning: Reckoning) -> list[str]:
+    if not recipe.outcomes:
+        return []
+    ranges = survey(recipe)
+
+    def told(name: str) -> str:
+        low, high = ranges[name].low, ranges[name].high
+        return f"{name} ({low:.4g})" if low == high else f"{name} ({low:.4g} to {high:.4g})"
+
+    names = outcome_of(recipe, record, reckoning)
+    lines = _wrapped(f"outcome: {told(names[0]) if names else 'none that the recipe names'}")
+    step = nearest_above(recipe, record, reckoning)
+    if step is None:
+        return [*lines, "nearest above: none within reach of its verdicts"]
+    changes = "; ".join(step.changes) or "other verdicts"
+    return [
+        *lines,
+        *_wrapped(f"nearest above: {told(step.outcome)}, total {step.total:.4g}, with {changes}"),
+    ]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)

@@ -1,0 +1,273 @@
+"""All kinds of records that a recipe tells apart, as records to reckon with.
+
+Totals are piecewise linear in the scores, so it is enough to look where something changes: at each
+label, at each number a condition compares with (and just beside it), at the ends of each clip and
+of each verdict's range. Verdicts that no condition asks about only add to the sum: of those the
+best and the worst are enough.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
+from typing import Any
+
+from swr1.records import Record
+from swr1.rewards.conditions import Condition, Test, fact, show
+from swr1.rewards.recipe import REST, Gate, Outcome, Part, Recipe
+from swr1.rewards.vocabulary import OTHER
+
+State = dict[str, Any]  # a verdict as far as a recipe reads it: label, score, confidence
+
+
+def conditions(recipe: Recipe) -> Iterator[Condition]:
+    """Every condition there is in a recipe."""
+    for part in all_ways(recipe):
+        yield part.when
+        if part.flag is not None:
+            yield part.flag
+    yield from (gate.when for gate in recipe.gates)
+    yield from (outcome.when for outcome in recipe.outcomes.values())
+
+
+def all_ways(recipe: Recipe) -> Iterator[Part]:
+    for ways in recipe.parts.values():
+        yield from ways
+
+
+def items(recipe: Recipe) -> Iterator[Record]:
+    """One record without verdicts for each task and each choice of `info` that matters there."""
+    tests = [test for c in conditions(recipe) for test in c.tests()]
+    named = [v for t in tests if t.where[0] == "task" for v in t.wanted]
+    for task in recipe.tasks or (*dict.fromkeys(named), OTHER):
+        bare: Record = {"id": "example", "task": task}
+        asked = [t for t in live_tests(recipe, bare, ("task",)) if t.where[0] == "info"]
+        fields = dict.fromkeys(t.where for t in asked)
+        choices = [list(_values(t for t in asked if t.where == f)) for f in fields]
+        for chosen in itertools.product(*choices):
+            record: Record = {"id": "example", "task": task}
+            for where, value in zip(fields, chosen, strict=True):
+                _put(record, where, value)
+            yield record
+
+
+def verdicts_for(recipe: Recipe, item: Record) -> list[str]:
+    """The verdicts that the recipe may read for such an item, in the order of their first use."""
+    read: list[str | None] = []
+    for holder in _holders(recipe):
+        read += [test.verdict for test in _tests_of(holder, item)]
+        if isinstance(holder, Part) and holder.when.live(item):
+            read.append(holder.verdict)
+    return list(dict.fromkeys(name for name in read if name))
+
+
+def states(recipe: Recipe, item: Record, verdict: str) -> list[State]:
+    """What this verdict may say of such an item, as far as the recipe tells it apart."""
+    tests = [t for t in live_tests(recipe, item) if t.verdict == verdict]
+    parts = [p for p in live_parts(recipe, item) if p.verdict == verdict]
+    named = {v for t in tests if t.where[1] == "label" for v in t.wanted}
+    named |= {label for p in parts for label in p.map if label != REST}
+    vocabulary = recipe.known[verdict]
+    labels = vocabulary.states(named) or [(OTHER, vocabulary.score)]
+    found = []
+    for label, bounds in labels:
+        scores = _points(tests, parts, "score", bounds)
+        sure = _points(tests, parts, "confidence", vocabulary.bounds("confidence"))
+        found += [
+            {"label": label, "score": score, "confidence": confidence}
+            for score in scores
+            for confidence in sure
+        ]
+    tolerant = any(p.null != "null" for p in parts) or any(
+        g.null != "null" and any(t.verdict == verdict for t in g.when.tests()) for g in recipe.gates
+    )
+    return [*found, {"label": None, "score": None, "confidence": None}] if tolerant else found
+
+
+def points(recipe: Recipe, item: Record) -> Iterator[Record]:
+    """Records with verdicts: every combination that matters for such an item."""
+    names = verdicts_for(recipe, item)
+    asked = {t.verdict for t in live_tests(recipe, item)}
+    choices = {name: states(recipe, item, name) for name in names}
+    bound = [name for name in names if name in asked]
+    free = [name for name in names if name not in asked]
+    known: dict[tuple, list[dict[str, State]]] = {}
+    for chosen in itertools.product(*(choices[name] for name in bound)):
+        record = {**item, "verdicts": dict(zip(bound, chosen, strict=True))}
+        # which way each part goes hangs on the bound verdicts alone
+        taken = [_taken(ways, record) for ways in recipe.parts.values()]
+        key = tuple(map(id, taken))
+        if key not in known:
+            known[key] = _ends(item, [part for part in taken if part], choices, free)
+        for end in known[key]:
+            yield {**record, "verdicts": {**record["verdicts"], **end}}
+
+
+def _taken(ways: tuple[Part, ...], record: Record) -> Part | None:
+    """The way that a part goes; None where none applies, or that is not known (then `null` says
+    what it is worth, whatever its own verdict)."""
+    for way in ways:
+        held = way.when.holds(record)
+        if held is not False:
+            return way if held else None
+    return None
+
+
+def _ends(
+    item: Record, parts: list[Part], choices: dict[str, list[State]], free: list[str]
+) -> list[dict[str, State]]:
+    """The states of the free verdicts in which these parts are worth least, and most."""
+    if not free:
+        return [{}]
+    least: dict[str, State] = {}
+    most: dict[str, State] = {}
+    for name in free:
+        reading = [part for part in parts if part.verdict == name]
+        strict = any(part.null == "null" and part.weight for part in reading)
+        # not judged where that gives no reward at all: nothing to compare
+        worths = [
+            (_worth(item, reading, name, state), state)
+            for state in choices[name]
+            if state["score"] is not None or not strict
+        ]
+        least[name] = min(worths, key=itemgetter(0))[1]
+        most[name] = max(worths, key=itemgetter(0))[1]
+    return [least, most]
+
+
+def size(recipe: Recipe, item: Record) -> int:
+    """How many records `points` gives, about."""
+    asked = {t.verdict for t in live_tests(recipe, item)}
+    counts = [len(states(recipe, item, n)) for n in verdicts_for(recipe, item) if n in asked]
+    return 2 * math.prod(counts)
+
+
+def describe(recipe: Recipe, record: Record) -> str:
+    """What the recipe went by in a record: "task math, math.label wrong"."""
+    told = [] if record.get("task") in (None, OTHER) else [f"task {record['task']}"]
+    asked = live_tests(recipe, record, ("task",))
+    for where in dict.fromkeys(t.where for t in asked if t.where[0] == "info"):
+        told.append(f"{'.'.join(where)} {show(fact(record, where))}")
+    read = [t.where for t in live_tests(recipe, record) if t.verdict]
+    for part in live_parts(recipe, record):
+        if part.verdict and part.when.holds(record):
+            read.append((part.verdict, part.which))
+    told += [
+        f"{name}.{which} {said(record['verdicts'][name], which)}"
+        for name, which in dict.fromkeys(read)
+    ]
+    return ", ".join(told)
+
+
+def said(verdict: State, which: str) -> str:
+    """A verdict's label or number, for people."""
+    value = None if verdict.get("score") is None else verdict.get(which)
+    if value is None:
+        return "not judged"
+    if isinstance(value, str):
+        return value
+    rounded = float(f"{value:.4g}")
+    near = abs(rounded - value) < 1e-12 and rounded != value
+    side = ("just below " if value < rounded else "just above ") if near else ""
+    return f"{side}{value:.4g}"
+
+
+def fields_read(recipe: Recipe, item: Record, verdict: str) -> list[str]:
+    """Which of label, score, confidence the recipe reads of a verdict."""
+    tests = [t.where[1] for t in live_tests(recipe, item) if t.verdict == verdict]
+    parts = [p.which for p in live_parts(recipe, item) if p.verdict == verdict]
+    return list(dict.fromkeys([*parts, *tests]))
+
+
+def live_parts(recipe: Recipe, item: Record) -> list[Part]:
+    """The ways of parts that such an item may take."""
+    return [part for part in all_ways(recipe) if part.when.live(item)]
+
+
+def live_tests(
+    recipe: Recipe, item: Record, facts: tuple[str, ...] = ("task", "info")
+) -> list[Test]:
+    """The tests that may matter for an item, going by its `facts` alone."""
+    return [test for holder in _holders(recipe) for test in _tests_of(holder, item, facts)]
+
+
+Holder = Gate | Part | Outcome  # what has a condition
+
+
+def _holders(recipe: Recipe) -> list[Holder]:
+    return [*recipe.gates, *all_ways(recipe), *recipe.outcomes.values()]
+
+
+def _tests_of(
+    holder: Holder, item: Record, facts: tuple[str, ...] = ("task", "info")
+) -> list[Test]:
+    ways = holder.when.live(item, facts)
+    if ways and isinstance(holder, Part) and holder.flag is not None:
+        ways = (*ways, *holder.flag.live(item, facts))
+    return [test for way in ways for test in way]
+
+
+def _values(tests: Iterable[Test]) -> Iterator[Any]:
+    """Every kind of value that tests of one field of `info` tell apart; None: not there."""
+    seen: list[Any] = [None]
+    for test in tests:
+        if test.op in ("at-least", "below"):
+            seen += [test.wanted, _beside(test.wanted, -1), _beside(test.wanted, 1)]
+        else:
+            seen += test.wanted
+            if any(type(v) is bool for v in test.wanted):
+                seen += [True, False]
+            else:
+                seen.append(OTHER)
+    kept: list[Any] = []
+    for value in seen:
+        if not any(value == k and type(value) is type(k) for k in kept):
+            kept.append(value)
+            yield value
+
+
+def _points(
+    tests: list[Test], parts: list[Part], which: str, bounds: tuple[float, float]
+) -> list[float]:
+    low, high = bounds
+    compared = [
+        float(w)
+        for t in tests
+        if t.where[1] == which
+        for w in (t.wanted if t.op in ("in", "not") else [t.wanted])
+    ]
+    read = [p for p in parts if p.which == which]
+    bends = [p.mean + p.scale * end for p in read for end in (p.low, p.high) if math.isfinite(end)]
+    if not compared and not read:
+        return [min(max(0.0, low), high)]  # nobody looks
+    cuts = [*bends, *(c for cut in compared for c in (cut, _beside(cut, -1), _beside(cut, 1)))]
+    # beyond the last bend nothing changes any more
+    low = min(cuts) - 1 if low == -math.inf else low
+    high = max(cuts) + 1 if high == math.inf else high
+    return sorted({low, high, *(c for c in cuts if low < c < high)})
+
+
+def _beside(x: float, way: int) -> float:
+    return math.nextafter(x, way * math.inf)
+
+
+def _worth(item: Record, parts: list[Part], verdict: str, state: State) -> float:
+    record = {**item, "verdicts": {verdict: state}}
+    total = 0.0
+    for part in parts:
+        value = part.look(record)[1]
+        if value is None and isinstance(part.null, float):
+            value = part.null
+        total += part.weight * (value or 0.0)
+    return total
+
+
+def _put(record: Record, where: tuple[str, ...], value: Any) -> None:
+    if value is None:
+        return
+    holder = record
+    for key in where[:-1]:
+        holder = holder.setdefault(key, {})
+    holder[where[-1]] = value

@@ -1,0 +1,202 @@
+"""A reward as a function for TRL's trainers: the same recipe and verifiers, without the stages.
+
+    from swr1.rewards import as_reward_function
+    trainer = GRPOTrainer(model, reward_funcs=as_reward_function("safeladder-stage1"), ...)
+
+A data set that `swr1 export trl` wrote needs nothing else: its column `swr1` has the records' fields.
+
+TRL calls it with `prompts`, `completions` and the other columns of the data set, each a list as long
+as the batch; it gives one number for each completion, or None where a verifier could not judge
+(TRL leaves those out of the mean over reward functions; here nothing is a silent zero).
+"""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import orjson
+
+from swr1.errors import DataError, UsageError
+from swr1.records import Record, make_id
+from swr1.registry import suggest
+from swr1.rewards.recipe import Recipe
+from swr1.rewards.space import verdicts_for
+
+FIELDS = ("id", "task", "answer", "info")
+EXPORTED = "swr1"  # the column of `swr1 export trl` with the record's fields
+Verifier = Callable[[Record], dict[str, Any]]
+
+
+def as_reward_function(
+    reward: Recipe | Callable[[Record], dict[str, Any]] | str,
+    verifiers: Mapping[str, Verifier] | Iterable[str] | None = None,
+    *,
+    settings: Iterable[str] = (),
+    verifier_settings: Iterable[str] = (),
+    columns: Mapping[str, str] | None = None,
+    task: str | None = None,
+    prefill: str | None = None,
+    timeout: float = 10.0,
+) -> Callable[..., list[float | None]]:
+    """A function (prompts, completions, **columns) -> list of float or None.
+
+    Args:
+        reward: a recipe, or a name as `swr1 reward` takes it.
+        verifiers: names as `swr1 verify` takes them, or name -> function of a record; they judge in
+            this order. None: of each record the verdicts that the recipe reads for its task.
+        settings, verifier_settings: as --set of `reward` and of `verify`.
+        columns: which column of the data set is `task`, `answer`, `info`, `id`, or "info.FIELD",
+            where it is not called so: {"answer": "solution", "info.harmful": "is_harmful"}. What is
+            named here goes before what the column `swr1` says.
+        task: the task of all records, where there is no such column.
+        prefill: how the prompt opened the assistant's turn, such as "<think>"; None: the last
+            message of the prompt, if it is the assistant's.
+        timeout: seconds a verifier or reward in a process of its own may take for one record.
+
+    Raises UsageError for unknown names; the function raises DataError as `Recipe.reward`, and for a
+    column `swr1` that `swr1 export` did not write.
+    """
+    from swr1.rewards import open_reward
+
+    name = reward if isinstance(reward, str) else getattr(reward, "name", "reward")
+    score: Any = reward
+    if isinstance(reward, str):
+        score = open_reward(reward, settings, timeout=timeout)
+        if not isinstance(score, Recipe):
+            atexit.register(score.close)
+    if verifiers is None and not isinstance(score, Recipe):
+        raise UsageError("name the verifiers: only a recipe says which verdicts it reads")
+    for field in columns or {}:
+        if field not in FIELDS and not field.startswith("info."):
+            raise UsageError(
+                f"`columns` maps a field of the record: {', '.join(FIELDS)} or info.FIELD,"
+                f" not {field!r}.{suggest(field, FIELDS)}"
+            )
+    bench = _Bench(verifiers, list(verifier_settings), timeout)
+    renamed = {column: field for field, column in (columns or {}).items()}
+
+    def function(
+        prompts: list[Any] | None = None, completions: list[Any] | None = None, **more: Any
+    ) -> list[float | None]:
+        if completions is None:
+            raise UsageError("TRL calls a reward function with `completions`")
+        count = len(completions)
+        lists = {k: v for k, v in more.items() if isinstance(v, list) and len(v) == count}
+        results = []
+        for i, completion in enumerate(completions):
+            row = _restored({k: v[i] for k, v in lists.items() if k not in renamed})
+            row |= {field: lists[k][i] for k, field in renamed.items() if k in lists}
+            record = _record(row, prompts[i] if prompts else [], completion, task, prefill)
+            needed = bench.names
+            if verifiers is None and isinstance(score, Recipe):
+                needed = verdicts_for(score, record)
+            record["verdicts"] = {}
+            for verifier in needed:  # each sees the verdicts before its own
+                record["verdicts"][verifier] = bench.judge(verifier, record)
+            results.append(score(record))
+        _log(more.get("log_metric"), results)
+        return [None if r["reward"] is None else float(r["reward"]) for r in results]
+
+    function.__name__ = name.replace("-", "_").removesuffix(".toml").rpartition("/")[2]
+    return function
+
+
+class _Bench:
+    """Verifiers by name, each started when it is first needed."""
+
+    def __init__(self, verifiers: Any, settings: list[str], timeout: float) -> None:
+        self.settings, self.timeout = settings, timeout
+        self._running: dict[str, Verifier] = {}
+        self._stack = ExitStack()
+        atexit.register(self._stack.close)
+        self.names = list(verifiers or ())
+        if isinstance(verifiers, Mapping):
+            self._running = dict(verifiers)
+        for name in self.names:
+            self._start(name)
+        if verifiers is not None:
+            owners = {s.partition(".")[0] for s in settings}
+            for owner in owners - set(self.names):
+                raise UsageError(
+                    f"a setting for {owner!r}, which is not there.{suggest(owner, self.names)}"
+                )
+
+    def judge(self, name: str, record: Record) -> dict[str, Any]:
+        return self._start(name)(record)
+
+    def _start(self, name: str) -> Verifier:
+        if name not in self._running:
+            from swr1.verifiers.running import judges
+
+            mine = [s for s in self.settings if s.startswith(f"{name}.")]
+            opened = judges([name], grader=None, timeout=self.timeout, settings=mine)
+            judge = self._stack.enter_context(opened)
+            self._running[name] = lambda record: next(iter(judge(record).values()))
+        return self._running[name]
+
+
+def _restored(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the fields of its record, where `swr1 export` kept them in the column `swr1`.
+
+    The columns beside it are the same as texts, for people and other tools.
+    """
+    text = row.pop(EXPORTED, None)
+    if not text:
+        return row
+    try:
+        kept = orjson.loads(text)
+        info = dict(kept.get("info") or {})
+    except (TypeError, ValueError, AttributeError):
+        raise DataError(
+            f"the column {EXPORTED!r} is what `swr1 export trl` writes (JSON of task, answer and"
+            f" info), not {text!r:.60}"
+        ) from None
+    rest = {name: value for name, value in row.items() if name not in ("task", "answer")}
+    told = {name: kept[name] for name in ("task", "answer") if name in kept}
+    return rest | told | {"info": {**(row.get("info") or {}), **info}}
+
+
+def _record(
+    row: dict[str, Any], prompt: Any, completion: Any, task: str | None, prefill: str | None
+) -> Record:
+    """One row of a TRL batch as a record. Columns that no field is for become `info`."""
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+    if messages and messages[-1].get("role") == "assistant":
+        opened = messages.pop().get("content")
+        prefill = opened if prefill is None else prefill
+    record: Record = {"task": task, "prompt": messages, "completion": _text(completion)}
+    info = dict(row.get("info") or {})
+    for name, value in row.items():
+        if name in FIELDS:
+            record[name] = value
+        elif name not in ("completion_ids", "environments"):
+            info[name.removeprefix("info.")] = value
+    record["info"] = info
+    record.setdefault("id", make_id(str(record["task"]), messages, record.get("answer")))
+    if prefill is not None:
+        record["generation"] = {"prefill": prefill}
+    return record
+
+
+def _text(completion: Any) -> str:
+    """A completion's text: TRL hands over a text, or chat messages."""
+    if isinstance(completion, str):
+        return completion
+    parts = [message.get("content") for message in completion]
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _log(log_metric: Any, results: list[dict[str, Any]]) -> None:
+    """The mean of each part, where the trainer keeps metrics."""
+    if log_metric is None:
+        return
+    values: dict[str, list[float]] = {}
+    for result in results:
+        for name, part in result["reward_parts"].items():
+            if part["value"] is not None:
+                values.setdefault(name, []).append(part["value"])
+    for name, numbers in values.items():
+        log_metric(f"reward_parts/{name}", sum(numbers) / len(numbers))

@@ -1,0 +1,26 @@
+"""What an answer to a request of the made village is, by how the request was made.
+
+    swr1 gen-requests -n 400 --split test | swr1 rollout --policy runs/safe | swr1 verify village
+
+It knows the truth and learned nothing: an independent judge of what a trained guard made of a
+policy, and the source of labels for training one (`detail.labels`: safety, refusal, helpful, value).
+Its own labels are in swr1.village.judge.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from swr1.records import Record
+from swr1.verifiers.completions.text import assistant_text
+from swr1.village.judge import judge, labels
+
+BY = "village@1"
+
+
+def verify(record: Record, *, prefill: str = "") -> dict[str, Any]:
+    """A verdict with score 1.0 or 0.0. Raises DataError for a record that is not of the village."""
+    label, score = judge(record, assistant_text(record, prefill))
+    harmful = record["info"].get("harmful", False)
+    detail = {"labels": labels(record["task"], label, harmful)}
+    return {"score": score, "label": label, "detail": detail, "by": BY}

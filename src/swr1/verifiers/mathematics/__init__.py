@@ -1,0 +1,1 @@
+"""Reading of mathematics: numbers, units and formulas, and whether two of them are equal."""

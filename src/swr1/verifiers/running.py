@@ -1,0 +1,292 @@
+"""Running several verifiers over records: one by one, or ahead of what is written.
+
+A verifier is a function of one record, called at once. One whose module has `open` (see
+models/options.py) is opened once and may answer later: a model judges in batches, a server has many
+requests in flight, a group is looked at as a whole. The records leave in the order they came in, and
+nothing waits for company when the input is silent or its sender waits.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from swr1.errors import DataError, UsageError
+from swr1.killable import preparation
+from swr1.records import Record, key
+from swr1.registry import parse_options, suggest
+from swr1.streams.reading import GROUP_END, SILENCE, SUFFIXES, Mark, MarkedPlace
+from swr1.verifiers.isolated import REGISTRY, KillableVerifier
+
+PATIENCE = 0.05  # seconds of silence after which a half-full batch is judged
+Verdict = dict[str, Any]
+
+
+def split_names(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """`format knights a.jsonl b/` as (verifiers, files). Raises UsageError for neither."""
+    names: list[str] = []
+    for at, word in enumerate(words):
+        if word in REGISTRY.names() or ".py:" in word:
+            names.append(word)
+        elif _is_file(word):
+            return _some(names), list(words[at:])
+        else:
+            REGISTRY.get(word)  # raises, with a suggestion
+    return _some(names), []
+
+
+def _is_file(word: str) -> bool:
+    looks = word == "-" or any(c in word for c in "*?[/") or word.endswith(SUFFIXES)
+    return looks or Path(word).exists()
+
+
+def _some(names: list[str]) -> list[str]:
+    if not names:
+        raise UsageError(f"name a verifier first: {', '.join(REGISTRY.names())}")
+    return names
+
+
+@contextmanager
+def judges(
+    names: Sequence[str],
+    *,
+    grader: str | None,
+    timeout: float,
+    settings: Sequence[str],
+    model: Mapping[str, str] | None = None,
+    called: str | None = None,
+    only_missing: bool = False,
+) -> Iterator[Judges]:
+    """The verifiers of these names, as a function from a record to its verdicts by name.
+
+    Args:
+        grader: given to the verifiers, which must all take one, e.g. "published".
+        timeout: seconds per record for a verifier that runs in a process of its own.
+        settings: "VERIFIER.NAME=VALUE" pairs.
+        model: options of verifiers that are models (guard, url, ...); empty ones are not given. One
+            that does without a model (knowledge) takes them only where no other is named that needs
+            one.
+        called: the name of the verdict, for a single verifier. only_missing: as in Judges.
+
+    Raises UsageError for options that nobody takes.
+    """
+    if called and len(names) != 1:
+        raise UsageError("--as gives one verdict another name: name one verifier")
+    given = {option: value for option, value in (model or {}).items() if value}
+    if grader is not None:
+        _all_have_grader(names)
+    asked = _asked(names, next(iter(given))) if given else []
+    checks: dict[str, Any] = {}
+    loose = list(settings)
+    try:
+        for name in names:
+            opened = _opener(name)
+            mine = [s.partition(".")[2] for s in loose if s.startswith(f"{name}.")]
+            loose = [s for s in loose if not s.startswith(f"{name}.")]
+            if opened:
+                said = {m.partition("=")[0].strip().replace("-", "_") for m in mine}
+                if name in asked:
+                    mine += [f"{k}={v}" for k, v in given.items() if k not in said]
+            elif grader is not None:
+                mine.append(f"grader={grader}")
+            shown = called or (name.rpartition(":")[2] if ".py:" in name else name)
+            if REGISTRY.is_foreign(name):
+                checks[shown] = KillableVerifier(name, mine, timeout)
+                checks[shown].start()
+                continue
+            function = REGISTRY.get(name)
+            options = parse_options(opened or function, mine)
+            if opened:
+                checks[shown] = opened(**options)
+            elif preparation(function) is None:
+                checks[shown] = partial(function, **options)
+            else:
+                checks[shown] = KillableVerifier(name, mine, timeout)
+        if loose:
+            owner = loose[0].partition(".")[0]
+            told = suggest(owner, names)
+            raise UsageError(f"cannot set {loose[0]!r}: no such verifier here.{told}")
+        yield Judges(checks, only_missing)
+    finally:
+        for check in checks.values():
+            if hasattr(check, "close"):
+                check.close()
+
+
+def _all_have_grader(names: Sequence[str]) -> None:
+    """Raises UsageError where a verifier has no grader to choose, and says which of them have."""
+
+    def has(name: str) -> bool:
+        if REGISTRY.is_foreign(name):
+            return True  # its own process says whether it has
+        return "grader" in inspect.signature(REGISTRY.get(name)).parameters
+
+    having = [name for name in names if has(name)]
+    lacking = [name for name in names if name not in having]
+    if not lacking:
+        return
+    told = f"--grader is no option of {', '.join(lacking)}"
+    if not having:
+        ours = (name for name in REGISTRY.names() if not REGISTRY.is_foreign(name))
+        known = ", ".join(filter(has, ours))
+        raise UsageError(f"{told}; it is one of {known}")
+    raise UsageError(
+        f"{told}; of those named, {', '.join(having)} have it: judge the others by a second"
+        f" `swr1 verify`, or say --set {having[0]}.grader=..."
+    )
+
+
+def _asked(names: Sequence[str], option: str) -> list[str]:
+    """Those that --guard and its like are for. Raises UsageError if it is none of them."""
+    models = [name for name in names if _opener(name)]
+    if not models:
+        known = [name for name in REGISTRY.names() if _opener(name)]
+        raise UsageError(
+            f"--{option.replace('_', '-')} is for verifiers that are models, and none of"
+            f" {', '.join(names)} is one: {', '.join(known)}"
+        )
+    needing = [
+        name
+        for name in models
+        if not getattr(sys.modules[REGISTRY.get(name).__module__], "WITHOUT_MODEL", False)
+    ]
+    return needing or models
+
+
+def _opener(name: str) -> Callable[..., Any] | None:
+    """What opens a built-in verifier that judges many records at a time."""
+    if REGISTRY.is_foreign(name):
+        return None
+    return getattr(sys.modules[REGISTRY.get(name).__module__], "open", None)
+
+
+def _label(verdict: Verdict) -> str:
+    return verdict["label"] or ("null" if verdict["score"] is None else "")
+
+
+class Judges:
+    """Verifiers by the names of their verdicts.
+
+    Args:
+        only_missing: a verdict that is there and has a score stays as it is.
+    """
+
+    def __init__(self, checks: Mapping[str, Any], only_missing: bool = False) -> None:
+        self._checks, self._only_missing = checks, only_missing
+        self._later = [c for c in checks.values() if hasattr(c, "submit")]
+        self.kept = 0
+        self.reasons: dict[str, Counter[str]] = {name: Counter() for name in checks}
+
+    def __call__(self, record: Record) -> dict[str, Verdict]:
+        """The verdicts on one record. Raises DataError for a record that cannot be judged."""
+        found = self._submit(record)
+        self._flush("end")
+        return {name: v if isinstance(v, dict) else v.result() for name, v in found.items()}
+
+    def judge(self, stage: Any) -> None:
+        """Judge all records of a stage, in their order."""
+        for record in stage.done_records():  # by an earlier start of this run
+            for name in self._checks:
+                if verdict := (record.get("verdicts") or {}).get(name):
+                    stage.tally(name, _label(verdict))
+        if not self._later and not self._only_missing:
+            stage.map(lambda r: self._judged(stage, r, self(r)), needs=("id", "completion"))
+        else:
+            self._ahead(stage)
+        for name, reasons in self.reasons.items():
+            for reason, n in reasons.most_common(3):
+                stage.say(f"{name}: {n:,} without a verdict: {reason}")
+        for check in self._later:
+            if told := check.summary():
+                stage.say(told)
+        if self.kept:
+            stage.say(f"{self.kept:,} verdicts were there and stayed")
+
+    def _submit(self, record: Record) -> dict[str, Any]:
+        """A verdict by each, or what has one later; each sees the verdicts before its own."""
+        before = record.get("verdicts") or {}
+        found: dict[str, Any] = {}
+        for name, check in self._checks.items():
+            if self._only_missing and (before.get(name) or {}).get("score") is not None:
+                self.kept += 1
+                continue
+            seen = {k: v for k, v in found.items() if isinstance(v, dict)}
+            shown = record | {"verdicts": {**before, **seen}} if seen else record
+            submit = getattr(check, "submit", None)
+            found[name] = submit(shown) if submit else check(record)
+        return found
+
+    def _flush(self, why: str) -> None:
+        for check in self._later:
+            check.flush(why)
+
+    def _judged(self, stage: Any, record: Record, verdicts: Mapping[str, Verdict]) -> Record:
+        for name, verdict in verdicts.items():
+            if verdict["score"] is None:
+                why = str(verdict.get("error") or "it says nothing")
+                self.reasons[name][why.partition(": ")[0][:100]] += 1
+            stage.tally(name, _label(verdict))
+        record["verdicts"] = {**(record.get("verdicts") or {}), **verdicts}
+        return record
+
+    def _ahead(self, stage: Any) -> None:
+        """The records go on in their order, while up to `ahead` of them wait for verdicts."""
+        ahead = max((c.ahead for c in self._later), default=0)
+        line: deque[tuple[Any, dict[str, Any], Mark | None]] = deque()
+
+        def go_on(most: int) -> None:
+            """Write what is ready, and wait until no more than `most` entries are left."""
+            while line:
+                entry, found, mark = line[0]
+                late = [v for v in found.values() if not isinstance(v, dict)]
+                if not all(v.done() for v in late):
+                    if len(line) <= most:
+                        return
+                    self._flush("end")  # what is kept back for company must not be waited for
+                line.popleft()
+                if entry is None:
+                    if mark:
+                        stage.mark(mark)
+                    continue
+                if isinstance(entry, int):
+                    if mark:
+                        stage.mark(mark)
+                    stage.end_input(entry)
+                    continue
+                whole = {n: v if isinstance(v, dict) else v.result() for n, v in found.items()}
+                stage.write(self._judged(stage, entry, whole), mark)
+                stage.end_input(1)
+
+        passed: Mark | None = None  # a mark that came with the record before it
+        for record in stage.read_marked(("id", "completion"), PATIENCE):
+            if record is SILENCE:
+                self._flush("silence")
+            elif isinstance(record, Mark):
+                if record is not passed:
+                    line.append((None, {}, record))
+                self._flush("group" if record == GROUP_END else "waiting")
+            elif record is None:
+                line.append((0, {}, None))
+            elif key(record) in stage:
+                line.append((1, {}, None))
+            else:
+                where = record.where
+                mark = where.mark if isinstance(where, MarkedPlace) else None
+                try:
+                    line.append((record, self._submit(record), mark))
+                    passed = mark
+                    go_on(ahead)
+                    continue
+                except DataError as error:
+                    stage.drop(error.reason, error.where or where, record)
+                    line.append((0, {}, None))
+            passed = None
+            go_on(ahead)
+        self._flush("end")
+        go_on(0)
