@@ -37,7 +37,7 @@ def command(
     A completion is the assistant's whole turn: what opened it, then what was sampled.
     """
     from swr1.errors import UsageError
-    from swr1.loading._export import FORMATS, export, write_rows
+    from swr1.loading.export import FORMATS, export, write_rows
     from swr1.prompts import load_prompt
     from swr1.registry import suggest
 

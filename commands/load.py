@@ -50,17 +50,17 @@ def command(
     import inspect
 
     from swr1.errors import UsageError
-    from swr1.loading._records import load_rows
-    from swr1.loading._rows import find_sources
-    from swr1.registry import Registry, parse_options
+    from swr1.loading.declare import LOADERS
+    from swr1.loading.records import load_rows
+    from swr1.loading.rows import find_sources
+    from swr1.registry import parse_options
     from swr1.streams import standard
 
-    loaders = Registry("loader", "swr1.loading", "load")
     if show_list:
-        width = max(map(len, loaders.names()))
+        width = max(map(len, LOADERS.names()))
         lines = []
-        for known in loaders.names():
-            loader = loaders.get(known)
+        for known in LOADERS.names():
+            loader = LOADERS.get(known)
             first_line = (loader.__doc__ or "").strip().partition("\n")[0]
             parameters = inspect.signature(loader).parameters.values()
             can_be_set = [f"[{p.name}={p.default}]" for p in parameters if p.default is not p.empty]
@@ -69,8 +69,8 @@ def command(
             print(*lines, sep="\n")
         return
     if name is None:
-        raise UsageError(f"load what? Known: {', '.join(loaders.names())} (see --list)")
-    load = loaders.get(name)
+        raise UsageError(f"load what? Known: {', '.join(LOADERS.names())} (see --list)")
+    load = LOADERS.get(name)
     options = parse_options(load, set)
     files, hub = find_sources(list(sources) or ["-"], split)
     with open_stage(inputs=files or None, options={"sources": list(sources)}) as stage:

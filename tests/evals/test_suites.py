@@ -8,7 +8,7 @@ from scipy.stats import binomtest, wilcoxon
 from swr1.errors import DataError, UsageError
 from swr1.evals.stats import holm, signed_rank
 from swr1.evals.suites import compare_runs, load_measures, measure
-from swr1.registry import Registry
+from swr1.loading.declare import LOADERS
 from tests.conftest import jsonl, load, run_swr1
 from tests.loading.shapes import GAOKAO, MMMU, VISTA, write
 
@@ -136,7 +136,7 @@ def test_wrong_measures(tmp_path, text, said):
 
 
 def test_every_measure_is_of_a_set_that_can_be_loaded():
-    sets = {*Registry("loader", "swr1.loading", "load").names(), "siuo-mcqa", "village"}
+    sets = {*LOADERS.names(), "siuo-mcqa", "village"}
     assert {one.dataset for one in load_measures()} <= sets
 
 

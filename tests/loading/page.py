@@ -7,7 +7,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from swr1.registry import Registry
+from swr1.loading.declare import LOADERS
 from tests.loading.shapes import SHAPES, write
 from tests.loading.sink import loaded
 
@@ -18,7 +18,7 @@ HEAD = """| name | measures | items | task | split | licence | `info` | the fiel
 
 
 def table() -> str:
-    loaders = Registry("loader", "swr1.loading", "load")
+
     rows = [HEAD]
     for name in sorted({name for name, *_ in SHAPES}):
         tasks, fields, completions = {}, {}, False
@@ -30,7 +30,7 @@ def table() -> str:
                     tasks[record["task"]] = True
                     completions |= "completion" in record
                     fields |= dict.fromkeys(record["info"])
-        about = loaders.get(name).about
+        about = LOADERS.get(name).about
         listed = ", ".join(f"`{field}`" for field in sorted(fields.keys() - COMMON))
         task = ", ".join(tasks) + (" + completions" if completions else "")
         named = f"{name}{'' if about.seen else ' *'}"

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError
-from swr1.loading._records import load_rows
+from swr1.loading.declare import LOADERS
+from swr1.loading.records import load_rows
 from swr1.records import validate
-from swr1.registry import Registry
 from swr1.streams.reading import Placed
 
 
@@ -57,6 +57,6 @@ class Source(Sink):
 
 def loaded(name: str, *files: Path, split: str | None = None, **options: Any) -> list[dict]:
     """The records of `swr1 load NAME FILES --split SPLIT --set OPTIONS`."""
-    sink, load = Sink(), Registry("loader", "swr1.loading", "load").get(name)
+    sink, load = Sink(), LOADERS.get(name)
     load_rows(sink, load, [str(f) for f in files], split=split, options=options)  # type: ignore[arg-type]
     return sink.records

@@ -5,14 +5,13 @@ import json
 import pytest
 
 from swr1.errors import DataError, SwrError
-from swr1.loading._records import load_rows
+from swr1.loading.declare import LOADERS
+from swr1.loading.records import load_rows
 from swr1.records import validate
-from swr1.registry import Registry
 from tests.conftest import jsonl
 from tests.loading.shapes import SHAPES
 from tests.loading.sink import Sink, loaded
 
-LOADERS = Registry("loader", "swr1.loading", "load")
 USER = [{"role": "user", "content": "Three and four?"}]
 SEVEN = {"role": "assistant", "content": "7"}
 VERL = {

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from swr1.errors import DataError, UsageError
-from swr1.loading._export import export, write_rows
+from swr1.loading.export import export, write_rows
 from tests.conftest import jsonl, load
 from tests.loading.sink import Source, loaded
 

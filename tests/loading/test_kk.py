@@ -7,7 +7,7 @@ import random
 import pytest
 
 from swr1.errors import DataError
-from swr1.loading.kk import load
+from swr1.loading.sets.kk import load
 from swr1.puzzles.item import puzzle_of
 from swr1.records import validate
 from tests.loading.published import (

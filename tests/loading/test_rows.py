@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.loading._rows import file_rows, find_sources, hub_rows
+from swr1.loading.rows import file_rows, find_sources, hub_rows
 
 ROWS = [{"a": "1", "b": "x, y"}, {"a": "2", "b": "Zoë"}]
 

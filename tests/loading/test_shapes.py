@@ -6,8 +6,8 @@ import re
 import pytest
 
 from swr1.errors import DataError, UsageError
+from swr1.loading.declare import LOADERS
 from swr1.records import key, validate
-from swr1.registry import Registry
 from tests.loading.page import PAGE, table, written
 from tests.loading.shapes import (
     CHOICES,
@@ -23,8 +23,6 @@ from tests.loading.shapes import (
     write,
 )
 from tests.loading.sink import loaded
-
-LOADERS = Registry("loader", "swr1.loading", "load")
 
 
 @pytest.mark.parametrize(

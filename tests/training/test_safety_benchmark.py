@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from swr1.errors import UsageError
-from swr1.loading import jailbreakbench, xstest
-from swr1.loading._records import Row, _record
+from swr1.loading.records import Row, _record
+from swr1.loading.sets import jailbreakbench, xstest
 from tests.conftest import jsonl
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

@@ -1,0 +1,251 @@
+"""How a published data set is declared: what it is, which columns it has, how a row becomes an item.
+
+    ABOUT = About(measures="...", count="1,319", licence="MIT", citation="arXiv:...", metric="...")
+
+    @dataset(ABOUT, ("question", "answer"), uses=("question", "answer"))
+    def load(row):
+        '''One line for `swr1 load --list`.'''
+        return item("math", row["question"], row["answer"])
+
+`dataset` checks that a row has the columns of one of the published shapes, and fills `info`: name
+of the set, split, licence, citation, and every column of the row that `uses` does not name (a
+column named `source` as `published_source`, since `info.source` is the place of the row).
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import string
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from swr1.errors import DataError, UsageError
+from swr1.loading.kinds import KINDS
+from swr1.registry import Registry
+
+LOADERS = Registry("loader", "swr1.loading", "load", "sets")
+
+Shape = tuple[str, ...]
+_OURS = ("dataset", "split", "licence", "citation", "source")  # in `info`; columns give way
+
+
+@dataclass(frozen=True)
+class About:
+    """What people should know of a data set before they use it; docs/datasets.md shows it.
+
+    `split` is what the records say where neither --split nor the file's name tells it. `seen` is
+    False where the published files were not at hand, and only their documented shape was.
+    """
+
+    measures: str
+    count: str
+    licence: str
+    citation: str
+    metric: str
+    split: str = "test"
+    seen: bool = True
+
+
+def dataset(
+    about: About | None,
+    *shapes: Shape,
+    uses: Iterable[str] = (),
+    keeps: Iterable[str] | None = None,
+) -> Callable[[Callable], Any]:
+    """Declare the function below it as the loader of a published data set.
+
+    Args:
+        about: licence and citation go into the records; None for a format that many sets are in.
+        shapes: the columns that a row must have, for each kind of file that was published.
+        uses: columns that the record holds elsewhere, so that `info` need not.
+        keeps: the only columns for `info`, where a set has many.
+
+    The function below gives an item (see `item`), a list of them where a row holds several, or None
+    for a row that its options leave out.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        name = function.__module__.rpartition(".")[2].replace("_", "-")
+        moved, wanted = frozenset(uses), None if keeps is None else frozenset(keeps)
+
+        def is_kept(column: str, value: Any) -> bool:
+            named = column not in moved if wanted is None else column in wanted
+            return named and value not in (None, "")
+
+        @functools.wraps(function)
+        def load(row: Any, **options: Any) -> list[dict[str, Any]]:
+            if trouble := check(row):
+                raise DataError(f"unknown columns: {trouble}")
+            made = function(row, **options) or []
+            told = {"split": row.split} if row.split else {}
+            if about:
+                told |= {
+                    "dataset": name,
+                    "split": row.split or about.split,
+                    "licence": about.licence,
+                    "citation": about.citation,
+                }
+            kept = {k: v for k, v in row.items() if is_kept(k, v)}
+            base = {f"published_{k}" if k in _OURS else k: v for k, v in kept.items()} | told
+            items = made if isinstance(made, list) else [made]
+            return [one | {"info": base | one["info"]} for one in items]
+
+        def check(row: Any) -> str | None:
+            """What is wrong with the columns of a row, in words; None when nothing is."""
+            return None if _fits(row, shapes) else _complain(name, row, shapes)
+
+        def other(row: Any) -> str | None:
+            """The data set whose columns a row has, if it has more of them than of this one's."""
+            own = max(len(shape) for shape in shapes if _fits(row, [shape]))
+            return _other(name, row, own)
+
+        load.about, load.shapes = about, shapes  # type: ignore[attr-defined]
+        load.check, load.other = check, other  # type: ignore[attr-defined]
+        return load
+
+    return decorate
+
+
+def _fits(row: Any, shapes: Iterable[Shape]) -> bool:
+    return isinstance(row, dict) and any(row.keys() >= set(shape) for shape in shapes)
+
+
+def _complain(name: str, row: Any, shapes: Sequence[Shape]) -> str:
+    if not isinstance(row, dict):
+        return f"not a row of {name}: an object with columns was expected. {KINDS}"
+    found = [str(column)[:40] for column in row]
+    nearest = max(shapes, key=lambda shape: len(row.keys() & set(shape)))
+    missing = [column for column in nearest if column not in row]
+    text = (
+        f"not a file of {name}: no column {_listed(missing)}; found {_listed(found[:12])}"
+        f"{' ...' if len(found) > 12 else ''}."
+    )
+    near = {column: get_close_matches(column, set(found) - set(nearest), 1) for column in missing}
+    renamed = [f"{old[0]!r} to {new!r}" for new, old in near.items() if old]
+    if other := _other(name, row):
+        text += f" These are columns of `swr1 load {other}`."
+    elif renamed:
+        text += f" Has the set changed? Rename {', '.join(renamed)}, or write a loader of your own."
+    known = " or ".join(_listed(shape) for shape in shapes)
+    return f"{text} {name} has {known}"
+
+
+def _other(name: str, row: dict[str, Any], more_than: int = 0) -> str | None:
+    """The other data set that a row has the columns of; the one with the most of them."""
+    fitting = [
+        (len(shape), other)
+        for other in LOADERS.names()
+        for shape in getattr(LOADERS.get(other), "shapes", ())
+        if other != name and len(shape) > more_than and _fits(row, [shape])
+    ]
+    return max(fitting)[1] if fitting else None
+
+
+def _listed(columns: Iterable[str]) -> str:
+    return ", ".join(map(repr, columns)) or "nothing"
+
+
+def text(row: Mapping[str, Any], column: str) -> str:
+    """The text in a column. Raises DataError where there is none."""
+    value = row[column]
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(f"no text: column {column!r} holds {str(value)[:60]!r}")
+    return value
+
+
+def item(task: str, prompt: Any, answer: Any = None, **info: Any) -> dict[str, Any]:
+    """An item; `prompt` is the user's text, the parts of the user's message, or all messages.
+
+    None as answer, or in `info`, leaves the field out; `completion` goes into the record itself.
+    """
+    if isinstance(prompt, str) or (prompt and "role" not in prompt[0]):
+        prompt = [{"role": "user", "content": prompt}]
+    made = {"task": task, "prompt": prompt}
+    for name, value in (("answer", answer), ("completion", info.pop("completion", None))):
+        if value is not None:
+            made[name] = value
+    return made | {"info": {k: v for k, v in info.items() if v is not None}}
+
+
+def chosen(
+    question: Any, choices: Sequence[str], answer: str | None, **info: Any
+) -> dict[str, Any]:
+    """A question with lettered options; `answer` is the letter of the right one, None if unknown.
+
+    `question` is a text, or the parts of a message whose last one is a text.
+    """
+    letters = string.ascii_uppercase[: len(choices)]
+    if len(choices) < 2 or not (answer is None or answer in tuple(letters)):
+        raise DataError(f"no such choice: the answer is {answer!r}, the letters are {letters!r}")
+    lines = "".join(
+        f"\n{letter}. {choice}" for letter, choice in zip(letters, choices, strict=True)
+    )
+    if isinstance(question, str):
+        prompt: Any = f"{question}\n{lines}"
+    else:
+        last = question[-1]
+        prompt = [*question[:-1], last | {"text": f"{last['text']}\n{lines}"}]
+    return item("choice", prompt, answer, choices=list(choices), **info)
+
+
+def shuffled(choices: Sequence[str], right: int, seed: int, key: str) -> tuple[list[str], str]:
+    """`choices` in an order that (seed, key) decides, and the letter of the right one there."""
+    order = list(range(len(choices)))
+    random.Random(f"{seed}:{key}").shuffle(order)
+    return [choices[i] for i in order], string.ascii_uppercase[order.index(right)]
+
+
+def number(value: Any) -> str:
+    """A number as its shortest text: 27.0 is "27", "073" is "73", "1,200" is "1200"."""
+    written = str(value).strip().replace(",", "")
+    try:
+        as_float = float(written)
+        return str(int(written)) if written.lstrip("+-").isdigit() else _shortest(as_float)
+    except (ValueError, OverflowError):
+        raise DataError(f"no number: the answer is {str(value)[:60]!r}") from None
+
+
+def _shortest(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def one_of(row: Mapping[str, Any], column: str, labels: Mapping[Any, Any]) -> Any:
+    """What `labels` makes of the value in a column. Raises DataError for a value it has not."""
+    value = row[column]
+    if value not in labels:
+        known = ", ".join(map(repr, labels))
+        raise DataError(f"unknown label: column {column!r} holds {value!r}, known are {known}")
+    return labels[value]
+
+
+def picture(value: Any, folder: str = "") -> dict[str, Any]:
+    """A message part for a picture: its URL, its path (below `folder`), or its bytes in base64.
+
+    `value` is a text, or what the hub keeps for a picture, {"bytes": ..., "path": ...}.
+    """
+    if isinstance(value, dict) and value.get("bytes"):
+        import base64
+
+        return {"type": "image", "base64": base64.b64encode(value["bytes"]).decode()}
+    value = value.get("path") if isinstance(value, dict) else value
+    if not isinstance(value, str) or not value:
+        raise DataError("no picture: neither a path, a URL nor bytes")
+    if value.startswith(("http://", "https://")):
+        return {"type": "image", "url": value}
+    value = value.removeprefix("./")
+    return {"type": "image", "path": f"{folder.rstrip('/')}/{value}" if folder else value}
+
+
+def with_pictures(pictures: Iterable[dict[str, Any]], words: str) -> list[dict[str, Any]]:
+    """The parts of a message: pictures first, then the text."""
+    return [*pictures, {"type": "text", "text": words}]
+
+
+def one_option(name: str, value: str, known: Sequence[str]) -> str:
+    """An option's value. Raises UsageError when it is none of those `known`."""
+    if value not in known:
+        raise UsageError(f"{name} is one of {', '.join(known)}, not {value!r}")
+    return value

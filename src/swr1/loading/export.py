@@ -1,0 +1,226 @@
+"""Records as the rows that TRL, verl and OpenAI read; `swr1 load trl|verl|openai` reads them back.
+
+    rows = export("trl", stage)
+    write_rows("train.parquet", rows, "trl")
+
+The kind of row goes by what the first record has: a pair (`info.pair`), a completion, or a prompt
+alone; a record of another kind is a bad one. TRL and verl rows have a column `swr1`, JSON text with
+task, answer and info, since Arrow's columns do not hold what differs in shape from row to row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from swr1.errors import DataError, UsageError
+from swr1.loading.chat import Messages, fork, joined
+from swr1.prompts import assistant_text
+from swr1.records import Record, pack
+from swr1.streams import Stage, standard
+from swr1.streams.files import write_atomically
+
+FORMATS = ("openai", "trl", "verl")
+# The names by which verl's own scoring knows data sets that are loaded here by another.
+VERL_NAMES = {"gsm8k": "openai/gsm8k", "math-500": "HuggingFaceH4/MATH-500"}
+
+
+def export(
+    shape: str, stage: Stage, model: str | None = None, system: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """A row for every record of `stage` that has one in `shape`.
+
+    Args:
+        model: for requests to OpenAI's batch interface, where a record is a prompt alone.
+        system: the system message that the rollout put before the prompts, which hold it no more.
+
+    A completion is the whole turn of the assistant, with the prefill that opened it. Raises
+    DataError, or drops by the stage's policy: a record of another kind than the first, an empty
+    prompt or turn, one with a picture, and a pair in verl's shape. Raises UsageError for requests
+    without a model.
+    """
+    kind = None
+    for number, record in enumerate(stage.read(("id", "prompt"))):
+        if record is None:
+            continue
+        own = _kind(record)
+        kind = kind or own
+        if shape == "openai" and kind == "prompt" and not model:
+            raise UsageError("prompts alone become requests of OpenAI's batches: name --model")
+        try:
+            if own != kind:
+                raise DataError(f"another kind of record: a {own}, the first was a {kind}")
+            prompt = _messages(record["prompt"], system)
+            row = _MAKERS[shape](record, prompt, kind, number, model)
+        except DataError as error:
+            stage.drop(error.reason, record.where, record)
+            continue
+        stage.went += 1
+        yield row
+
+
+def write_rows(output: str, rows: Iterable[dict[str, Any]], shape: str) -> None:
+    """Write JSONL to standard output ("-") or a file, or Parquet, by the suffix."""
+    if output == "-":
+        standard.output_fd()  # refuses one that is closed
+        with standard.ours() as page:
+            _write_lines(page.buffer, rows)
+    elif output.endswith(".jsonl"):
+        write_atomically(Path(output), lambda file: _write_lines(file, rows))
+    elif output.endswith(".parquet") and shape != "openai":
+        write_atomically(Path(output), lambda file: _to_parquet(file, rows))
+    else:
+        also = "" if shape == "openai" else ", FILE.parquet"
+        raise UsageError(f"{shape} rows are written to FILE.jsonl{also} or -, not {output!r}")
+
+
+def _write_lines(file: Any, rows: Iterable[dict[str, Any]]) -> None:
+    for row in rows:
+        file.write(pack(row, orjson.OPT_APPEND_NEWLINE))
+    file.flush()
+
+
+def _to_parquet(file: Any, rows: Iterable[dict[str, Any]]) -> None:
+    """Every value is a text, a number or messages of texts: one schema fits all rows.
+
+    What a message has beside role and content (a name) must be there in the first 1,000 rows.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = iter(rows)
+    chunk = list(islice(rows, 1000))
+    if not chunk:
+        raise DataError("no record came, so there is nothing to write")
+    try:
+        schema = pa.Table.from_pylist(chunk).schema
+        known = _message_fields(chunk)
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            while chunk:
+                if more := _message_fields(chunk) - known:
+                    named = ", ".join(sorted(more))
+                    raise DataError(f"messages with {named}, which the first 1,000 rows have not")
+                writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+                chunk = list(islice(rows, 1000))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise DataError(
+            f"rows that one Parquet schema does not fit ({error}): write JSONL"
+        ) from None
+
+
+def _message_fields(rows: list[dict[str, Any]]) -> set[str]:
+    return {name for row in rows for message in row["prompt"] for name in message}
+
+
+def _kind(record: Record) -> str:
+    if (record.get("info") or {}).get("pair"):
+        return "pair"
+    return "completion" if "completion" in record else "prompt"
+
+
+def _trl(
+    record: Record, prompt: Messages, kind: str, number: int, model: str | None
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"prompt": prompt}
+    if kind == "completion":
+        row["completion"] = _turn(assistant_text(record))
+    elif kind == "pair":
+        row |= {side: _turn(said) for side, said in _pair(record).items()}
+    task, answer = record.get("task") or "", _as_text(record.get("answer"))
+    return row | {"id": record["id"], "task": task, "answer": answer, "swr1": _rest(record)}
+
+
+def _verl(
+    record: Record, prompt: Messages, kind: str, number: int, model: str | None
+) -> dict[str, Any]:
+    if kind == "pair":
+        raise DataError("no verl row: it has no pairs of answers; TRL and OpenAI do")
+    info = record.get("info") or {}
+    name = str(info.get("dataset") or record.get("task") or "swr1")
+    row: dict[str, Any] = {
+        "data_source": VERL_NAMES.get(name, name),
+        "prompt": prompt,
+        "ability": record.get("task") or "",
+        "reward_model": {"style": "rule", "ground_truth": _as_text(record.get("answer"))},
+        "extra_info": {
+            "index": number,
+            "split": str(info.get("split") or ""),
+            "id": record["id"],
+            "swr1": _rest(record),
+        },
+    }
+    if kind == "completion":
+        row["responses"] = [assistant_text(record)]
+    return row
+
+
+def _openai(
+    record: Record, prompt: Messages, kind: str, number: int, model: str | None
+) -> dict[str, Any]:
+    if kind == "completion":
+        return {"messages": prompt + _turn(assistant_text(record))}
+    if kind == "pair":
+        pair = _pair(record)
+        return {
+            "input": {"messages": prompt},
+            "preferred_output": _turn(pair["chosen"]),
+            "non_preferred_output": _turn(pair["rejected"]),
+        }
+    return {
+        "custom_id": record["id"],
+        "method": "POST",
+        "url": "/v1/chat/completions",
+        "body": {"model": model, "messages": prompt},
+    }
+
+
+_MAKERS = {"openai": _openai, "trl": _trl, "verl": _verl}
+
+
+def _messages(prompt: Messages, system: str | None) -> Messages:
+    """A prompt's messages with texts as content, behind `system`, as a rollout has it there."""
+    if not prompt:
+        raise DataError("an empty prompt: there is nothing to answer")
+    turns = []
+    for number, message in enumerate(prompt, 1):
+        which = f"message {number}, of the {message['role']},"
+        content = message["content"]
+        parts = content if isinstance(content, list) else []
+        if any(isinstance(part, dict) and "image" in str(part.get("type")) for part in parts):
+            raise DataError("a prompt with a picture: only texts are exported")
+        turns.append({**message, "content": joined(content, which)})
+    if not system:
+        return turns
+    if turns[0]["role"] == "system":
+        system, turns = f"{system}\n\n{turns[0]['content']}", turns[1:]
+    return [{"role": "system", "content": system}, *turns]
+
+
+def _pair(record: Record) -> dict[str, str]:
+    """The two last turns; conversations may repeat the prompt before them, and nothing else."""
+    pair = record["info"]["pair"]
+    if not isinstance(pair, dict):
+        raise DataError(f"no pair: info.pair is {str(pair)[:60]!r}")
+    whole, sides = fork(record["prompt"], pair.get("chosen"), pair.get("rejected"))
+    if len(whole) != len(record["prompt"]):
+        raise DataError("a pair with further turns before the last: put them into the prompt")
+    return sides
+
+
+def _turn(said: str) -> Messages:
+    return [{"role": "assistant", "content": said}]
+
+
+def _as_text(answer: Any) -> str:
+    if answer is None or isinstance(answer, str):
+        return answer or ""
+    return pack(answer).decode()
+
+
+def _rest(record: Record) -> str:
+    kept = {name: record[name] for name in ("task", "answer", "info") if name in record}
+    return pack(kept).decode()

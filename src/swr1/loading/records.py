@@ -1,0 +1,208 @@
+"""Rows into records, under the contract of a stage: what `swr1 load` does with a loader.
+
+A loader is a file of sets/: `load(row, ...) -> {"task", "prompt", "answer", "info"}`, or a list
+of such, for one row (a `Row`), raising DataError("kind of trouble: details"). Keyword arguments with defaults are
+its options (`--set NAME=VALUE`), its docstring's first line is what `swr1 load --list` shows. Most
+are declared with `declare.dataset`, which checks the columns and fills `info`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from swr1.errors import DataError
+from swr1.loading.chat import checked_prompt
+from swr1.loading.kinds import KINDS
+from swr1.loading.rows import file_rows, hub_rows
+from swr1.loading.values import plain
+from swr1.records import VERSION, Record, key, make_id, validate
+from swr1.streams import Stage
+from swr1.streams.reading import RECENT
+
+# What the code of a loader raises at a row that is not as it takes rows to be.
+_FAULTS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+_SPLIT = re.compile(r"(?<![^\W_])(train|test|testmini|validation|valid|val|dev)(?![^\W_])")
+
+
+class Row(dict):
+    """A row that knows the name of its file (or hub part) and the split that this is of."""
+
+    file: str
+    split: str | None
+
+
+class _WrongFile(DataError):
+    """The whole file is not what the loader reads: no policy for single rows applies."""
+
+
+def load_rows(
+    stage: Stage,
+    load: Callable[..., Any],
+    files: Sequence[str],
+    hub: Sequence[str] = (),
+    subset: str | None = None,
+    split: str | None = None,
+    options: dict[str, Any] | None = None,
+) -> None:
+    """Write the records of every row of this shard that `load` can turn into some.
+
+    Every other row is reported with its place and reason, and dropped by the stage's policy, also
+    one at which the loader's code fails. Rows for which `load` gives nothing are those that its options leave out. Raises DataError for a file
+    whose first row has not the columns of a declared data set.
+    """
+    assert stage.shard is not None
+    index, shards = stage.shard
+    broken: list[tuple[str, Any]] = []  # why the line that comes as None is none
+
+    def on_bad(where: str, reason: str, raw: Any) -> None:
+        broken.append((reason, raw))
+
+    sources = [file_rows(name, on_bad) for name in files]
+    sources += [hub_rows(name, subset, split) for name in hub]
+    check = getattr(load, "check", None)
+    copies = Copies(numbered=check is not None)
+    checked = None  # the file whose columns are known to be right
+    for number, (row, where) in enumerate(pair for rows in sources for pair in rows):
+        reason, raw = broken.pop() if broken else ("", row)
+        mine = number % shards == index
+        if not mine and not copies.numbered:
+            continue
+        stage.came += mine
+        try:
+            if check and _file_of(where) != checked:
+                if trouble := f"{reason}. {KINDS}" if reason else check(row):
+                    raise _WrongFile(trouble, where)
+                items = _first(load, _placed(row, where, split), where, options or {})
+                checked = _file_of(where)
+            elif reason:
+                raise DataError(reason)
+            else:
+                items = _called(load, _placed(row, where, split), options or {})
+            items = items if isinstance(items, list) else [items]
+            records = [copies.name(_record(item, where), where) for item in items]
+        except _WrongFile:
+            raise
+        except DataError as error:
+            if mine:
+                _drop(stage, error.reason, where, raw)
+                stage.end_input(0)
+            continue
+        if not mine:
+            continue
+        if not records:
+            stage.count_drop("left out by --set")
+        for record in records:
+            if key(record) not in stage:
+                stage.write(record)
+        stage.end_input(len(records))
+
+
+def _first(load: Any, row: Any, where: str, options: dict[str, Any]) -> Any:
+    """The items of a file's first row; when it is bad, perhaps the file is of another data set."""
+    try:
+        return _called(load, row, options)
+    except DataError as error:
+        if other := load.other(row):
+            hint = f"{error.reason}. These are columns of `swr1 load {other}`"
+            raise _WrongFile(hint, where) from None
+        raise
+
+
+def _called(load: Any, row: Any, options: dict[str, Any]) -> Any:
+    """What the loader makes of a row; DataError, too, where its code fails at it."""
+    try:
+        return load(row, **options)
+    except _FAULTS as error:
+        what = f"{type(error).__name__}: {error}"
+        raise DataError(f"unreadable row: it is not as the loader expects ({what:.200})") from None
+
+
+class Copies:
+    """Which items came before, over the last 131,072.
+
+    Published sets repeat a few, and several completions of a prompt are the rule. There
+    (`numbered`) a completion gets the next `sample` of its item, and an item without one an ordinal
+    at the end of its id; only the same row out of two files is an error. Else every copy is one.
+    """
+
+    def __init__(self, numbered: bool) -> None:
+        self.numbered = numbered
+        self._seen: dict[Any, str] = {}
+        self._count: dict[str, int] = {}
+
+    def name(self, record: Record, where: str) -> Record:
+        """`record` with the `id` and `sample` it must have; DataError for a forbidden copy."""
+        same: Any = record["id"]
+        if self.numbered:
+            info = record["info"]
+            same = hash((same, record.get("completion"), info.get("model"), str(info.get("pair"))))
+        before = self._seen.get(same)
+        if before and not (self.numbered and _file_of(before) == _file_of(where)):
+            raise DataError(f"seen before: the same item as {before}")
+        _remember(self._seen, same, where)
+        if self.numbered:
+            copies = self._count.get(record["id"], 0)
+            _remember(self._count, record["id"], copies + 1)
+            if "completion" in record:
+                record["sample"] = copies
+            elif copies:
+                record["id"] += f"-{copies + 1}"
+        return record
+
+
+def _remember(recent: dict[Any, Any], name: Any, value: Any) -> None:
+    recent[name] = value
+    if len(recent) > RECENT:
+        del recent[next(iter(recent))]
+
+
+def _file_of(where: str) -> str:
+    return where.rpartition(":")[0]
+
+
+def _placed(row: Any, where: str, split: str | None) -> Any:
+    if not isinstance(row, dict):
+        return row
+    placed = Row(row)
+    placed.file = PurePosixPath(_file_of(where)).name
+    placed.split = split or _split_of(_file_of(where))
+    return placed
+
+
+def _split_of(file: str) -> str | None:
+    """The split that the name of a file tells (or of its folder, if that is all its name)."""
+    path = PurePosixPath(file)
+    named = _SPLIT.search(path.name) or _SPLIT.fullmatch(path.parent.name)
+    return named.group(1) if named else None
+
+
+def _record(item: Any, where: str) -> Record:
+    """The record of a loader's item, checked as stages check what they read."""
+    if not isinstance(item, dict) or not isinstance(item.get("info") or {}, dict):
+        raise DataError(f"no item: the loader gave {str(item)[:60]!r}, not task, prompt and info")
+    item = plain(item, pictures=False)
+    info = item.get("info") or {}
+    source = info.pop("source", None) or {}
+    if not isinstance(source, dict):
+        info["published_source"], source = source, {}
+    info["source"] = {**source, "where": where}
+    checked_prompt(item.get("prompt"))
+    by = info["model"] if isinstance(info.get("model"), str) else None
+    name = make_id(item.get("task", ""), item["prompt"], item.get("answer"), by)
+    record = {"v": VERSION, "id": name, **item, "info": info}
+    try:
+        validate(record, ("id", "task", "prompt"))
+    except ValueError as error:
+        raise DataError(f"no record: {error}") from None
+    return record
+
+
+def _drop(stage: Stage, reason: str, where: str, raw: Any) -> None:
+    if stage.on_error == "fail":
+        reason += " (to go on: --on-error skip, or --on-error quarantine PATH to set rows aside)"
+    stage.drop(reason, where, raw)
+    if stage.drops.total() > 3:  # the stage tells of the first three only
+        stage.say(f"dropped {where}: {reason}")
