@@ -1,6 +1,6 @@
 # make logic-rl   the main job: puzzles, a small policy, RL with the rule reward, before and after
 # make safeladder safety RL in stages on a made village: about 20 minutes; VARIANT=keywords and others
-# make test       the tests; make check: lint and types as well; make docs: the generated pages
+# make test       the tests; make check: lint and types as well; make docs: the generated pages and outputs
 # make chaos      ends processes of a running pipe at random, by -9, INT and TERM; SEED=1: others
 # make bench-update  what a training step costs, beside TRL's; MODEL=folder; about half an hour
 # make bench-rollout completions per second, beside transformers' generate; MODEL=folder; an hour
@@ -49,6 +49,7 @@ chaos: setup
 
 docs: setup
 	python docs/generate.py
+	python -m tests.pages
 
 bench: setup
 	python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[bench]'
