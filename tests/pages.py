@@ -125,14 +125,10 @@ def commands(shell: str) -> Iterator[list[str]]:
     while "$(" in text and (inner := re.search(r"\$\(([^()]*)\)", text)):
         yield from commands(inner[1])
         text = text.replace(inner[0], "VALUE")
-    for line in text.splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>()")
-        lexer.commenters = ""
+    for words in _lines_of_words(text):
         arguments: list[str] | None = None
         skip = False
-        for word in lexer:
-            if word.startswith("#"):
-                break
+        for word in words:
             if skip:
                 skip = False
             elif set(word) <= set("<>&") and set(word) & set("<>"):
@@ -148,6 +144,21 @@ def commands(shell: str) -> Iterator[list[str]]:
                 arguments = []
         if arguments is not None:
             yield arguments
+
+
+def _lines_of_words(text: str) -> Iterator[list[str]]:
+    """The words of each line, without comments; a quotation may go over several lines."""
+    begun = ""
+    for line in text.splitlines():
+        begun += re.sub(r"(^|\s)#.*", "", line)
+        lexer = shlex.shlex(begun, posix=True, punctuation_chars="|&;<>()")
+        lexer.commenters = ""
+        try:
+            yield list(lexer)
+            begun = ""
+        except ValueError:
+            begun += "\n"
+    assert not begun, f"a quotation does not end: {begun}"
 
 
 @functools.cache
