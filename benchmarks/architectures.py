@@ -277,8 +277,8 @@ def _speed(kind: str) -> list[str]:
     padded on the left), in turns, the best of three: 16 prompts of 40 to 70 tokens, 4 samples each,
     64 tokens written; and the seconds that the probe took."""
     from swr1.engines import Request, Sampling
-    from swr1.engines._ways import choose
     from swr1.engines.hf import HFEngine
+    from swr1.engines.hf.variants import choose
 
     if not {"num_heads", "mamba_n_heads"} & OVERRIDES.get(kind, {}).keys():
         SIZES.update(hidden_size=256, intermediate_size=512, initializer_range=0.02)

@@ -121,8 +121,8 @@ def command(
                 print(*match_lines(numbers), sep="\n")
         return
     from swr1.engines import Sampling
-    from swr1.engines._rollout import complete
     from swr1.evals.metrics import summarise
+    from swr1.rollout.blocks import complete
     from swr1.verifiers.running import judges
 
     summaries = {}

@@ -138,7 +138,7 @@ def command(
     swr1 rollout puzzles.jsonl --policy runs/kk --samples 8 -o rollouts.jsonl
     """
     from swr1.engines import Sampling
-    from swr1.engines._running import Rollout
+    from swr1.rollout.stage import Rollout
 
     job = Rollout(
         policy,

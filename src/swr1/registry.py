@@ -56,8 +56,7 @@ class Registry:
         spec = importlib.util.find_spec(package)
         places = list(spec.submodule_search_locations or []) if spec else []
         files = [f for place in places for f in sorted(Path(place).glob("*.py"))]
-        if folder:
-            files += [f.parent for p in places for f in sorted(Path(p).glob("*/__init__.py"))]
+        files += [f.parent for place in places for f in sorted(Path(place).glob("*/__init__.py"))]
         return {
             f.stem.replace("_", "-"): f"{package}.{f.stem}:{self.attribute}"
             for f in files

@@ -15,10 +15,10 @@ from datetime import timedelta
 import pytest
 
 from swr1 import policy as policies
-from swr1.engines import _source
-from swr1.engines._source import Weights
 from swr1.errors import ReaderClosed, SwrError
 from swr1.policy import Policy
+from swr1.rollout import follower
+from swr1.rollout.follower import Weights
 from swr1.training.rl import train_rl
 from tests.conftest import SWR1, run_swr1
 from tests.training.tiny_runs import (
@@ -206,7 +206,7 @@ def test_a_rollout_ends_with_the_trainer(tmp_path, start):
 
 
 def test_a_rollout_whose_trainer_failed_says_so(tmp_path, start, monkeypatch):
-    monkeypatch.setattr(_source, "TRAINER_GONE", 1.5)
+    monkeypatch.setattr(follower, "TRAINER_GONE", 1.5)
     policy = Policy(tmp_path / "p")
     shutil.copytree(start.path, policy.path, symlinks=True)
     with suppress(ZeroDivisionError), policy.lock("train-step grpo"):

@@ -20,13 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from reference_model import CONTEXT, SCRIPT, make_tokenizer, save_reference
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from swr1.engines import Completion, Engine, Request, Sampling, open_engine
 from swr1.errors import DataError, SwrError
 from swr1.prompts import Prompt
+from tests.engines.reference_model import CONTEXT, SCRIPT, make_tokenizer, save_reference
 
 NONE = Prompt("none")
 ASK = [{"role": "user", "content": "hi"}]

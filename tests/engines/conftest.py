@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from tiny_policy import make_tokenizer, save_policy
+
+from tests.engines.tiny_policy import make_tokenizer, save_policy
 
 
 @pytest.fixture(scope="session", autouse=True)

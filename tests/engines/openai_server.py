@@ -14,11 +14,11 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
-from reference_model import CONTEXT, make_tokenizer
 
 from swr1.engines import Completion, Request, Sampling
 from swr1.engines.hf import HFEngine
 from swr1.errors import DataError
+from tests.engines.reference_model import CONTEXT, make_tokenizer
 
 VLLM_ONLY = {"return_token_ids", "return_tokens_as_token_ids", "include_stop_str_in_output"}
 

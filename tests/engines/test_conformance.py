@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-import conformance
 import pytest
-from conformance import CHECKS, LACKS, Subject
-from openai_server import ModelServer
-from reference_model import save_reference
 
 from swr1.engines import open_engine
 from swr1.records import float32_list
 from tests.conftest import jsonl
+from tests.engines import conformance
+from tests.engines.conformance import CHECKS, LACKS, Subject
+from tests.engines.openai_server import ModelServer
+from tests.engines.reference_model import save_reference
 
 OPTIONS = {"timeout": 20, "retry_for": 30}
 # engine -> (make of the server, options, what it lacks)

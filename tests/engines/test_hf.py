@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from tiny_policy import WORDS, save_policy
 
 from swr1.engines import Request, Sampling, open_engine
 from swr1.engines.hf import HFEngine
@@ -15,6 +14,7 @@ from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_tokenizer
 from swr1.prompts import load_prompt
 from tests.conftest import run_swr1
+from tests.engines.tiny_policy import WORDS, save_policy
 
 EOS = WORDS.index("<|im_end|>")
 

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from test_hf import ids_of, prompts, small_model
-from tiny_policy import save_policy
 from transformers import AutoModelForCausalLM
 
-from swr1.engines import Sampling, _cohorts
-from swr1.engines._cohorts import GROW, Cohorts, enable
-from swr1.engines._kv import RowCache
-from swr1.engines._ways import Way
-from swr1.engines.hf import HFEngine
+from swr1.engines import Sampling
+from swr1.engines.hf import HFEngine, cohorts
+from swr1.engines.hf.caches import RowCache
+from swr1.engines.hf.cohorts import GROW, Cohorts, enable
+from swr1.engines.hf.variants import Way
+from tests.engines.test_hf import ids_of, prompts, small_model
+from tests.engines.tiny_policy import save_policy
 
 
 @pytest.mark.parametrize("rows", [3, 8, 1000])
@@ -22,7 +22,7 @@ def test_both_caches_lead_to_the_same_completions(policy, rows):
     engine = HFEngine(policy, batch_tokens=rows * (most + 30))
     assert engine._way.name == "cohorts"
     shared = engine.generate(requests, sampling)
-    _cohorts.disable(engine.model)
+    cohorts.disable(engine.model)
     engine._way = Way("rows", RowCache)
     padded = engine.generate(requests, sampling)
     assert ids_of(shared) == ids_of(padded)

@@ -10,14 +10,15 @@ from email.utils import formatdate
 
 import orjson
 import pytest
-from openai_server import Canned, ModelServer
-from reference_model import save_reference
 
-from swr1.engines import Request, Sampling, _servers, open_engine
+from swr1 import servers
+from swr1.engines import Request, Sampling, open_engine
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt
 from swr1.training.groups import read_sample
 from tests.conftest import SWR1, jsonl, load, run_swr1
+from tests.engines.openai_server import Canned, ModelServer
+from tests.engines.reference_model import save_reference
 
 NAME = "tiny"  # no folder: messages are sent, and neither torch nor a tokenizer is needed
 KEY = "sk-very-secret-0123456789"
@@ -164,8 +165,8 @@ def test_a_server_gets_the_time_it_asks_for(folder, serve):
     assert len(waits) == 4
     assert min(waits) >= 0.69
     date = formatdate(time.time() + 20, usegmt=True)
-    assert 17 < _servers._retry_after(date) <= 20
-    assert _servers._retry_after("soon") is None
+    assert 17 < servers._retry_after(date) <= 20
+    assert servers._retry_after("soon") is None
 
 
 def test_messages_need_neither_torch_nor_transformers(prompts, serve):
@@ -276,7 +277,7 @@ def test_a_refused_record_is_dropped_and_the_others_go_on(prompts, folder, serve
     ("error", "told"), [(DataError, "refused it: 400 sick"), (ArithmeticError, "no use: 500 sick")]
 )
 def test_a_poisoned_prompt_does_not_stop_the_others(folder, serve, monkeypatch, error, told):
-    monkeypatch.setattr(_servers, "ALONE", 3)
+    monkeypatch.setattr(servers, "ALONE", 3)
     server, poison = serve(), [262, 262, 262]
     complete = server.complete
 

@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from swr1.engines import Request, Sampling, open_engine
-from swr1.engines._rollout import rollout
 from swr1.errors import DataError, UsageError
 from swr1.prompts import Prompt
+from swr1.rollout.blocks import rollout
 from tests.conftest import jsonl, load, run_swr1
 
 

@@ -6,13 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conformance import CHECKS, Subject
-from openai_server import ModelServer
-from reference_model import save_reference
 
 from swr1.engines import Request, Sampling, open_engine
 from swr1.errors import SwrError, UsageError
 from tests.conftest import SWR1, jsonl, load, run_swr1
+from tests.engines.conformance import CHECKS, Subject
+from tests.engines.openai_server import ModelServer
+from tests.engines.reference_model import save_reference
 
 SAMPLING = Sampling(1.0, max_tokens=12)
 CALLS = ["/pause", "/collective_rpc", "/reset_prefix_cache", "/update_weight_version", "/resume"]

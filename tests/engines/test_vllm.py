@@ -10,13 +10,13 @@ import subprocess
 import sys
 
 import pytest
-from conformance import CHECKS, Subject, requests_of
-from reference_model import SCRIPT, save_reference
 
 from swr1.engines import Sampling, open_engine
 from swr1.errors import SwrError, UsageError
 from swr1.models import load_tokenizer
 from tests.conftest import jsonl
+from tests.engines.conformance import CHECKS, Subject, requests_of
+from tests.engines.reference_model import SCRIPT, save_reference
 
 pytest.importorskip("vllm", reason="vLLM is not installed: make vllm-test")
 pytestmark = pytest.mark.vllm

@@ -13,14 +13,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conformance import ASK, NONE
-from reference_model import make_tokenizer, save_reference
 
 from swr1.engines import Request, Sampling, open_engine
-from swr1.engines._decode import Decoder
-from swr1.engines._vllm import Source, StopStrings, explain, extra_arguments
+from swr1.engines.vllm.plain import Source, StopStrings, explain, extra_arguments
 from swr1.errors import DataError, ReaderClosed, Stopped, SwrError, UsageError
+from swr1.prompts.decoding import Decoder
 from tests.conftest import run_swr1
+from tests.engines.conformance import ASK, NONE
+from tests.engines.reference_model import make_tokenizer, save_reference
 
 
 @dataclasses.dataclass
@@ -95,7 +95,7 @@ class Model:
 
 
 class Library:
-    """In place of swr1.engines._vllm_library."""
+    """In place of swr1.engines.vllm.library."""
 
     VERSION = "0.0+torch0.0"
     AsyncEngineArgs = Arguments
@@ -127,7 +127,7 @@ class Library:
 @pytest.fixture
 def library(monkeypatch):
     made = Library()
-    monkeypatch.setattr("swr1.engines.vllm._library", lambda: made)
+    monkeypatch.setattr("swr1.engines.vllm.engine._library", lambda: made)
     return made
 
 
@@ -169,7 +169,7 @@ def test_options_are_passed_on(opened, library, folder):
     given = library.model.arguments
     assert given == Arguments(
         folder[0], "float16", 2, 3, 4, 0.5, 64, "fp8", "processed_logprobs", True, "vllm", True, True, True,
-        max_num_seqs=7, enforce_eager=True, worker_extension_cls="swr1.engines._vllm_worker.Worker", trust_remote_code=False,
+        max_num_seqs=7, enforce_eager=True, worker_extension_cls="swr1.engines.vllm.worker.Worker", trust_remote_code=False,
     )  # fmt: skip
     assert (engine.dtype, engine.context, engine.version) == ("bfloat16 fp8", 64, "0.0+torch0.0")
     opened()

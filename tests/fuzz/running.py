@@ -77,7 +77,7 @@ def warm_up_models() -> None:
     import torch
 
     torch.set_num_threads(1)
-    for name in ("engines.hf", "engines._running", "training.running", "training.rl"):
+    for name in ("engines.hf", "rollout.stage", "training.running", "training.rl"):
         importlib.import_module(f"swr1.{name}")
 
 

@@ -21,12 +21,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "engines")]
-
-from conformance import CHECKS, Subject  # noqa: E402
-from reference_model import CONTEXT, save_reference  # noqa: E402
+sys.path[:0] = [str(HERE.parents[1])]
 
 from swr1.engines import open_engine  # noqa: E402
+from tests.engines.conformance import CHECKS, Subject  # noqa: E402
+from tests.engines.reference_model import CONTEXT, save_reference  # noqa: E402
 
 IDS = {"ids", "logprobs", "tempered logprobs"}
 # make -> way of sending -> (options, what it lacks)

@@ -9,8 +9,8 @@ from test_packing import groups, tiny
 
 from swr1 import positions
 from swr1.engines import Request, Sampling
-from swr1.engines._ways import choose
 from swr1.engines.hf import HFEngine
+from swr1.engines.hf.variants import choose
 from swr1.errors import SwrError, UsageError
 from swr1.training import engine
 from swr1.training.logprobs import Way, settle, token_logprobs, way_of

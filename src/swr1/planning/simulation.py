@@ -1,7 +1,7 @@
 """The pipe played event by event: engines, the bound on lag, the trainer, failures.
 
 What is modelled follows the code: a prompt starts only while i < taken + (K + 1) * batch
-(engines/_source.py), groups reach the trainer in the order in which they were started, a step takes
+(rollout/follower.py), groups reach the trainer in the order in which they were started, a step takes
 `batch` of them, a version is published after it. An engine either works block by block, swapping
 weights between blocks (hf), or has a stream of sequences of which each that ends makes room for
 the next, and swaps weights under those that are being written (continuous batching).
@@ -20,9 +20,9 @@ import numpy as np
 import simpy
 
 from swr1.errors import UsageError
-from swr1.planning._replica import Events, Group, Replica, Sequence
 from swr1.planning.costs import Decode, Train
 from swr1.planning.lengths import Lengths
+from swr1.planning.replica import Events, Group, Replica, Sequence
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,8 @@ with GuardServer(lambda text: "safe", served="Llama-Guard-3-8B") as server:
 """
 
 import re
-import sys
-from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2] / "engines"))
-
-from openai_server import ModelServer
+from tests.engines.openai_server import ModelServer
 
 PIECES = re.compile(r"\s*\w+|\s*\W")
 

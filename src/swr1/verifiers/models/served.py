@@ -14,8 +14,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from swr1.engines._servers import GivenUp, Refused, Server, Servers, Trouble
 from swr1.errors import SwrError, UsageError
+from swr1.servers import GivenUp, Refused, Server, Servers, Trouble
 from swr1.terminal import say
 from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply, Token
 

@@ -30,8 +30,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from swr1.engines import Completion, Request, Sampling, all_good, random_stream
-from swr1.engines._decode import Decoder
-from swr1.engines._vllm import (
+from swr1.engines.vllm.plain import (
     ADAPTER,
     DTYPES,
     Source,
@@ -43,6 +42,7 @@ from swr1.engines._vllm import (
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_tokenizer, trusted
 from swr1.prompts import Prompt
+from swr1.prompts.decoding import Decoder
 from swr1.terminal import say
 
 T = TypeVar("T")
@@ -118,7 +118,7 @@ class VLLMEngine:
             "quantization": quantization,
             "enable_sleep_mode": sleep or None,
             "enable_prefix_caching": True,  # a group's prompt is computed once
-            "worker_extension_cls": "swr1.engines._vllm_worker.Worker",
+            "worker_extension_cls": "swr1.engines.vllm.worker.Worker",
             "disable_log_stats": True,
             **self._library.defaults(),
         } | extra_arguments(vllm, known)
@@ -433,9 +433,6 @@ def _library() -> Any:
         import vllm  # noqa: F401
     except ImportError as error:
         raise UsageError(f"{MISSING} ({error})") from None
-    from swr1.engines import _vllm_library
+    from swr1.engines.vllm import library
 
-    return _vllm_library
-
-
-Engine = VLLMEngine
+    return library

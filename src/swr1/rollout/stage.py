@@ -4,8 +4,7 @@
     with Stage("rollout", job.facts(), inputs=["puzzles.jsonl"], block=job.batch) as stage:
         job.run(stage)
 
-_rollout.py completes block by block, _source.py and _curriculum.py say which prompts come and when
-they may start; here they are put together with the engine, a stage and, through it, the trainer.
+Here the parts are put together with the engine, a stage and, through it, the trainer.
 """
 
 from __future__ import annotations
@@ -16,11 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from swr1.engines import REGISTRY, Engine, Sampling, engine_options, open_engine
-from swr1.engines._curriculum import Curriculum
-from swr1.engines._rollout import rollout
-from swr1.engines._source import Outlet, Prompts, Weights
 from swr1.errors import DataError, UsageError
 from swr1.prompts import load_prompt, parse_arguments
+from swr1.rollout.blocks import rollout
+from swr1.rollout.curriculum import Curriculum
+from swr1.rollout.follower import Weights
+from swr1.rollout.prompt_stream import Prompts
+from swr1.rollout.writer import Outlet
 from swr1.streams import Stage
 from swr1.streams.stage import default_threads
 

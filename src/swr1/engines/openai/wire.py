@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from swr1.engines import Request, Sampling
-from swr1.engines._servers import Server, Trouble
+from swr1.servers import Server, Trouble
 
 # A model's folder or the server itself may set other defaults than none: all are said.
 NO_PENALTY = {"repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}

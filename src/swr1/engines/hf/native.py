@@ -1,6 +1,6 @@
 """Completing with what an architecture itself keeps between two calls, and without keeping anything.
 
-    cache = Native(start)            # as `_kv.RowCache`
+    cache = Native(start)            # as `caches.RowCache`
     cache.prefill(call, ids)         # the prompts, in groups of one length: nothing is padded
     cache.share(owner)
     cache.step(call, last)           # group by group
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, EncoderDecoderCache
 
-from swr1.engines._call import Call
+from swr1.engines.hf.call import Call
 
 
 @dataclass
@@ -58,7 +58,7 @@ def _select(kept: Any, index: Tensor, count: int) -> Any:
 
 
 class Native:
-    """`start` [prompts] is the first column of each prompt, as for `_kv.RowCache`."""
+    """`start` [prompts] is the first column of each prompt, as for `caches.RowCache`."""
 
     eager = True  # only the groups that somebody leaves are copied
 

@@ -5,7 +5,7 @@ the rows are. A row owns the columns from its `start` on; what lies before is pa
 the attention mask. Storage grows ahead of the clock (concatenating per step, as transformers'
 dynamic cache does, copies everything for every token).
 
-For GPUs, and for models with attention windows; on CPUs `_cohorts` has less to read.
+For GPUs, and for models with attention windows; on CPUs `cohorts` has less to read.
 
 Layers that keep a state instead of keys (Mamba, gated delta nets, short convolutions), or both, have
 transformers' own layer for it. Padding would go into a state, so then prompts are taken in by runs
@@ -29,7 +29,7 @@ from transformers.cache_utils import (
     LinearAttentionLayer,
 )
 
-from swr1.engines._call import Call
+from swr1.engines.hf.call import Call
 
 
 class _Layer(DynamicLayer):

@@ -4,9 +4,9 @@ from base64 import b64encode
 
 import pytest
 
-from swr1.engines._secrets import Mask
-from swr1.engines._servers import Server, Servers
 from swr1.errors import UsageError
+from swr1.key_mask import Mask
+from swr1.servers import Server, Servers
 
 KEY = "sk-proj-AbCdEf0123456789xyz"
 

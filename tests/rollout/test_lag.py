@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from swr1.engines._source import Prompts, Weights
 from swr1.errors import SwrError, UsageError
 from swr1.policy import Policy
+from swr1.rollout.follower import Weights
+from swr1.rollout.prompt_stream import Prompts
 from swr1.streams.reading import GROUP_END, SILENCE, Placed
 
 

@@ -1,7 +1,7 @@
 """Which cache a model completes with: the first, from fast to slow, that gives the plain numbers.
 
     way = choose(model, context)           # tries on three short texts; SwrError if none is right
-    cache = way.open(start, context)       # prefill, share, step, leave, append: see _kv.RowCache
+    cache = way.open(start, context)       # prefill, share, step, leave, append: see caches.RowCache
 
 Each is tried through its whole life: prompts of uneven length, samples of one prompt, tokens one by
 one, a row that joins, rows that leave. The tries cost some ten passes over a few tokens.
@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from swr1 import positions, probe
-from swr1.engines import _cohorts
-from swr1.engines._call import Call
-from swr1.engines._cohorts import Cohorts
-from swr1.engines._kv import RowCache, RunCache, has_states
-from swr1.engines._native import Native, Recompute
+from swr1.engines.hf import cohorts
+from swr1.engines.hf.caches import RowCache, RunCache, has_states
+from swr1.engines.hf.call import Call
+from swr1.engines.hf.cohorts import Cohorts
+from swr1.engines.hf.native import Native, Recompute
 from swr1.errors import SwrError
 from swr1.probe import Off, Probe
 
@@ -61,7 +61,7 @@ def choose(model: Any, context: int) -> tuple[Way, str | None]:
     far = None
     said = ""
     for way in _ways(model):
-        if way.name == "cohorts" and (model.device.type != "cpu" or not _cohorts.enable(model)):
+        if way.name == "cohorts" and (model.device.type != "cpu" or not cohorts.enable(model)):
             continue
         try:
             if way.name == "rows" and has_states(model.config):
@@ -77,7 +77,7 @@ def choose(model: Any, context: int) -> tuple[Way, str | None]:
         except Exception as error:
             said = f"with a faster one: {probe.reason(error)}"
         if way.name == "cohorts":
-            _cohorts.disable(model)
+            cohorts.disable(model)
     raise SwrError(
         f"the hf engine cannot run {plain.name}: read token by token it is not what it is read at"
         f" once ({said.removeprefix('with a faster one ').removeprefix('it is ')})"

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from tiny_policy import CHATML, make_tokenizer, save_policy
 
 from swr1.engines import Request, Sampling
-from swr1.engines._wire import Facts, body
+from swr1.engines.openai.wire import Facts, body
 from tests.conftest import run_swr1
+from tests.engines.tiny_policy import CHATML, make_tokenizer, save_policy
 
 REFUSES = (
     "{% if messages|length > 1 %}{{ raise_exception('\x1b[2Jroles must alternate') }}{% endif %}"

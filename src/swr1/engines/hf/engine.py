@@ -30,12 +30,12 @@ from torch import Tensor
 
 from swr1 import models, positions
 from swr1.engines import Completion, Request, Sampling, random_stream
-from swr1.engines._call import Call
-from swr1.engines._decode import Decoder
-from swr1.engines._sampling import draw
-from swr1.engines._ways import choose
+from swr1.engines.hf.call import Call
+from swr1.engines.hf.drawing import draw
+from swr1.engines.hf.variants import choose
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt
+from swr1.prompts.decoding import Decoder
 from swr1.terminal import say
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -222,7 +222,7 @@ class _Batch:
         self.engine, self.sampling = engine, sampling
         self.context, self.max_rows = context, max_rows
         self.rows: dict[str, Tensor] = {}
-        self.cache: Any = None  # _kv.RowCache, or another with its methods
+        self.cache: Any = None  # caches.RowCache, or another with its methods
         self.tail = max((len(s.encode()) for s in sampling.stop), default=0) + 8
         self.alive = 0
 
@@ -362,6 +362,3 @@ def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
 
 def _shape(config: Any) -> dict[str, Any]:
     return {key: value for key, value in config.to_dict().items() if key not in SAME_MODEL}
-
-
-Engine = HFEngine

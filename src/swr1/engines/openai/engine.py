@@ -21,10 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from swr1.engines import Completion, Request, Sampling, all_good, random_stream
-from swr1.engines._decode import Decoder
-from swr1.engines._reload import Reload, weights_of
-from swr1.engines._servers import Fetch, GivenUp, Refused, Server, Servers, Trouble
-from swr1.engines._wire import (
+from swr1.engines.openai.reload import Reload, weights_of
+from swr1.engines.openai.wire import (
     CUTS,
     HOW,
     MAKES,
@@ -40,6 +38,8 @@ from swr1.engines._wire import (
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_tokenizer
 from swr1.prompts import Prompt
+from swr1.prompts.decoding import Decoder
+from swr1.servers import Fetch, GivenUp, Refused, Server, Servers, Trouble
 
 SEND = ("ids", "text", "messages")
 VERSION = re.compile(r"\d{6}")  # the name of a version's folder
@@ -410,6 +410,3 @@ def _key(env: str | None, file: str | Path | None) -> str | None:
     if not key and (env or file):
         raise UsageError(f"no key in {file or env}")
     return key or None
-
-
-Engine = OpenAIEngine

@@ -23,8 +23,9 @@ from itertools import accumulate
 from random import Random
 from typing import Any
 
-from swr1.engines._source import Prompts, Weights
 from swr1.policy import PassRates
+from swr1.rollout.follower import Weights
+from swr1.rollout.prompt_stream import Prompts
 from swr1.streams import Placed, Stage
 
 FLOOR = 0.05  # weight of what always or never passes, of the greatest

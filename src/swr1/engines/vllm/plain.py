@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from swr1.engines import Sampling
-from swr1.engines._decode import Decoder
 from swr1.errors import DataError, SwrError, UsageError
+from swr1.prompts.decoding import Decoder
 from swr1.registry import suggest
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from swr1.engines._servers import Fetch, Server, Trouble
 from swr1.errors import UsageError
+from swr1.servers import Fetch, Server, Trouble
 
 NO_ENDPOINTS = (
     "{url} does not take new weights: --reload vllm needs a vLLM server (0.31 is known to do)"

@@ -18,11 +18,11 @@ from dataclasses import replace
 from typing import Any
 
 from swr1.engines import Completion, Engine, Request, Sampling, open_engine
-from swr1.engines._source import Weights
 from swr1.errors import DataError
 from swr1.models import trusted
 from swr1.prompts import Prompt, load_prompt
 from swr1.records import float32_list
+from swr1.rollout.follower import Weights
 from swr1.streams.reading import Mark
 
 # What a record completed before may carry: it belongs to the old completion.

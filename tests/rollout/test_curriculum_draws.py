@@ -5,9 +5,9 @@ from itertools import islice
 
 import pytest
 
-from swr1.engines._curriculum import FLOOR, Curriculum, weigh
-from swr1.engines._source import Weights
 from swr1.policy import HALF_LIFE, PassRates, Policy
+from swr1.rollout.curriculum import FLOOR, Curriculum, weigh
+from swr1.rollout.follower import Weights
 from swr1.streams.reading import Placed
 
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import orjson
 import pytest
-from openai_server import Canned, ModelServer
-from reference_model import save_reference
-from test_lag import publish
 
 from swr1.errors import DataError
 from swr1.policy import Policy
 from swr1.streams import reading, standard
 from swr1.streams.reading import GROUP_END, SILENCE, read
 from tests.conftest import SWR1, jsonl, run_swr1
+from tests.engines.openai_server import Canned, ModelServer
+from tests.engines.reference_model import save_reference
+from tests.rollout.test_lag import publish
 
 PATIENT = 240  # seconds after which a test gives up
 ROWS = [{"id": f"id{i}", "prompt": [{"role": "user", "content": f"hi {i}"}]} for i in range(3)]
@@ -29,10 +29,11 @@ TAPE = [row | {"sample": s, "completion": f"{row['id']} {s}"} for row in ROWS fo
 # vLLM's library is not there; the engine's own part of the work is.
 WITH_STAND_IN = f"""
 import sys
-sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[2])!r}]
-import test_vllm_plain, swr1.engines.vllm
+sys.path[:0] = [{str(Path(__file__).parents[2])!r}]
+from tests.engines import test_vllm_plain
+import swr1.engines.vllm.engine
 library = test_vllm_plain.Library()
-swr1.engines.vllm._library = lambda: library
+swr1.engines.vllm.engine._library = lambda: library
 from swr1.commands import main
 main()
 """

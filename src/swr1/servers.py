@@ -32,8 +32,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.stop import stop_base
 from tenacity.wait import wait_random_exponential
 
-from swr1.engines._secrets import Mask
 from swr1.errors import SwrError, UsageError
+from swr1.key_mask import Mask
 from swr1.records import pack
 from swr1.terminal import say
 

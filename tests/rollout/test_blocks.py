@@ -4,14 +4,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tiny_policy import WORDS
 
-from swr1.engines import Sampling, _rollout
-from swr1.engines._rollout import rollout
+from swr1.engines import Sampling
 from swr1.engines.hf import HFEngine
 from swr1.errors import DataError
 from swr1.prompts import Prompt, assistant_text
+from swr1.rollout import blocks
+from swr1.rollout.blocks import rollout
 from swr1.streams.reading import SILENCE
+from tests.engines.tiny_policy import WORDS
 
 PROMPT = Prompt("test", "so", "<think>")
 
@@ -126,7 +127,7 @@ def test_a_block_waits_for_company_as_long_as_it_is_told(engine, monkeypatch, pa
     """Also where pauses are short, and where it is silent before the first prompt of a block."""
 
     now, asked = 0.0, []
-    monkeypatch.setattr(_rollout, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(blocks, "time", SimpleNamespace(monotonic=lambda: now))
 
     def slow():
         nonlocal now

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from swr1.engines._call import Call
+from swr1.engines.hf.call import Call
 
 NAME = "swr1-cohorts"
 GROW = 64  # columns added at a time: the copying stays a few hundredths of what is read anyway
@@ -169,7 +169,7 @@ def _move(pair: Pair, moved: list[tuple[int, int]], count: int) -> Pair:
 
 
 class Cohorts:
-    """A cache as `_kv.RowCache` is: `start` [prompts] is the first column of each prompt."""
+    """A cache as `caches.RowCache` is: `start` [prompts] is the first column of each prompt."""
 
     eager = True  # who is finished leaves at once: that costs little
 
@@ -263,7 +263,7 @@ def enable(model: Any) -> bool:
     """Let a transformers causal model take `Cohorts.advance()`, by its attention alone.
 
     False for one that cannot; it stays as it was. Whether the numbers are right is not known by
-    this: `_ways.choose` tries.
+    this: `variants.choose` tries.
     """
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask

@@ -1,0 +1,37 @@
+"""How completed groups leave a rollout, with marks that tell the trainer how far they came."""
+
+from __future__ import annotations
+
+from swr1.streams import Stage
+from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, WAITING, Mark
+
+
+class Outlet:
+    """Completed records on their way to a trainer, with the marks that tell it how far they came.
+
+    The newest record is held until it is known whether the rollout waits after it (`flush` is
+    called before anything else is begun), so that its line ends in the right mark.
+    """
+
+    def __init__(self, stage: Stage, samples: int) -> None:
+        self.stage, self.last = stage, samples - 1
+        self._held: dict | None = None
+
+    def write(self, record: dict) -> None:
+        self.flush()
+        self._held = record
+
+    def flush(self) -> None:
+        if self._held is not None:
+            self._write(self._held, GROUP_END)
+
+    def wait(self) -> None:
+        """The rollout waits for the trainer now."""
+        if self._held is not None:
+            self._write(self._held, GROUP_END_WAITING)
+        else:
+            self.stage.mark(WAITING)
+
+    def _write(self, record: dict, mark: Mark) -> None:
+        self.stage.write(record, mark if record["sample"] == self.last else None)
+        self._held = None
