@@ -68,11 +68,9 @@ class LazyGroup(TyperGroup):
             function = plugins[name].load()
         else:
             ctx.fail(f"no subcommand {name!r}.{suggest(name, self.list_commands(ctx))}")
-        app = typer.Typer(
-            add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
-        )
-        app.command(name)(function)
-        return name, typer.main.get_command(app), args[1:]
+        from swr1.commands._help import as_click
+
+        return name, as_click(name, function), args[1:]
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         with _words_shown():

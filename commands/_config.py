@@ -2,10 +2,12 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
+from swr1.commands._help import Command, say_renamed
+from swr1.commands._options import option
 from swr1.errors import UsageError
 from swr1.registry import suggest
 
@@ -18,8 +20,15 @@ def load_config(ctx: typer.Context, path: Path | None) -> Path | None:
         values = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"--config {path}: {error}") from None
-    known = {p.name: p for p in ctx.command.params if p.name != "config"}
-    named = {name.replace("-", "_"): value for name, value in values.items()}
+    known = {p.name: p for p in ctx.command.params if p.name not in ("config", "help_all")}
+    flags = {flag: p.name for p in known.values() for flag in p.opts}
+    aliases = ctx.command.facts.aliases if isinstance(ctx.command, Command) else {}
+    named = {}
+    for name, value in values.items():
+        flag = f"--{name.replace('_', '-')}"
+        if new := aliases.get(flag):
+            say_renamed(ctx, f"{name} in {path}", flag := new)
+        named[flags.get(flag, name.replace("-", "_"))] = value
     for name, value in named.items():
         if name not in known:
             hint = suggest(name, sorted(known))
@@ -53,3 +62,10 @@ def _unlike_one(option: Any, value: Any) -> str | None:
     if type(value) is str:
         return "a text without NUL characters" if "\0" in value else None
     return None if type(value) in (int, float) else "a text"
+
+
+CONFIG = Annotated[
+    Path | None,
+    option("TOML file with the same flags.", panel="Common", callback=load_config, is_eager=True),
+]
+"""The annotation of a parameter `config`, with the default None."""

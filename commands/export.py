@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from swr1.commands._stage import WRITTEN, common, stage_command
+from swr1.commands._stage import WRITTEN, option, stage_command
 
 
 @stage_command(writes=False)
@@ -25,7 +25,13 @@ def command(
     output: Annotated[
         str,
         WRITTEN,
-        common("FILE.jsonl, FILE.parquet, or - (stdout).", "--output", "-o", metavar="PATH"),
+        option(
+            "FILE.jsonl, FILE.parquet, or - (stdout).",
+            "--output",
+            "-o",
+            panel="Common",
+            metavar="PATH",
+        ),
     ] = "-",
 ):
     """Records as the files that TRL, verl and OpenAI read; `swr1 load` reads them back.

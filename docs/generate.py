@@ -41,12 +41,16 @@ a bad record, and so is one in which a known field has another type, or is null.
 
 
 def cli_page() -> str:
-    page = ["# The command line", "", "Made from `--help` by `make docs`.", ""]
+    page = ["# The command line", "", "Made from `--help-all` by `make docs`.", ""]
     swr1 = Path(sys.executable).parent / "swr1"
     environ = os.environ | {"COLUMNS": "92", "NO_COLOR": "1", "TERM": "dumb"}
     for name in ["", *LazyGroup().list_commands(None)]:
         text = subprocess.run(
-            [swr1, *name.split(), "--help"], capture_output=True, text=True, env=environ, check=True
+            [swr1, *([name, "--help-all"] if name else ["--help"])],
+            capture_output=True,
+            text=True,
+            env=environ,
+            check=True,
         ).stdout
         text = "\n".join(line.rstrip() for line in text.strip().splitlines())
         page += [f"## swr1 {name}".rstrip(), "", "```", text, "```", ""]

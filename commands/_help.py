@@ -1,0 +1,85 @@
+"""How a subcommand shows its help, and takes flags by their earlier names.
+
+`--help` shows the options of a usual run, if the command says which those are, and `--help-all` all
+of them. Errors and completion know all of them in either case.
+"""
+
+import os
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from swr1.commands._options import Facts, facts_of, renamed
+from swr1.terminal import say
+
+
+class Command(TyperCommand):
+    """A subcommand that knows its options' Facts."""
+
+    facts = Facts()
+    show_all = False
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        options: list[Any] = [p for p in self.params if p.param_type_name == "option"]
+        usual = {*self.facts.usual, "help_all"}
+        rare = [p for p in options if not p.hidden and p.name not in usual]
+        if self.show_all or not self.facts.usual:
+            rare = []
+        for p in rare:
+            p.hidden = True
+        if rare:
+            self.epilog = (
+                f"These are the options of a usual run; --help-all shows {len(rare)} more."
+            )
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            for p in rare:
+                p.hidden = False
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        words = []
+        for word, old in renamed(args, self.facts.aliases):
+            words.append(word)
+            if old:
+                say_renamed(ctx, old, word.partition("=")[0])
+        return super().parse_args(ctx, words)
+
+
+def say_renamed(ctx: Any, old: str, new: str) -> None:
+    """One line on stderr; of several ranks only the first says it."""
+    if os.environ.get("RANK", "0") == "0":
+        say(ctx.command_path, f"{old} is now {new}")
+
+
+def as_click(name: str, function: Any) -> Any:
+    """The subcommand that typer makes of a function."""
+    app = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+    )
+    app.command(name, cls=Command)(function)
+    made: Any = typer.main.get_command(app)
+    made.facts = facts_of(function)
+    made.params += typer.main.get_command(_help_all).params
+    made.params[-1].expose_value = False
+    made.params[-1].hidden = not made.facts.usual
+    return made
+
+
+def _show_all(ctx: typer.Context, wanted: bool) -> None:
+    if wanted:
+        ctx.command.show_all = True  # type: ignore[attr-defined]
+        print(ctx.get_help())
+        raise typer.Exit
+
+
+_help_all = typer.Typer(add_completion=False)
+
+
+@_help_all.command()
+def _(
+    help_all: bool = typer.Option(
+        False, "--help-all", is_eager=True, callback=_show_all, help="Show all options and exit."
+    ),
+) -> None: ...
