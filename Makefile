@@ -25,7 +25,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 setup: $(BIN)/.ready
 
-$(BIN)/.ready: pyproject.toml constraints.txt
+$(BIN)/.ready: pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
 	touch $@
@@ -66,7 +66,7 @@ slurm-test: setup
 	tests/slurm/test.sh
 
 # vllm's CPU builds come with packages of torch's that they do not fit, and do not need
-.venv-vllm/.ready: pyproject.toml constraints.txt
+.venv-vllm/.ready: pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/python -m pip install --disable-pip-version-check -q '$(VLLM)' -e '.[dev]'
 	case '$(VLLM)' in *cpu*) .venv-vllm/bin/python -m pip uninstall -q -y \

@@ -26,7 +26,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 import swr1
-from swr1.errors import ReaderClosed, Stopped, SwrError
+from swr1.errors import ReaderClosed, Stopped, SwrError, UsageError
+from swr1.extras import advice
 from swr1.registry import suggest
 from swr1.streams import ending, standard
 from swr1.streams.stage import NothingToDo
@@ -173,6 +174,11 @@ def _run(args: list[str]) -> None:
         if not stopped and not isinstance(error, Stopped):
             say(name, f"error: {_told(error)}")
         code = getattr(stopped or error, "exit_code", 1)
+    except ModuleNotFoundError as error:
+        if not (needed := advice(error)):
+            raise
+        say(name, f"error: {needed}")
+        code = UsageError.exit_code
     else:
         return
     sys.exit(code)
@@ -182,9 +188,9 @@ def _told(error: Exception) -> str:
     if not isinstance(error, OSError):
         return str(error)
     place = f"{error.filename}: " if error.filename else ""
-    advice = {
+    remedy = {
         errno.ENOSPC: "; free some space and run the same command to continue",
         errno.EACCES: "; choose a place you may write to",
         errno.EROFS: "; choose a place you may write to",
     }.get(error.errno or 0, "")
-    return f"{place}{error.strerror or error}{advice}"
+    return f"{place}{error.strerror or error}{remedy}"
