@@ -21,9 +21,10 @@ def command(
 
     swr1 plot seed0=runs/a seed1=runs/b control=runs/c -o training.png
     """
-    from swr1.evals.picture import read_metrics, training_picture
+    from swr1.evals.picture import training_picture
     from swr1.evals.runs import split_label
     from swr1.streams.files import refuse_clashes
+    from swr1.streams.metrics import read_metrics
 
     refuse_clashes({"-o": output}, runs)
     named = dict(map(split_label, runs))

@@ -5,7 +5,7 @@ import pytest
 
 from swr1.errors import DataError, UsageError
 from swr1.evals.metrics import summarise
-from swr1.evals.picture import accuracy_picture, read_metrics, training_picture
+from swr1.evals.picture import accuracy_picture, training_picture
 
 
 def _size(png: Path) -> tuple[int, int]:
@@ -64,15 +64,3 @@ def test_a_suffix_it_cannot_draw(tmp_path):
         training_picture({"a": _steps(3)}, tmp_path / "a.gif")
     with pytest.raises(UsageError):
         accuracy_picture({}, tmp_path / "a.png")
-
-
-def test_read_metrics(tmp_path):
-    file = tmp_path / "metrics.jsonl"
-    file.write_text('{"step": 2, "accuracy": 0.1}\n{"step": 1}\n{"step": 2, "accuracy": 0.3}\n{"st')
-    assert read_metrics(tmp_path) == [{"step": 1}, {"step": 2, "accuracy": 0.3}]
-    assert read_metrics(file) == read_metrics(tmp_path)
-    file.write_text('{"step": 1}\n{"st\n{"step": 2}\n')
-    with pytest.raises(DataError, match=r"metrics\.jsonl:2: not JSON"):
-        read_metrics(file)
-    with pytest.raises(DataError, match="a training run writes them"):
-        read_metrics(tmp_path / "nowhere")

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from swr1.errors import DataError, UsageError
 from swr1.evals.metrics import Cell, Summary, by_number
 from swr1.evals.report import by_decoding
@@ -36,42 +34,11 @@ _PANELS = (
 )
 
 
-def read_metrics(path: str | Path) -> list[dict[str, Any]]:
-    """The steps of a run, by step; `path` is a metrics.jsonl or the policy folder that holds it.
-
-    A step written twice (a run killed and resumed) counts as last written; a torn last line (a run
-    still going) is left out.
-
-    Raises:
-        DataError: no such file, or a line that is not a JSON object.
-    """
-    file = Path(path)
-    if file.is_dir():
-        file /= "metrics.jsonl"
-    if not file.is_file():
-        raise DataError("no metrics here; a training run writes them", str(file))
-    lines = file.read_bytes().split(b"\n")
-    steps: dict[float, dict[str, Any]] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            if number == len(lines):
-                break
-            raise DataError(f"not JSON ({error})", f"{file}:{number}") from None
-        if not isinstance(row, dict):
-            raise DataError("not a JSON object", f"{file}:{number}")
-        steps[row.get("step", number)] = row | {"step": row.get("step", number)}
-    return [steps[step] for step in sorted(steps)]
-
-
 def training_picture(runs: Mapping[str, Sequence[dict[str, Any]]], out: str | Path) -> None:
     """Reward, accuracy and length over optimizer steps: every run's raw line, faint, and smoothed.
 
     Args:
-        runs: label -> rows of `read_metrics`; a row may lack any key.
+        runs: label -> rows of streams.metrics.read_metrics; a row may lack any key.
         out: .png, .svg or .pdf; written whole or not at all.
 
     Raises:

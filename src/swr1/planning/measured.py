@@ -17,8 +17,8 @@ import numpy as np
 import orjson
 
 from swr1.errors import DataError
-from swr1.evals.picture import read_metrics
 from swr1.planning.lengths import completion_length
+from swr1.streams.metrics import read_metrics
 
 FEWEST_STEPS = 4  # beyond the first, which includes starting up
 WIDE = 2.0

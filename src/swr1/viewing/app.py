@@ -26,8 +26,9 @@ from textual.widgets import Footer, Input, OptionList, Static
 
 from swr1.errors import SwrError
 from swr1.records import Record
+from swr1.streams.metrics import MetricsReader
 from swr1.viewing import BAD, GOOD, filters, number
-from swr1.viewing.metrics import Follower
+from swr1.viewing.curves import with_speed
 from swr1.viewing.page import COLOURINGS, Columns, in_full
 from swr1.viewing.run import Run, curves, find, heading
 from swr1.viewing.source import Source, record_files
@@ -95,7 +96,7 @@ class RunScreen(Screen[None]):
         super().__init__()
         self.run = run
         self.at = 0
-        self.followers = [Follower(p / "metrics.jsonl") for p in run.policies]
+        self.readers = [MetricsReader(p / "metrics.jsonl") for p in run.policies]
 
     def compose(self) -> ComposeResult:
         yield Static(Text(str(self.run.path)), classes="title")
@@ -117,21 +118,21 @@ class RunScreen(Screen[None]):
         self.draw()
 
     def draw(self) -> None:
-        if not self.followers:
+        if not self.readers:
             return
-        follower = self.followers[self.at]
-        follower.poll()
-        rows = follower.rows()
+        reader = self.readers[self.at]
+        reader.poll()
+        rows = with_speed(reader.rows())
         width = max(self.size.width - 4, 20)
-        lines = [heading(self.run.policies[self.at], follower, rows), *curves(rows, width)]
+        lines = [heading(self.run.policies[self.at], reader, rows), *curves(rows, width)]
         self.query_one("#drawn", Static).update(Text("\n").join(lines))
 
     def action_other(self) -> None:
-        self.at = (self.at + 1) % max(len(self.followers), 1)
+        self.at = (self.at + 1) % max(len(self.readers), 1)
         self.draw()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action != "other" or len(self.followers) > 1
+        return action != "other" or len(self.readers) > 1
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.app.push_screen(ListScreen(self.run.records[event.option_index], self.app.condition))

@@ -11,9 +11,10 @@ from rich.text import Text
 
 from swr1.errors import UsageError
 from swr1.records import Record
+from swr1.streams.metrics import MetricsReader
 from swr1.viewing import console as make_console
 from swr1.viewing import filters, put
-from swr1.viewing.metrics import Follower
+from swr1.viewing.curves import with_speed
 from swr1.viewing.page import Columns, in_full
 from swr1.viewing.run import Run, curves, find, heading
 from swr1.viewing.source import Source, record_files
@@ -85,10 +86,10 @@ def _print_table(records: Iterator[Record], console: Console) -> None:
 def _print_run(run: Run, console: Console) -> None:
     width = console.width if console.is_terminal else 100
     for policy in run.policies:
-        follower = Follower(policy / "metrics.jsonl")
-        follower.poll()
-        rows = follower.rows()
-        console.print(heading(policy, follower, rows))
+        reader = MetricsReader(policy / "metrics.jsonl")
+        reader.poll()
+        rows = with_speed(reader.rows())
+        console.print(heading(policy, reader, rows))
         for line in curves(rows, width):
             console.print(Text("  ") + line)
     if run.records:

@@ -9,8 +9,9 @@ from pathlib import Path
 from rich.text import Text
 
 from swr1.errors import UsageError
+from swr1.streams.metrics import MetricsReader, Row
 from swr1.viewing import ago, number
-from swr1.viewing.metrics import Follower, Row, curve, figures, sparkline
+from swr1.viewing.curves import curve, figures, sparkline
 from swr1.viewing.processes import age
 from swr1.viewing.source import is_record_file, record_files
 
@@ -58,9 +59,9 @@ def _has_records(path: Path) -> bool:
     return is_record_file(path)
 
 
-def heading(policy: Path, follower: Follower, rows: Sequence[Row]) -> Text:
+def heading(policy: Path, reader: MetricsReader, rows: Sequence[Row]) -> Text:
     """Name, last step and its age, in one line."""
-    silent = age(follower.path)
+    silent = age(reader.path)
     text = Text.assemble((str(policy), "bold"))
     if not rows or silent is None:
         return text.append("  no metrics yet: a training run writes them")

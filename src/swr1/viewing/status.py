@@ -23,8 +23,9 @@ import orjson
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.policy import Policy
 from swr1.streams.markers import read_plan
+from swr1.streams.metrics import MetricsReader
 from swr1.streams.reading import SUFFIXES, shard_name
-from swr1.viewing.metrics import Follower
+from swr1.viewing.curves import with_speed
 from swr1.viewing.processes import Process, age, running
 
 RECENT = 120.0  # seconds without a write after which a journal that nobody here has open is stopped
@@ -127,9 +128,9 @@ def _policy(folder: Path, processes: list[Process]) -> dict[str, Any]:
             meta = policy.meta(latest)
         except (SwrError, OSError) as error:
             trouble = str(error)
-    follower = Follower(folder / "metrics.jsonl")
-    follower.poll()
-    rows = follower.rows()
+    reader = MetricsReader(folder / "metrics.jsonl")
+    reader.poll()
+    rows = with_speed(reader.rows())
     plan = policy.announced()
     holder = _holder(policy)
     pids = [p.pid for p in processes if p.names(folder)]

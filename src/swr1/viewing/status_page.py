@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swr1.viewing import BAD, GOOD, UNSURE, ago, number, put
-from swr1.viewing.metrics import CURVES
+from swr1.viewing.curves import CURVES
 from swr1.viewing.processes import seen
 
 COLOURS = {

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
-import orjson
-
-Row = dict[str, Any]
+from swr1.streams.metrics import Row
 
 CURVES = {
     "reward_mean": "reward",
@@ -20,7 +16,7 @@ CURVES = {
     "truncated": "cut at limit",
     "tokens_per_s": "tokens/s",
     "waiting": "share waiting",
-    "lag": "lag (versions)",
+    "lag": "lag (steps)",
     "lag_max": "lag, largest",
     "ratio_max": "ratio, largest",
     "clip_share": "clipped share",
@@ -36,53 +32,8 @@ COUNTERS |= {"updates", "samples", "tokens", "target_tokens"}
 """Numbers of a step that are no curve, or are in one already."""
 
 
-class Follower:
-    """The rows of a metrics file. `poll` reads what was added since; the file need not exist yet.
-
-    A torn last line is left for the next poll. A file that shrank is read anew. Lines that are not
-    JSON objects are counted in `bad`, not raised: this is for looking.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.bad = 0
-        self._steps: dict[float, Row] = {}
-        self._offset = 0
-        self._lines = 0
-
-    def poll(self) -> bool:
-        """Read on; whether anything came."""
-        try:
-            with open(self.path, "rb") as file:
-                if file.seek(0, 2) < self._offset:
-                    self._steps, self._offset, self._lines, self.bad = {}, 0, 0, 0
-                file.seek(self._offset)
-                data = file.read()
-        except FileNotFoundError:
-            return False
-        data = data[: data.rfind(b"\n") + 1]
-        self._offset += len(data)
-        for line in data.splitlines():
-            self._lines += 1
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                self.bad += 1
-                continue
-            if not isinstance(row, dict):
-                self.bad += 1
-                continue
-            # A step written twice (killed and resumed) counts as last written.
-            self._steps[row.get("step", self._lines)] = row
-        return bool(data)
-
-    def rows(self) -> list[Row]:
-        """The steps in order, each with `tokens_per_s` and `waiting` (share of its time)."""
-        return with_speed([self._steps[step] for step in sorted(self._steps)])
-
-
 def with_speed(rows: list[Row]) -> list[Row]:
-    """Rows with tokens per second of wall time, and the share of it that waited for data.
+    """Rows with `tokens_per_s`, by wall time, and `waiting`, the share of it that waited for data.
 
     A row has either `wait_s` and `compute_s`, or `seconds` since its run began.
     """
