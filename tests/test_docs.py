@@ -1,5 +1,6 @@
 """The pages made from the code are what the code says, and name everything that can be named."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,3 +26,21 @@ def test_every_folder_is_in_the_architecture_page():
     for folder in (DOCS.parent / "src" / "swr1").iterdir():
         if folder.is_dir() and folder.name != "__pycache__" and not folder.name.endswith("info"):
             assert f"  {folder.name}/" in text
+
+
+def anchors(page: Path) -> set[str]:
+    heads = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+def test_every_link_leads_somewhere():
+    root = DOCS.parent
+    for page in [*root.glob("*.md"), *DOCS.glob("*.md")]:
+        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
+        for file, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", text):
+            if file.startswith("http"):
+                continue
+            target = page.parent / file if file else page
+            assert target.exists(), f"{page.name}: {file}"
+            if anchor and target.suffix == ".md":
+                assert anchor in anchors(target), f"{page.name}: {file}#{anchor}"

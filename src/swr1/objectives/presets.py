@@ -16,7 +16,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from swr1.errors import UsageError
-from swr1.registry import suggest
+from swr1.registry import Registry, suggest
+
+REGISTRY = Registry("objective", "swr1.objectives", "objective", None)
 
 
 def _is(default: Any, help: str) -> Any:
@@ -234,10 +236,7 @@ def get_preset(name: str, **options: Any) -> Objective:
     `parts` may be text, `answer=1,format=0.5`. Raises UsageError for an unknown name, option or
     choice (with a suggestion), for a number out of range, and for fields that do not go together.
     """
-    if name not in PRESETS:
-        raise UsageError(
-            f"unknown objective {name!r}.{suggest(name, PRESETS)} Known: {', '.join(PRESETS)}"
-        )
+    preset = _find(name)
     known = known_fields()
     for option in options:
         if option not in known:
@@ -246,9 +245,24 @@ def get_preset(name: str, **options: Any) -> Objective:
             )
     if isinstance(options.get("parts"), str):
         options["parts"] = parse_parts(options["parts"])
-    preset = replace(PRESETS[name], **{k: v for k, v in options.items() if v is not None})
+    preset = replace(preset, **{k: v for k, v in options.items() if v is not None})
     _check(preset)
     return preset
+
+
+def _find(name: str) -> Objective:
+    """The preset, or what the function of "./mine.py:function" or of an entry point returns."""
+    if name in PRESETS:
+        return PRESETS[name]
+    if ".py:" not in name and name not in REGISTRY.names():
+        raise UsageError(
+            f"unknown objective {name!r}.{suggest(name, PRESETS)} Known: {', '.join(PRESETS)};"
+            " or a file: ./mine.py:objective"
+        )
+    made = REGISTRY.get(name)()
+    if not isinstance(made, Objective):
+        raise UsageError(f"{name} must return an Objective, it returned {type(made).__name__}")
+    return made
 
 
 def _check(preset: Objective) -> None:

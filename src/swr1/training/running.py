@@ -62,7 +62,7 @@ class TrainStep:
             self.goal = {"clip_low": clip, "clip_high": clip} | self.goal
         self.mode = MODES.get(objective)
         if not self.mode:
-            if objective not in PRESETS:
+            if objective not in PRESETS and ".py:" not in objective:
                 names = [*MODES, *PRESETS]
                 near = suggest(objective, names)
                 raise UsageError(
