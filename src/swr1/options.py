@@ -57,7 +57,7 @@ class Option:
     changeable: bool = False
 
 
-def option(default: Any, help: str | None = None, *names: str, **settings: Any) -> Any:
+def option(default: Any, /, help: str | None = None, *names: str, **settings: Any) -> Any:
     """A dataclass field that is an option; `...` as default makes it required.
 
     `settings` are the attributes of Option. A default that is a list, dict or set is copied for
