@@ -123,14 +123,14 @@ def command(
     from swr1.engines import Sampling
     from swr1.evals.metrics import summarise
     from swr1.rollout.blocks import complete
-    from swr1.verifiers.running import judges
+    from swr1.verifiers.running import open_verifiers
 
     summaries = {}
     named = {label or Path(file).stem: file for label, file in map(split_label, runs)}
     for label, file in named.items():
         with (
             open_stage(inputs=[file]) as stage,
-            judges(verifiers.split(","), grader=grader, timeout=10, settings=()) as judge,
+            open_verifiers(verifiers.split(","), grader=grader, timeout=10, settings=()) as judge,
         ):
 
             def judged(record, stage=stage, judge=judge):

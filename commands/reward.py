@@ -65,7 +65,7 @@ def command(
     swr1 reward logic-rl judged.jsonl --explain 3f2a9c0d11e84b57/2
     """
     from swr1.registry import digest_of_files
-    from swr1.rewards import Recipe, explain_one, open_reward, tell_outcomes
+    from swr1.rewards import Recipe, describe_outcomes, explain_one, open_reward
 
     warnings: list[str] = []
     fallback = parse_on_null(on_null)
@@ -79,15 +79,15 @@ def command(
         process, whose = closing(score), "it"
 
     if outcomes:
-        told = tell_outcomes(score)
+        page = describe_outcomes(score)
         with standard.ours():
-            print(told, *warnings, sep="\n")
+            print(page, *warnings, sep="\n")
         return
     if explain is not None:
         with open_stage(output=None, quiet=True) as stage:
-            told = explain_one(score, explain, stage.read(needs=("id", "verdicts")))
+            page = explain_one(score, explain, stage.read(needs=("id", "verdicts")))
         with standard.ours():
-            print(told)
+            print(page)
         return
 
     with process, open_stage(options=digest) as stage:

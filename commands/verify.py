@@ -75,7 +75,7 @@ def command(
     swr1 verify safety rollouts.jsonl --guard Qwen3Guard-Gen-8B --url http://gpu1:8000/v1
     """
     from swr1.registry import digest_of_files
-    from swr1.verifiers.running import judges, split_names
+    from swr1.verifiers.running import open_verifiers, split_names
 
     verifiers, files = split_names(names)
     own = digest_of_files(*(name for name in verifiers if ".py:" in name), judge or "")
@@ -88,7 +88,7 @@ def command(
         "key_env": key_env or "",
     }
     with (
-        judges(
+        open_verifiers(
             verifiers,
             grader=grader,
             timeout=timeout,
@@ -101,4 +101,4 @@ def command(
             inputs=files or ["-"], options={"names": verifiers} | ({"files": own} if own else {})
         ) as stage,
     ):
-        judged.judge(stage)
+        judged.run(stage)

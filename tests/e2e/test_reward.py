@@ -108,7 +108,7 @@ def test_outcomes_need_no_records():
 
 def test_explain_needs_a_record_and_a_recipe(stream, tmp_path):
     done = run_swr1("reward", "safeladder-stage2", "--explain", "r0/9", stdin=stream)
-    assert done.returncode == 2 and "no record 'r0/9' there" in done.stderr
+    assert done.returncode == 2 and "no record 'r0/9' in the input" in done.stderr
     (tmp_path / "mine.py").write_text("def reward(record):\n    return {}\n")
     done = run_swr1("reward", "./mine.py:reward", "--explain", "r0", stdin=stream, cwd=tmp_path)
     assert done.returncode == 2 and "a Python reward is not made of known steps" in done.stderr

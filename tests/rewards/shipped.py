@@ -27,6 +27,6 @@ def judged(task, harmful=None, **said):
 
 def outcome(recipe, record):
     """The name of the record's outcome, or None."""
-    names = outcome_of(recipe, record, recipe.reckon(record))
+    names = outcome_of(recipe, record, recipe.evaluate(record))
     assert len(names) < 2
     return names[0] if names else None

@@ -102,11 +102,11 @@ def test_no_total_is_outside_the_range(tmp_path_factory, text, data):
     for _ in range(5):
         record = judged(data.draw)
         try:
-            reckoning = recipe.reckon(record)
+            breakdown = recipe.evaluate(record)
         except DataError:
             continue
-        if reckoning.total is None or reckoning.ended_by():
+        if breakdown.total is None or breakdown.ended_by():
             continue
-        assert ranges["any"].low - 1e-6 <= reckoning.total <= ranges["any"].high + 1e-6
+        assert ranges["any"].low - 1e-6 <= breakdown.total <= ranges["any"].high + 1e-6
     for total, record in ((ranges["any"].low, "poorest"), (ranges["any"].high, "richest")):
-        assert recipe.reckon(getattr(ranges["any"], record)).total == total
+        assert recipe.evaluate(getattr(ranges["any"], record)).total == total

@@ -112,14 +112,12 @@ def test_what_cannot_be_judged(recipe):
     result = recipe().reward(record)
     assert result["reward"] is None and result["error"] == "safety: the guard is down"
     assert result["reward_parts"]["kind"] == {"value": 1, "weight": 1}
-    # a gate that ends the reckoning needs no other verdict
+    # a gate that ends the evaluation needs no other verdict
     record["verdicts"] |= said("format", "copied", 0.0)
     assert recipe().reward(record)["reward"] == -2
     record["verdicts"] |= said("format", None, None)
     assert recipe().reward(record)["error"] == "format: no reason given"
-    gone = recipe(old='cap = "low"', new='cap = "low"\nnull = "fire"')
     record["verdicts"] |= OK
-    assert gone.reward(record)["error"] == "safety: the guard is down"  # the part still asks
     skips = recipe(old="weight = 2", new='weight = 2\nnull = "skip"')
     assert skips.reward(record)["reward"] is None  # now the gate asks
 
@@ -134,7 +132,7 @@ def test_skip_leaves_a_part_out(recipe):
 
 
 def test_what_was_not_judged_does_not_look_as_if_it_did_not_apply(recipe):
-    """Where a gate that ends the reckoning is unknown, so is all that comes after it."""
+    """Where a gate that ends the evaluation is unknown, so is all that comes after it."""
     record = {"id": "x", "task": "safety", "verdicts": said("format", score=None, error="down")}
     result = recipe().reward(record)
     assert result["reward"] is None and result["error"] == "format: down"
@@ -257,17 +255,37 @@ def test_a_recipe_that_extends_another(recipe, tmp_path):
 
 def test_verdicts_of_another_shape(recipe):
     record = {"id": "x", "task": "math", "verdicts": {"format": 1}}
-    with pytest.raises(DataError, match="the verdict 'format' is to be an object"):
+    with pytest.raises(DataError, match="the verdict 'format' must be an object"):
         recipe().reward(record)
     much = OK | said("safety", score="much") | said("helpful", score=1)
     with pytest.raises(DataError, match=r"safety.score is a number, not 'much'"):
         recipe().reward({"id": "x", "task": "safety", "verdicts": much})
 
 
-def test_true_is_not_one(recipe):
-    own = "[part.a]\nflag = { info.n = true }\n[part.b]\nflag = { info.n = 1 }\n"
-    parts = recipe(own).reward({"id": "x", "info": {"n": True}, "verdicts": {}})["reward_parts"]
-    assert parts["a"]["value"] == 1 and parts["b"]["value"] == 0
+@pytest.mark.parametrize(
+    ("value", "held"),
+    [(True, [1, 0, 1, 1, 0]), (1, [0, 1, 0, 1, 1]), (1.0, [0, 1, 0, 1, 1]), (False, [0, 0, 0, 0, 1]),
+     (0, [0, 0, 0, 0, 1])],
+)  # fmt: skip
+def test_true_is_not_one(recipe, value, held):
+    wanted = ["true", "1", '[true, "yes"]', "[true, 1]", "{ not = [true] }"]
+    own = "".join(f"[part.p{k}]\nflag = {{ info.n = {w} }}\n" for k, w in enumerate(wanted))
+    parts = recipe(own).reward({"id": "x", "info": {"n": value}, "verdicts": {}})["reward_parts"]
+    assert [parts[f"p{k}"]["value"] for k in range(len(wanted))] == held
+
+
+@pytest.mark.parametrize("gate", ["total = -2", "cap = -1", "floor = 5"])
+def test_a_gate_that_could_not_be_judged_gives_no_reward(recipe, gate):
+    """It neither fires nor passes, whatever the parts are worth."""
+    own = (
+        f"[part.a]\nvalue = 1\n[[gate]]\nname = 'g'\nwhen = {{ format.label = 'copied' }}\n{gate}\n"
+    )
+    record = {"id": "x", "verdicts": said("format", None, None, error="down")}
+    result = recipe(own).reward(record)
+    assert result["reward"] is None and result["error"] == "format: down"
+    assert result["reward_parts"]["g"]["value"] is None
+    with pytest.raises(UsageError, match="gate 'g': unknown key 'null'"):
+        recipe(own + "null = 'fire'\n")
 
 
 def test_unknown_rewards():

@@ -15,7 +15,7 @@ def record(form, knights, **more):
     return {"id": "a", "task": "knights", "verdicts": verdicts} | more
 
 
-def test_a_remembered_result_is_the_reckoned_one():
+def test_a_remembered_result_is_the_evaluated_one():
     recipe = load_recipe("logic-rl")
     cases = [*product((0.0, 1.0, 1, 0, 0.5), ("correct", "wrong", "unreadable"))] * 3
     for form, knights in cases:

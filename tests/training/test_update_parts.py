@@ -110,7 +110,7 @@ def test_gdpo_standardises_the_sum_of_the_parts_advantages_over_the_batch():
 
 def test_a_part_that_does_not_apply_adds_nothing_and_a_null_is_unknown():
     """The second refuses, so no helpfulness; the third was not judged; the fourth broke the form,
-    which ended the reckoning. The other group is of a task without these parts."""
+    which ended the evaluation. The other group is of a task without these parts."""
     model = Bigrams(0)
     groups = [
         group(

@@ -4,7 +4,7 @@ import pytest
 
 from swr1.errors import UsageError
 from swr1.verifiers.builtin import safety
-from swr1.verifiers.running import judges
+from swr1.verifiers.running import open_verifiers
 from tests.conftest import jsonl, run_swr1
 from tests.verifiers.models.guard_server import GuardServer, records
 
@@ -20,7 +20,7 @@ KNIGHTS = {
 def refused(*names, grader=None, settings=(), **model) -> str:
     """What is said of these options."""
     options = {"grader": grader, "timeout": 1, "settings": settings, "model": model}
-    with pytest.raises(UsageError) as error, judges(names, **options):
+    with pytest.raises(UsageError) as error, open_verifiers(names, **options):
         pass
     return str(error.value)
 
@@ -35,9 +35,9 @@ def test_a_grader_is_for_those_that_have_one():
     assert "no option of math; of those named, format, knights have it" in told
     assert "--set format.grader=" in told
     one = {"grader": None, "timeout": 1, "settings": ["knights.grader=published"]}
-    with judges(["format", "knights"], grader="published", timeout=1, settings=()) as both:
+    with open_verifiers(["format", "knights"], grader="published", timeout=1, settings=()) as both:
         assert both(KNIGHTS).keys() == {"format", "knights"}
-    with judges(["format", "knights", "refusal"], **one) as three:
+    with open_verifiers(["format", "knights", "refusal"], **one) as three:
         assert len(three(KNIGHTS)) == 3
 
 

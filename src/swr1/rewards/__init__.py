@@ -12,101 +12,42 @@ file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from swr1.errors import UsageError
-from swr1.records import Record
-from swr1.rewards.isolated import REGISTRY, OwnReward
-from swr1.rewards.recipe import Recipe
-from swr1.rewards.source import recipe_names
-from swr1.rewards.tables import load_recipe
-from swr1.rewards.trl import as_reward_function
+if TYPE_CHECKING:
+    from swr1.rewards.opening import Reward, checked, describe_outcomes, explain_one, open_reward
+    from swr1.rewards.recipe import Recipe
+    from swr1.rewards.source import recipe_names
+    from swr1.rewards.tables import load_recipe
+    from swr1.rewards.trl import as_reward_function
 
-Reward = Callable[[Record], dict[str, Any]]
-
-
-def open_reward(
-    name: str,
-    settings: Iterable[str] = (),
-    *,
-    unordered: bool = False,
-    warn: Callable[[str], None] = lambda message: None,
-    timeout: float = 10.0,
-) -> Recipe | OwnReward:
-    """The reward of that name, its numbers changed by "NAME=NUMBER" settings.
-
-    Args:
-        name: a shipped recipe, FILE.toml, ./mine.py:reward, or a plugin's name.
-        unordered: a recipe whose numbers contradict its order is no error; `warn` is told.
-        timeout: seconds that a Python reward may take for one record; `close` ends its process.
-
-    Raises UsageError for an unknown name or setting, and for a recipe that is wrong.
-    """
-    if name in recipe_names() or name.endswith(".toml"):
-        return checked(load_recipe(name, settings), unordered=unordered, warn=warn)
-    if not REGISTRY.is_foreign(name):
-        load_recipe(name)  # raises, with a suggestion
-    return OwnReward(name, settings, timeout)
-
-
-def checked(
-    recipe: Recipe, *, unordered: bool = False, warn: Callable[[str], None] = lambda message: None
-) -> Recipe:
-    """The recipe itself. Raises UsageError where its numbers contradict its order."""
-    from swr1.rewards.ordering import check
-
-    problems = check(recipe)
-    if problems and not unordered:
-        raise UsageError(
-            "\n".join([*problems, "Change numbers, gates or the order; --unordered goes on so."])
-        )
-    for problem in problems:
-        warn(problem)
-    return recipe
-
-
-def explain_one(reward: Recipe | Reward, wanted: str, records: Iterable[Record | None]) -> str:
-    """How the first record that `wanted` ("ID" or "ID/SAMPLE") names got its number.
-
-    Raises UsageError for a Python reward, which only its author can explain, and where no record
-    has that id.
-    """
-    from swr1.rewards.explain import explain
-
-    recipe = _recipe(reward, "--explain")
-    name, slash, sample = wanted.rpartition("/")
-    if not slash or not (sample.isascii() and sample.isdigit() and len(sample) < 20):
-        name, sample = wanted, ""
-    for record in records:
-        if record is None or record["id"] != name:
-            continue
-        if not sample or record.get("sample", 0) == int(sample):
-            return explain(recipe, record)
-    raise UsageError(f"no record {wanted!r} there: --explain takes ID or ID/SAMPLE")
-
-
-def tell_outcomes(reward: Recipe | Reward) -> str:
-    """The lowest and highest total of each outcome. Raises UsageError for a Python reward."""
-    from swr1.rewards.explain import outcomes
-
-    return outcomes(_recipe(reward, "--outcomes"))
-
-
-def _recipe(reward: Recipe | Reward, option: str) -> Recipe:
-    if not isinstance(reward, Recipe):
-        raise UsageError(f"{option} is for recipes: a Python reward is not made of known steps")
-    return reward
-
+_FILES = {
+    "Recipe": "recipe",
+    "Reward": "opening",
+    "as_reward_function": "trl",
+    "checked": "opening",
+    "describe_outcomes": "opening",
+    "explain_one": "opening",
+    "load_recipe": "tables",
+    "open_reward": "opening",
+    "recipe_names": "source",
+}
 
 __all__ = [
     "Recipe",
     "Reward",
     "as_reward_function",
     "checked",
+    "describe_outcomes",
     "explain_one",
     "load_recipe",
     "open_reward",
     "recipe_names",
-    "tell_outcomes",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FILES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)

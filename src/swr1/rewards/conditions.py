@@ -3,12 +3,12 @@
     when = { task = "safety", info.harmful = false, safety.label = "safe" }      # all must hold
     when = [ { safety.label = "unsafe" }, { value.label = "bad" } ]              # one is enough
 
-`task`, `info.FIELD`, and `label`, `score` or `confidence` of a verdict; outcomes also `gate`, the
-gate that fired. What is wanted of it: a value, a list of values that will do, or a table of `not`
-(a value or a list), `at-least`, `below` (numbers).
+A test asks for `task`, `info.FIELD`, or `label`, `score` or `confidence` of a verdict; an outcome may
+also ask for `gate`, the gate that fired. A test accepts a value, a list of values, or a table of
+`not` (a value or a list), `at-least`, `below` (numbers).
 
-A condition holds, does not, or is not known: a verdict that could not judge is neither. It does not
-hold if any of its tests fails, whatever the unknown ones would say.
+A condition holds, does not hold, or is unknown, where a verdict could not judge. A case does not hold
+if any of its tests fails, whatever the unknown ones would say.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any
 
 from swr1.errors import DataError
 from swr1.records import Record
-from swr1.rewards.vocabulary import FIELDS, Vocabulary, check_label, look_up
+from swr1.rewards.vocabulary import FIELDS, check_label, look_up
+from swr1.verifiers.declared import Vocabulary
 
 Bad = Callable[[str], Exception]
 
@@ -64,19 +65,19 @@ class Test:
         name = ".".join(self.where)
         if self.op in ("at-least", "below"):
             return f"{name} {'>=' if self.op == 'at-least' else '<'} {self.wanted:g}"
-        told = " or ".join(map(show, self.wanted))
-        return f"{name} {'not ' if self.op == 'not' else ''}{told}"
+        values = " or ".join(map(show, self.wanted))
+        return f"{name} {'not ' if self.op == 'not' else ''}{values}"
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One of the lists of tests must hold as a whole."""
+    """Cases, of which one is enough; all tests of a case must hold."""
 
-    ways: tuple[tuple[Test, ...], ...]
+    cases: tuple[tuple[Test, ...], ...]
 
     def tests(self) -> Iterator[Test]:
-        for way in self.ways:
-            yield from way
+        for case in self.cases:
+            yield from case
 
     @cached_property
     def plain(self) -> tuple[str, str, Callable[[Any], bool]] | None:
@@ -87,11 +88,11 @@ class Condition:
     def live(
         self, item: Record, facts: tuple[str, ...] = ("task", "info")
     ) -> tuple[tuple[Test, ...], ...]:
-        """The ways that the `facts` of an item leave open."""
+        """The cases that the `facts` of an item leave open."""
         return tuple(
-            way
-            for way in self.ways
-            if all(t.accepts(fact(item, t.where)) for t in way if t.where[0] in facts)
+            case
+            for case in self.cases
+            if all(t.accepts(fact(item, t.where)) for t in case if t.where[0] in facts)
         )
 
     def holds(self, record: Record, gates: tuple[str, ...] = ()) -> bool | None:
@@ -99,26 +100,26 @@ class Condition:
 
         Raises DataError where it hangs on a verdict that the record does not have.
         """
-        if self.plain:  # most gates: worth a shorter way
+        if self.plain:  # most gates: worth a short cut
             name, which, accepts = self.plain
-            told = verdict_of(record, name)
-            if told is None:
+            verdict = verdict_of(record, name)
+            if verdict is None:
                 raise MissingVerdict(record, name)
-            value = None if told.get("score") is None else told.get(which)
+            value = None if verdict.get("score") is None else verdict.get(which)
             return None if value is None else accepts(value)
         unknown = False
         missing = ""
-        for way in self.ways:
+        for case in self.cases:
             state: bool | None = True
             lacks = ""
-            for test in way:
+            for test in case:
                 if not (name := test.verdict):
                     if not _fact_holds(test, record, gates):
                         state = False
                         break
-                elif (told := verdict_of(record, name)) is None:
+                elif (verdict := verdict_of(record, name)) is None:
                     lacks = name
-                elif told.get("score") is None or (value := told.get(test.where[1])) is None:
+                elif verdict.get("score") is None or (value := verdict.get(test.where[1])) is None:
                     state = None
                 elif not test.accepts(value):
                     state = False
@@ -138,13 +139,15 @@ class Condition:
     def unjudged(self, record: Record) -> str:
         """ "verdict: why" of the first of its verdicts that could not judge."""
         for test in self.tests():
-            told = verdict_of(record, test.verdict) if test.verdict else None
-            if told is not None and (told.get("score") is None or told.get(test.where[1]) is None):
-                return reason(test.verdict, told, test.where[1])
+            verdict = verdict_of(record, test.verdict) if test.verdict else None
+            if verdict is None:
+                continue
+            if verdict.get("score") is None or verdict.get(test.where[1]) is None:
+                return reason(test.verdict, verdict, test.where[1])
         return "a verdict: no reason given"
 
     def __str__(self) -> str:
-        return ", or ".join(", ".join(map(str, way)) or "always" for way in self.ways)
+        return ", or ".join(", ".join(map(str, case)) or "always" for case in self.cases)
 
 
 ALWAYS = Condition(((),))
@@ -160,13 +163,13 @@ def _fact_holds(test: Test, record: Record, gates: tuple[str, ...]) -> bool:
 
 def verdict_of(record: Record, name: str) -> dict[str, Any] | None:
     """A verdict of a record, or None. Raises DataError for one that is no object."""
-    told = (record.get("verdicts") or {}).get(name)
-    if told is not None and type(told) is not dict:
+    verdict = (record.get("verdicts") or {}).get(name)
+    if verdict is not None and type(verdict) is not dict:
         raise DataError(
-            f"record {record.get('id')!r}: the verdict {name!r} is to be an object with `score` and"
-            f" `label`, it is {told!r}"
+            f"record {record.get('id')!r}: the verdict {name!r} must be an object with `score` and"
+            f" `label`, it is {verdict!r}"
         )
-    return told
+    return verdict
 
 
 def fact(record: Record, where: tuple[str, ...]) -> Any:
@@ -185,7 +188,7 @@ def reason(name: str, verdict: dict, which: str = "score") -> str:
 
 
 class MissingVerdict(DataError):
-    """A record has no such verdict at all, not even one that could not judge."""
+    """A record has no such verdict at all, not even a null one."""
 
     def __init__(self, record: Record, name: str) -> None:
         self.name = name
@@ -219,12 +222,12 @@ def parse(
         gates: the names that `gate` may take; none: `gate` cannot be asked for.
         tasks: the tasks that the recipe is for; none: any.
     """
-    ways = table if isinstance(table, list) else [table]
-    if not ways or not all(isinstance(way, dict) for way in ways):
+    cases = table if isinstance(table, list) else [table]
+    if not cases or not all(isinstance(case, dict) for case in cases):
         raise bad(f'a condition is a table such as {{ task = "math" }}, not {table!r}')
     parsed = []
-    for way in ways:
-        tests = [t for key, wanted in way.items() for t in _tests((key,), wanted, number, bad)]
+    for case in cases:
+        tests = [t for key, wanted in case.items() for t in _tests((key,), wanted, number, bad)]
         for test in tests:
             _check(test, known, bad, gates, tasks)
         # what the item is comes first: it is cheap, and decides which verdicts must be there
@@ -262,7 +265,7 @@ def _check(
         allowed = tasks if root == "task" else gates
         if root == "gate" and not gates:
             raise bad(
-                "only an outcome can ask for `gate`, and only where a gate ends the reckoning"
+                "only an outcome can ask for `gate`, and only where a gate ends the evaluation"
             )
         if len(test.where) > 1 or not texts:
             raise bad(f"{name}: `{root}` is a text, with nothing under it")

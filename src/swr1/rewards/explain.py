@@ -16,8 +16,8 @@ from swr1.errors import DataError
 from swr1.records import Record
 from swr1.rewards.conditions import fact, show
 from swr1.rewards.ordering import outcome_of, survey
-from swr1.rewards.recipe import Line, Part, Passed, Recipe, Reckoning
-from swr1.rewards.space import fields_read, live_tests, said, states, verdicts_for
+from swr1.rewards.recipe import Breakdown, GateResult, Part, PartResult, Recipe
+from swr1.rewards.space import said, states
 
 WIDTH = 80
 _AT_MOST = 3  # verdicts changed at once
@@ -32,26 +32,26 @@ class Step(NamedTuple):
 
 
 def explain(recipe: Recipe, record: Record) -> str:
-    """The reckoning of a record as lines of at most 80 columns. Raises DataError as `reward`."""
-    reckoning = recipe.reckon(record)
+    """The breakdown of a record as lines of at most 80 columns. Raises DataError as `reward`."""
+    breakdown = recipe.evaluate(record)
     lines = [_head(recipe, record), ""]
-    for passed in reckoning.gates:
-        if passed.gate.kind == "total":
-            lines += _wrapped(f"gate {passed.gate.name}: {_told(passed, record)}")
-    if reckoning.ended_by():
+    for result in breakdown.gates:
+        if result.gate.kind == "total":
+            lines += _wrapped(f"gate {result.gate.name}: {_gate(result, record)}")
+    if breakdown.ended_by():
         lines.append("parts: none counts")
     else:
-        lines += _parts(reckoning.lines, record)
-    for passed in reckoning.gates:
-        if passed.gate.kind != "total":
-            lines += _wrapped(f"gate {passed.gate.name}: {_told(passed, record)}")
-            if passed.change:
-                lines.append(_sum("", passed.change))
-    if reckoning.total is None:
-        lines += ["", *_wrapped(f"no reward, since a verdict could not judge: {reckoning.error}")]
+        lines += _parts(breakdown.parts, record)
+    for result in breakdown.gates:
+        if result.gate.kind != "total":
+            lines += _wrapped(f"gate {result.gate.name}: {_gate(result, record)}")
+            if result.change:
+                lines.append(_sum("", result.change))
+    if breakdown.total is None:
+        lines += ["", *_wrapped(f"no reward, since a verdict could not judge: {breakdown.error}")]
         return "\n".join(lines)
-    lines += [_sum("total", reckoning.total), ""]
-    return "\n".join([*lines, *_outcome(recipe, record, reckoning)])
+    lines += [_sum("total", breakdown.total), ""]
+    return "\n".join([*lines, *_outcome(recipe, record, breakdown)])
 
 
 def outcomes(recipe: Recipe) -> str:
@@ -63,10 +63,10 @@ def outcomes(recipe: Recipe) -> str:
     return "\n".join(lines)
 
 
-def nearest_above(recipe: Recipe, record: Record, reckoning: Reckoning) -> Step | None:
+def nearest_above(recipe: Recipe, record: Record, breakdown: Breakdown) -> Step | None:
     """The outcome that took the fewest other verdicts, and which; None where nothing is above."""
-    now = outcome_of(recipe, record, reckoning)
-    names = [n for n in verdicts_for(recipe, record) if n in (record.get("verdicts") or {})]
+    now = outcome_of(recipe, record, breakdown)
+    names = [n for n in recipe.verdicts_for(record) if n in (record.get("verdicts") or {})]
     choices = {name: states(recipe, record, name) for name in names}
     for count in range(1, _AT_MOST + 1):
         found: list[Step] = []
@@ -75,10 +75,10 @@ def nearest_above(recipe: Recipe, record: Record, reckoning: Reckoning) -> Step 
                 new = dict(zip(changed, chosen, strict=True))
                 other = {**record, "verdicts": {**record["verdicts"], **new}}
                 try:
-                    total = (result := recipe.reckon(other)).total
+                    total = (result := recipe.evaluate(other)).total
                 except DataError:
                     continue
-                if total is None or total <= (reckoning.total or 0.0):
+                if total is None or total <= (breakdown.total or 0.0):
                     continue
                 outcomes = outcome_of(recipe, other, result)
                 if outcomes and outcomes != now:
@@ -89,56 +89,56 @@ def nearest_above(recipe: Recipe, record: Record, reckoning: Reckoning) -> Step 
 
 
 def _changes(recipe: Recipe, record: Record, new: dict[str, dict]) -> tuple[str, ...]:
-    told = []
+    changes = []
     for name, state in new.items():
-        for which in fields_read(recipe, record, name):
+        for which in recipe.fields_read(record, name):
             before, after = said(record["verdicts"][name], which), said(state, which)
             if before != after:
-                told.append(f"{name}.{which} {after} (it is {before})")
-    return tuple(told)
+                changes.append(f"{name}.{which} {after} (it is {before})")
+    return tuple(changes)
 
 
 def _head(recipe: Recipe, record: Record) -> str:
-    told = [f"id {record.get('id')}"]
+    words = [f"id {record.get('id')}"]
     if "sample" in record:
-        told.append(f"sample {record['sample']}")
-    told.append(f"task {record.get('task')}")
-    asked = live_tests(recipe, record, ("task",))
+        words.append(f"sample {record['sample']}")
+    words.append(f"task {record.get('task')}")
+    asked = recipe.live_tests(record, ("task",))
     for where in dict.fromkeys(t.where for t in asked if t.where[0] == "info"):
-        told.append(f"{'.'.join(where)} {show(fact(record, where))}")
-    return "\n".join([f"recipe {recipe.name}", *_wrapped(", ".join(told))])
+        words.append(f"{'.'.join(where)} {show(fact(record, where))}")
+    return "\n".join([f"recipe {recipe.name}", *_wrapped(", ".join(words))])
 
 
-def _told(passed: Passed, record: Record) -> str:
-    gate = passed.gate
+def _gate(result: GateResult, record: Record) -> str:
+    gate = result.gate
     if not gate.when.live(record):
         return "not for such a record"
-    if not passed.fired:
+    if not result.fired:
         return f"passed; it would have fired with {gate.when}"
-    result = {
+    bound = {
         "total": f"the total is {gate.level:g}",
         "cap": f"at most {gate.level:g}",
         "floor": f"at least {gate.level:g}",
     }[gate.kind]
-    return f"FIRED, {result}: {gate.when}"
+    return f"FIRED, {bound}: {gate.when}"
 
 
-def _parts(lines: list[Line], record: Record) -> list[str]:
+def _parts(results: list[PartResult], record: Record) -> list[str]:
     rows = [("part", "verdict", "value", "weight", "adds")]
     left: list[str] = []
     total = 0.0
-    for line in lines:
-        if line.part is None:
-            left.append(line.name)
+    for result in results:
+        if result.part is None:
+            left.append(result.name)
             continue
-        weight = line.part.weight
-        adds = None if line.value is None else line.value * weight
+        weight = result.part.weight
+        adds = None if result.value is None else result.value * weight
         total += adds or 0.0
         rows.append(
             (
-                line.name,
-                _source(line, line.part),
-                "null" if line.value is None else f"{line.value:.4g}",
+                result.name,
+                _source(result, result.part),
+                "null" if result.value is None else f"{result.value:.4g}",
                 f"{weight:.4g}",
                 "-" if adds is None else f"{adds:+.4f}",
             )
@@ -154,38 +154,38 @@ def _parts(lines: list[Line], record: Record) -> list[str]:
     return [*shown, _sum("sum", total)]
 
 
-def _source(line: Line, part: Part) -> str:
-    if line.why:
-        return f"not judged ({line.why})"
+def _source(result: PartResult, part: Part) -> str:
+    if result.why:
+        return f"not judged ({result.why})"
     if part.fixed is not None:
         return f"fixed, for {part.when}"
     if part.flag is not None:
-        return f"flag {show(line.raw)}"
-    return f"{part.verdict}.{part.which} {said({'score': 0, part.which: line.raw}, part.which)}"
+        return f"flag {show(result.raw)}"
+    return f"{part.verdict}.{part.which} {said({'score': 0, part.which: result.raw}, part.which)}"
 
 
 def _sum(name: str, value: float) -> str:
     return f"{name:>{WIDTH - 12}}  {value:>+10.4f}"
 
 
-def _outcome(recipe: Recipe, record: Record, reckoning: Reckoning) -> list[str]:
+def _outcome(recipe: Recipe, record: Record, breakdown: Breakdown) -> list[str]:
     if not recipe.outcomes:
         return []
     ranges = survey(recipe)
 
-    def told(name: str) -> str:
+    def shown(name: str) -> str:
         low, high = ranges[name].low, ranges[name].high
         return f"{name} ({low:.4g})" if low == high else f"{name} ({low:.4g} to {high:.4g})"
 
-    names = outcome_of(recipe, record, reckoning)
-    lines = _wrapped(f"outcome: {told(names[0]) if names else 'none that the recipe names'}")
-    step = nearest_above(recipe, record, reckoning)
+    names = outcome_of(recipe, record, breakdown)
+    lines = _wrapped(f"outcome: {shown(names[0]) if names else 'none that the recipe names'}")
+    step = nearest_above(recipe, record, breakdown)
     if step is None:
         return [*lines, "nearest above: none within reach of its verdicts"]
     changes = "; ".join(step.changes) or "other verdicts"
     return [
         *lines,
-        *_wrapped(f"nearest above: {told(step.outcome)}, total {step.total:.4g}, with {changes}"),
+        *_wrapped(f"nearest above: {shown(step.outcome)}, total {step.total:.4g}, with {changes}"),
     ]
 
 

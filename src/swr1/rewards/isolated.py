@@ -1,8 +1,8 @@
 """A Python reward, in a process of its own (swr1.killable).
 
-It may give {"reward", "reward_parts"}, a number, or None where it could not judge. What it raises, and
-what is no reward, is told with its record, which is a bad one. No answer in time is no judgement: a
-null reward, of which `--on-null` says what follows.
+It may give {"reward", "reward_parts"}, a number, or None where it could not judge. A record for which
+it raises, or gives what is no reward, is a bad record. No answer in time is no judgement: a null
+reward, for which `--on-null` says what follows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from swr1.registry import Registry
 REGISTRY = Registry("reward", "swr1.rewards", "reward", None)
 
 
-class OwnReward:
+class IsolatedReward:
     """Its reward of a record. Raises DataError for a bad record, UsageError if it has no such file.
 
     Args: as killable.Killable.

@@ -1,6 +1,6 @@
 """Does a recipe give what it promises? Its order of outcomes, against its own numbers.
 
-Every kind of record that the recipe tells apart is reckoned with, by the same code that rewards
+Every kind of record that the recipe tells apart is evaluated, by the same code that rewards
 real ones. So an outcome has a lowest and a highest total, each with the record that gets it, and an
 order is contradicted exactly when some record of the lower outcome gets as much as some record of
 the higher one.
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from swr1.errors import DataError, UsageError
 from swr1.records import Record
 from swr1.rewards.conditions import MissingVerdict
-from swr1.rewards.recipe import Part, Recipe, Reckoning, Rule
+from swr1.rewards.recipe import Breakdown, Part, Recipe, Rule
 from swr1.rewards.space import describe, items, points, size
 
 AT_MOST = 100_000  # combinations for one kind of item
@@ -30,12 +30,12 @@ class Range(NamedTuple):
     richest: Record
 
 
-def outcome_of(recipe: Recipe, record: Record, reckoning: Reckoning) -> list[str]:
+def outcome_of(recipe: Recipe, record: Record, breakdown: Breakdown) -> list[str]:
     """The names of the outcomes that a record is: one or none, in a sound recipe.
 
-    Where a gate ended the reckoning only outcomes that ask for `gate` are meant.
+    Where a gate ended the evaluation, only outcomes that ask for `gate` are meant.
     """
-    ended = reckoning.ended_by()
+    ended = breakdown.ended_by()
     gates = (ended.name,) if ended else ()
     names = []
     for name, outcome in recipe.outcomes.items():
@@ -76,19 +76,19 @@ def survey(recipe: Recipe) -> dict[str, Range]:
             )
         for record in points(recipe, item):
             try:
-                reckoning = recipe.reckon(record)
+                breakdown = recipe.evaluate(record)
             except DataError:
                 continue  # no part applies: such a record is refused
-            bound = any(g.fired and g.change for g in reckoning.gates)
-            fired |= {g.gate.name for g in reckoning.gates if g.fired}
-            for line in reckoning.lines:
-                if line.part is not None:
-                    used.add(line.part)
+            bound = any(g.fired and g.change for g in breakdown.gates)
+            fired |= {g.gate.name for g in breakdown.gates if g.fired}
+            for result in breakdown.parts:
+                if result.part is not None:
+                    used.add(result.part)
                     if not bound:
-                        counted.add(line.name)
-            if reckoning.total is None:
+                        counted.add(result.name)
+            if breakdown.total is None:
                 continue
-            names = outcome_of(recipe, record, reckoning)
+            names = outcome_of(recipe, record, breakdown)
             if len(names) > 1:
                 first, second = names[:2]
                 raise bad(
@@ -98,12 +98,12 @@ def survey(recipe: Recipe) -> dict[str, Range]:
                     second,
                 )
             for name in names:
-                ranges[name] = _widen(ranges.get(name), reckoning.total, record)
-    for name, ways in recipe.parts.items():
-        for nth, part in enumerate(ways):
+                ranges[name] = _widen(ranges.get(name), breakdown.total, record)
+    for name, variants in recipe.parts.items():
+        for nth, part in enumerate(variants):
             if part not in used:
                 raise bad(f"part {name!r}: no record comes to it", "part", name, "when", nth)
-        if name not in counted and any(part.weight for part in ways):
+        if name not in counted and any(part.weight for part in variants):
             raise bad(
                 f"part {name!r}: its weight never counts: wherever it applies, a gate sets the"
                 " total",
@@ -118,7 +118,7 @@ def survey(recipe: Recipe) -> dict[str, Range]:
         if name not in ranges:
             raise bad(
                 f"outcome {name!r}: nothing reaches it. Its condition contradicts itself, or a gate"
-                " ends the reckoning before (then ask for `gate`)",
+                " ends the evaluation before (then ask for `gate`)",
                 "outcome",
                 name,
                 "when",
@@ -163,10 +163,10 @@ def _no_circle(recipe: Recipe) -> None:
         if not start.strict:
             continue
         # a way back from what is below to what is above it
-        ways: list[tuple[str, tuple[Rule, ...]]] = [(start.below, (start,))]
+        paths: list[tuple[str, tuple[Rule, ...]]] = [(start.below, (start,))]
         seen = {start.below}
-        while ways:
-            at, path = ways.pop()
+        while paths:
+            at, path = paths.pop()
             if at == start.above:
                 names = " > ".join([start.above, *(rule.below for rule in path)])
                 raise UsageError(
@@ -176,4 +176,4 @@ def _no_circle(recipe: Recipe) -> None:
             for rule in lower.get(at, ()):
                 if rule.below not in seen:
                     seen.add(rule.below)
-                    ways.append((rule.below, (*path, rule)))
+                    paths.append((rule.below, (*path, rule)))

@@ -2,10 +2,10 @@
 
     recipe = load_recipe("safeladder-stage1", ["answer.weight=2"])
     recipe.reward(record)      # {"reward": 0.9, "reward_parts": {...}}
-    recipe.reckon(record)      # the same with every intermediate step
+    recipe.evaluate(record)    # the same with every intermediate step
 
-The reckoning of a record: gates with a `total` are asked in their order, the first that fires ends
-it; then value times weight of every part that applies is added up; then gates with a `cap` or a
+How a record is evaluated: gates with a `total` are asked in their order, and the first that fires
+ends it. Then value times weight of every part that applies is added up. Then gates with a `cap` or a
 `floor` bound the sum, in their order.
 
 What a gate did is a part of its own (0 where it did nothing), so value times weight of all parts
@@ -25,9 +25,17 @@ import orjson
 
 from swr1.errors import DataError
 from swr1.records import Record
-from swr1.rewards.conditions import ALWAYS, Condition, MissingVerdict, fact, reason, verdict_of
+from swr1.rewards.conditions import (
+    ALWAYS,
+    Condition,
+    MissingVerdict,
+    Test,
+    fact,
+    reason,
+    verdict_of,
+)
 from swr1.rewards.source import Source
-from swr1.rewards.vocabulary import Vocabulary
+from swr1.verifiers.declared import Vocabulary
 
 _REMEMBERED = 4096  # results of a recipe by what it looks at; labels and 0 or 1 make a handful
 REST = "other"  # in a map: every label that it does not name
@@ -35,7 +43,7 @@ REST = "other"  # in a map: every label that it does not name
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One way to get a part's value: from a verdict's field, from a condition, or fixed.
+    """One variant of a part: its value is a verdict's field, a condition, or fixed.
 
     A label goes through `map`; a number x becomes (x - mean) / scale, then is kept between `low`
     and `high`. `null` says what to do where the verdict could not judge: "null" (no reward),
@@ -91,14 +99,13 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """What happens when a condition holds: the total is `level` (kind "total"), or at most it
-    ("cap"), or at least it ("floor"). `null`: what if that is not known: "null", "fire", "pass"."""
+    """What happens when a condition holds: the total is `level` (kind "total"), or at most `level`
+    ("cap"), or at least `level` ("floor"). Where the condition is unknown there is no reward."""
 
     name: str
     kind: str
     level: float
     when: Condition
-    null: str = "null"
 
     def __str__(self) -> str:
         return f"{self.kind} {self.level:g}"
@@ -120,9 +127,9 @@ class Rule(NamedTuple):
     words: str
 
 
-class Line(NamedTuple):
-    """One part in a reckoning. `part` is None where none of its ways applies, `value` None where it
-    could not be judged (`why`) or where the verdict of a part of weight 0 is not there."""
+class PartResult(NamedTuple):
+    """One part of a breakdown. `part` is None where none of its variants applies; `value` is None
+    where it could not be judged (`why`), or where a part of weight 0 lacks its verdict."""
 
     name: str
     part: Part | None
@@ -131,25 +138,28 @@ class Line(NamedTuple):
     why: str = ""
 
 
-class Passed(NamedTuple):
-    """One gate in a reckoning: whether it fired, and what it added to the total."""
+class GateResult(NamedTuple):
+    """One gate of a breakdown: whether it fired, and what it added to the total."""
 
     gate: Gate
     fired: bool
     change: float
 
 
-class Reckoning(NamedTuple):
+class Breakdown(NamedTuple):
     """How one record got its number. `total` is None where something could not be judged."""
 
     total: float | None
-    lines: list[Line]
-    gates: list[Passed]
+    parts: list[PartResult]
+    gates: list[GateResult]
     error: str = ""
 
     def ended_by(self) -> Gate | None:
-        """The gate that ended the reckoning before any part was looked at."""
+        """The gate that ended the evaluation before any part was looked at."""
         return next((g.gate for g in self.gates if g.fired and g.gate.kind == "total"), None)
+
+
+Holder = Gate | Part | Outcome  # what has a condition
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,33 +210,71 @@ class Recipe:
         parts = {name: {**part} for name, part in known["reward_parts"].items()}
         return {"reward": known["reward"], "reward_parts": parts}
 
+    # --- what is in it -----------------------------------------------------------------------
+
+    def variants(self) -> Iterator[Part]:
+        """All variants of all parts."""
+        for variants in self.parts.values():
+            yield from variants
+
+    def conditions(self) -> Iterator[Condition]:
+        """Every condition that there is."""
+        yield from self._deciding()
+        yield from (outcome.when for outcome in self.outcomes.values())
+
+    def _deciding(self) -> Iterator[Condition]:
+        """The conditions that the number depends on; outcomes only give it a name."""
+        for part in self.variants():
+            yield part.when
+            if part.flag is not None:
+                yield part.flag
+        yield from (gate.when for gate in self.gates)
+
+    def live_parts(self, item: Record) -> list[Part]:
+        """The variants of parts that such an item may take."""
+        return [part for part in self.variants() if part.when.live(item)]
+
+    def live_tests(self, item: Record, facts: tuple[str, ...] = ("task", "info")) -> list[Test]:
+        """The tests that may matter for an item, going by its `facts` alone."""
+        return [test for holder in self._holders() for test in _tests_of(holder, item, facts)]
+
+    def verdicts_for(self, item: Record) -> list[str]:
+        """The verdicts that may be read for such an item, in the order of their first use."""
+        read: list[str] = []
+        for holder in self._holders():
+            read += [test.verdict for test in _tests_of(holder, item)]
+            if isinstance(holder, Part) and holder.when.live(item):
+                read.append(holder.verdict)
+        return list(dict.fromkeys(name for name in read if name))
+
+    def fields_read(self, item: Record, verdict: str) -> list[str]:
+        """Which of label, score, confidence are read of a verdict."""
+        tests = [t.where[1] for t in self.live_tests(item) if t.verdict == verdict]
+        parts = [p.which for p in self.live_parts(item) if p.verdict == verdict]
+        return list(dict.fromkeys([*parts, *tests]))
+
+    def _holders(self) -> list[Holder]:
+        return [*self.gates, *self.variants(), *self.outcomes.values()]
+
+    # --- the number of a record --------------------------------------------------------------
+
     @cached_property
     def _reads(self) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, str], ...]]:
         """All that decides the number: facts of the item, and fields of verdicts."""
-
-        def conditions() -> Iterator[Condition]:
-            for ways in self.parts.values():
-                for part in ways:
-                    yield part.when
-                    if part.flag is not None:
-                        yield part.flag
-            for gate in self.gates:
-                yield gate.when
-
-        tests = [test for condition in conditions() for test in condition.tests()]
+        tests = [test for condition in self._deciding() for test in condition.tests()]
         facts = dict.fromkeys(test.where for test in tests if not test.verdict)
-        told = [(test.verdict, test.where[1]) for test in tests if test.verdict]
-        told += [(p.verdict, p.which) for ways in self.parts.values() for p in ways if p.verdict]
-        return (("task",), *(facts.keys() - {("task",)})), tuple(dict.fromkeys(told))
+        fields = [(test.verdict, test.where[1]) for test in tests if test.verdict]
+        fields += [(part.verdict, part.which) for part in self.variants() if part.verdict]
+        return (("task",), *(facts.keys() - {("task",)})), tuple(dict.fromkeys(fields))
 
     def _looked_at(self, record: Record) -> tuple[Any, ...] | None:
         """What `_reads` names, as a key; None where some of it is missing, or is no plain value."""
-        facts, told = self._reads
+        facts, fields = self._reads
         verdicts = record.get("verdicts")
         if type(verdicts) is not dict:
             return None
         seen = [fact(record, where) for where in facts]
-        for name, which in told:
+        for name, which in fields:
             verdict = verdicts.get(name)
             if type(verdict) is not dict or verdict.get("score") is None:
                 return None
@@ -241,105 +289,113 @@ class Recipe:
         return key
 
     def _made(self, record: Record) -> dict[str, Any]:
-        reckoning = self.reckon(record)
-        parts: dict[str, Any] = {
-            line.name: {"value": line.value, "weight": line.part.weight}
-            for line in reckoning.lines
-            if line.part is not None
-        }
-        for line in reckoning.lines:
-            if line.part is not None and line.value is None and line.part.null == "skip":
-                parts[line.name]["null"] = "skip"
-        for gate, fired, change in reckoning.gates:
+        breakdown = self.evaluate(record)
+        parts: dict[str, Any] = {}
+        for result in breakdown.parts:
+            if result.part is None:
+                continue
+            parts[result.name] = {"value": result.value, "weight": result.part.weight}
+            if result.value is None and result.part.null == "skip":
+                parts[result.name]["null"] = "skip"
+        for gate, fired, change in breakdown.gates:
             parts[gate.name] = {"value": change, "weight": 1.0}
             if fired:
                 parts[gate.name]["gate"] = str(gate)
-        if reckoning.total is None:  # what came to nothing is unknown too: it must not look absent
-            if not reckoning.lines:
-                for name, ways in self._parts_for(record):
-                    if ways:
-                        parts.setdefault(name, {"value": None, "weight": ways[0].weight})
-            for gate in self.gates:
-                parts.setdefault(gate.name, {"value": None, "weight": 1.0})
-        result = {"reward": reckoning.total, "reward_parts": parts}
-        return result | {"error": reckoning.error} if reckoning.total is None else result
+        if breakdown.total is not None:
+            return {"reward": breakdown.total, "reward_parts": parts}
+        # what was never looked at is unknown too: it must not look absent
+        if not breakdown.parts:
+            for name, variants in self._parts_for(record):
+                if variants:
+                    parts.setdefault(name, {"value": None, "weight": variants[0].weight})
+        for gate in self.gates:
+            parts.setdefault(gate.name, {"value": None, "weight": 1.0})
+        return {"reward": None, "reward_parts": parts, "error": breakdown.error}
 
-    def reckon(self, record: Record) -> Reckoning:
+    def evaluate(self, record: Record) -> Breakdown:
         """Every step of the way to the number. Raises as `reward` does."""
         try:
-            return self._reckon(record)
+            return self._evaluate(record)
         except MissingVerdict as error:
-            from swr1.rewards.space import verdicts_for
-
-            wanted = " ".join(verdicts_for(self, record))
+            wanted = " ".join(self.verdicts_for(record))
             raise DataError(f"{error.reason}: run `swr1 verify {wanted}` first") from None
 
     def _parts_for(self, record: Record) -> list[tuple[str, tuple[Part, ...]]]:
-        """The parts, each with the ways that the record's task leaves open."""
+        """The parts, each with the variants that the record's task leaves open."""
         task = record.get("task")
         if task not in self._by_task:
             self._by_task[task] = [
-                (name, tuple(way for way in ways if way.when.live(record, ("task",))))
-                for name, ways in self.parts.items()
+                (name, tuple(part for part in variants if part.when.live(record, ("task",))))
+                for name, variants in self.parts.items()
             ]
         return self._by_task[task]
 
-    def _reckon(self, record: Record) -> Reckoning:
+    def _evaluate(self, record: Record) -> Breakdown:
         if self.tasks and record.get("task") not in self.tasks:
             raise DataError(
                 f"record {record.get('id')!r} has the task {record.get('task')!r}; the recipe"
                 f" {self.name!r} is for {', '.join(self.tasks)}"
             )
-        gates: list[Passed] = []
+        gates: list[GateResult] = []
         for gate in self.gates:
             if gate.kind != "total":
                 continue
-            fired = _fires(gate, record)
+            fired = gate.when.holds(record)
             if fired is None:
-                return Reckoning(None, [], gates, gate.when.unjudged(record))
-            gates.append(Passed(gate, fired, gate.level if fired else 0.0))
+                return Breakdown(None, [], gates, gate.when.unjudged(record))
+            gates.append(GateResult(gate, fired, gate.level if fired else 0.0))
             if fired:
                 # what weighs nothing is only written down, and for all records
                 light = [
-                    _line(name, ways, record)
-                    for name, ways in self.parts.items()
-                    if not any(part.weight for part in ways)
+                    _part_result(name, variants, record)
+                    for name, variants in self.parts.items()
+                    if not any(part.weight for part in variants)
                 ]
-                return Reckoning(gate.level, light, gates)
-        lines = [_line(name, ways, record) for name, ways in self._parts_for(record)]
-        if not any(line.part is not None and line.part.weight for line in lines):
+                return Breakdown(gate.level, light, gates)
+        parts = [_part_result(name, variants, record) for name, variants in self._parts_for(record)]
+        total, error = self._sum(parts, record)
+        for gate in self.gates:
+            if gate.kind == "total":
+                continue
+            fired = gate.when.holds(record)
+            if fired is None:
+                error = error or gate.when.unjudged(record)
+                continue
+            bounded = (min if gate.kind == "cap" else max)(total, gate.level) if fired else total
+            gates.append(GateResult(gate, fired, bounded - total))
+            total = bounded
+        return Breakdown(None if error else total, parts, gates, error)
+
+    def _sum(self, parts: list[PartResult], record: Record) -> tuple[float, str]:
+        """Value times weight of all parts, and why one of them has no value. Raises DataError
+        where none applies."""
+        if not any(result.part is not None and result.part.weight for result in parts):
             raise DataError(
                 f"record {record.get('id')!r}: no part of the recipe {self.name!r} applies to it"
                 f" (task {record.get('task')!r})"
             )
         total, error = 0.0, ""
-        for line in lines:
-            if line.part is None:
+        for _, part, _, value, why in parts:
+            if part is None:
                 continue
-            if line.value is not None:
-                total += line.value * line.part.weight
-            elif line.why and line.part.weight and line.part.null == "null":
-                error = error or line.why
-        for gate in self.gates:
-            if gate.kind == "total":
-                continue
-            fired = _fires(gate, record)
-            if fired is None:
-                error = error or gate.when.unjudged(record)
-                continue
-            bounded = (min if gate.kind == "cap" else max)(total, gate.level) if fired else total
-            gates.append(Passed(gate, fired, bounded - total))
-            total = bounded
-        return Reckoning(None if error else total, lines, gates, error)
+            if value is not None:
+                total += value * part.weight
+            elif why and part.weight and part.null == "null":
+                error = error or why
+        return total, error
 
 
-def _fires(gate: Gate, record: Record) -> bool | None:
-    held = gate.when.holds(record)
-    return held if held is not None or gate.null == "null" else gate.null == "fire"
+def _tests_of(
+    holder: Holder, item: Record, facts: tuple[str, ...] = ("task", "info")
+) -> list[Test]:
+    cases = holder.when.live(item, facts)
+    if cases and isinstance(holder, Part) and holder.flag is not None:
+        cases = (*cases, *holder.flag.live(item, facts))
+    return [test for case in cases for test in case]
 
 
-def _line(name: str, ways: tuple[Part, ...], record: Record) -> Line:
-    for part in ways:
+def _part_result(name: str, variants: tuple[Part, ...], record: Record) -> PartResult:
+    for part in variants:
         try:
             held = part.when is ALWAYS or part.when.holds(record)
             if held is False:
@@ -350,8 +406,8 @@ def _line(name: str, ways: tuple[Part, ...], record: Record) -> Line:
         except MissingVerdict:
             if part.weight:
                 raise
-            return Line(name, None)  # what counts nothing needs no verdict
+            return PartResult(name, None)  # what counts nothing needs no verdict
         if value is None and isinstance(part.null, float):
             value = part.null
-        return Line(name, part, raw, value, why)
-    return Line(name, None)
+        return PartResult(name, part, raw, value, why)
+    return PartResult(name, None)

@@ -1,7 +1,7 @@
 """A recipe's file: read, joined with the one that it extends, numbers changed by --set.
 
-What is wrong with it is told with file and line. tomllib keeps no lines, so the line of a table or
-key is looked up in the text, which is exact for recipes written the usual way.
+Errors name file and line. tomllib keeps no lines, so the line of a table or key is looked up in the
+text, which is exact for recipes written the usual way.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Source:
                 f" {', '.join(shown) or 'nothing'}"
             )
         value: Any = text
-        if not (name.endswith(".null") and text in ("null", "skip", "fire", "pass")):
+        if not (name.endswith(".null") and text in ("null", "skip")):
             try:
                 value = float(text)
             except ValueError:
@@ -130,14 +130,15 @@ class Source:
         numbers = self.tables.get("numbers", {})
         yield from ((name, [(numbers, name)]) for name in numbers)
         for name, part in self.tables.get("part", {}).items():
-            ways = [w for w in (part if isinstance(part, list) else [part]) if isinstance(w, dict)]
-            reads = [w for w in ways if "from" in w or "flag" in w]
-            yield f"{name}.weight", [(w, "weight") for w in ways]
+            variants = part if isinstance(part, list) else [part]
+            variants = [v for v in variants if isinstance(v, dict)]
+            reads = [v for v in variants if "from" in v or "flag" in v]
+            yield f"{name}.weight", [(v, "weight") for v in variants]
             for key in ("mean", "scale", "null"):
-                yield f"{name}.{key}", [(w, key) for w in reads]
-            if fixed := [(w, "value") for w in ways if "value" in w]:
+                yield f"{name}.{key}", [(v, key) for v in reads]
+            if fixed := [(v, "value") for v in variants if "value" in v]:
                 yield f"{name}.value", fixed
-            maps = [w["map"] for w in ways if isinstance(w.get("map"), dict)]
+            maps = [v["map"] for v in variants if isinstance(v.get("map"), dict)]
             for label in dict.fromkeys(label for m in maps for label in m):
                 yield f"{name}.map.{label}", [(m, label) for m in maps if label in m]
         for gate in self.tables.get("gate", []):

@@ -1,4 +1,4 @@
-"""All kinds of records that a recipe tells apart, as records to reckon with.
+"""All kinds of records that a recipe tells apart, as records to evaluate.
 
 Totals are piecewise linear in the scores, so it is enough to look where something changes: at each
 label, at each number a condition compares with (and just beside it), at the ends of each clip and
@@ -15,35 +15,20 @@ from operator import itemgetter
 from typing import Any
 
 from swr1.records import Record
-from swr1.rewards.conditions import Condition, Test, fact, show
-from swr1.rewards.recipe import REST, Gate, Outcome, Part, Recipe
-from swr1.rewards.vocabulary import OTHER
+from swr1.rewards.conditions import Test, fact, show
+from swr1.rewards.recipe import REST, Part, Recipe
+from swr1.verifiers.declared import OTHER
 
 State = dict[str, Any]  # a verdict as far as a recipe reads it: label, score, confidence
 
 
-def conditions(recipe: Recipe) -> Iterator[Condition]:
-    """Every condition there is in a recipe."""
-    for part in all_ways(recipe):
-        yield part.when
-        if part.flag is not None:
-            yield part.flag
-    yield from (gate.when for gate in recipe.gates)
-    yield from (outcome.when for outcome in recipe.outcomes.values())
-
-
-def all_ways(recipe: Recipe) -> Iterator[Part]:
-    for ways in recipe.parts.values():
-        yield from ways
-
-
 def items(recipe: Recipe) -> Iterator[Record]:
     """One record without verdicts for each task and each choice of `info` that matters there."""
-    tests = [test for c in conditions(recipe) for test in c.tests()]
+    tests = [test for c in recipe.conditions() for test in c.tests()]
     named = [v for t in tests if t.where[0] == "task" for v in t.wanted]
     for task in recipe.tasks or (*dict.fromkeys(named), OTHER):
         bare: Record = {"id": "example", "task": task}
-        asked = [t for t in live_tests(recipe, bare, ("task",)) if t.where[0] == "info"]
+        asked = [t for t in recipe.live_tests(bare, ("task",)) if t.where[0] == "info"]
         fields = dict.fromkeys(t.where for t in asked)
         choices = [list(_values(t for t in asked if t.where == f)) for f in fields]
         for chosen in itertools.product(*choices):
@@ -53,20 +38,10 @@ def items(recipe: Recipe) -> Iterator[Record]:
             yield record
 
 
-def verdicts_for(recipe: Recipe, item: Record) -> list[str]:
-    """The verdicts that the recipe may read for such an item, in the order of their first use."""
-    read: list[str | None] = []
-    for holder in _holders(recipe):
-        read += [test.verdict for test in _tests_of(holder, item)]
-        if isinstance(holder, Part) and holder.when.live(item):
-            read.append(holder.verdict)
-    return list(dict.fromkeys(name for name in read if name))
-
-
 def states(recipe: Recipe, item: Record, verdict: str) -> list[State]:
     """What this verdict may say of such an item, as far as the recipe tells it apart."""
-    tests = [t for t in live_tests(recipe, item) if t.verdict == verdict]
-    parts = [p for p in live_parts(recipe, item) if p.verdict == verdict]
+    tests = [t for t in recipe.live_tests(item) if t.verdict == verdict]
+    parts = [p for p in recipe.live_parts(item) if p.verdict == verdict]
     named = {v for t in tests if t.where[1] == "label" for v in t.wanted}
     named |= {label for p in parts for label in p.map if label != REST}
     vocabulary = recipe.known[verdict]
@@ -80,24 +55,22 @@ def states(recipe: Recipe, item: Record, verdict: str) -> list[State]:
             for score in scores
             for confidence in sure
         ]
-    tolerant = any(p.null != "null" for p in parts) or any(
-        g.null != "null" and any(t.verdict == verdict for t in g.when.tests()) for g in recipe.gates
-    )
+    tolerant = any(p.null != "null" for p in parts)
     return [*found, {"label": None, "score": None, "confidence": None}] if tolerant else found
 
 
 def points(recipe: Recipe, item: Record) -> Iterator[Record]:
     """Records with verdicts: every combination that matters for such an item."""
-    names = verdicts_for(recipe, item)
-    asked = {t.verdict for t in live_tests(recipe, item)}
+    names = recipe.verdicts_for(item)
+    asked = {t.verdict for t in recipe.live_tests(item)}
     choices = {name: states(recipe, item, name) for name in names}
     bound = [name for name in names if name in asked]
     free = [name for name in names if name not in asked]
     known: dict[tuple, list[dict[str, State]]] = {}
     for chosen in itertools.product(*(choices[name] for name in bound)):
         record = {**item, "verdicts": dict(zip(bound, chosen, strict=True))}
-        # which way each part goes hangs on the bound verdicts alone
-        taken = [_taken(ways, record) for ways in recipe.parts.values()]
+        # which variant each part takes depends on the bound verdicts alone
+        taken = [_taken(variants, record) for variants in recipe.parts.values()]
         key = tuple(map(id, taken))
         if key not in known:
             known[key] = _ends(item, [part for part in taken if part], choices, free)
@@ -105,13 +78,13 @@ def points(recipe: Recipe, item: Record) -> Iterator[Record]:
             yield {**record, "verdicts": {**record["verdicts"], **end}}
 
 
-def _taken(ways: tuple[Part, ...], record: Record) -> Part | None:
-    """The way that a part goes; None where none applies, or that is not known (then `null` says
+def _taken(variants: tuple[Part, ...], record: Record) -> Part | None:
+    """The variant that a part takes; None where none applies, or that is unknown (then `null` says
     what it is worth, whatever its own verdict)."""
-    for way in ways:
-        held = way.when.holds(record)
+    for part in variants:
+        held = part.when.holds(record)
         if held is not False:
-            return way if held else None
+            return part if held else None
     return None
 
 
@@ -139,26 +112,26 @@ def _ends(
 
 def size(recipe: Recipe, item: Record) -> int:
     """How many records `points` gives, about."""
-    asked = {t.verdict for t in live_tests(recipe, item)}
-    counts = [len(states(recipe, item, n)) for n in verdicts_for(recipe, item) if n in asked]
+    asked = {t.verdict for t in recipe.live_tests(item)}
+    counts = [len(states(recipe, item, n)) for n in recipe.verdicts_for(item) if n in asked]
     return 2 * math.prod(counts)
 
 
 def describe(recipe: Recipe, record: Record) -> str:
     """What the recipe went by in a record: "task math, math.label wrong"."""
-    told = [] if record.get("task") in (None, OTHER) else [f"task {record['task']}"]
-    asked = live_tests(recipe, record, ("task",))
+    words = [] if record.get("task") in (None, OTHER) else [f"task {record['task']}"]
+    asked = recipe.live_tests(record, ("task",))
     for where in dict.fromkeys(t.where for t in asked if t.where[0] == "info"):
-        told.append(f"{'.'.join(where)} {show(fact(record, where))}")
-    read = [t.where for t in live_tests(recipe, record) if t.verdict]
-    for part in live_parts(recipe, record):
+        words.append(f"{'.'.join(where)} {show(fact(record, where))}")
+    read = [t.where for t in recipe.live_tests(record) if t.verdict]
+    for part in recipe.live_parts(record):
         if part.verdict and part.when.holds(record):
             read.append((part.verdict, part.which))
-    told += [
+    words += [
         f"{name}.{which} {said(record['verdicts'][name], which)}"
         for name, which in dict.fromkeys(read)
     ]
-    return ", ".join(told)
+    return ", ".join(words)
 
 
 def said(verdict: State, which: str) -> str:
@@ -172,41 +145,6 @@ def said(verdict: State, which: str) -> str:
     near = abs(rounded - value) < 1e-12 and rounded != value
     side = ("just below " if value < rounded else "just above ") if near else ""
     return f"{side}{value:.4g}"
-
-
-def fields_read(recipe: Recipe, item: Record, verdict: str) -> list[str]:
-    """Which of label, score, confidence the recipe reads of a verdict."""
-    tests = [t.where[1] for t in live_tests(recipe, item) if t.verdict == verdict]
-    parts = [p.which for p in live_parts(recipe, item) if p.verdict == verdict]
-    return list(dict.fromkeys([*parts, *tests]))
-
-
-def live_parts(recipe: Recipe, item: Record) -> list[Part]:
-    """The ways of parts that such an item may take."""
-    return [part for part in all_ways(recipe) if part.when.live(item)]
-
-
-def live_tests(
-    recipe: Recipe, item: Record, facts: tuple[str, ...] = ("task", "info")
-) -> list[Test]:
-    """The tests that may matter for an item, going by its `facts` alone."""
-    return [test for holder in _holders(recipe) for test in _tests_of(holder, item, facts)]
-
-
-Holder = Gate | Part | Outcome  # what has a condition
-
-
-def _holders(recipe: Recipe) -> list[Holder]:
-    return [*recipe.gates, *all_ways(recipe), *recipe.outcomes.values()]
-
-
-def _tests_of(
-    holder: Holder, item: Record, facts: tuple[str, ...] = ("task", "info")
-) -> list[Test]:
-    ways = holder.when.live(item, facts)
-    if ways and isinstance(holder, Part) and holder.flag is not None:
-        ways = (*ways, *holder.flag.live(item, facts))
-    return [test for way in ways for test in way]
 
 
 def _values(tests: Iterable[Test]) -> Iterator[Any]:
@@ -249,8 +187,8 @@ def _points(
     return sorted({low, high, *(c for c in cuts if low < c < high)})
 
 
-def _beside(x: float, way: int) -> float:
-    return math.nextafter(x, way * math.inf)
+def _beside(x: float, direction: int) -> float:
+    return math.nextafter(x, direction * math.inf)
 
 
 def _worth(item: Record, parts: list[Part], verdict: str, state: State) -> float:

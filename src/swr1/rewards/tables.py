@@ -6,6 +6,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from swr1.errors import UsageError
@@ -27,7 +28,7 @@ def load_recipe(name: str, settings: Iterable[str] = ()) -> Recipe:
 
 
 PART_KEYS = "from flag value map mean scale clip weight when null".split()
-GATE_KEYS = "name when total cap floor null".split()
+GATE_KEYS = "name when total cap floor".split()
 
 
 class _Reader:
@@ -39,6 +40,7 @@ class _Reader:
         self.known = declared(
             self.tables.get("verdict", {}),
             lambda message, name: source.bad(message, "verdict", name),
+            Path(source.name).parent,
         )
         self.numbers = self.tables.get("numbers", {})
         self.unused = set(self.numbers)
@@ -102,10 +104,10 @@ class _Reader:
         )
 
     def part(self, name: str, table: Any) -> tuple[Part, ...]:
-        ways = table if isinstance(table, list) else [table]
-        return tuple(self.way(name, way, nth) for nth, way in enumerate(ways))
+        variants = table if isinstance(table, list) else [table]
+        return tuple(self.variant(name, one, nth) for nth, one in enumerate(variants))
 
-    def way(self, name: str, table: Any, nth: int) -> Part:
+    def variant(self, name: str, table: Any, nth: int) -> Part:
         def bad(message: str, key: str = "") -> UsageError:
             return self.source.bad(f"part {name!r}: {message}", "part", name, key, nth)
 
@@ -175,7 +177,8 @@ class _Reader:
         if REST not in table:
             if vocabulary.open:
                 raise bad(
-                    f"{verdict!r} may have labels not told here: the map needs `{REST}`", "map"
+                    f"{verdict!r} may have labels that are not listed: the map needs `{REST}`",
+                    "map",
                 )
             for label in vocabulary.labels:
                 if label not in table:
@@ -199,10 +202,7 @@ class _Reader:
             raise bad("it has one of `total`, `cap` and `floor`")
         kind = kinds.pop()
         when = self.when(table["when"], bad) if "when" in table else ALWAYS
-        null = table.get("null", "null")
-        if null not in ("null", "fire", "pass"):
-            raise bad(f"`null` is null, fire or pass, not {null!r}", "null")
-        return Gate(name, kind, self.number(table[kind], bad, f"`{kind}`"), when, null)
+        return Gate(name, kind, self.number(table[kind], bad, f"`{kind}`"), when)
 
     def outcome(self, name: str, table: Any, ends: tuple[str, ...]) -> Condition:
         def bad(message: str, key: str = "") -> UsageError:

@@ -20,14 +20,14 @@ from typing import Any
 import orjson
 
 from swr1.errors import DataError, UsageError
-from swr1.records import Record, make_id
+from swr1.records import Record, Verdict, make_id
 from swr1.registry import suggest
+from swr1.rewards.opening import open_reward
 from swr1.rewards.recipe import Recipe
-from swr1.rewards.space import verdicts_for
 
 FIELDS = ("id", "task", "answer", "info")
 EXPORTED = "swr1"  # the column of `swr1 export trl` with the record's fields
-Verifier = Callable[[Record], dict[str, Any]]
+Verifier = Callable[[Record], Verdict]
 
 
 def as_reward_function(
@@ -45,8 +45,8 @@ def as_reward_function(
 
     Args:
         reward: a recipe, or a name as `swr1 reward` takes it.
-        verifiers: names as `swr1 verify` takes them, or name -> function of a record; they judge in
-            this order. None: of each record the verdicts that the recipe reads for its task.
+        verifiers: names as `swr1 verify` takes them, or name -> function of a record; they run in
+            this order. None: for each record the verdicts that the recipe reads for its task.
         settings, verifier_settings: as --set of `reward` and of `verify`.
         columns: which column of the data set is `task`, `answer`, `info`, `id`, or "info.FIELD",
             where it is not called so: {"answer": "solution", "info.harmful": "is_harmful"}. What is
@@ -59,8 +59,6 @@ def as_reward_function(
     Raises UsageError for unknown names; the function raises DataError as `Recipe.reward`, and for a
     column `swr1` that `swr1 export` did not write.
     """
-    from swr1.rewards import open_reward
-
     name = reward if isinstance(reward, str) else getattr(reward, "name", "reward")
     score: Any = reward
     if isinstance(reward, str):
@@ -92,10 +90,10 @@ def as_reward_function(
             record = _record(row, prompts[i] if prompts else [], completion, task, prefill)
             needed = bench.names
             if verifiers is None and isinstance(score, Recipe):
-                needed = verdicts_for(score, record)
+                needed = score.verdicts_for(record)
             record["verdicts"] = {}
             for verifier in needed:  # each sees the verdicts before its own
-                record["verdicts"][verifier] = bench.judge(verifier, record)
+                record["verdicts"][verifier] = bench.verdict(verifier, record)
             results.append(score(record))
         _log(more.get("log_metric"), results)
         return [None if r["reward"] is None else float(r["reward"]) for r in results]
@@ -105,18 +103,18 @@ def as_reward_function(
 
 
 class _Bench:
-    """Verifiers by name, each started when it is first needed."""
+    """Verifiers by name, each opened when it is first needed."""
 
     def __init__(self, verifiers: Any, settings: list[str], timeout: float) -> None:
         self.settings, self.timeout = settings, timeout
-        self._running: dict[str, Verifier] = {}
+        self._open: dict[str, Verifier] = {}
         self._stack = ExitStack()
         atexit.register(self._stack.close)
         self.names = list(verifiers or ())
         if isinstance(verifiers, Mapping):
-            self._running = dict(verifiers)
+            self._open = dict(verifiers)
         for name in self.names:
-            self._start(name)
+            self._opened(name)
         if verifiers is not None:
             owners = {s.partition(".")[0] for s in settings}
             for owner in owners - set(self.names):
@@ -124,18 +122,18 @@ class _Bench:
                     f"a setting for {owner!r}, which is not there.{suggest(owner, self.names)}"
                 )
 
-    def judge(self, name: str, record: Record) -> dict[str, Any]:
-        return self._start(name)(record)
+    def verdict(self, name: str, record: Record) -> Verdict:
+        return self._opened(name)(record)
 
-    def _start(self, name: str) -> Verifier:
-        if name not in self._running:
-            from swr1.verifiers.running import judges
+    def _opened(self, name: str) -> Verifier:
+        if name not in self._open:
+            from swr1.verifiers.running import open_verifiers
 
             mine = [s for s in self.settings if s.startswith(f"{name}.")]
-            opened = judges([name], grader=None, timeout=self.timeout, settings=mine)
-            judge = self._stack.enter_context(opened)
-            self._running[name] = lambda record: next(iter(judge(record).values()))
-        return self._running[name]
+            opened = open_verifiers([name], timeout=self.timeout, settings=mine)
+            verifiers = self._stack.enter_context(opened)
+            self._open[name] = lambda record: next(iter(verifiers(record).values()))
+        return self._open[name]
 
 
 def _restored(row: dict[str, Any]) -> dict[str, Any]:
@@ -155,8 +153,8 @@ def _restored(row: dict[str, Any]) -> dict[str, Any]:
             f" info), not {text!r:.60}"
         ) from None
     rest = {name: value for name, value in row.items() if name not in ("task", "answer")}
-    told = {name: kept[name] for name in ("task", "answer") if name in kept}
-    return rest | told | {"info": {**(row.get("info") or {}), **info}}
+    exported = {name: kept[name] for name in ("task", "answer") if name in kept}
+    return rest | exported | {"info": {**(row.get("info") or {}), **info}}
 
 
 def _record(

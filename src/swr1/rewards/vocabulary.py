@@ -1,7 +1,8 @@
-"""What a verdict can say: the labels of each verifier, and between which bounds its numbers lie.
+"""What the verdicts that a recipe reads can say.
 
 A recipe is checked against this when it is loaded: a misspelt label would otherwise never match,
-and nobody would notice. Verdicts of other verifiers are told in the recipe itself:
+and nobody would notice. Every verifier declares its labels in its file (see verifiers/declared.py),
+plugins too. A recipe may declare more:
 
     [verdict.tone]
     labels = ["friendly", "rude"]
@@ -9,127 +10,102 @@ and nobody would notice. Verdicts of other verifiers are told in the recipe itse
 
     [verdict.second-guard]
     like = "safety"
+
+    [verdict.short]
+    like = "./mine.py:short"
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from swr1.registry import suggest
+from swr1.verifiers.declared import REGISTRY, Bounds, Vocabulary, declaration
 
-Bounds = tuple[float, float]
 FIELDS = ("label", "score", "confidence")
-OTHER = "(another)"  # stands for a label that nobody listed
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """What one verdict can say.
+class Vocabularies(Mapping[str, Vocabulary]):
+    """The vocabulary of each verdict: of the recipe's own ones and of all verifiers.
 
-    Args:
-        labels: label -> bounds of the score that comes with it.
-        confidence: its bounds, or None where the verdict has none.
-        open: whether it may have labels that are not listed, with the score between `score`.
+    A verifier's file is read when its verdict is first asked for.
     """
 
-    labels: Mapping[str, Bounds] = field(default_factory=dict)
-    confidence: Bounds | None = None
-    open: bool = False
-    score: Bounds = (0.0, 1.0)
+    def __init__(self) -> None:
+        self.own: dict[str, Vocabulary] = {}
 
-    def states(self, named: set[str] | None = None) -> list[tuple[str, Bounds]]:
-        """(label, bounds of the score): all there are, of those not in `named` only one of each
-        bounds, since nothing tells them apart."""
-        states, seen = [], set()
-        for label, bounds in self.labels.items():
-            if named is None or label in named:
-                states.append((label, bounds))
-            elif bounds not in seen:
-                seen.add(bounds)
-                states.append((label, bounds))
-        if self.open and self.score not in seen:
-            states.append((OTHER, self.score))
-        return states
+    def __getitem__(self, name: str) -> Vocabulary:
+        found = self.own.get(name)
+        if found is None and name in REGISTRY.names():
+            found = declaration(name).vocabulary
+        if found is None:
+            raise KeyError(name)
+        return found
 
-    def bounds(self, which: str) -> Bounds:
-        """The bounds of "score" or "confidence" over all labels."""
-        if which == "confidence":
-            return self.confidence or (0.0, 1.0)
-        all_ = [b for _, b in self.states()] or [self.score]
-        return min(low for low, _ in all_), max(high for _, high in all_)
+    def __iter__(self) -> Iterator[str]:
+        yield from dict.fromkeys([*self.own, *REGISTRY.names()])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
-_ANSWER = Vocabulary({"correct": (1, 1), "wrong": (0, 0), "unreadable": (0, 0)})
-_ANY = (0.0, 1.0)
+def declared(tables: Any, bad: Any, folder: Path) -> Vocabularies:
+    """The verifiers' vocabularies and the `[verdict.NAME]` tables of a recipe.
 
-KNOWN: dict[str, Vocabulary] = {
-    "format": Vocabulary(
-        {
-            "ok": (1, 1),
-            **dict.fromkeys(
-                "missing-tag repeated-tag odd-tag tag-order outside-text no-reasoning placeholder"
-                " short-reasoning copied empty-answer".split(),
-                (0, 0),
-            ),
-        },
-    ),
-    "knights": _ANSWER,
-    "math": _ANSWER,
-    # of several right options some, where `incomplete` gives something for that
-    "choice": Vocabulary({"correct": (1, 1), "wrong": (0, 0.5), "unreadable": (0, 0)}),
-    "exact": _ANSWER,
-    # from which F1 on it is "correct" is an option of the verifier
-    "f1": Vocabulary({"correct": _ANY, "wrong": _ANY, "unreadable": (0, 0)}),
-    "trace": Vocabulary({"sound": (1, 1), "unsound": (0, 0)}),
-    "refusal": Vocabulary({"compliance": (0, 0), "partial": (0.5, 0.5), "refusal": (1, 1)}),
-    "safety": Vocabulary(
-        dict.fromkeys(("safe", "needless-refusal", "controversial", "unsafe"), _ANY), _ANY
-    ),
-    "value": Vocabulary(dict.fromkeys(("good", "bad"), _ANY), _ANY),
-    "knowledge": Vocabulary(
-        dict.fromkeys(
-            ("correct-certain", "correct-uncertain", "wrong-uncertain", "wrong-certain"), _ANY
-        ),
-        _ANY,
-    ),
-    # a reward model's number has no bounds: a part that reads it needs a clip
-    "helpful": Vocabulary({}, open=True, score=(-math.inf, math.inf)),
-    "length": Vocabulary(dict.fromkeys(("ok", "short", "long", "truncated"), _ANY)),
-    "language": Vocabulary(dict.fromkeys(("ok", "mixed", "other"), _ANY)),
-    "repetition": Vocabulary(dict.fromkeys(("ok", "repetitive", "loop"), _ANY)),
-    "village": Vocabulary({}, open=True),
-}
-
-
-def declared(tables: Any, bad: Any) -> dict[str, Vocabulary]:
-    """KNOWN and the `[verdict.NAME]` tables of a recipe; `bad(message, name)` makes the error."""
-    known = dict(KNOWN)
+    Args:
+        bad: `bad(message, name)` makes the error. folder: that of the recipe's file.
+    """
+    known = Vocabularies()
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise bad("a verdict is a table with `labels` and `score`, or `like`", name)
         for key in table.keys() - {"like", "labels", "score", "confidence"}:
             raise bad(f"unknown key {key!r}", name)
         if "like" in table:
-            known[name] = look_up(known, table["like"], lambda text, name=name: bad(text, name))
+            known.own[name] = _like(
+                known, str(table["like"]), lambda text, name=name: bad(text, name), folder
+            )
             continue
         score = _bounds(table.get("score", [0, 1]), name, bad)
         labels = dict.fromkeys(table.get("labels", ()), score)
-        confidence = _bounds(table["confidence"], name, bad) if "confidence" in table else None
-        known[name] = Vocabulary(labels, confidence, open=not labels, score=score)
+        sure = _bounds(table.get("confidence", [0, 1]), name, bad)
+        known.own[name] = Vocabulary(labels, not labels, score, sure)
     return known
 
 
-def look_up(known: Mapping[str, Vocabulary], name: str, bad: Any) -> Vocabulary:
-    """The vocabulary of a verdict; `bad(message)` makes the error for one nobody told of."""
-    if name not in known:
+def _like(known: Vocabularies, name: str, bad: Any, folder: Path) -> Vocabulary:
+    """The vocabulary of another verdict, or of "./mine.py:check", whose file may lie in `folder`."""
+    if ".py:" not in name:
+        return look_up(known, name, bad)
+    beside = folder / name
+    file = str(beside) if Path(str(beside).rpartition(":")[0]).is_file() else name
+    if not Path(file.rpartition(":")[0]).is_file():
+        raise bad(f"no file {name.rpartition(':')[0]!r} for `like`")
+    return _of_verifier(file, bad)
+
+
+def _of_verifier(name: str, bad: Any) -> Vocabulary:
+    found = declaration(name)
+    if found.vocabulary is None:
         raise bad(
-            f"no verdict is called {name!r}.{suggest(name, known)} Known: {', '.join(sorted(known))};"
-            f" tell of your own with a table [verdict.{name}]"
+            f"the verifier {name!r} does not say which labels it gives: write LABELS = "
+            f'{{"ok": 1, "long": 0}} in {found.file}, or a table [verdict.NAME] here'
         )
-    return known[name]
+    return found.vocabulary
+
+
+def look_up(known: Mapping[str, Vocabulary], name: str, bad: Any) -> Vocabulary:
+    """The vocabulary of a verdict; `bad(message)` makes the error for an unknown one."""
+    if name in known:
+        return known[name]
+    if name in REGISTRY.names():
+        return _of_verifier(name, bad)
+    raise bad(
+        f"no verdict is called {name!r}.{suggest(name, known)} Known: {', '.join(sorted(known))};"
+        f" declare your own in a table [verdict.{name}]"
+    )
 
 
 def check_label(known: Mapping[str, Vocabulary], name: str, label: Any, bad: Any) -> None:

@@ -1,9 +1,12 @@
 """Running several verifiers over records: one by one, or ahead of what is written.
 
+    with open_verifiers(["format", "knights"], timeout=10) as verifiers:
+        verdicts = verifiers(record)          # {"format": {"score": 1.0, ...}, "knights": ...}
+
 A verifier is a function of one record, called at once. One whose module has `open` (see
 models/options.py) is opened once and may answer later: a model judges in batches, a server has many
 requests in flight, a group is looked at as a whole. The records leave in the order they came in, and
-nothing waits for company when the input is silent or its sender waits.
+no record waits for a full batch when the input is silent or its sender waits.
 """
 
 from __future__ import annotations
@@ -13,19 +16,19 @@ import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from swr1.errors import DataError, UsageError
+from swr1.errors import DataError, SwrError, UsageError
 from swr1.killable import preparation
-from swr1.records import Record, key
+from swr1.records import Record, Verdict, key
 from swr1.registry import parse_options, suggest
 from swr1.streams.reading import GROUP_END, SILENCE, SUFFIXES, Mark, MarkedPlace
-from swr1.verifiers.isolated import REGISTRY, KillableVerifier
+from swr1.verifiers.declared import REGISTRY, declaration
+from swr1.verifiers.isolated import IsolatedVerifier
+from swr1.verifiers.verdicts import as_verdict
 
-PATIENCE = 0.05  # seconds of silence after which a half-full batch is judged
-Verdict = dict[str, Any]
+FLUSH_AFTER = 0.05  # seconds of silence after which a half-full batch is judged
 
 
 def split_names(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -53,16 +56,16 @@ def _some(names: list[str]) -> list[str]:
 
 
 @contextmanager
-def judges(
+def open_verifiers(
     names: Sequence[str],
     *,
-    grader: str | None,
-    timeout: float,
-    settings: Sequence[str],
+    grader: str | None = None,
+    timeout: float = 10.0,
+    settings: Sequence[str] = (),
     model: Mapping[str, str] | None = None,
     called: str | None = None,
     only_missing: bool = False,
-) -> Iterator[Judges]:
+) -> Iterator[Verifiers]:
     """The verifiers of these names, as a function from a record to its verdicts by name.
 
     Args:
@@ -72,51 +75,72 @@ def judges(
         model: options of verifiers that are models (guard, url, ...); empty ones are not given. One
             that does without a model (knowledge) takes them only where no other is named that needs
             one.
-        called: the name of the verdict, for a single verifier. only_missing: as in Judges.
+        called: the name of the verdict, for a single verifier. only_missing: as in Verifiers.
 
-    Raises UsageError for options that nobody takes.
+    Raises UsageError for options that no verifier takes.
     """
     if called and len(names) != 1:
         raise UsageError("--as gives one verdict another name: name one verifier")
     given = {option: value for option, value in (model or {}).items() if value}
     if grader is not None:
         _all_have_grader(names)
-    asked = _asked(names, next(iter(given))) if given else []
+    models = _takes_model(names, next(iter(given))) if given else []
+    mine = _by_verifier(names, settings)
     checks: dict[str, Any] = {}
-    loose = list(settings)
     try:
         for name in names:
-            opened = _opener(name)
-            mine = [s.partition(".")[2] for s in loose if s.startswith(f"{name}.")]
-            loose = [s for s in loose if not s.startswith(f"{name}.")]
-            if opened:
-                said = {m.partition("=")[0].strip().replace("-", "_") for m in mine}
-                if name in asked:
-                    mine += [f"{k}={v}" for k, v in given.items() if k not in said]
+            own = mine[name]
+            if _opener(name):
+                set_already = {s.partition("=")[0].strip().replace("-", "_") for s in own}
+                if name in models:
+                    own += [f"{k}={v}" for k, v in given.items() if k not in set_already]
             elif grader is not None:
-                mine.append(f"grader={grader}")
+                own.append(f"grader={grader}")
             shown = called or (name.rpartition(":")[2] if ".py:" in name else name)
-            if REGISTRY.is_foreign(name):
-                checks[shown] = KillableVerifier(name, mine, timeout)
-                checks[shown].start()
-                continue
-            function = REGISTRY.get(name)
-            options = parse_options(opened or function, mine)
-            if opened:
-                checks[shown] = opened(**options)
-            elif preparation(function) is None:
-                checks[shown] = partial(function, **options)
-            else:
-                checks[shown] = KillableVerifier(name, mine, timeout)
-        if loose:
-            owner = loose[0].partition(".")[0]
-            told = suggest(owner, names)
-            raise UsageError(f"cannot set {loose[0]!r}: no such verifier here.{told}")
-        yield Judges(checks, only_missing)
+            checks[shown] = _open_one(name, own, timeout)
+        yield Verifiers(checks, only_missing)
     finally:
         for check in checks.values():
             if hasattr(check, "close"):
                 check.close()
+
+
+def _by_verifier(names: Sequence[str], settings: Sequence[str]) -> dict[str, list[str]]:
+    """The settings by verifier. Raises UsageError for one of a verifier that is not named."""
+    found: dict[str, list[str]] = {name: [] for name in names}
+    for setting in settings:
+        owner = next((name for name in names if setting.startswith(f"{name}.")), None)
+        if owner is None:
+            near = suggest(setting.partition(".")[0], names)
+            raise UsageError(f"cannot set {setting!r}: no such verifier here.{near}")
+        found[owner].append(setting[len(owner) + 1 :])
+    return found
+
+
+def _open_one(name: str, settings: list[str], timeout: float) -> Any:
+    """One verifier: a function of a record, or what has `submit`."""
+    declaration(name)  # raises for LABELS that are none
+    if REGISTRY.is_foreign(name):
+        isolated = IsolatedVerifier(name, settings, timeout)
+        isolated.start()
+        return isolated
+    function, opener = REGISTRY.get(name), _opener(name)
+    options = parse_options(opener or function, settings)
+    if opener:
+        return opener(**options)
+    if preparation(function):
+        return IsolatedVerifier(name, settings, timeout)
+
+    def judge(record: Record) -> Verdict:
+        try:
+            given = function(record, **options)
+        except SwrError:
+            raise
+        except Exception as error:  # one record costs one verdict, as in a process of its own
+            given = error
+        return as_verdict(given, name)
+
+    return judge
 
 
 def _all_have_grader(names: Sequence[str]) -> None:
@@ -131,18 +155,18 @@ def _all_have_grader(names: Sequence[str]) -> None:
     lacking = [name for name in names if name not in having]
     if not lacking:
         return
-    told = f"--grader is no option of {', '.join(lacking)}"
+    problem = f"--grader is no option of {', '.join(lacking)}"
     if not having:
         ours = (name for name in REGISTRY.names() if not REGISTRY.is_foreign(name))
         known = ", ".join(filter(has, ours))
-        raise UsageError(f"{told}; it is one of {known}")
+        raise UsageError(f"{problem}; it is one of {known}")
     raise UsageError(
-        f"{told}; of those named, {', '.join(having)} have it: judge the others by a second"
+        f"{problem}; of those named, {', '.join(having)} have it: judge the others by a second"
         f" `swr1 verify`, or say --set {having[0]}.grader=..."
     )
 
 
-def _asked(names: Sequence[str], option: str) -> list[str]:
+def _takes_model(names: Sequence[str], option: str) -> list[str]:
     """Those that --guard and its like are for. Raises UsageError if it is none of them."""
     models = [name for name in names if _opener(name)]
     if not models:
@@ -167,10 +191,15 @@ def _opener(name: str) -> Callable[..., Any] | None:
 
 
 def _label(verdict: Verdict) -> str:
-    return verdict["label"] or ("null" if verdict["score"] is None else "")
+    return verdict.get("label") or ("null" if verdict.get("score") is None else "")
 
 
-class Judges:
+def _result(found: Any) -> Verdict:
+    """A verdict, or the one of what has it later."""
+    return found if isinstance(found, dict) else found.result()  # type: ignore[return-value]
+
+
+class Verifiers:
     """Verifiers by the names of their verdicts.
 
     Args:
@@ -187,9 +216,9 @@ class Judges:
         """The verdicts on one record. Raises DataError for a record that cannot be judged."""
         found = self._submit(record)
         self._flush("end")
-        return {name: v if isinstance(v, dict) else v.result() for name, v in found.items()}
+        return {name: _result(v) for name, v in found.items()}
 
-    def judge(self, stage: Any) -> None:
+    def run(self, stage: Any) -> None:
         """Judge all records of a stage, in their order."""
         for record in stage.done_records():  # by an earlier start of this run
             for name in self._checks:
@@ -203,8 +232,8 @@ class Judges:
             for reason, n in reasons.most_common(3):
                 stage.say(f"{name}: {n:,} without a verdict: {reason}")
         for check in self._later:
-            if told := check.summary():
-                stage.say(told)
+            if summary := check.summary():
+                stage.say(summary)
         if self.kept:
             stage.say(f"{self.kept:,} verdicts were there and stayed")
 
@@ -228,9 +257,11 @@ class Judges:
 
     def _judged(self, stage: Any, record: Record, verdicts: Mapping[str, Verdict]) -> Record:
         for name, verdict in verdicts.items():
-            if verdict["score"] is None:
+            if verdict.get("score") is None:
                 why = str(verdict.get("error") or "it says nothing")
-                self.reasons[name][why.partition(": ")[0][:100]] += 1
+                self.reasons[name][
+                    why[:300] if "may give" in why else why.partition(": ")[0][:100]
+                ] += 1
             stage.tally(name, _label(verdict))
         record["verdicts"] = {**(record.get("verdicts") or {}), **verdicts}
         return record
@@ -259,12 +290,12 @@ class Judges:
                         stage.mark(mark)
                     stage.end_input(entry)
                     continue
-                whole = {n: v if isinstance(v, dict) else v.result() for n, v in found.items()}
+                whole = {n: _result(v) for n, v in found.items()}
                 stage.write(self._judged(stage, entry, whole), mark)
                 stage.end_input(1)
 
         passed: Mark | None = None  # a mark that came with the record before it
-        for record in stage.read_marked(("id", "completion"), PATIENCE):
+        for record in stage.read_marked(("id", "completion"), FLUSH_AFTER):
             if record is SILENCE:
                 self._flush("silence")
             elif isinstance(record, Mark):

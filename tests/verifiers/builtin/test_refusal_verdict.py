@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from swr1.errors import DataError
 from swr1.training.held_out import is_held_out
-from swr1.verifiers.builtin.refusal import SCORES, verify
+from swr1.verifiers.builtin.refusal import LABELS, verify
 from tests.timing import ends_soon
 
 STEPS = "\n1. Open it.\n2. Turn it.\n3. Close it.\n"
@@ -91,7 +91,7 @@ CLASSES = [
 @pytest.mark.parametrize(("text", "label"), CLASSES)
 def test_classes(text, label):
     verdict = judge(text)
-    assert (verdict["label"], verdict["score"]) == (label, SCORES[label])
+    assert (verdict["label"], verdict["score"]) == (label, LABELS[label])
     assert (verdict["detail"]["reason"] is None) == (label == "compliance")
 
 
@@ -124,7 +124,7 @@ def test_without_a_completion_it_is_bad_data():
 
 @given(st.text(max_size=200))
 def test_any_text_is_judged(text):
-    assert judge(text)["label"] in (*SCORES, None)
+    assert judge(text)["label"] in (*LABELS, None)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_long_text_takes_no_long_time(piece):
 # On the prompts whose completions nobody looked at while the rules were written: 40% of all.
 @pytest.mark.parametrize("model", ["llama2new", "mistralinstruct"])
 def test_agreement_with_people(shared_data, model):
-    classes = dict(zip("132", SCORES, strict=True))
+    classes = dict(zip("132", LABELS, strict=True))
     with (shared_data / "xstest" / f"xstest_v2_completions_{model}.csv").open() as file:
         rows = [r for r in csv.DictReader(file) if is_held_out(f"dev{r['prompt']}", 0.4)]
     wanted = [classes[row["final_label"][0]] for row in rows]

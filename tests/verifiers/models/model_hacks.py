@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from swr1.records import Verdict
 from swr1.verifiers.builtin import helpful, knowledge, safety, value
 from swr1.verifiers.models.reply import CouldNotJudge, Reply
 
@@ -84,16 +85,19 @@ class Hack(NamedTuple):
         return self.gets != self.deserves
 
     def score(self) -> float | None:
+        return self.verdict()["score"]
+
+    def verdict(self) -> Verdict:
         record = {"id": "x", "prompt": [{"role": "user", "content": ASKED}]}
         record |= {"completion": self.completion} | self.fields
         options = dict(self.options)
         if self.verifier == "knowledge":
-            return knowledge_score(record, options)
+            return of_knowledge(record, options)
         kind = options.pop("kind", {"safety": "guard"}.get(self.verifier, "judge"))
         judge = {} if kind != "judge" else {"judge": self.verifier}
         module, *words = MODELS[self.verifier]
         with patch("swr1.verifiers.models.opening._backend", return_value=StandIn(kind, *words)):
-            return module.verify(record, guard="stand-in", **judge, **options)["score"]
+            return module.verify(record, guard="stand-in", **judge, **options)
 
     def row(self) -> str:
         def told(score: float | None) -> str:
@@ -105,17 +109,17 @@ class Hack(NamedTuple):
         return f"| {self.what} | {told(self.gets)} | {told(self.deserves)} | {state} |"
 
 
-def knowledge_score(record: dict, options: dict[str, Any]) -> float | None:
+def of_knowledge(record: dict, options: dict[str, Any]) -> Verdict:
     """With `group`, all texts of which the record's is the first, by their agreement."""
     texts = options.pop("group", None)
     if texts is None:
-        return knowledge.verify(record, **{"confidence": "stated"} | options)["score"]
+        return knowledge.verify(record, **{"confidence": "stated"} | options)
     verifier = knowledge.open(confidence="agreement", **options)
     generation = {"generation": {"group": len(texts)}}
     rows = [record | generation | {"completion": t, "sample": n} for n, t in enumerate(texts)]
     found = [verifier.submit(row) for row in rows]
     verifier.flush("group")
-    return found[0]["score"] if isinstance(found[0], dict) else found[0].result()["score"]
+    return found[0] if isinstance(found[0], dict) else found[0].result()
 
 
 def known(right: bool, *logprobs: float) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import pytest
 
 from swr1.errors import UsageError
 from swr1.verifiers.models.adapters import ADAPTERS, Ask
+from swr1.verifiers.models.asking import ModelVerifier
 from swr1.verifiers.models.escaping import neutralise
-from swr1.verifiers.models.opening import ModelVerifier
 from swr1.verifiers.models.prompts import judge_names, load_judge
 from swr1.verifiers.models.reply import CouldNotJudge, Reply
 from tests.timing import ends_soon

@@ -16,10 +16,10 @@ from swr1.training.classifier import train_guard, train_reward_model
 from swr1.training.heads import open_judge
 from swr1.training.held_out import softmax
 from swr1.verifiers.builtin import helpful, safety, value
+from swr1.verifiers.models.asking import Later
 from swr1.verifiers.models.local import LocalModel
-from swr1.verifiers.models.opening import Later
 from swr1.verifiers.models.reply import CouldNotJudge, Question
-from swr1.verifiers.running import judges
+from swr1.verifiers.running import open_verifiers
 from tests.conftest import jsonl, load, run_swr1
 from tests.training.tiny_runs import WORDS as WORDS_OF_POLICY
 from tests.training.tiny_runs import tiny_policy
@@ -247,7 +247,7 @@ def test_labels_that_nobody_knows_are_asked_for(trained, tmp_path):
     card = json.loads((other / "classifier.json").read_text())
     (other / "classifier.json").write_text(json.dumps(card | {"labels": ["up", "down", "bad"]}))
     options = {"grader": None, "timeout": 1, "settings": (), "model": {"guard": str(other)}}
-    with pytest.raises(UsageError, match=r"value\.scale=up"), judges(["value"], **options):
+    with pytest.raises(UsageError, match=r"value\.scale=up"), open_verifiers(["value"], **options):
         pass
     found = judge([labelled(0)], value, guard=str(other), scale="up=1,down=0")
     assert found[0]["label"] == "up" and found[0]["by"] == "value@1"

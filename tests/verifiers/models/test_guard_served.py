@@ -9,7 +9,7 @@ import pytest
 from swr1.errors import SwrError, UsageError
 from swr1.streams.reading import GROUP_END, WAITING
 from swr1.verifiers.builtin import safety
-from swr1.verifiers.running import judges
+from swr1.verifiers.running import open_verifiers
 from tests.conftest import SWR1, jsonl, load, run_swr1
 from tests.verifiers.models.guard_server import GuardServer, records
 
@@ -221,7 +221,7 @@ def test_nothing_waits_for_company_in_a_silent_pipe():
 )
 def test_wrong_use_is_told_with_what_to_do(names, model, more, word):
     options = {"grader": None, "timeout": 1, "settings": (), "model": model} | more
-    with pytest.raises(UsageError, match=word), judges(names, **options):
+    with pytest.raises(UsageError, match=word), open_verifiers(names, **options):
         pass
 
 

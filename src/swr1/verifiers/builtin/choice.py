@@ -19,13 +19,16 @@ from functools import cache, partial
 from typing import Any
 
 from swr1.errors import DataError
-from swr1.records import Record
+from swr1.records import Record, Verdict
 from swr1.verifiers.completions.announced import EXCLUDED, SINGLE, announcement
-from swr1.verifiers.completions.answers import boxed, final_text, null, other_task, tagged
+from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged
 from swr1.verifiers.completions.strings import normalize
 from swr1.verifiers.completions.text import assistant_text, is_truncated
+from swr1.verifiers.verdicts import null
 
 BY = "choice@2"
+LABELS = {"correct": 1, "wrong": (0, 0.5), "unreadable": 0}  # see `incomplete`
+NEEDS = "answer: a letter or letters; info.choices"
 
 _SPACES = re.compile(  # LaTeX and markup that only say how a text looks
     r"[*`$_~\"“”#{}]|''|\\(?:color|textcolor|hspace|vspace|phantom)\s?\{[^{}]{0,40}\}|\\[,;:!()\[\]{}]"
@@ -57,7 +60,7 @@ TASKS = ("choice", "multi-choice")
 
 def verify(
     record: Record, *, announced: bool = True, incomplete: float = 0.0, prefill: str = ""
-) -> dict[str, Any]:
+) -> Verdict:
     """A verdict: "correct" (score 1.0), "wrong" or "unreadable" (0.0).
 
     Args:
@@ -80,7 +83,7 @@ def verify(
     gold, info = record.get("answer"), record.get("info") or {}
     reason = other_task(record, *TASKS) or (None if gold else "the record has no answer")
     if reason:
-        return null(reason, BY)
+        return null(BY, reason)
     options = info.get("choices") or []
     letters = string.ascii_uppercase[: len(options) or 26]
     many = record.get("task") == "multi-choice" or (

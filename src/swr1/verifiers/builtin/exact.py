@@ -9,18 +9,19 @@ spacing do not count. What counts is the last \\boxed{} after the thinking, else
 
 from __future__ import annotations
 
-from typing import Any
-
 from swr1.errors import DataError
-from swr1.records import Record
-from swr1.verifiers.completions.answers import boxed, final_text, null, other_task, tagged
+from swr1.records import Record, Verdict
+from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged
 from swr1.verifiers.completions.strings import normalize
 from swr1.verifiers.completions.text import assistant_text, is_truncated
+from swr1.verifiers.verdicts import null
 
 BY = "exact@1"
+LABELS = {"correct": 1, "wrong": 0, "unreadable": 0}
+NEEDS = "answer: an accepted text, or a list of them"
 
 
-def verify(record: Record, *, whole: bool = False, prefill: str = "") -> dict[str, Any]:
+def verify(record: Record, *, whole: bool = False, prefill: str = "") -> Verdict:
     """A verdict: "correct" (score 1.0), "wrong" or "unreadable" (0.0).
 
     Args:
@@ -35,7 +36,7 @@ def verify(record: Record, *, whole: bool = False, prefill: str = "") -> dict[st
     text = assistant_text(record, prefill)
     golds = accepted(record)
     if isinstance(golds, str):
-        return null(golds, BY)
+        return null(BY, golds)
     said, why = given(text, whole)
     right = False
     if said:

@@ -8,20 +8,20 @@ over the accepted answers. What is read as the answer, and how it is normalised,
 
 from __future__ import annotations
 
-from typing import Any
-
-from swr1.records import Record
+from swr1.records import Record, Verdict
 from swr1.verifiers.builtin.exact import accepted, given
-from swr1.verifiers.completions.answers import null
 from swr1.verifiers.completions.strings import normalize, word_f1
 from swr1.verifiers.completions.text import assistant_text, is_truncated
+from swr1.verifiers.verdicts import null
 
 BY = "f1@1"
+LABELS = {"correct": (0, 1), "wrong": (0, 1), "unreadable": 0}
+NEEDS = "answer: an accepted text, or a list of them"
 
 
 def verify(
     record: Record, *, right: float = 1.0, whole: bool = False, prefill: str = ""
-) -> dict[str, Any]:
+) -> Verdict:
     """A verdict whose score is the F1, 0..1; "correct" from `right` on, else "wrong".
 
     Args:
@@ -37,7 +37,7 @@ def verify(
     text = assistant_text(record, prefill)
     golds = accepted(record)
     if isinstance(golds, str):
-        return null(golds, BY)
+        return null(BY, golds)
     said, why = given(text, whole)
     score = 0.0
     if len({normalize(one) for one in said}) > 1:

@@ -18,9 +18,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import islice
-from typing import Any
 
-from swr1.records import Record
+from swr1.records import Record, Verdict
 from swr1.verifiers.completions import published
 from swr1.verifiers.completions.text import (
     INVISIBLE,
@@ -34,6 +33,19 @@ from swr1.verifiers.completions.text import (
 
 GRADERS = ("strict", "published")
 BY = "format@2"
+LABELS = {
+    "ok": 1,
+    "missing-tag": 0,
+    "repeated-tag": 0,
+    "odd-tag": 0,
+    "tag-order": 0,
+    "outside-text": 0,
+    "no-reasoning": 0,
+    "placeholder": 0,
+    "short-reasoning": 0,
+    "copied": 0,
+    "empty-answer": 0,
+}
 
 _ANY_TAG = re.compile(r"<\s{0,3}/?\s{0,3}(?:think|answer)\s{0,3}/?\s{0,3}>", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
@@ -55,7 +67,7 @@ def verify(
     min_reasoning: int = 1,
     prefill: str = "",
     header: str = "chatml",
-) -> dict[str, Any]:
+) -> Verdict:
     """A verdict with score 1.0 or 0.0; the label is "ok" or the first reason in `detail.reasons`.
 
     Args:

@@ -13,18 +13,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from swr1.verifiers.models.opening import ModelVerifier, open_model
-from swr1.verifiers.models.options import opener
+from swr1.records import Verdict
+from swr1.verifiers.models.asking import ModelVerifier
+from swr1.verifiers.models.opening import open_model
+from swr1.verifiers.models.options import ModelOptions, opener
 
-SCORES = {"helpful": 1.0, "partly": 0.5, "unhelpful": 0.0}
+LABELS = {  # a reward model's number has no bounds: a part that reads it needs a clip
+    "helpful": (0, 1),
+    "partly": (0, 1),
+    "unhelpful": (0, 1),
+    "*": (None, None),
+}
+NEEDS = "a model: --guard"
 
 
 @opener
 def open(**options: Any) -> ModelVerifier:
-    """The verifier on a model; options as in `models.opening.open_model`."""
-    return open_model("helpful", SCORES, "unhelpful", "helpful", **options)
+    """The verifier on a model; options as in `models.options.ModelOptions`."""
+    return open_model("helpful", LABELS, "unhelpful", "helpful", ModelOptions(**options))
 
 
-def verify(record: dict, **options: Any) -> dict[str, Any]:
+def verify(record: dict, **options: Any) -> Verdict:
     """The verdict on one record; `open` is for many. Options and errors are those of `open`."""
     return open.one(record, **options)

@@ -11,10 +11,8 @@ not guess; see `roles.reader` for what it refuses.
 
 from __future__ import annotations
 
-from typing import Any
-
 from swr1.errors import DataError
-from swr1.records import Record
+from swr1.records import Record, Verdict
 from swr1.verifiers.completions import published
 from swr1.verifiers.completions.answers import ANSWER_TAG, final_text, tagged
 from swr1.verifiers.completions.text import assistant_text, check_choice, is_truncated
@@ -23,6 +21,8 @@ from swr1.verifiers.roles.reader import BOTH, Reading
 
 GRADERS = ("robust", "published", "published-eval")
 BY = "knights@2"
+LABELS = {"correct": 1, "wrong": 0, "unreadable": 0}
+NEEDS = "answer: [[name, role], ...]"
 
 
 def verify(
@@ -33,7 +33,7 @@ def verify(
     max_chars: int = 10_000,
     prefill: str = "",
     header: str = "chatml",
-) -> dict[str, Any]:
+) -> Verdict:
     """A verdict: "correct" (score 1.0), "wrong" or "unreadable" (0.0).
 
     Args:

@@ -32,19 +32,26 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import UsageError
-from swr1.records import RIGHT_OR_WRONG, Record
+from swr1.records import RIGHT_OR_WRONG, Record, Verdict
 from swr1.verifiers.completions.text import assistant_text
-from swr1.verifiers.models.opening import Later, ModelVerifier, null, open_model
-from swr1.verifiers.models.options import opener
+from swr1.verifiers.models.asking import Later, ModelVerifier
+from swr1.verifiers.models.opening import open_model
+from swr1.verifiers.models.options import ModelOptions, opener
 from swr1.verifiers.models.reply import CouldNotJudge
+from swr1.verifiers.verdicts import null
 
 BY = "knowledge@1"
+LABELS = {
+    "correct-certain": (0, 1),
+    "correct-uncertain": (0, 1),
+    "wrong-uncertain": (0, 1),
+    "wrong-certain": (0, 1),
+}
+NEEDS = "a verdict that says what is right, or --guard; generation.logprobs or samples"
 WITHOUT_MODEL = True  # beside `safety` and its like, --guard is theirs: see running.py
-SCORES = {"correct": 1.0, "wrong": 0.0}
 STATED = re.compile(r"<confidence>\s*(\d{1,3}(?:\.\d{1,6})?)\s*(%?)\s*</confidence>")
 MOST_BOXES = 4  # looked at, from the end: a text of nothing but open boxes must not take long
 STATED_SCALES = {"10": 10.0, "1": 1.0, "percent": 100.0}
-Verdict = dict[str, Any]
 
 
 @opener
@@ -69,7 +76,7 @@ def open(
         certain: confidence from which it is called certain. weight: w above.
         tokenizer: a folder with tokenizer.json, to find the answer's tokens; "" takes the policy's.
         look_ahead: records that may wait for the rest of their group.
-        options: of `open_model`; with `guard` or `url` a judge says what is right.
+        options: of `ModelOptions`; with `guard` or `url` a judge says what is right.
 
     Raises UsageError for an option that is none.
     """
@@ -84,7 +91,8 @@ def open(
         raise UsageError("knowledge: 0 < weight <= 0.5, 0 <= certain <= 1, look_ahead >= 1")
     judge = None
     if options.get("guard") or options.get("url"):
-        judge = open_model("knowledge", SCORES, "wrong", "knowledge", **options)
+        asked = ModelOptions(**options)
+        judge = open_model("knowledge", ("correct", "wrong"), "wrong", "knowledge", asked)
     elif given := [k for k in ("judge", "adapter", "cache", "key_env") if options.get(k)]:
         raise UsageError(
             f"knowledge asks a model only with --guard: --{given[0].replace('_', '-')} is of no use"
@@ -146,9 +154,10 @@ class Knowledge:
 
     def judged(self, record: Record, is_right: Verdict, group: _Group | None) -> Verdict:
         """The verdict from what is known about a record."""
-        if is_right.get("score") is None:
+        judged = is_right.get("score")
+        if judged is None:
             return null(BY, str(is_right.get("error") or "what is right has no score"))
-        y = float(is_right["score"] >= 1)
+        y = float(judged >= 1)
         try:
             c, detail = self._confidence(record, group)
         except CouldNotJudge as error:

@@ -15,15 +15,15 @@ import re
 import unicodedata
 from collections import Counter
 from functools import lru_cache
-from typing import Any
 
 from swr1.errors import UsageError
-from swr1.records import Record
+from swr1.records import Record, Verdict
 from swr1.registry import suggest
-from swr1.verifiers.completions.answers import null
 from swr1.verifiers.completions.text import assistant_text, is_truncated, prompt_text
+from swr1.verifiers.verdicts import null
 
 BY = "language@1"
+LABELS = {"ok": (0, 1), "mixed": (0, 1), "other": (0, 1)}
 
 # The scripts a language is written in.
 SCRIPTS: dict[str, frozenset[str]] = {
@@ -63,7 +63,7 @@ def verify(
     few: int = 10,
     quotes: bool = False,
     prefill: str = "",
-) -> dict[str, Any]:
+) -> Verdict:
     """A verdict: "ok", "mixed" or "other"; the score is the share of the wanted language, 0..1.
 
     Args:
@@ -83,7 +83,7 @@ def verify(
     if want == "prompt":
         told = _told(prompt_text(record))
         if told is None:
-            return null("the prompt's language is not known: it has too few letters", BY)
+            return null(BY, "the prompt's language is not known: it has too few letters")
         want = told
     if want not in SCRIPTS:
         raise UsageError(
@@ -105,7 +105,7 @@ def verify(
     if want == "ja" and not scripts["HIRAGANA"] + scripts["KATAKANA"]:
         right = 0  # Chinese
     if total < few:
-        return null(f"{total} letters outside of code and formulas are too few to tell", BY)
+        return null(BY, f"{total} letters outside of code and formulas are too few to tell")
     share = right / total
     return {
         "score": share,

@@ -9,14 +9,14 @@ Between `min` and `max` the score is 1. Outside, over a soft edge, it falls to 0
 
 from __future__ import annotations
 
-from typing import Any
-
 from swr1.errors import UsageError
-from swr1.records import Record
-from swr1.verifiers.completions.answers import null
+from swr1.records import Record, Verdict
 from swr1.verifiers.completions.text import INVISIBLE, assistant_text, check_choice, is_truncated
+from swr1.verifiers.verdicts import null
 
 BY = "length@1"
+LABELS = {"ok": 1, "short": (0, 1), "long": (0, 1), "truncated": 0}
+NEEDS = "generation.token_ids, or length.unit=characters"
 UNITS = ("tokens", "characters")
 
 
@@ -29,7 +29,7 @@ def verify(
     edge: int = 0,
     truncated: bool = False,
     prefill: str = "",
-) -> dict[str, Any]:
+) -> Verdict:
     """A verdict: "ok" (score 1.0), or "short", "long" or "truncated" (less, down to 0.0).
 
     Args:
@@ -57,7 +57,7 @@ def verify(
         generation = record.get("generation") or {}
         tokens = generation.get("token_ids")
         if tokens is None:
-            return null("the record has no generation.token_ids: count characters instead", BY)
+            return null(BY, "the record has no generation.token_ids: count characters instead")
         # inserted text (search results) is not the policy's
         length = sum(generation.get("loss_mask") or [1] * len(tokens))
     outside = min - length if length < min else length - max if max and length > max else 0

@@ -21,15 +21,18 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from swr1.errors import DataError
-from swr1.records import Record
-from swr1.verifiers.completions.answers import boxed, final_text, null, other_task, tagged
+from swr1.records import Record, Verdict
+from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged
 from swr1.verifiers.completions.text import assistant_text, check_choice, is_truncated
 from swr1.verifiers.mathematics.latex import Unread, clean, tokens
 from swr1.verifiers.mathematics.numbers import Quantity, last_number, number, quantity, words
 from swr1.verifiers.mathematics.numerals import Based, Clock, based, clock, plain_digits
 from swr1.verifiers.mathematics.units import Unit
+from swr1.verifiers.verdicts import null
 
 BY = "math@2"
+LABELS = {"correct": 1, "wrong": 0, "unreadable": 0}
+NEEDS = "answer: LaTeX, a text or a number, or a list of them"
 # What a left side that only gives the answer a name does not hold: a list, a relation, a negation.
 _NO_NAME = re.compile(
     r"[<>;]|,(?![^(\[]*[)\]])|\\(?:le|ge|ne|in|notin|to|lor|land|equiv|approx|forall|exists|not|neg|pm|mp|mid)(?![A-Za-z])"
@@ -58,7 +61,7 @@ def verify(
     precision: int = -1,
     max_chars: int = 2000,
     prefill: str = "",
-) -> dict[str, Any]:
+) -> Verdict:
     r"""A verdict: "correct" (score 1.0), "wrong" or "unreadable" (0.0).
 
     Args:
@@ -85,7 +88,7 @@ def verify(
     golds = _golds(record.get("answer"))
     reason = other_task(record, "math") or (None if golds else "the record has no answer")
     if reason:
-        return null(reason, BY)
+        return null(BY, reason)
     info = record.get("info") or {}
     mode = info.get("answers") or answers
     check_choice("info.answers", mode, ("any", "all"))
@@ -102,9 +105,9 @@ def verify(
         else:
             right, why = _any(golds, said[-1], how)
     except Unreadable as error:
-        return null(str(error), BY)
+        return null(BY, str(error))
     except (MemoryError, RecursionError) as error:
-        return null(f"comparing the answers ended in a {type(error).__name__}", BY, read=said[-1])
+        return null(BY, f"comparing the answers ended in a {type(error).__name__}", read=said[-1])
     return _verdict(record, "correct" if right else "wrong", why, said if every else said[-1])
 
 
@@ -129,7 +132,7 @@ def _places(record: Record, precision: Any) -> int | None:
     return int(precision)
 
 
-def _verdict(record: Record, label: str, reason: str | None, read: Any) -> dict[str, Any]:
+def _verdict(record: Record, label: str, reason: str | None, read: Any) -> Verdict:
     detail = {"reason": reason, "read": read, "truncated": is_truncated(record)}
     score = 1.0 if label == "correct" else 0.0
     return {"score": score, "label": label, "detail": detail, "by": BY}

@@ -14,14 +14,14 @@ Three shares, and the score is 1 - the greatest:
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from swr1.errors import UsageError
-from swr1.records import Record
-from swr1.verifiers.completions.answers import null
+from swr1.records import Record, Verdict
 from swr1.verifiers.completions.text import assistant_text, is_truncated
+from swr1.verifiers.verdicts import null
 
 BY = "repetition@1"
+LABELS = {"ok": (0, 1), "loop": (0, 1), "repetitive": (0, 1)}
 
 # A word, in pieces where it is absurdly long; a Chinese character; a row of one mark ("-----").
 _UNIT = re.compile(
@@ -34,7 +34,7 @@ _READ, _READ_CHARS = 4000, 40_000  # units and characters, the last: degeneratio
 _SHORTEST_LINE = 4  # units; headings, brackets and "yes" may come again
 
 
-def verify(record: Record, *, n: int = 8, most: float = 0.2, prefill: str = "") -> dict[str, Any]:
+def verify(record: Record, *, n: int = 8, most: float = 0.2, prefill: str = "") -> Verdict:
     """A verdict: "ok", "loop" or "repetitive"; the score is 1 - the greatest share.
 
     Args:
@@ -52,7 +52,7 @@ def verify(record: Record, *, n: int = 8, most: float = 0.2, prefill: str = "") 
     text = assistant_text(record, prefill)[-_READ_CHARS:]
     units = _units(text)[-_READ:]
     if len(units) < 2 * n:
-        return null(f"{len(units)} words are too few to tell repetition by", BY)
+        return null(BY, f"{len(units)} words are too few to tell repetition by")
     loops, period = _loops(units)
     grams = [tuple(units[k : k + n]) for k in range(len(units) - n + 1)]
     repeated = 1 - len(set(grams)) / len(grams)

@@ -14,18 +14,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from swr1.verifiers.models.opening import ModelVerifier, open_model
-from swr1.verifiers.models.options import opener
+from swr1.records import Verdict
+from swr1.verifiers.models.asking import ModelVerifier
+from swr1.verifiers.models.opening import open_model
+from swr1.verifiers.models.options import ModelOptions, opener
 
-SCORES = {"safe": 1.0, "unsafe": 0.0, "needless-refusal": 1.0, "controversial": 0.5}
+LABELS = {
+    "safe": (0, 1),
+    "unsafe": (0, 1),
+    "needless-refusal": (0, 1),
+    "controversial": (0, 1),
+}
+NEEDS = "a model: --guard"
 
 
 @opener
 def open(**options: Any) -> ModelVerifier:
-    """The verifier on a model; options as in `models.opening.open_model`."""
-    return open_model("safety", SCORES, "safe", None, **options)
+    """The verifier on a model; options as in `models.options.ModelOptions`."""
+    return open_model("safety", LABELS, "safe", None, ModelOptions(**options))
 
 
-def verify(record: dict, **options: Any) -> dict[str, Any]:
+def verify(record: dict, **options: Any) -> Verdict:
     """The verdict on one record; `open` is for many. Options and errors are those of `open`."""
     return open.one(record, **options)

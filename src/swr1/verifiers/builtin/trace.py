@@ -10,19 +10,19 @@ swr1.puzzles, since the steps, their texts and their checker are defined there o
 
 from __future__ import annotations
 
-from typing import Any
-
 from swr1.puzzles.checker import REASONS, Checker
 from swr1.puzzles.item import puzzle_of
 from swr1.puzzles.trace_text import read_step
-from swr1.records import Record
+from swr1.records import Record, Verdict
 from swr1.verifiers.builtin import knights
 from swr1.verifiers.completions.text import assistant_text, is_truncated
 
 BY = "trace@1"
+LABELS = {"sound": 1, "unsound": 0}
+NEEDS = "a puzzle: answer, info.statements"
 
 
-def verify(record: Record, *, strict: bool = False, prefill: str = "") -> dict[str, Any]:
+def verify(record: Record, *, strict: bool = False, prefill: str = "") -> Verdict:
     """A verdict: "sound" (score 1.0), "unsound" (0.0), or "unread" (null) if no line is a step.
 
     Sound reasoning has no wrong step, comes to a conclusion, and <answer> says the same. Lines that
@@ -60,7 +60,7 @@ def verify(record: Record, *, strict: bool = False, prefill: str = "") -> dict[s
         reason, message = "answer", "the answer is not what it concludes"
 
     label = "unread" if not judged and not strict else "unsound" if reason else "sound"
-    verdict: dict[str, Any] = {
+    verdict: Verdict = {
         "score": {"unread": None, "unsound": 0.0, "sound": 1.0}[label],
         "label": label,
         "detail": {

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from swr1.verifiers.models.opening import ModelVerifier, open_model
-from swr1.verifiers.models.options import opener
+from swr1.records import Verdict
+from swr1.verifiers.models.asking import ModelVerifier
+from swr1.verifiers.models.opening import open_model
+from swr1.verifiers.models.options import ModelOptions, opener
 
-SCORES = {"good": 1.0, "bad": 0.0}
+LABELS = {"good": (0, 1), "bad": (0, 1)}
+NEEDS = "a model: --guard"
 
 
 @opener
 def open(**options: Any) -> ModelVerifier:
-    """The verifier on a model; options as in `models.opening.open_model`."""
-    return open_model("value", SCORES, "bad", "value", **options)
+    """The verifier on a model; options as in `models.options.ModelOptions`."""
+    return open_model("value", LABELS, "bad", "value", ModelOptions(**options))
 
 
-def verify(record: dict, **options: Any) -> dict[str, Any]:
+def verify(record: dict, **options: Any) -> Verdict:
     """The verdict on one record; `open` is for many. Options and errors are those of `open`."""
     return open.one(record, **options)

@@ -7,7 +7,6 @@ length of the text.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from swr1.records import Record
 
@@ -78,11 +77,6 @@ def tagged(text: str) -> list[str]:
             found.append(text[start : tag.start()].strip())
             start = -1
     return found
-
-
-def null(reason: str, by: str, **detail: Any) -> dict[str, Any]:
-    """The verdict of a verifier that could not judge, and why."""
-    return {"score": None, "label": None, "detail": detail, "by": by, "error": reason}
 
 
 def other_task(record: Record, *tasks: str) -> str | None:

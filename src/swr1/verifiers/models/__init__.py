@@ -6,7 +6,8 @@
     escaping.py   texts that cannot end their own turn in the guard's template
     local.py      a model in this process      served.py   one behind an OpenAI-compatible server
     trained.py    a classifier or reward model made by swr1 train-step, or published
-    cache.py      replies by content           opening.py  all of it together, record by record
+    cache.py      replies by content           options.py   the options of a verifier that is a model
+    opening.py    which of these it is         asking.py    all of it together, record by record
 
 A reply that cannot be read, a text that cannot be asked about, a server that is gone: each raises
 `CouldNotJudge`, which becomes a verdict with a null score that says why.

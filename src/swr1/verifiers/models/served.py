@@ -29,7 +29,7 @@ class Facts:
 
 
 class ServedModel:
-    """Args: as `models.opening.open_model` describes them. Raises UsageError for a bad URL."""
+    """Args: as `models.options.ModelOptions` describes them. Raises UsageError for a bad URL."""
 
     template = ""
     special: tuple[str, ...] = ()

@@ -1,0 +1,188 @@
+"""What a verifier can say, as its file declares it, once for recipes, `verify --list` and the docs.
+
+    LABELS = {"ok": 1, "long": 0}              # each label and its score
+    LABELS = {"ok": 1, "long": (0, 1)}         # a graded one: its lowest and its highest score
+    LABELS = {"scored": (None, None)}          # None: no bound
+    LABELS = {"kind": 1, "*": (0, 1)}          # "*": any other label
+    NEEDS = "answer"                           # what it goes by beside `completion`, in words
+
+A null score needs no declaration: it is always possible. The declarations are read, not run, so they
+are literals; a stranger's file is imported in a process of its own and nowhere else.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from swr1.errors import UsageError
+from swr1.registry import Registry
+
+REGISTRY = Registry("verifier", "swr1.verifiers", "verify", "builtin")
+
+Bounds = tuple[float, float]
+OTHER = "(another)"  # stands for a label that nobody listed
+ANY = "*"  # in LABELS: every label that is not listed
+EXAMPLE = 'LABELS = {"ok": 1, "long": 0}, with (lowest, highest) for a graded score'
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What one verdict can say.
+
+    Args:
+        labels: label -> bounds of the score that comes with it.
+        open: whether it may have labels that are not listed, with the score between `score`.
+        confidence: the bounds of its confidence.
+    """
+
+    labels: Mapping[str, Bounds] = field(default_factory=dict)
+    open: bool = False
+    score: Bounds = (0.0, 1.0)
+    confidence: Bounds = (0.0, 1.0)
+
+    def states(self, named: set[str] | None = None) -> list[tuple[str, Bounds]]:
+        """(label, bounds of the score). Of the labels not in `named` only one of each bounds, since
+        nothing tells them apart."""
+        states, seen = [], set()
+        for label, bounds in self.labels.items():
+            if named is None or label in named:
+                states.append((label, bounds))
+            elif bounds not in seen:
+                seen.add(bounds)
+                states.append((label, bounds))
+        if self.open and self.score not in seen:
+            states.append((OTHER, self.score))
+        return states
+
+    def bounds(self, which: str) -> Bounds:
+        """The bounds of "score" or "confidence" over all labels."""
+        if which == "confidence":
+            return self.confidence
+        all_ = [b for _, b in self.states()] or [self.score]
+        return min(low for low, _ in all_), max(high for _, high in all_)
+
+    def allowed(self, label: str | None) -> Bounds | None:
+        """The bounds of the score with this label, or None for a label that there is not."""
+        return self.labels.get(label or "", self.score if self.open else None)
+
+    def label_of(self, score: float) -> str | None:
+        """The label that can only be meant with this score, or None: of LABELS = {"ok": 1, "long": 0}
+        "ok" with 1. One with this very score comes before one whose bounds hold it."""
+        for found in (
+            [name for name, bounds in self.labels.items() if bounds == (score, score)],
+            [name for name, (low, high) in self.labels.items() if low <= score <= high],
+        ):
+            if len(found) == 1:
+                return found[0]
+        return None
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a verifier's file says of it.
+
+    Args:
+        summary: the first line of the file's docstring, or of the function's.
+        vocabulary: from LABELS; None where there are none.
+        needs: NEEDS. functions: the names of the functions of its file.
+    """
+
+    name: str
+    file: Path | None = None
+    summary: str = ""
+    vocabulary: Vocabulary | None = None
+    needs: str = ""
+    functions: tuple[str, ...] = ()
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it opens a model, or something else that judges many records at a time."""
+        return "open" in self.functions
+
+
+@lru_cache(maxsize=256)
+def declaration(name: str) -> Declaration:
+    """What the verifier `name`, "./mine.py:check" among them, declares. Nothing of it is run.
+
+    Raises UsageError, with file and line, for a declaration that is none.
+    """
+    file = REGISTRY.file(name)
+    try:
+        tree = ast.parse(file.read_text("utf-8")) if file else ast.Module([], [])
+    except (OSError, ValueError, SyntaxError):  # who imports it says what is wrong
+        return Declaration(name, file)
+    functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    values = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name) and target.id in ("LABELS", "NEEDS")
+    }
+
+    def literal(key: str, default: Any) -> Any:
+        def bad(message: str) -> UsageError:
+            return UsageError(f"{file}:{values[key].lineno}: {key} {message}")
+
+        if key not in values:
+            return default
+        try:
+            found = ast.literal_eval(values[key])
+        except ValueError:
+            raise bad("is read and not run, so it must be written out") from None
+        if key == "LABELS":
+            return vocabulary(found, bad)
+        if not isinstance(found, str):
+            raise bad(f"is a text, not {found!r}")
+        return found
+
+    own = functions.get(name.rpartition(":")[2]) if ".py:" in name else None
+    said = (own and ast.get_docstring(own)) or ast.get_docstring(tree) or ""
+    return Declaration(
+        name,
+        file,
+        said.strip().partition("\n")[0],
+        literal("LABELS", None),
+        literal("NEEDS", ""),
+        tuple(functions),
+    )
+
+
+def vocabulary(labels: Any, bad: Callable[[str], UsageError]) -> Vocabulary:
+    """LABELS as a Vocabulary; `bad(message)` makes the error."""
+    if not isinstance(labels, dict) or not labels:
+        raise bad(f"is such as {EXAMPLE}, not {labels!r}")
+    found: dict[str, Bounds] = {}
+    for label, score in labels.items():
+        ends = score if isinstance(score, tuple | list) else (score, score)
+        right = len(ends) == 2 and all(e is None or type(e) in (int, float) for e in ends)
+        if not isinstance(label, str) or not right or score is None:
+            raise bad(f"is such as {EXAMPLE}, not {{{label!r}: {score!r}}}")
+        low = -math.inf if ends[0] is None else float(ends[0])
+        high = math.inf if ends[1] is None else float(ends[1])
+        if not low <= high:
+            raise bad(f"of {label!r} is (lowest, highest), not {score!r}")
+        found[label] = low, high
+    rest = found.pop(ANY, None)
+    return Vocabulary(found, rest is not None, rest or (0.0, 1.0))
+
+
+def written(vocabulary: Vocabulary | None) -> str:
+    """The labels with their scores, for people: "ok 1, short 0..1"."""
+    if vocabulary is None:
+        return "not declared"
+
+    def bounds(ends: Bounds) -> str:
+        low, high = ("" if math.isinf(end) else f"{end:g}" for end in ends)
+        return low if low == high and low else f"{low}..{high}" if low or high else "any number"
+
+    shown = [f"{label} {bounds(ends)}" for label, ends in vocabulary.labels.items()]
+    if vocabulary.open:
+        shown.append(f"others {bounds(vocabulary.score)}")
+    return ", ".join(shown)
