@@ -76,10 +76,12 @@ def open_verifiers(
 
     Raises UsageError for an unknown name or option.
     """
-    from swr1.verifiers.running import judges
+    from swr1.verifiers import running
 
-    with judges(names, grader=None, timeout=timeout, settings=settings, model=model) as judge:
-        yield cast("Callable[[Record], dict[str, Verdict]]", judge)
+    with running.open_verifiers(
+        names, timeout=timeout, settings=settings, model=model
+    ) as verifiers:
+        yield cast("Callable[[Record], dict[str, Verdict]]", verifiers)
 
 
 def load_policy(policy: Policy | str) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,17 +21,6 @@ VERSION = 1
 RIGHT_OR_WRONG = ("math", "choice", "exact", "f1", "knights")
 
 Record = dict[str, Any]
-
-
-class Verdict(TypedDict, total=False):
-    """What one verifier says of a completion; a null `score` where it could not judge."""
-
-    score: float | None
-    label: str | None
-    detail: dict[str, Any]
-    by: str  # the verifier and its version
-    error: str  # why the score is null
-    confidence: float
 
 
 class Field(NamedTuple):

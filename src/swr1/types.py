@@ -41,6 +41,7 @@ class Verdict(TypedDict, total=False):
     detail: dict[str, Any]
     by: str
     error: str
+    confidence: float
 
 
 class RewardPart(TypedDict, total=False):

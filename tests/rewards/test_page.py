@@ -34,7 +34,7 @@ def test_the_example_is_built_up_as_shown(tmp_path, monkeypatch):
     verdicts = {name: {"label": label, "score": score} for name, (label, score) in said.items()}
     verdicts["helpful"] = {"label": None, "score": 5}
     record = {"id": "a1", "task": "desk", "verdicts": verdicts}
-    assert f"```\n{explain(load_recipe('helpdesk.toml'), record)}\n```" in PAGE
+    assert f"```text\n{explain(load_recipe('helpdesk.toml'), record)}\n```" in PAGE
 
 
 @pytest.mark.parametrize("name", ["logic-rl", "safeladder-stage1"])

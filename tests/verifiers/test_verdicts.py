@@ -173,7 +173,9 @@ def test_a_file_in_the_folder_without_the_function(plugin, tmp_path):
 
 def test_a_stage_says_what_is_wrong_once(tmp_path):
     (tmp_path / "mine.py").write_text("def short(record): return 'yes'\n")
-    done = run_swr1("verify", "./mine.py:short", stdin=jsonl([RECORD | {"id": n} for n in "abc"]), cwd=tmp_path)
+    done = run_swr1(
+        "verify", "./mine.py:short", stdin=jsonl([RECORD | {"id": n} for n in "abc"]), cwd=tmp_path
+    )
     assert done.returncode == 0 and "Traceback" not in done.stderr
     said = "short: 3 without a verdict: it gave 'yes', which is no number; ./mine.py:short may give"
     assert said in " ".join(done.stderr.split())

@@ -20,10 +20,11 @@ from typing import Any
 import orjson
 
 from swr1.errors import DataError, UsageError
-from swr1.records import Record, Verdict, make_id
+from swr1.records import Record, make_id
 from swr1.registry import suggest
 from swr1.rewards.opening import open_reward
 from swr1.rewards.recipe import Recipe
+from swr1.types import Verdict
 
 FIELDS = ("id", "task", "answer", "info")
 EXPORTED = "swr1"  # the column of `swr1 export trl` with the record's fields

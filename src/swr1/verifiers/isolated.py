@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from swr1.killable import Killable, Lost
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.declared import REGISTRY
 from swr1.verifiers.verdicts import null
 

@@ -21,9 +21,10 @@ from typing import Any
 
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.killable import preparation
-from swr1.records import Record, Verdict, key
+from swr1.records import Record, key
 from swr1.registry import parse_options, suggest
 from swr1.streams.reading import GROUP_END, SILENCE, SUFFIXES, Mark, MarkedPlace
+from swr1.types import Verdict
 from swr1.verifiers.declared import REGISTRY, declaration
 from swr1.verifiers.isolated import IsolatedVerifier
 from swr1.verifiers.verdicts import as_verdict

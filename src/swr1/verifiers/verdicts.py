@@ -8,7 +8,7 @@ from typing import Any
 
 from swr1.errors import DataError
 from swr1.killable import Unfit, as_number, place, short, told
-from swr1.records import Verdict
+from swr1.types import Verdict
 from swr1.verifiers.declared import Vocabulary, declaration
 
 MAY_GIVE = 'True or False, a number, {"score": ..., "label": ...}, or None'

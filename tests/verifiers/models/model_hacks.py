@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from swr1.records import Verdict
+from swr1.types import Verdict
 from swr1.verifiers.builtin import helpful, knowledge, safety, value
 from swr1.verifiers.models.reply import CouldNotJudge, Reply
 

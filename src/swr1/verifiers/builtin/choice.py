@@ -19,7 +19,8 @@ from functools import cache, partial
 from typing import Any
 
 from swr1.errors import DataError
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.completions.announced import EXCLUDED, SINGLE, announcement
 from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged
 from swr1.verifiers.completions.strings import normalize

@@ -10,7 +10,8 @@ spacing do not count. What counts is the last \\boxed{} after the thinking, else
 from __future__ import annotations
 
 from swr1.errors import DataError
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged
 from swr1.verifiers.completions.strings import normalize
 from swr1.verifiers.completions.text import assistant_text, is_truncated

@@ -8,7 +8,8 @@ over the accepted answers. What is read as the answer, and how it is normalised,
 
 from __future__ import annotations
 
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.builtin.exact import accepted, given
 from swr1.verifiers.completions.strings import normalize, word_f1
 from swr1.verifiers.completions.text import assistant_text, is_truncated

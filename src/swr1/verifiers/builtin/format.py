@@ -19,7 +19,8 @@ import re
 from functools import lru_cache
 from itertools import islice
 
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.completions import published
 from swr1.verifiers.completions.text import (
     INVISIBLE,

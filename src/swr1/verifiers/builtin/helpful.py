@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from swr1.records import Verdict
+from swr1.types import Verdict
 from swr1.verifiers.models.asking import ModelVerifier
 from swr1.verifiers.models.opening import open_model
 from swr1.verifiers.models.options import ModelOptions, opener

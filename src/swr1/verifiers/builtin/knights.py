@@ -12,7 +12,8 @@ not guess; see `roles.reader` for what it refuses.
 from __future__ import annotations
 
 from swr1.errors import DataError
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.completions import published
 from swr1.verifiers.completions.answers import ANSWER_TAG, final_text, tagged
 from swr1.verifiers.completions.text import assistant_text, check_choice, is_truncated

@@ -32,7 +32,8 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import UsageError
-from swr1.records import RIGHT_OR_WRONG, Record, Verdict
+from swr1.records import RIGHT_OR_WRONG, Record
+from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text
 from swr1.verifiers.models.asking import Later, ModelVerifier
 from swr1.verifiers.models.opening import open_model

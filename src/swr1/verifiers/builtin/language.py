@@ -17,8 +17,9 @@ from collections import Counter
 from functools import lru_cache
 
 from swr1.errors import UsageError
-from swr1.records import Record, Verdict
+from swr1.records import Record
 from swr1.registry import suggest
+from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text, is_truncated, prompt_text
 from swr1.verifiers.verdicts import null
 

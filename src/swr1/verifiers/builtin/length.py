@@ -10,7 +10,8 @@ Between `min` and `max` the score is 1. Outside, over a soft edge, it falls to 0
 from __future__ import annotations
 
 from swr1.errors import UsageError
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.completions.text import INVISIBLE, assistant_text, check_choice, is_truncated
 from swr1.verifiers.verdicts import null
 

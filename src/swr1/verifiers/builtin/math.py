@@ -21,7 +21,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from swr1.errors import DataError
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged
 from swr1.verifiers.completions.text import assistant_text, check_choice, is_truncated
 from swr1.verifiers.mathematics.latex import Unread, clean, tokens

@@ -17,7 +17,8 @@ behaves, never whether it should have: see `safety` for that. How it is measured
 
 from __future__ import annotations
 
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.completions.answers import final_text
 from swr1.verifiers.completions.text import assistant_text, content_text, is_truncated
 from swr1.verifiers.refusals.own_words import plain_text, says_nothing

@@ -16,7 +16,8 @@ from __future__ import annotations
 import re
 
 from swr1.errors import UsageError
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text, is_truncated
 from swr1.verifiers.verdicts import null
 

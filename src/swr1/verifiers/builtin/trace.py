@@ -13,7 +13,8 @@ from __future__ import annotations
 from swr1.puzzles.checker import REASONS, Checker
 from swr1.puzzles.item import puzzle_of
 from swr1.puzzles.trace_text import read_step
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.builtin import knights
 from swr1.verifiers.completions.text import assistant_text, is_truncated
 

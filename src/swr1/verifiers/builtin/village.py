@@ -9,7 +9,8 @@ Its own labels are in swr1.village.judge.
 
 from __future__ import annotations
 
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text
 from swr1.village.judge import judge, labels
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from swr1.records import Record, Verdict
+from swr1.records import Record
+from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text, content_text, is_truncated
 from swr1.verifiers.models.adapters import Reading
 from swr1.verifiers.models.cache import Cache

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swr1.errors import UsageError
-from swr1.records import Verdict
+from swr1.types import Verdict
 
 CHOICES = {
     "part": ("turn", "answer"),
