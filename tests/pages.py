@@ -105,14 +105,22 @@ def _output_of(block: Block, folder: str) -> str:
         text=True,
     )
     assert done.returncode == 0, f"{block}: exit {done.returncode}\n{done.stdout}"
-    return done.stdout
+    return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
+
+
+def section(page: Path, heading: str) -> list[Block]:
+    """The blocks between this heading of the second level and the next."""
+    lines = page.read_text().splitlines()
+    first = lines.index(f"## {heading}")
+    last = next((n for n in range(first + 1, len(lines)) if lines[n].startswith("## ")), len(lines))
+    return [block for block in blocks(page) if first < block.line < last]
 
 
 def steady(text: str) -> str:
     """Output without what differs from run to run and from version to version."""
     for pattern, name in CHANGING:
         text = pattern.sub(name, text)
-    return text
+    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def commands(shell: str) -> Iterator[list[str]]:
