@@ -164,8 +164,7 @@ def _measure(kind: str, folder: Path, row: dict) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from swr1.engines import Request, Sampling
-    from swr1.engines.hf import HFEngine
+    from swr1.engines import Request, Sampling, open_engine
     from swr1.errors import SwrError
     from swr1.models import load_tokenizer
     from swr1.training import engine
@@ -179,7 +178,7 @@ def _measure(kind: str, folder: Path, row: dict) -> None:
     refused = []
     rollouts = []
     try:
-        hf = HFEngine(folder, device="cpu")
+        hf = open_engine("hf", folder, device="cpu")
         row["cache"] = hf._way.name
         requests = [Request((str(i), 0, s), p) for i, p in enumerate(prompts) for s in range(2)]
         done = hf.generate(requests, Sampling(1.0, max_tokens=12, seed=3))
@@ -278,8 +277,7 @@ def _speed(kind: str) -> list[str]:
     """Tokens per second of the hf engine and of transformers' generate (all 64 sequences in a batch
     padded on the left), in turns, the best of three: 16 prompts of 40 to 70 tokens, 4 samples each,
     64 tokens written; and the seconds that the probe took."""
-    from swr1.engines import Request, Sampling
-    from swr1.engines.hf import HFEngine
+    from swr1.engines import Request, Sampling, open_engine
     from swr1.engines.hf.variants import choose
 
     if not {"num_heads", "mamba_n_heads"} & OVERRIDES.get(kind, {}).keys():
@@ -289,7 +287,7 @@ def _speed(kind: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         _tokenizer(264).save_pretrained(folder)
-        hf = HFEngine(folder, device="cpu")
+        hf = open_engine("hf", folder, device="cpu")
     hf._eos = hf._eos[:0]
     prompts = [[5 + (7 * i + j) % 200 for j in range(40 + 2 * i)] for i in range(16)]
     requests = [Request((str(i), 0, s), p) for i, p in enumerate(prompts) for s in range(4)]

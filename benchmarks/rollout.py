@@ -61,11 +61,10 @@ def prompts(n: int) -> list[list[dict]]:
 
 def ours(asked: list[list[dict]], samples: int, o: argparse.Namespace) -> list[list[int]]:
     """Blocks of prompts through the engine, as the stage `rollout` gives them."""
-    from swr1.engines import Request, Sampling
-    from swr1.engines.hf import HFEngine
+    from swr1.engines import Request, Sampling, open_engine
     from swr1.prompts import load_prompt
 
-    engine = HFEngine(o.model, dtype=o.dtype, device=o.device, threads=o.threads)
+    engine = open_engine("hf", o.model, dtype=o.dtype, device=o.device, threads=o.threads)
     sampling = Sampling(temperature=float(not o.greedy), max_tokens=o.max_tokens)
     made = []
     o.watch.start()

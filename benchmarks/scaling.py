@@ -29,8 +29,9 @@ import orjson
 
 from swr1.evals.picture import COLOURS, INK, clean_axes, new_figure, save_figure
 from swr1.planning import costs
+from swr1.planning.config import PlanConfig
 from swr1.planning.lengths import Lognormal
-from swr1.planning.plan import Wishes, make_plan
+from swr1.planning.plan import make_plan
 from swr1.planning.shape import Shape
 from swr1.planning.simulation import Outcome, Setting, simulate
 
@@ -243,7 +244,7 @@ def slim(folder: Path) -> list[dict]:
 def expected(run: Path, records: list[dict], batch: int, samples: int, most: int) -> list[float]:
     """Seconds of rollout and of training in a step."""
     plan = make_plan(
-        Wishes(
+        PlanConfig(
             from_run=str(run), block=batch, batch=batch, samples=samples, max_tokens=most, steps=40
         ),
         records,

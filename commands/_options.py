@@ -1,7 +1,7 @@
 """Command-line options made from the fields of dataclasses (declared with swr1.options.option).
 
     @with_options                                   # a command without the common options
-    def command(wishes: Wishes, given: Given): ...
+    def command(plan: PlanConfig, given: Given): ...
 
     @stage_command()                                # the same for a stage
     def command(open_stage, recipe: Annotated[str, typer.Argument()], rollout: RolloutOptions): ...
@@ -122,7 +122,7 @@ class Options:
             metavar=about.metavar,
             min=about.min,
             max=about.max,
-            show_default=about.default or True,
+            show_default=not shown and (about.default or True),
         )
         if isinstance(default, tuple | list):
             default = tuple(default)

@@ -179,7 +179,7 @@ def test_a_sample_does_not_depend_on_company_or_order(policy, engine):
     assert run(engine, requests[::-1])[::-1] == whole
     assert [run(engine, [r])[0] for r in requests[:8]] == whole[:8]
     # a batch of few rows: sequences wait for the places of finished ones
-    assert run(HFEngine(policy, batch_tokens=70 * 5), requests) == whole
+    assert run(open_engine("hf", policy, batch_tokens=70 * 5), requests) == whole
 
 
 def test_the_same_call_gives_the_same_bits(engine):
@@ -310,7 +310,7 @@ def test_bad_use(policy, tmp_path):
 
 
 def test_bfloat16(policy):
-    engine = HFEngine(policy, dtype="bfloat16")
+    engine = open_engine("hf", policy, dtype="bfloat16")
     assert engine.dtype == "bfloat16"
     got = engine.generate(prompts(3), Sampling(max_tokens=8))
     assert all(np.isfinite(c.logprobs).all() for c in got)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from swr1.engines import Sampling
-from swr1.engines.hf import HFEngine, cohorts
+from swr1.engines import Sampling, open_engine
+from swr1.engines.hf import cohorts
 from swr1.engines.hf.caches import RowCache
 from swr1.engines.hf.cohorts import GROW, Cohorts, enable
 from swr1.engines.hf.variants import Way
@@ -19,7 +19,7 @@ def test_both_caches_lead_to_the_same_completions(policy, rows):
     most = GROW + 30
     requests = prompts(9, samples=4, seed=3)
     sampling = Sampling(1.1, max_tokens=most, seed=5)
-    engine = HFEngine(policy, batch_tokens=rows * (most + 30))
+    engine = open_engine("hf", policy, batch_tokens=rows * (most + 30))
     assert engine._way.name == "cohorts"
     shared = engine.generate(requests, sampling)
     cohorts.disable(engine.model)

@@ -5,8 +5,9 @@ import orjson
 import pytest
 
 from swr1.errors import DataError, UsageError
+from swr1.planning.config import PlanConfig
 from swr1.planning.measured import line, read_run, rollout_speed
-from swr1.planning.plan import Wishes, make_plan
+from swr1.planning.plan import make_plan
 from tests.conftest import jsonl
 
 SWAP, BASE, EACH, FIXED, PER_TOKEN = 0.3, 2e-3, 4e-5, 0.2, 6e-5
@@ -51,7 +52,7 @@ def test_costs_come_back(run):
 def test_a_plan_of_that_run_is_that_run(run):
     """Simulated from its own speeds and lengths, a step takes what it took."""
     policy, rows, records = run
-    plan = make_plan(Wishes(from_run=str(policy), block=4, steps=300), records)
+    plan = make_plan(PlanConfig(from_run=str(policy), block=4, steps=300), records)
     spent = [row["wait_s"] + row["compute_s"] for row in rows[1:]]
     assert plan["time"]["step_seconds"] == pytest.approx(np.mean(spent), rel=0.1)
     idle = sum(row["wait_s"] for row in rows[1:]) / sum(spent)
@@ -70,11 +71,13 @@ def test_beside_one_another_only_what_the_trainer_waited_for_is_seen(run):
         found = read_run(str(policy))
         assert found.together and (found.per_sequence is not None) == told
     with pytest.raises(UsageError, match="--rollout-metrics"):
-        make_plan(Wishes(from_run=str(policy), block=4))
+        make_plan(PlanConfig(from_run=str(policy), block=4))
     metrics = policy / "rollout.jsonl"
     metrics.write_bytes(jsonl([{"stage": "rollout", "out": 960, "seconds": 96.0}]))
     assert rollout_speed(metrics, 50.0) == 500.0
-    plan = make_plan(Wishes(from_run=str(policy), rollout_metrics=str(metrics), block=4, max_lag=1))
+    plan = make_plan(
+        PlanConfig(from_run=str(policy), rollout_metrics=str(metrics), block=4, max_lag=1)
+    )
     assert plan["sides"]["lag_max"] == 1
 
 

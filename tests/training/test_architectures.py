@@ -8,8 +8,7 @@ import torch
 from test_packing import groups, tiny
 
 from swr1 import positions
-from swr1.engines import Request, Sampling
-from swr1.engines.hf import HFEngine
+from swr1.engines import Request, Sampling, open_engine
 from swr1.engines.hf.variants import choose
 from swr1.errors import SwrError, UsageError
 from swr1.training import engine
@@ -72,7 +71,7 @@ def test_a_model_is_asked_in_the_fastest_way_that_is_right(kind, training, cache
     found.sum().backward()
     assert all(bool(p.grad.isfinite().all()) for p in model.parameters() if p.grad is not None)
 
-    hf = HFEngine(tmp_path, device="cpu")
+    hf = open_engine("hf", tmp_path, device="cpu")
     assert hf._way.name == cache
     requests = [
         Request((str(i), 0, s), e.ids[: int(e.targets[0])].tolist())
@@ -134,7 +133,7 @@ def test_lengths_that_change_positions_are_never_in_one_pass(tmp_path):
                 found[i] = part
         assert torch.allclose(torch.cat(found), want, atol=1e-4)
 
-    hf = HFEngine(tmp_path, device="cpu")
+    hf = open_engine("hf", tmp_path, device="cpu")
     requests = [Request((str(i), 0, 0), list(range(5, 5 + n))) for i, n in enumerate((8, 20, 40))]
     done = hf.generate(requests, Sampling(max_tokens=30, seed=2))
     for request, got in zip(requests, done, strict=True):
@@ -173,7 +172,7 @@ def test_all_ends_where_keys_begin_to_be_chosen(kind, end, tmp_path, capsys):
         return
     model.save_pretrained(tmp_path)
     _tokenizer(264).save_pretrained(tmp_path)
-    hf = HFEngine(tmp_path, device="cpu")
+    hf = open_engine("hf", tmp_path, device="cpu")
     assert f"prompts and completions end at {end} tokens" in capsys.readouterr().err
     request = Request(("a", 0, 0), list(range(5, 55)))
     (got,) = hf.generate([request], Sampling(max_tokens=30, seed=2))
@@ -215,7 +214,7 @@ def test_adapters_are_asked_as_the_model_was_and_saved_as_they_are_asked(kind, t
 def test_a_rollout_in_bfloat16_records_what_a_plain_call_in_it_says(tmp_path):
     make("gemma2").save_pretrained(tmp_path)
     _tokenizer(264).save_pretrained(tmp_path)
-    hf = HFEngine(tmp_path, dtype="bfloat16", device="cpu")
+    hf = open_engine("hf", tmp_path, dtype="bfloat16", device="cpu")
     assert hf._way.name == "rows"
     requests = [Request((str(n), 0, 0), list(range(5, 5 + n))) for n in (8, 20)]
     done = hf.generate(requests, Sampling(max_tokens=9, seed=1))

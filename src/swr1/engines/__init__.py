@@ -1,4 +1,5 @@
-"""Who completes a prompt. An engine is a file here with a class `Engine`; nothing else is edited.
+"""What completes a prompt. An engine is a file or folder here with a class `Engine`; nothing else is
+edited.
 
     engine = open_engine("hf", "runs/kk/versions/000000", dtype="float32", threads=1)
     request = engine.request(("some-id", 0, 0), messages, prompt)
@@ -12,16 +13,19 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
 from swr1.errors import DataError, UsageError
+from swr1.options import option
 from swr1.prompts import Prompt, rendered, template_facts
 from swr1.registry import Registry, suggest
 
 REGISTRY = Registry("engine", "swr1.engines", "Engine")
+drawn = partial(option, panel="Sampling")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +63,13 @@ class Sampling:
     that completes it, and stays in the text: text and token ids say the same.
     """
 
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-    min_p: float = 0.0
-    max_tokens: int = 1024
-    stop: tuple[str, ...] = ()
-    seed: int = 0
+    temperature: float = drawn(1.0, "0 is greedy.", usual=True)
+    top_p: float = drawn(1.0, "Draw from the likeliest tokens with this mass.", usual=True)
+    top_k: int = drawn(0, "Draw from this many of the likeliest tokens; 0: off.")
+    min_p: float = drawn(0.0, "Draw from tokens with this share of the likeliest one's mass.")
+    max_tokens: int = drawn(1024, "Longest completion.", usual=True)
+    stop: tuple[str, ...] = drawn((), "End a completion at this text.")
+    seed: int = drawn(0, "With id, epoch and sample: the draw.", usual=True)
 
     def __post_init__(self) -> None:
         checks = (
@@ -119,8 +123,9 @@ class Engine(Protocol):
     requests says that no other came for a while, and that what is done shall be given; `summary()`, a line
     for people, with `counts()`, a Counter of how its attempts went; and the class attributes
     `fixed_weights = True`, when `load` and therefore `--max-lag` cannot be used (or only with its
-    option `reload`), and
-    `needs_policy = False`, when `--policy` means nothing to it.
+    option `reload`), `needs_policy = False`, when `--policy` means nothing to it, and `Options`, a
+    dataclass of its options. The class is called with a model's folder or name and an instance of
+    `Options`; one without `Options` is called with its options as keywords.
     """
 
     name: str
@@ -137,20 +142,23 @@ class Engine(Protocol):
         """One completion per request, in their order."""
 
 
-def engine_options(name: str) -> list[str]:
+def known_options(name: str) -> list[str]:
     """The names of the options that the engine `name` takes."""
-    return list(inspect.signature(REGISTRY.get(name)).parameters)[1:]
+    engine = REGISTRY.get(name)
+    if made := getattr(engine, "Options", None):
+        return [f.name for f in fields(made)]
+    return list(inspect.signature(engine).parameters)[1:]
 
 
 def open_engine(name: str, model: str, **options: Any) -> Engine:
     """The engine `name` on a model folder or hub name; UsageError for an unknown name or option."""
     engine = REGISTRY.get(name)
-    known = engine_options(name)
-    for option in options:
-        if option not in known:
-            raise UsageError(
-                f"the engine {name!r} has no option {option!r}.{suggest(option, known)}"
-            )
+    known = known_options(name)
+    for given in options:
+        if given not in known:
+            raise UsageError(f"the engine {name!r} has no option {given!r}.{suggest(given, known)}")
+    if made := getattr(engine, "Options", None):
+        return engine(model, made(**options))
     return engine(model, **options)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 import swr1
 from swr1.engines import Completion, Request, Sampling, all_good
 from swr1.errors import DataError, UsageError
+from swr1.options import option
 from swr1.prompts import Prompt
 from swr1.records import key, pack, parse
 from swr1.streams.reading import read
@@ -26,13 +28,28 @@ from swr1.streams.reading import read
 OWN = ("epoch", "group")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReplayOptions:
+    """Where the completions are: they are kept in memory, compressed, at about 4 bytes a token."""
+
+    LABEL = "replay"
+
+    recorded: Sequence[str] | str = option(
+        (),
+        "For the engine replay: completed records to answer from (files, globs, shard folders).",
+        kind=list[str],
+        panel="Engine",
+    )
+
+
+DEFAULTS = ReplayOptions()
+
+
 class ReplayEngine:
     """Answers from files of completed records.
 
     Args:
         folder: not used; a replay has no weights.
-        recorded: files, globs or shard folders of records with completions. They are kept in
-            memory, compressed: about 4 bytes for each token.
 
     Raises UsageError without `recorded`, DataError for a record without a completion.
     """
@@ -41,8 +58,10 @@ class ReplayEngine:
     version = swr1.__version__
     dtype = "as recorded"
     needs_policy = False
+    Options = ReplayOptions
 
-    def __init__(self, folder: str = "", *, recorded: Sequence[str] | str = ()) -> None:
+    def __init__(self, folder: str = "", options: ReplayOptions = DEFAULTS) -> None:
+        recorded = options.recorded
         files = [recorded] if isinstance(recorded, str) else list(recorded)
         if not files:
             raise UsageError("the engine replay needs --recorded FILE: completions made before")

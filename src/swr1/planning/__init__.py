@@ -4,5 +4,5 @@ shape.py counts weights and bytes, lengths.py knows how long completions are, co
 decode step or a training step takes, measured.py takes those from a run that was made, simulation.py
 plays the pipe event by event, plan.py puts the figures together and page.py shows them. Every number
 that goes in is in a ledger (ledger.py) with where it comes from: measured, given or assumed.
-options.py reads the command line's.
+config.py has the options.
 """

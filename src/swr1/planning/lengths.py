@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from swr1.errors import DataError, UsageError
+from swr1.streams import read
 
 Z95 = 1.6448536269514722  # 95th percentile of the standard normal distribution
 _PROMPTS = 5000
@@ -136,3 +137,16 @@ def summary(lengths: Lengths, seed: int = 0) -> dict[str, float]:
         "p95": float(np.quantile(drawn, 0.95)),
         "max": float(drawn.max()),
     }
+
+
+def read_completions(names: Sequence[str]) -> list[dict]:
+    """The records of these files without their texts. Raises DataError for a bad one."""
+
+    def bad(where: str, reason: str, record: object) -> None:
+        raise DataError(reason, where)
+
+    return [
+        {"id": record["id"], "generation": record.get("generation") or {}}
+        for record, _ in read(names, on_bad=bad)
+        if isinstance(record, dict)
+    ]

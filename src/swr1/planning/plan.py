@@ -5,15 +5,24 @@ The figures of time, lag and idleness are a simulation of the first steps, conti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
 from swr1.errors import UsageError
 from swr1.planning import costs
+from swr1.planning.config import PlanConfig
 from swr1.planning.costs import Decode, Train
 from swr1.planning.ledger import Ledger
-from swr1.planning.lengths import Empirical, Lengths, Lognormal, Seen, from_records, summary
+from swr1.planning.lengths import (
+    Empirical,
+    Lengths,
+    Lognormal,
+    Seen,
+    from_records,
+    read_completions,
+    summary,
+)
 from swr1.planning.measured import Run, read_run, rollout_speed
 from swr1.planning.shape import Shape
 from swr1.planning.simulation import Outcome, Setting, simulate
@@ -23,68 +32,18 @@ MOST_STEPS, FEWEST_STEPS = 60, 6
 COMPARED = 20_000  # sequences of a run whose alternatives are simulated too
 
 
-@dataclass(kw_only=True)
-class Wishes:
-    """What was asked for; None where nothing was said. Fields are the options of `swr1 plan`."""
-
-    model: str | None = None
-    steps: int | None = None
-    prompts: int | None = None
-    batch: int | None = None
-    samples: int | None = None
-    max_lag: int = 0
-    publish_every: int = 1
-    checkpoint_every: int | None = None
-    block: int | None = None
-    length_mean: float | None = None
-    length_p95: float | None = None
-    max_tokens: int | None = None
-    prompt_tokens: float | None = None
-    gpu: str = "h100"
-    rollout_gpus: int = 1
-    train_gpus: int = 1
-    gpus_per_replica: int = 1
-    in_flight: int | None = None
-    rollout_speed: list[tuple[int, float]] | None = None
-    train_speed: float | None = None
-    pipe_speed: float | None = None
-    swap: float | None = None
-    publish: float | None = None
-    contention: tuple[float, float] | None = None
-    slow_share: float = 0.0
-    slow_factor: float = 1.0
-    mtbf_hours: float | None = None
-    restart: float | None = None
-    line_fails: bool = True
-    micro_tokens: int | None = None
-    dtype: str | None = None
-    optimizer: str = "adamw"
-    sharded: bool = False
-    checkpointing: bool = False
-    reference: bool = False
-    price: float | None = None
-    from_run: str | None = None
-    rollout_metrics: str | None = None
-    seed: int = 0
-
-
-def make_plan(wishes: Wishes, records: list[dict] | None = None) -> dict[str, Any]:
+def make_plan(config: PlanConfig, records: list[dict] | None = None) -> dict[str, Any]:
     """The plan as plain data: `run`, `time`, `tokens`, `sides`, `memory`, `alternatives`, `facts`.
 
     Args:
-        records: completions whose lengths are taken, and, if they are of the run in `from_run`,
-            tell more of its engine's speed.
+        records: completions whose lengths are taken, those of `config.lengths` by default. If they
+            are of the run in `config.from_run`, they tell more of its engine's speed.
 
     Raises UsageError for what cannot be, DataError for files that do not tell what they should.
     """
-    w, ledger = wishes, Ledger()
-    if min(w.rollout_gpus, w.train_gpus, w.gpus_per_replica) < 1:
-        raise UsageError("each side needs at least one GPU (or core): --rollout-gpus, --train-gpus")
-    if w.rollout_gpus % w.gpus_per_replica:
-        raise UsageError(
-            f"--rollout-gpus {w.rollout_gpus} is no multiple of --gpus-per-replica"
-            f" {w.gpus_per_replica}"
-        )
+    w, ledger = config, Ledger()
+    if records is None and w.lengths:
+        records = read_completions(w.lengths)
     shape = Shape.of(w.model) if w.model else None
     seen = from_records(records) if records else None
     run = None
@@ -133,12 +92,13 @@ def make_plan(wishes: Wishes, records: list[dict] | None = None) -> dict[str, An
 
 
 def _setting(
-    w: Wishes,
+    w: PlanConfig,
     ledger: Ledger,
     shape: Shape | None,
     seen: Seen | None,
     run: Run | None,
 ) -> Setting:
+    slow_share, slow_factor = w.stragglers or (0.0, 1.0)
     batch = _batch(w, ledger, run)
     samples = _samples(w, ledger, run, batch)
     lengths, prompt = _lengths(w, ledger, seen, run)
@@ -158,8 +118,8 @@ def _setting(
         ledger.assumed("trainer state", saving, "s", f"12 bytes a weight, {disk}")
     mtbf = 0.0
     restart = 0.0
-    if w.mtbf_hours:
-        mtbf = 3600 * ledger.given("time between failures of a GPU", w.mtbf_hours, "h")
+    if w.mtbf:
+        mtbf = 3600 * ledger.given("time between failures of a GPU", w.mtbf, "h")
         restart = ledger.pick("restart", w.restart, 300.0, "s", "no measurement")
     if w.pipe_speed:
         ledger.given("slowest stage between", w.pipe_speed, "tokens/s")
@@ -186,29 +146,29 @@ def _setting(
         checkpoint=saving,
         checkpoint_every=every,
         pipe_per_token=1 / w.pipe_speed if w.pipe_speed else 0.0,
-        slow_share=w.slow_share,
-        slow_factor=w.slow_factor,
+        slow_share=slow_share,
+        slow_factor=slow_factor,
         mtbf=mtbf,
         restart=restart,
-        line_fails=w.line_fails,
+        line_fails=w.on_failure == "line",
         contention=w.contention or (1.0, 1.0),
         seed=w.seed,
     )
 
 
-def _batch(w: Wishes, ledger: Ledger, run: Run | None) -> int:
+def _batch(w: PlanConfig, ledger: Ledger, run: Run | None) -> int:
     if w.batch is None and run and run.batch:
         return ledger.measured("batch", run.batch, "prompts", run.where)
     return ledger.pick("batch", w.batch, 16, "prompts", "train-step's usual size")
 
 
-def _samples(w: Wishes, ledger: Ledger, run: Run | None, batch: int) -> int:
+def _samples(w: PlanConfig, ledger: Ledger, run: Run | None, batch: int) -> int:
     if w.samples is None and run and run.batch:
         return ledger.measured("samples", max(1, round(run.samples / run.batch)), "", run.where)
     return ledger.pick("samples", w.samples, 8, "a prompt", "as in the recipes")
 
 
-def _steps(w: Wishes, ledger: Ledger, batch: int) -> int:
+def _steps(w: PlanConfig, ledger: Ledger, batch: int) -> int:
     if w.steps is not None and w.prompts is not None:
         raise UsageError("--steps and --prompts say the same: give one of them")
     if w.prompts is not None:
@@ -218,7 +178,7 @@ def _steps(w: Wishes, ledger: Ledger, batch: int) -> int:
 
 
 def _lengths(
-    w: Wishes, ledger: Ledger, seen: Seen | None, run: Run | None
+    w: PlanConfig, ledger: Ledger, seen: Seen | None, run: Run | None
 ) -> tuple[Lengths, float]:
     """Of completions, and the mean of the prompts."""
     limit = w.max_tokens
@@ -248,7 +208,7 @@ def _lengths(
     return lengths, ledger.pick("prompt", w.prompt_tokens, otherwise, "tokens", why)
 
 
-def _spread(w: Wishes, ledger: Ledger, lengths: Lognormal) -> None:
+def _spread(w: PlanConfig, ledger: Ledger, lengths: Lognormal) -> None:
     if w.length_p95 is None:
         ledger.assumed("spread of lengths", lengths.spread, "of ln", "a usual tail, lognormal")
     else:
@@ -256,7 +216,7 @@ def _spread(w: Wishes, ledger: Ledger, lengths: Lognormal) -> None:
 
 
 def _decode(
-    w: Wishes,
+    w: PlanConfig,
     ledger: Ledger,
     shape: Shape | None,
     run: Run | None,
@@ -305,7 +265,7 @@ def _decode(
     return decode, None
 
 
-def _train(w: Wishes, ledger: Ledger, shape: Shape | None, run: Run | None) -> Train:
+def _train(w: PlanConfig, ledger: Ledger, shape: Shape | None, run: Run | None) -> Train:
     name = "training speed of a GPU"
     micro = ledger.pick("micro-tokens", w.micro_tokens, 16_384, "tokens", "train-step's on a GPU")
     if w.train_speed:
@@ -321,7 +281,7 @@ def _train(w: Wishes, ledger: Ledger, shape: Shape | None, run: Run | None) -> T
             "no training speed: give --train-speed, --from-run RUN, or --model (with --gpu)"
         )
     device = costs.gpu(w.gpu)
-    train = costs.train_of_gpu(shape, device, w.train_gpus, micro, w.sharded)
+    train = costs.train_of_gpu(shape, device, w.train_gpus, micro, w.fsdp)
     ledger.assumed(
         name,
         1 / train.per_token,
@@ -357,7 +317,7 @@ def binding(outcome: Outcome, setting: Setting) -> str:
 
 
 def _memory(
-    w: Wishes, ledger: Ledger, shape: Shape | None, setting: Setting, lengths: dict[str, float]
+    w: PlanConfig, ledger: Ledger, shape: Shape | None, setting: Setting, lengths: dict[str, float]
 ) -> dict[str, Any] | None:
     if shape is None:
         return None
@@ -368,8 +328,8 @@ def _memory(
         dtype=dtype,
         optimizer=w.optimizer,
         ranks=w.train_gpus,
-        sharded=w.sharded,
-        checkpointing=w.checkpointing,
+        sharded=w.fsdp,
+        checkpointing=w.gradient_checkpointing,
         reference=w.reference,
     )
     share = setting.batch * setting.samples * (setting.max_lag + 1) / setting.replicas
@@ -388,7 +348,9 @@ def _memory(
     }
 
 
-def _alternatives(w: Wishes, setting: Setting, steps: int, seconds: float) -> list[dict[str, Any]]:
+def _alternatives(
+    w: PlanConfig, setting: Setting, steps: int, seconds: float
+) -> list[dict[str, Any]]:
     """The same run with one knob turned; none where that would take long to simulate."""
     if setting.steps * setting.batch * setting.samples > COMPARED:
         return []

@@ -1,7 +1,8 @@
 """The rollout stage: which prompts are completed, in what order, at whose pace, by which engine.
 
-    job = Rollout("runs/kk", engine="hf", samples=8, sampling=Sampling(max_tokens=512), max_lag=1)
-    with Stage("rollout", job.facts(), inputs=["puzzles.jsonl"], block=job.batch) as stage:
+    config = RolloutConfig(policy="runs/kk", samples=8, max_lag=1)
+    job = Rollout(config, Sampling(max_tokens=512), {"threads": 1})
+    with Stage("rollout", job.facts(), inputs=["puzzles.jsonl"], block=config.batch) as stage:
         job.run(stage)
 
 stage.py puts the parts together; prompt_stream.py and curriculum.py choose the prompts, follower.py
@@ -9,6 +10,7 @@ decides when they may start and with which version of the policy, blocks.py comp
 writer.py hands whole groups on.
 """
 
+from swr1.rollout.config import RolloutConfig
 from swr1.rollout.stage import Rollout
 
-__all__ = ["Rollout"]
+__all__ = ["Rollout", "RolloutConfig"]

@@ -1,23 +1,17 @@
-"""The rollout stage as a whole: who completes, which prompts, in what order, at whose pace.
-
-    job = Rollout("runs/kk", engine="hf", samples=8, sampling=Sampling(max_tokens=512), max_lag=1)
-    with Stage("rollout", job.facts(), inputs=["puzzles.jsonl"], block=job.batch) as stage:
-        job.run(stage)
-
-Here the parts are put together with the engine, a stage and, through it, the trainer.
-"""
+"""The rollout stage as a whole: its parts, with the engine, a stage and, through it, the trainer."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from swr1.engines import REGISTRY, Engine, Sampling, engine_options, open_engine
+from swr1.engines import REGISTRY, Engine, Sampling, known_options, open_engine
 from swr1.errors import DataError, UsageError
 from swr1.prompts import load_prompt, parse_arguments
 from swr1.rollout.blocks import rollout
+from swr1.rollout.config import RolloutConfig
 from swr1.rollout.curriculum import Curriculum
 from swr1.rollout.follower import Weights
 from swr1.rollout.prompt_stream import Prompts
@@ -25,86 +19,75 @@ from swr1.rollout.writer import Outlet
 from swr1.streams import Stage
 from swr1.streams.stage import default_threads
 
+# Engine options whose defaults are named in a record's trail, too.
+SHAPING = {"dtype": "auto", "recorded": (), "vllm": ()}
 PAUSE = 1.0  # seconds of silence after which a half-full block begins, if somebody waits for it
 
 
-@dataclass
 class Rollout:
-    """What a rollout is to do; `run` does it, with a stage that is open.
+    """A rollout of given options; `run` does it, with a stage that is open.
 
     Args:
-        policy: policy folder, model folder or hub name; None for an engine that needs none.
-        engine: its name; `engine_options` are its own. One that is None is not given, nor is an
-            "auto" that the engine does not know; any other that it does not know is refused.
-        system_prompt, prefill: as in swr1.prompts; prefill None leaves it as the prompt says.
-        template: arguments of the chat template, KEY=VALUE.
-        samples: completions per prompt.
+        config: which prompts, in what order, and whose pace.
         sampling: how tokens are drawn; its seed is that of every draw here.
-        epochs, shuffle: times round the input, in another order each time.
-        batch: prompts that are worked on together: the stage's `block`.
-        max_lag: follow the versions that a train-step publishes, as in Weights; None: the newest
-            version of now.
-        curriculum: draw prompts by pass rate; `by` is a key of info, as in Curriculum.
-        wait: seconds to wait for a version, or for the trainer, at most.
+        engine_options: the options of the engine that were given. An "auto" that the engine does
+            not know is left out; any other option that it does not know is refused.
 
-    Raises UsageError for wishes that do not go together, before anything heavy is loaded.
+    Raises UsageError for options that do not go together, before anything heavy is loaded.
     """
 
-    policy: str | None
-    engine: str = "hf"
-    engine_options: Mapping[str, Any] = field(default_factory=dict)
-    samples: int = 1
-    sampling: Sampling = field(default_factory=Sampling)
-    system_prompt: str = "logic-rl"
-    prefill: str | None = None
-    template: Sequence[str] = ()
-    epochs: int = 1
-    shuffle: bool = False
-    batch: int = 16
-    max_lag: int | None = None
-    curriculum: bool = False
-    by: str = "people"
-    wait: float = 600.0
-
-    def __post_init__(self) -> None:
-        self.prompt = load_prompt(self.system_prompt)
-        if self.prefill is not None:
-            self.prompt = replace(self.prompt, prefill=self.prefill)
-        self.prompt = replace(self.prompt, arguments=parse_arguments(self.template))
-        if self.policy is None and self._needs_policy():
+    def __init__(
+        self,
+        config: RolloutConfig,
+        sampling: Sampling | None = None,
+        engine_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.config, self.sampling = config, sampling or Sampling()
+        self.engine_options = dict(engine_options or {})
+        self.prompt = load_prompt(config.system_prompt)
+        if config.prefill is not None:
+            self.prompt = replace(self.prompt, prefill=config.prefill)
+        self.prompt = replace(self.prompt, arguments=parse_arguments(config.template))
+        if config.policy is None and self._needs_policy():
             raise UsageError("--policy is missing: which policy completes the prompts?")
-        fixed = getattr(REGISTRY.get(self.engine), "fixed_weights", False)
-        if self.max_lag is not None and fixed and not self.engine_options.get("reload"):
-            known = engine_options(self.engine)
+        fixed = getattr(REGISTRY.get(config.engine), "fixed_weights", False)
+        if config.max_lag is not None and fixed and not self.engine_options.get("reload"):
+            known = known_options(config.engine)
             how = "says how with --reload" if "reload" in known else "cannot, use hf"
             raise UsageError(
-                f"--max-lag needs new weights all the time: the engine {self.engine!r} {how}"
+                f"--max-lag needs new weights all the time: the engine {config.engine!r} {how}"
             )
-        self.weights = Weights(self.policy or "no-policy", self.max_lag, self.wait)
-        if self.curriculum and self.max_lag is None:
+        self.follower = Weights(config.policy or "no-policy", config.max_lag, config.wait)
+        if config.curriculum and config.max_lag is None:
             raise UsageError("--curriculum goes by what train-step learns: use it with --max-lag")
 
     def _needs_policy(self) -> bool:
         # hf is not asked: that would import torch, seconds before the error.
-        return self.engine == "hf" or getattr(REGISTRY.get(self.engine), "needs_policy", True)
+        engine = self.config.engine
+        return engine == "hf" or getattr(REGISTRY.get(engine), "needs_policy", True)
 
     def facts(self) -> dict[str, Any]:
-        """What shapes the records beside the options: the version, where it stays the same."""
-        return {"policy_version": self.weights.version} if self.max_lag is None else {}
+        """What shapes the records beside the options that were given.
+
+        That is the version, where it stays the same, and the defaults of some engine options.
+        """
+        shaping = {
+            name: self.engine_options.get(name, default) for name, default in SHAPING.items()
+        }
+        if self.config.max_lag is None:
+            shaping["policy_version"] = self.follower.version
+        return shaping
 
     def open_engine(self) -> Engine:
         """The engine, on the version that is the newest now."""
-        options, known = dict(self.engine_options), engine_options(self.engine)
+        name, options = self.config.engine, dict(self.engine_options)
+        known = known_options(name)
         if "follow" in known:
-            options["follow"] = self.max_lag is not None
+            options["follow"] = self.config.max_lag is not None
         if "threads" in known:
             options["threads"] = options.get("threads") or default_threads()
-        asked = {
-            name: value
-            for name, value in options.items()
-            if value is not None and (name in known or value != "auto")
-        }
-        return open_engine(self.engine, self.weights.folder, **asked)
+        options = {n: value for n, value in options.items() if n in known or value != "auto"}
+        return open_engine(name, self.follower.folder, **options)
 
     def run(self, stage: Stage) -> None:
         """Complete the prompts that `stage` reads and write them to it.
@@ -119,58 +102,60 @@ class _Running:
     """A rollout at work: its parts, and what they tell one another."""
 
     def __init__(self, job: Rollout, stage: Stage) -> None:
-        self.job, self.stage, self.weights = job, stage, job.weights
-        self.outlet = Outlet(stage, job.samples)
+        self.job, self.stage, self.follower = job, stage, job.follower
+        config = job.config
+        self.writer = Outlet(stage, config.samples)
         # When there is nothing to train, the stages after this one learn that nothing failed.
-        used = self.weights.follow(self.outlet.wait)
-        if job.max_lag is not None and (before := self.weights.note_batch(job.batch, used)):
+        used = self.follower.follow(self.writer.wait)
+        following = config.max_lag is not None
+        if following and (before := self.follower.note_batch(config.batch, used)):
             stage.say(
-                f"warning: --batch was {before} when this run began and is {job.batch} now: what"
+                f"warning: --batch was {before} when this run began and is {config.batch} now: what"
                 " is computed together differs, so the weights will not be those of an unbroken"
                 f" run, bit for bit (they will be with --batch {before})"
             )
         self.engine: Any = job.open_engine()
         seed = job.sampling.seed
         self.prompts = (
-            Curriculum(stage, job.epochs, seed, self.weights, job.by, self.fits)
-            if job.curriculum
-            else Prompts(stage, job.epochs, seed if job.shuffle else None, used, self.fits)
+            Curriculum(stage, config.epochs, seed, self.follower, config.by, self.fits)
+            if config.curriculum
+            else Prompts(stage, config.epochs, seed if config.shuffle else None, used, self.fits)
         )
 
     def run(self) -> None:
-        job, stage = self.job, self.stage
-        write = stage.write if job.max_lag is None else self.outlet.write
+        job, config, stage = self.job, self.job.config, self.stage
+        write = stage.write if config.max_lag is None else self.writer.write
         try:
             for record in rollout(
                 self.prompts,
                 self.engine,
                 prompt=job.prompt,
-                samples=job.samples,
+                samples=config.samples,
                 sampling=job.sampling,
-                policy_name=job.policy or job.engine,
+                policy_name=config.policy or config.engine,
                 admit=self.admit,
-                refresh=lambda: self.weights.version,
+                refresh=lambda: self.follower.version,
                 epoch_of=self.prompts.epoch_of,
                 done=stage,
                 on_error=self.refuse,
-                prompts_per_block=job.batch,
+                prompts_per_block=config.batch,
                 # In a file a block is the same whenever it is run; behind a pipe somebody waits.
                 patience=PAUSE if stage.output == "-" else math.inf,
             ):
                 write(record)
-            self.outlet.flush()
+            self.writer.flush()
         finally:
             if hasattr(self.engine, "summary"):
                 stage.tallies["requests"].update(self.engine.counts())
                 stage.say(self.engine.summary())
-        self.prompts.close(job.samples)
+        self.prompts.close(config.samples)
 
     def fits(self, record: Any) -> bool:
         """Whether a prompt can be completed; it is told here only where its turn never comes."""
         try:
             self.engine.request((record["id"], 0, 0), record["prompt"], self.job.prompt)
         except DataError as error:
-            if self.job.curriculum:  # else it was dropped when its turn came
+            if self.job.config.curriculum:  # else it was dropped when its turn came
                 self.stage.drop(error.reason, record.where, record)
             return False
         return True
@@ -180,15 +165,15 @@ class _Running:
         size = wanted
         # No waiting at the end of the input: the trainer may be waiting for it.
         if self.prompts.more():
-            size = self.weights.admit(self.engine, self.prompts.given, wanted, self.rest)
-        self.outlet.flush()
+            size = self.follower.admit(self.engine, self.prompts.given, wanted, self.rest)
+        self.writer.flush()
         return size
 
     def rest(self) -> None:
         """Nothing to do until the trainer has done something."""
         if hasattr(self.engine, "rest"):
             self.engine.rest()  # before the trainer hears that it is its turn
-        self.outlet.wait()
+        self.writer.wait()
 
     def refuse(self, record: Any, error: DataError) -> None:
         """Drop a prompt that cannot be completed."""

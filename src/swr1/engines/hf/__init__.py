@@ -1,7 +1,18 @@
-"""The engine hf: a transformers model and a decode loop of our own, on one device."""
+"""The engine hf: a transformers model and a decode loop of our own, on one device.
 
-from swr1.engines.hf.engine import HFEngine
+The engine itself is imported when it is first used: what it needs takes seconds to import.
+"""
 
-__all__ = ["Engine", "HFEngine"]
+from typing import Any
 
-Engine = HFEngine
+from swr1.engines.hf.options import HFOptions
+
+__all__ = ["Engine", "HFEngine", "HFOptions"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("Engine", "HFEngine"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from swr1.engines.hf.engine import HFEngine
+
+    return HFEngine

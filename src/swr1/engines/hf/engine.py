@@ -32,12 +32,14 @@ from swr1 import models, positions
 from swr1.engines import Completion, Request, Sampling, random_stream
 from swr1.engines.hf.call import Call
 from swr1.engines.hf.drawing import draw
+from swr1.engines.hf.options import HFOptions
 from swr1.engines.hf.variants import choose
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt
 from swr1.prompts.decoding import Decoder
 from swr1.terminal import say
 
+DEFAULTS = HFOptions()
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 SAME_MODEL = (
     "_name_or_path",
@@ -52,36 +54,27 @@ class HFEngine:
 
     Args:
         folder: a model folder with its tokenizer, or a hub name.
-        dtype: "float32", "bfloat16", or "auto": float32 on CPU, bfloat16 elsewhere.
-        device: a torch device, or "auto": CUDA, then Apple's MPS, then CPU.
-        threads: CPU threads for torch (of the whole process); None leaves them as they are.
-        batch_tokens: bound on sequences in the batch times their longest possible length, i.e. on
-            the memory of the cache.
+        options: threads None leaves torch's number of CPU threads as it is; device "auto" is CUDA,
+            then Apple's MPS, then the CPU.
 
     Raises UsageError for an impossible option and SwrError for a model that cannot be loaded.
     """
 
     name = "hf"
+    Options = HFOptions
 
-    def __init__(
-        self,
-        folder: str | Path,
-        *,
-        dtype: str = "float32",
-        device: str = "auto",
-        threads: int | None = None,
-        batch_tokens: int = 65536,
-    ) -> None:
-        if dtype not in (*DTYPES, "auto"):
-            raise UsageError(f"dtype must be float32, bfloat16 or auto, not {dtype!r}")
-        if threads is not None:
-            torch.set_num_threads(threads)
+    def __init__(self, folder: str | Path, options: HFOptions = DEFAULTS) -> None:
+        if options.dtype not in (*DTYPES, "auto"):
+            raise UsageError(f"dtype must be float32, bfloat16 or auto, not {options.dtype!r}")
+        if options.threads is not None:
+            torch.set_num_threads(options.threads)
+        device = options.device
         self.device = torch.device(_best_device() if device == "auto" else device)
-        if dtype == "auto":
-            dtype = "float32" if self.device.type == "cpu" else "bfloat16"
-        self.dtype = dtype
+        self.dtype = options.dtype
+        if options.dtype == "auto":
+            self.dtype = "float32" if self.device.type == "cpu" else "bfloat16"
         self.version = f"{transformers.__version__}+torch{torch.__version__.partition('+')[0]}"
-        self.batch_tokens = batch_tokens
+        self.batch_tokens = options.batch_tokens
         self._create(folder)
 
     def _create(self, folder: str | Path) -> None:

@@ -1,7 +1,18 @@
-"""The engine openai: every OpenAI-compatible server."""
+"""The engine openai: every OpenAI-compatible server.
 
-from swr1.engines.openai.engine import OpenAIEngine
+The engine itself is imported when it is first used: what it needs takes seconds to import.
+"""
 
-__all__ = ["Engine", "OpenAIEngine"]
+from typing import Any
 
-Engine = OpenAIEngine
+from swr1.engines.openai.options import OpenAIOptions
+
+__all__ = ["Engine", "OpenAIEngine", "OpenAIOptions"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("Engine", "OpenAIEngine"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from swr1.engines.openai.engine import OpenAIEngine
+
+    return OpenAIEngine

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from swr1.engines import Completion, Request, Sampling, all_good, random_stream
+from swr1.engines.openai.options import OpenAIOptions
 from swr1.engines.openai.reload import Reload, weights_of
 from swr1.engines.openai.wire import (
     CUTS,
@@ -41,6 +42,7 @@ from swr1.prompts import Prompt
 from swr1.prompts.decoding import Decoder
 from swr1.servers import Fetch, GivenUp, Refused, Server, Servers, Trouble
 
+DEFAULTS = OpenAIOptions()
 SEND = ("ids", "text", "messages")
 VERSION = re.compile(r"\d{6}")  # the name of a version's folder
 
@@ -50,21 +52,6 @@ class OpenAIEngine:
 
     Args:
         folder: the model: a folder with its tokenizer, or any name.
-        url: base URLs of servers with the same weights.
-        send: "ids" (token ids, rendered here), "text" (the rendered text) or "messages" (the server
-            renders); by default ids when `folder` is there, messages otherwise.
-        served_model: what the server calls the model; by default it is asked.
-        server: its make (vllm, sglang, llamacpp, llamacpp-python, openai, plain); by default it is asked.
-        server_logprobs: "raw" (of temperature 1, uncut) or "processed": which it sends.
-        in_flight: requests at a time, over all servers.
-        per_request: samples of a group in one request (`n`). More than 1 saves prompt tokens, but
-            the seed is then that of the first: a sample depends on its company.
-        timeout, retry_for: seconds for one attempt, and for all attempts of a request.
-        key_env, key_file: where the key is; OPENAI_API_KEY if it is set.
-        price: "IN,OUT": per million prompt tokens and per million completion tokens.
-        context: the server's context in tokens, for one that does not tell it.
-        reload: how servers get new weights (see Reload); by default they keep those they have.
-            Requests are then made block by block, and `load` comes between blocks.
 
     Raises UsageError for an impossible option. `generate` and `stream` raise SwrError when no
     server is of use.
@@ -73,59 +60,33 @@ class OpenAIEngine:
     name = "openai"
     fixed_weights = True
     needs_policy = True
+    Options = OpenAIOptions
 
-    def __init__(
-        self,
-        folder: str | Path,
-        *,
-        url: Sequence[str] | str = (),
-        send: str | None = None,
-        served_model: str | None = None,
-        server: str | None = None,
-        server_logprobs: str = "raw",
-        in_flight: int = 64,
-        per_request: int = 1,
-        timeout: float = 600.0,
-        retry_for: float = 600.0,
-        key_env: str | None = None,
-        key_file: str | Path | None = None,
-        price: str | None = None,
-        context: int | None = None,
-        reload: str | None = None,
-    ) -> None:
-        urls = [url] if isinstance(url, str) else list(url)
+    def __init__(self, folder: str | Path, options: OpenAIOptions = DEFAULTS) -> None:
+        urls = [options.url] if isinstance(options.url, str) else list(options.url)
         if not urls:
             raise UsageError("the engine openai needs --url, such as http://localhost:8000/v1")
-        there = Path(folder).is_dir()
-        self.send = send or ("ids" if there else "messages")
-        for name, value, known in (
-            ("send", self.send, SEND),
-            ("server", server, (*MAKES, None)),
-            ("server_logprobs", server_logprobs, ("raw", "processed")),
-        ):
-            if value not in known:
-                raise UsageError(f"{name} must be one of {', '.join(filter(None, known))}")
-        if in_flight < 1 or per_request < 1:
-            raise UsageError("in_flight and per_request must be at least 1")
+        is_folder = Path(folder).is_dir()
+        self.options = options
+        self.send = options.send or ("ids" if is_folder else "messages")
+        _check(options, self.send)
         self.version, self.dtype = "unknown", "unknown"  # a record has what its server said
-        self.folder, self.served_model, self.make = str(folder), served_model, server
-        self.processed = server_logprobs == "processed"
-        self.in_flight, self.per_request = in_flight, per_request
-        self.prices, self.context = _prices(price), context
-        self.tokenizer = self._tokenizer(folder) if there or self.send != "messages" else None
+        self.folder, self.prices = str(folder), _prices(options.price)
+        needs_tokenizer = is_folder or self.send != "messages"
+        self.tokenizer = self._tokenizer(folder) if needs_tokenizer else None
         self._decode = Decoder(self.tokenizer) if self.tokenizer else None
         self.tokens: Counter[str] = Counter()
-        self.reload = Reload(reload, self.folder) if reload else None
+        self.reload = Reload(options.reload, self.folder) if options.reload else None
         # What is in flight is all there is when other weights come: nothing is read ahead.
-        self.stream = None if reload else self._stream
+        self.stream = None if self.reload else self._stream
         self.servers = Servers(
             urls,
-            key=_key(key_env, key_file),
-            timeout=timeout,
-            retry_for=retry_for,
+            key=_key(options.key_env, options.key_file),
+            timeout=options.timeout,
+            retry_for=options.retry_for,
             learn=self._learn,
         )
-        self._slots = asyncio.Semaphore(in_flight)
+        self._slots = asyncio.Semaphore(options.in_flight)
 
     def _tokenizer(self, folder: str | Path) -> Any:
         try:
@@ -171,10 +132,10 @@ class OpenAIEngine:
         """
         begun: deque[Future[list[Completion | DataError]]] = deque()
         try:
-            for unit in _units(requests, self.per_request):
+            for unit in _units(requests, self.options.per_request):
                 if unit:
                     begun.append(self.servers.submit(self._complete(unit, sampling)))
-                while begun and (begun[0].done() or len(begun) >= 2 * self.in_flight):
+                while begun and (begun[0].done() or len(begun) >= 2 * self.options.in_flight):
                     yield from begun.popleft().result()
             while begun:
                 yield from begun.popleft().result()
@@ -268,7 +229,11 @@ class OpenAIEngine:
             lacks["token_ids"] = HOW["ids"]
         if logprobs is None:
             lacks["logprobs"] = HOW["logprobs"]
-        elif sampling.temperature > 0 and not sampling.plain and not self.processed:
+        elif (
+            sampling.temperature > 0
+            and not sampling.plain
+            and self.options.server_logprobs == "raw"
+        ):
             logprobs, lacks["logprobs"] = None, HOW["raw"]
         text = answer.text
         if ids is not None and self._decode:
@@ -295,7 +260,7 @@ class OpenAIEngine:
             raise Trouble(
                 "no list of models", f"{server.url}/models is no list of models"
             ) from None
-        model = self.served_model
+        model = self.options.served_model
         if model is None:
             fitting = [n for n in cards if n == self.folder] or list(cards)
             if len(fitting) != 1:
@@ -306,7 +271,7 @@ class OpenAIEngine:
             [model] = fitting
         card = cards.get(model, {})
         owner = str(card.get("owned_by", "")).lower()
-        make = self.make or OWNERS.get(owner, owner if owner in MAKES else "plain")
+        make = self.options.server or OWNERS.get(owner, owner if owner in MAKES else "plain")
         number, held = "", card.get("root") or model
         if make == "vllm":
             number = (await fetch(f"{server.root}/version") or {}).get("version", "")
@@ -319,7 +284,7 @@ class OpenAIEngine:
                 f"{server.url} has version {has} of a policy, and --policy means {wanted}: name the"
                 " folder of the version that is served"
             )
-        context = self.context or card.get("max_model_len")
+        context = self.options.context or card.get("max_model_len")
         same = [n for n in cards if card.get("root") and cards[n].get("root") == card["root"]]
         return Facts(make, f"{make} {number}".strip(), model, context, same)
 
@@ -339,6 +304,18 @@ class OpenAIEngine:
     def counts(self) -> Counter[str]:
         """How attempts went: "ok", or what went wrong, over all servers."""
         return self.servers.counts()
+
+
+def _check(options: OpenAIOptions, send: str) -> None:
+    for name, value, known in (
+        ("send", send, SEND),
+        ("server", options.server, (*MAKES, None)),
+        ("server_logprobs", options.server_logprobs, ("raw", "processed")),
+    ):
+        if value not in known:
+            raise UsageError(f"{name} must be one of {', '.join(filter(None, known))}")
+    if options.in_flight < 1 or options.per_request < 1:
+        raise UsageError("in_flight and per_request must be at least 1")
 
 
 def _fits(facts: Facts, request: Request) -> None:

@@ -30,6 +30,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from swr1.engines import Completion, Request, Sampling, all_good, random_stream
+from swr1.engines.vllm.options import VLLMOptions
 from swr1.engines.vllm.plain import (
     ADAPTER,
     DTYPES,
@@ -51,7 +52,8 @@ MISSING = (
     "the engine vllm needs vLLM, which is not installed: pip install 'swr1[vllm]' (Linux, a GPU);"
     " elsewhere use --engine hf, or --engine openai with a server"
 )
-PATIENCE = 600.0  # seconds for what is in flight to end, and for weights to be read
+WORK_TIMEOUT = 600.0  # seconds for what is in flight to end, and for weights to be read
+DEFAULTS = VLLMOptions()
 
 
 class VLLMEngine:
@@ -60,78 +62,40 @@ class VLLMEngine:
     Args:
         folder: a model folder with its tokenizer, a hub name, or the folder of a LoRA adapter,
             which is served on its base without merging.
-        dtype: "float32", "bfloat16", "float16", or "auto": float32 on CPU, bfloat16 elsewhere; of
-            a quantized model, what it says.
-        tensor_parallel, pipeline_parallel, data_parallel: GPUs a layer is cut over, groups of
-            layers, and copies of all that.
-        gpu_memory: the share of each GPU's memory to use, weights and cache; vLLM's default.
-        context: the longest prompt and completion, in tokens; the model's own by default.
-        quantization: vLLM's name of a way to hold the weights in fewer bits, such as "fp8".
-        in_flight: requests given to vLLM at a time; it computes as many as its memory holds.
-        sleep: give the GPU's memory back while the stage waits for a version.
-        follow: other weights will come (`load`): requests are taken by the block, since a stage
-            may wait for a version only when nothing is in flight.
-        vllm: further engine arguments of vLLM, "KEY=VALUE".
 
     Raises UsageError for an impossible option and SwrError for a model that cannot be served.
     """
 
     name = "vllm"
+    Options = VLLMOptions
 
-    def __init__(
-        self,
-        folder: str | Path,
-        *,
-        dtype: str = "auto",
-        tensor_parallel: int = 1,
-        pipeline_parallel: int = 1,
-        data_parallel: int = 1,
-        gpu_memory: float | None = None,
-        context: int | None = None,
-        quantization: str | None = None,
-        in_flight: int = 1024,
-        sleep: bool = False,
-        follow: bool = False,
-        vllm: Sequence[str] = (),
-    ) -> None:
-        if dtype not in DTYPES:
-            raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
-        for option, value in (
-            ("tensor_parallel", tensor_parallel),
-            ("pipeline_parallel", pipeline_parallel),
-            ("data_parallel", data_parallel),
-            ("in_flight", in_flight),
-            ("context", 1 if context is None else context),
-        ):
-            if value < 1:
-                raise UsageError(f"{option} must be at least 1, not {value}")
-        if gpu_memory is not None and not 0 < gpu_memory <= 1:
-            raise UsageError(f"gpu_memory is a share above 0 and at most 1, not {gpu_memory}")
+    def __init__(self, folder: str | Path, options: VLLMOptions = DEFAULTS) -> None:
+        _check(options)
+        self.options = options
         self._library = _library()
         known = [f.name for f in fields(self._library.AsyncEngineArgs)]
         self._arguments: dict[str, Any] = {
-            "tensor_parallel_size": tensor_parallel,
-            "pipeline_parallel_size": pipeline_parallel,
-            "data_parallel_size": data_parallel,
-            "gpu_memory_utilization": gpu_memory,
-            "max_model_len": context,
-            "quantization": quantization,
-            "enable_sleep_mode": sleep or None,
+            "tensor_parallel_size": options.tensor_parallel,
+            "pipeline_parallel_size": options.pipeline_parallel,
+            "data_parallel_size": options.data_parallel,
+            "gpu_memory_utilization": options.gpu_memory,
+            "max_model_len": options.context,
+            "quantization": options.quantization,
+            "enable_sleep_mode": options.sleep or None,
             "enable_prefix_caching": True,  # a group's prompt is computed once
             "worker_extension_cls": "swr1.engines.vllm.worker.Worker",
             "disable_log_stats": True,
             **self._library.defaults(),
-        } | extra_arguments(vllm, known)
-        self._dtype, self.in_flight, self.sleep = dtype, in_flight, sleep
+        } | extra_arguments(options.vllm, known)
         self.version = self._library.VERSION
-        self.stream = None if follow else self._stream
+        self.stream = None if options.follow else self._stream
         self._asleep, self._keep_log, self._lora = False, False, None
         self._taken, self._taking = 0, 0.0  # versions, and the seconds that cost
         self._completed = 0
         self._tasks: set[asyncio.Task] = set()
         self._numbers = itertools.count(1)
         self._loop = asyncio.new_event_loop()
-        self._slots = asyncio.Semaphore(in_flight)
+        self._slots = asyncio.Semaphore(options.in_flight)
         self._llm: Any = None
         self.source = Source.of(folder)
         self.log = Path(tempfile.mkstemp(prefix="swr1-vllm-", suffix=".log")[1])
@@ -150,7 +114,7 @@ class VLLMEngine:
         self._loop.run_forever()
 
     def _start(self, source: Source) -> None:
-        library, dtype = self._library, self._dtype
+        library, dtype = self._library, self.options.dtype
         if dtype == "auto" and not self._arguments["quantization"]:
             dtype = library.auto_dtype(source.base)
         self.tokenizer = load_tokenizer(source.tokenizer)
@@ -197,9 +161,11 @@ class VLLMEngine:
 
     def _wait(self, work: Coroutine[Any, Any, T], what: str) -> T:
         try:
-            return self._submit(work).result(PATIENCE)
+            return self._submit(work).result(WORK_TIMEOUT)
         except TimeoutError:
-            raise SwrError(f"vllm: waited {PATIENCE:g} s {what} (its log: {self.log})") from None
+            raise SwrError(
+                f"vllm: waited {WORK_TIMEOUT:g} s {what} (its log: {self.log})"
+            ) from None
 
     async def _finish(self) -> None:
         """Wait until nothing is in flight."""
@@ -277,7 +243,7 @@ class VLLMEngine:
 
     def rest(self) -> None:
         """The stage waits for a version now: with `sleep`, the GPU's memory is free until then."""
-        if self.sleep and not self._asleep:
+        if self.options.sleep and not self._asleep:
             # What a new version replaces need not be kept; an adapter's base is kept in RAM.
             level = 1 if self.source.adapter else 2
             self._wait(self._llm.sleep(level), "for the engine to sleep")
@@ -323,7 +289,7 @@ class VLLMEngine:
             for request in requests:
                 if request is not None:
                     begun.append(self._submit(self._complete(request, sampling, stop)))
-                while begun and (begun[0].done() or len(begun) >= 4 * self.in_flight):
+                while begun and (begun[0].done() or len(begun) >= 4 * self.options.in_flight):
                     yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()
@@ -426,6 +392,18 @@ class VLLMEngine:
         self._loop.call_soon_threadsafe(self._loop.stop)
         if not self._keep_log:
             self.log.unlink(missing_ok=True)
+
+
+def _check(options: VLLMOptions) -> None:
+    if options.dtype not in DTYPES:
+        raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, not {options.dtype!r}")
+    for name in ("tensor_parallel", "pipeline_parallel", "data_parallel", "in_flight", "context"):
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise UsageError(f"{name} must be at least 1, not {value}")
+    share = options.gpu_memory
+    if share is not None and not 0 < share <= 1:
+        raise UsageError(f"gpu_memory is a share above 0 and at most 1, not {share}")
 
 
 def _library() -> Any:

@@ -1,0 +1,53 @@
+"""The options of `swr1 rollout` that are neither the engine's nor about how tokens are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from swr1.options import option
+
+engine_option = partial(option, panel="Engine")
+training = partial(option, panel="Training at the other end of the pipe")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutConfig:
+    """What a rollout does.
+
+    policy: may be None for an engine that needs none. batch: also the stage's `block`. max_lag: see
+    PolicyFollower; None uses the newest version of now to the end. curriculum, by: see Curriculum.
+    """
+
+    policy: str | None = option(None, "Policy folder, model folder or hub name.", usual=True)
+    samples: int = option(1, "Completions per prompt (a group).", min=1, usual=True)
+    system_prompt: str = option(
+        "logic-rl", "logic-rl, logic-rl-terse, none, or a file (.txt, .toml).", usual=True
+    )
+    prefill: str | None = option(
+        None, "How the assistant's turn is opened.", default="as the system prompt says"
+    )
+    template: tuple[str, ...] = option(
+        (), "An argument of the chat template, such as enable_thinking=false.", metavar="KEY=VALUE"
+    )
+    epochs: int = option(1, "Times round the input files.", min=1)
+    shuffle: bool = option(False, "Another order in each epoch, by --seed.", negatable=True)
+    engine: str = engine_option("hf", "hf, vllm, openai, replay, or ./mine.py:Engine.", usual=True)
+    batch: int = engine_option(16, "Prompts that are worked on together.", usual=True)
+    max_lag: int | None = training(
+        None,
+        "Follow the versions that train-step publishes; start no prompt whose sample could be more"
+        " than this many optimizer steps behind when it is used.",
+        usual=True,
+    )
+    curriculum: bool = training(
+        False,
+        "Draw prompts whose recent pass rate is near 1/2 more often (with --max-lag).",
+        usual=True,
+    )
+    by: str = training(
+        "people",
+        "Prompts with the same value of this key of info share a pass rate, as far as they have"
+        " none of their own.",
+    )
+    wait: float = training(600.0, "Seconds to wait for a version at most.", quiet=True)
