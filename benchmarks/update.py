@@ -99,8 +99,10 @@ def ours(records: list[dict], o: argparse.Namespace) -> dict[str, Any]:
     to the memory, not to the time."""
     import shutil
 
+    from swr1.objectives.presets import get_preset
     from swr1.policy import Policy
     from swr1.training import rl
+    from swr1.training.config import RLConfig
 
     step, watch = rl.rl_step, Watch()
 
@@ -118,18 +120,17 @@ def ours(records: list[dict], o: argparse.Namespace) -> dict[str, Any]:
         rl.train_rl(
             records,
             policy,
-            "dapo",
-            batch=len(records) // GROUP,
-            steps=1,
-            micro_tokens=o.size,
-            gradient_checkpointing=o.recompute,
-            device=o.device,
-            dtype=o.dtype,
+            RLConfig(
+                objective=get_preset("dapo", overlong=0.0, filter_on="", eps=1e-4),
+                batch=len(records) // GROUP,
+                steps=1,
+                micro_tokens=o.size,
+                gradient_checkpointing=o.recompute,
+                device=o.device,
+                dtype=o.dtype,
+            ),
             log=lambda _: None,
             on_step=rows.append,
-            overlong=0.0,
-            filter_on="",
-            eps=1e-4,
         )
     return watch.times | {k: rows[0][k] for k in ("loss", "grad_norm")}
 

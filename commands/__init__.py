@@ -149,8 +149,8 @@ def main() -> None:
     except Stopped as stopped:  # it came between two lines of these
         sys.exit(stopped.exit_code)
     except SystemExit as left:
-        if team := sys.modules.get("swr1.training.parallel"):  # only where it was needed
-            team.leave(left.code)
+        if ranks := sys.modules.get("swr1.training.parallel"):  # only where it was needed
+            ranks.leave(left.code)
         raise
     finally:
         ending.over()

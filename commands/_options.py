@@ -18,7 +18,7 @@ given on the command line or in --config, whatever their values.
 import dataclasses
 import inspect
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
 from types import NoneType
@@ -87,7 +87,8 @@ class Options:
             classes = several.classes
             fields = {n: f for n, f in options_of(*classes).items() if n not in several.less}
             for name, f in fields.items():
-                self._add_field(name, f, _hint(classes, name), None, _shown(classes, name))
+                shown = _shown(classes, name)
+                self._add_field(name, f, _hint(classes, name), None, shown)
             self._makers[p.name] = lambda values, given: _picked(fields, values, given)
         elif dataclasses.is_dataclass(hint):
             self._makers[p.name] = self.add(hint)
@@ -115,14 +116,16 @@ class Options:
         names = about.names
         if kind is bool and not names and not about.negatable and default_of(f) is False:
             names = (flag_of(name),)  # else typer would add a --no-NAME
+        if shown := shown or about.default:  # typer tells none where the default is None
+            about = replace(about, help=f"{about.help or ''} [default: {shown}]".strip())
         info = typer.Option(
             *names,
-            help=f"{about.help or ''} [{shown}]".strip() if shown else about.help,
+            help=about.help,
             rich_help_panel=about.panel,
             metavar=about.metavar,
             min=about.min,
             max=about.max,
-            show_default=not shown and (about.default or True),
+            show_default=not shown,
         )
         if isinstance(default, tuple | list):
             default = tuple(default)
@@ -236,13 +239,14 @@ def _shown(classes: tuple[type, ...], name: str) -> str | None:
     """How the help tells the defaults of a field that several dataclasses have: `8; sft: 32`."""
     texts: dict[str, list[str]] = {}
     for one in classes:
-        if f := options_of(one).get(name):
+        label = getattr(one, "LABEL", one.__name__)
+        if label and (f := options_of(one).get(name)):
             value = f.metadata[KEY].default or default_of(f)
             if value not in (None, ...) and value is not False and value != ():
-                texts.setdefault(f"{value}", []).append(getattr(one, "LABEL", one.__name__))
+                texts.setdefault(f"{value}", []).append(label)
     first, *others = [*texts.items()] or [("", [])]
     more = "".join(f"; {', '.join(labels)}: {text}" for text, labels in others)
-    return f"default: {first[0]}{more}" if first[0] else None
+    return f"{first[0]}{more}" or None
 
 
 def renamed(args: list[str], aliases: dict[str, str]) -> Iterator[tuple[str, str | None]]:

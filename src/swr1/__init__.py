@@ -25,8 +25,13 @@ if TYPE_CHECKING:  # for editors and type checkers; _WHERE says the same when th
     from swr1.prompts import load_prompt as load_prompt
     from swr1.rewards import as_reward_function as as_reward_function
     from swr1.rewards import open_reward as open_reward
+    from swr1.training.config import DPOConfig as DPOConfig
+    from swr1.training.config import RLConfig as RLConfig
+    from swr1.training.config import SFTConfig as SFTConfig
     from swr1.training.init import init_policy as init_policy
+    from swr1.training.preference import train_dpo as train_dpo
     from swr1.training.rl import train_rl as train_rl
+    from swr1.training.sft import train_sft as train_sft
     from swr1.types import Message as Message
     from swr1.types import Record as Record
     from swr1.types import Verdict as Verdict
@@ -39,8 +44,11 @@ _WHERE = {
     "policy": "Policy",
     "prompts": "load_prompt",
     "rewards": "as_reward_function open_reward",
+    "training.config": "DPOConfig RLConfig SFTConfig",
     "training.init": "init_policy",
+    "training.preference": "train_dpo",
     "training.rl": "train_rl",
+    "training.sft": "train_sft",
     "types": "Message Record Verdict",
 }
 _MODULES = {name: f"swr1.{module}" for module, names in _WHERE.items() for name in names.split()}

@@ -19,13 +19,13 @@ from swr1.errors import ReaderClosed, SwrError
 from swr1.policy import Policy
 from swr1.rollout import follower
 from swr1.rollout.follower import Weights
-from swr1.training.rl import train_rl
 from tests.conftest import SWR1, run_swr1
 from tests.training.tiny_runs import (
     noisy_reward,
     same_weights,
     sample_records,
     tiny_policy,
+    train_rl,
     weights,
 )
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swr1.objectives.advantages import ADVANTAGES, dead_groups, token_rewards
+from swr1.objectives.advantages import ADVANTAGES, token_rewards, zero_variance_groups
 from swr1.objectives.ragged import return_to_go
 
 
@@ -100,9 +100,13 @@ def test_a_sequence_without_tokens_is_no_part_of_the_baseline(name: str):
     assert with_empty[:2] == without
 
 
-def test_dead_groups():
+def test_zero_variance_groups():
     reward = torch.tensor([1.0, 1.0, 2.0, 3.0, 7.0], dtype=torch.float64)
-    assert dead_groups(reward, torch.tensor([0, 0, 1, 1, 2])).tolist() == [True, False, True]
+    assert zero_variance_groups(reward, torch.tensor([0, 0, 1, 1, 2])).tolist() == [
+        True,
+        False,
+        True,
+    ]
 
 
 batches = st.lists(

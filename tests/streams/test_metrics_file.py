@@ -45,3 +45,9 @@ def test_read_metrics(tmp_path):
         read_metrics(file)
     with pytest.raises(DataError, match="a training run writes them"):
         read_metrics(tmp_path / "nowhere")
+
+
+def test_keys_of_earlier_versions_are_read_as_they_are_called_now(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"step": 1, "dead_groups": 0.5}\n{"step": 2, "zero_variance_groups": 0.25}\n')
+    assert [row["zero_variance_groups"] for row in read_metrics(file)] == [0.5, 0.25]

@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from tiny_runs import noisy_reward, same_weights, sample_records, tiny_policy, weights
+from tiny_runs import noisy_reward, same_weights, sample_records, tiny_policy, train_rl, weights
 
 from swr1.errors import SwrError, UsageError
-from swr1.training.rl import train_rl
 from tests.conftest import load
 
 GROUP = 4
@@ -70,14 +69,15 @@ def test_a_loss_that_is_not_finite(tmp_path, records, what):
 def test_groups_without_signal_are_replaced_up_to_a_limit(tmp_path, records):
     dead = rewarded(records, {0: 1.0, 1: 1.0, 4: 1.0, 5: -1.0, 6: 2.0, 7: 2.0})
     policy = tiny_policy(tmp_path / "p")
-    train(policy, dead, refill=1, drop_dead=True)
+    train(policy, dead, dynamic_sampling=1, drop_zero_variance=True)
     told = [
-        (row["dropped_dead"], row["dead_groups"], row["groups_consumed"]) for row in rows(policy)
+        (row["dropped_zero_variance"], row["zero_variance_groups"], row["groups_consumed"])
+        for row in rows(policy)
     ]
     # 0, 1 and 4 are replaced, 5 is beyond the limit and stays: 2, 3, 5. Then 8, 9, 10.
     assert told == [(3, pytest.approx(1 / 3), 6), (2, 0, 11)]
-    with pytest.raises(UsageError, match="refill"):
-        train(tiny_policy(tmp_path / "q"), dead, refill=1)
+    with pytest.raises(UsageError, match="dynamic-sampling"):
+        train(tiny_policy(tmp_path / "q"), dead, dynamic_sampling=1)
 
 
 def test_an_input_met_before_is_not_trained_again(tmp_path, records):

@@ -3,18 +3,17 @@
 import json
 import shutil
 from collections import Counter
-from importlib import import_module
 from math import exp, log, log1p
 
 import pytest
 import torch
-from tiny_runs import WORDS, load, same_weights, sample_records, tiny_policy, weights
+from tiny_runs import WORDS, load, same_weights, sample_records, tiny_policy, train_dpo, weights
 
 from swr1.errors import DataError, UsageError
 from swr1.policy import Policy
 from swr1.prompts import Prompt, render, render_text
 from swr1.training.pairs import pairs
-from swr1.training.preference import train_dpo
+from swr1.training.running import TrainStep, refuse_mixture
 from tests.conftest import jsonl
 
 
@@ -242,15 +241,17 @@ def test_the_command_line(tmp_path, swr1):
     assert wrong.returncode == 2 and "dpo does not use --best-of" in wrong.stderr
 
 
-def test_options_of_other_modes_are_refused():
-    refuse = import_module("swr1.commands.train_step").refuse_others
-    refuse({"objective": "grpo", "kl": 0.1, "beta": 0.1}, {"kl"})  # 0.1 is what beta is anyway
-    with pytest.raises(UsageError, match="grpo does not use --label-smoothing"):
-        refuse({"objective": "grpo", "kl": 0.1, "label_smoothing": 0.2}, {"kl"})
+def test_options_of_other_modes_are_refused(tmp_path):
+    home = tiny_policy(tmp_path / "p").path
+    TrainStep("grpo", home, {"kl": 0.1, "batch": 4})
+    with pytest.raises(UsageError, match="grpo does not use --beta"):
+        TrainStep("grpo", home, {"kl": 0.1, "beta": 0.1})  # also at its default
+    with pytest.raises(UsageError, match="dpo does not use --kl"):
+        TrainStep("dpo", home, {"kl": 0.1})
 
 
 def test_a_judge_does_not_follow_a_policy_in_its_folder(tmp_path):
-    refuse = import_module("swr1.commands.train_step").refuse_mixture
+    refuse = refuse_mixture
     refuse(None, "guard", tmp_path)  # made by init-policy
     refuse("guard", "guard", tmp_path)
     refuse("sft", "grpo", tmp_path)

@@ -130,19 +130,19 @@ def test_schedule():
 @pytest.mark.parametrize("kind", ["adamw", "muon", "adafactor", "sgd"])
 def test_an_optimizer_moves_every_weight_and_clips(model, kind: str):
     model = copy.deepcopy(model)
-    stepper = Optimizer(model.named_parameters(), kind, lr=1e-3)
+    optimizer = Optimizer(model.named_parameters(), kind, lr=1e-3)
     before = [p.detach().clone() for p in model.parameters()]
     logp, _ = token_logprobs(model, examples(model, [20]))
     (-100 * logp.mean()).backward()
     true_norm = torch.stack([p.grad.norm() for p in model.parameters()]).norm().item()
-    assert stepper.step(1e-2, max_grad_norm=1.0) == pytest.approx(true_norm, rel=1e-4)
+    assert optimizer.step(1e-2, max_grad_norm=1.0) == pytest.approx(true_norm, rel=1e-4)
     assert all(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
     assert all(p.grad is None for p in model.parameters())
 
 
 def test_muon_takes_the_hidden_matrices_only(model):
-    stepper = Optimizer(model.named_parameters(), "muon", lr=1e-3)
-    muon, adamw = stepper.parts
+    optimizer = Optimizer(model.named_parameters(), "muon", lr=1e-3)
+    muon, adamw = optimizer.parts
     names = {id(p): n for n, p in model.named_parameters()}
     by_muon = {names[id(p)] for g in muon.param_groups for p in g["params"]}
     by_adamw = {names[id(p)] for g in adamw.param_groups for p in g["params"]}
@@ -157,19 +157,19 @@ def test_a_muon_step_has_the_size_of_an_adamw_step(shape):
     """About a fifth of the learning rate for each weight, whatever the matrix's shape: what AdamW
     does on the whole in training, so that one learning rate serves both."""
     weight = torch.nn.Parameter(torch.zeros(shape))
-    stepper = Optimizer([("layers.0.mlp.up_proj.weight", weight)], "muon", lr=1e-3)
+    optimizer = Optimizer([("layers.0.mlp.up_proj.weight", weight)], "muon", lr=1e-3)
     weight.grad = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    stepper.step(1e-3, None)
+    optimizer.step(1e-3, None)
     assert 0.15e-3 < weight.detach().square().mean().sqrt().item() < 0.25e-3
 
 
 def test_a_gradient_that_is_not_finite_steps_nowhere(model):
     model = copy.deepcopy(model)
-    stepper = Optimizer(model.named_parameters(), lr=1.0)
+    optimizer = Optimizer(model.named_parameters(), lr=1.0)
     before = copy.deepcopy(model.state_dict())
     logp, _ = token_logprobs(model, examples(model, [20]))
     (logp.mean() * float("nan")).backward()
-    norm = stepper.step(1.0, 1.0)
+    norm = optimizer.step(1.0, 1.0)
     assert norm != norm
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
@@ -220,12 +220,12 @@ def test_a_model_in_4_bits_is_published_dense_with_the_logits_it_trained_with(tm
     policy = tiny_policy(tmp_path / "p", hidden=64, heads=4)
     model = engine.load_model(policy.folder(), torch.device("cpu"), torch.float32, "nf4")
     engine.add_lora(model, 4, None, seed=0)
-    stepper = Optimizer(model.named_parameters(), lr=1e-2)
+    optimizer = Optimizer(model.named_parameters(), lr=1e-2)
     some = examples(model, [20, 31])
     for _ in range(3):
         logp, _ = token_logprobs(model, some)
         (-logp.mean()).backward()
-        stepper.step(1e-2, 1.0)
+        optimizer.step(1e-2, 1.0)
     trained = token_logprobs(model, some)[0].detach()
     assert trained.mean() > logp.mean() + 1e-3
     _, tokenizer = load(policy)
@@ -248,10 +248,10 @@ def test_a_real_model_is_published_with_the_logits_it_trained_with(tmp_path, lor
     model = engine.load_model(folder, torch.device("cpu"), torch.float32)
     if lora_r:
         engine.add_lora(model, lora_r, None, seed=0)
-    stepper = Optimizer(model.named_parameters(), lr=1e-3)
+    optimizer = Optimizer(model.named_parameters(), lr=1e-3)
     some = examples(model, [40, 60])
     token_logprobs(model, some)[0].sum().backward()
-    stepper.step(1e-3, 1.0)
+    optimizer.step(1e-3, 1.0)
     engine.save_model(model, load_tokenizer(folder), tmp_path, torch.float32)
     again = AutoModelForCausalLM.from_pretrained(tmp_path).eval()
     with torch.no_grad():

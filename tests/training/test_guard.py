@@ -6,11 +6,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from tiny_runs import WORDS, same_weights, tiny_policy, weights
+from tiny_runs import WORDS, same_weights, tiny_policy, train_guard, weights
 
 from swr1.errors import DataError, UsageError
 from swr1.policy import Policy
-from swr1.training.classifier import train_guard
 from swr1.training.heads import Item, all_logits, encode, open_judge, open_model, open_tokenizer
 from swr1.training.held_out import is_held_out, softmax
 from tests.conftest import jsonl

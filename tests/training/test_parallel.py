@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tiny_runs import noisy_reward, sample_records, tiny_policy
 
 from tests.conftest import jsonl, run_swr1
-from tests.training.tiny_runs import noisy_reward, sample_records, tiny_policy
 
 BIN = Path(sys.executable).parent
 TORCHRUN = [BIN / "torchrun", "--standalone", "--nproc-per-node", "2", "-m", "swr1"]
@@ -149,15 +149,15 @@ def test_accelerate_launch(world, kind):
 
 
 def test_ranks_share_every_micro_batch_once():
-    from swr1.training.parallel import Team
+    from swr1.training.parallel import ProcessGroup
 
     cuts = list("abcde")
-    shared = [list(Team(rank, 3).share(cuts)) for rank in range(3)]
+    shared = [list(ProcessGroup(rank, 3).share(cuts)) for rank in range(3)]
     assert sorted(cut for part in shared for cut, _ in part) == cuts
-    cut_up = [list(Team(rank, 3, sharded=True).share(cuts)) for rank in range(3)]
+    cut_up = [list(ProcessGroup(rank, 3, sharded=True).share(cuts)) for rank in range(3)]
     assert {len(part) for part in cut_up} == {2}  # as many forward passes on every rank
     assert sorted(cut for part in cut_up for cut, counts in part if counts) == cuts
-    assert torch.equal(torch.tensor(Team().total([1.0, 2.0])), torch.tensor([1.0, 2.0]))
+    assert torch.equal(torch.tensor(ProcessGroup().total([1.0, 2.0])), torch.tensor([1.0, 2.0]))
 
 
 @pytest.mark.slow

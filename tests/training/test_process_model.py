@@ -5,11 +5,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from tiny_runs import WORDS, load, same_weights, tiny_policy, weights
+from tiny_runs import WORDS, load, same_weights, tiny_policy, train_process_model, weights
 
 from swr1.errors import DataError
 from swr1.policy import Policy
-from swr1.training.classifier import train_process_model
 from swr1.training.heads import encode_steps, open_judge
 from swr1.training.init import make_tokenizer
 from swr1.training.steps import labelled_steps

@@ -2,10 +2,17 @@
 
 import pytest
 import torch
-from tiny_runs import load, noisy_reward, same_weights, sample_records, tiny_policy, weights
+from tiny_runs import (
+    load,
+    noisy_reward,
+    same_weights,
+    sample_records,
+    tiny_policy,
+    train_rl,
+    weights,
+)
 
 from swr1.errors import DataError, UsageError
-from swr1.training.rl import train_rl
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import load, same_weights, sample_records, tiny_policy, weights
+from tiny_runs import load, same_weights, sample_records, tiny_policy, train_rl, train_sft, weights
 from tiny_runs import noisy_reward as noisy
 
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.policy import MARKER, Policy
 from swr1.training import engine
-from swr1.training.rl import train_rl
-from swr1.training.sft import train_sft
 from swr1.training.state import Run
 
 CLOCKS = {"wait_s", "compute_s", "seconds"}

@@ -7,11 +7,10 @@ from math import exp, log1p
 import numpy as np
 import pytest
 import torch
-from tiny_runs import WORDS, same_weights, tiny_policy, weights
+from tiny_runs import WORDS, same_weights, tiny_policy, train_reward_model, weights
 
 from swr1.errors import DataError
 from swr1.policy import Policy
-from swr1.training.classifier import train_reward_model
 from swr1.training.heads import open_judge
 from tests.conftest import jsonl
 

@@ -5,12 +5,11 @@ import math
 
 import pytest
 import torch
-from tiny_runs import load, same_weights, sample_records, tiny_policy, weights
+from tiny_runs import load, same_weights, sample_records, tiny_policy, train_rl, weights
 from tiny_runs import noisy_reward as noisy
 
 from swr1.errors import SwrError, UsageError
 from swr1.policy import Policy
-from swr1.training.rl import train_rl
 
 TARGET = 9  # the token that is rewarded
 
@@ -195,22 +194,24 @@ def test_masked_tokens_are_not_trained_and_a_nan_there_does_not_leak(tmp_path, r
     assert not same_weights(weights(clean), weights(train(tmp_path / "c", records[:16])))
 
 
-def test_dead_groups_are_counted_and_can_be_left_out(tmp_path, records):
+def test_zero_variance_groups_are_counted_and_can_be_left_out(tmp_path, records):
     mixed = [json.loads(json.dumps(r)) for r in records[:16]]
     for r in mixed[:8]:
         r["reward"] = 3.0
     kept = train(tmp_path / "a", mixed, "grpo", aggregation="token-mean")
-    left_out = train(tmp_path / "b", mixed, "grpo", aggregation="token-mean", drop_dead=True)
-    assert rows(kept)[0]["dead_groups"] == rows(left_out)[0]["dead_groups"] == 0.5
+    left_out = train(
+        tmp_path / "b", mixed, "grpo", aggregation="token-mean", drop_zero_variance=True
+    )
+    assert rows(kept)[0]["zero_variance_groups"] == rows(left_out)[0]["zero_variance_groups"] == 0.5
     # The same gradient over fewer tokens.
     assert rows(left_out)[0]["grad_norm"] > 1.5 * rows(kept)[0]["grad_norm"]
 
 
-def test_a_batch_of_dead_groups_only_is_a_step_without_an_update(tmp_path, records):
+def test_a_batch_of_zero_variance_groups_only_is_a_step_without_an_update(tmp_path, records):
     dead = [json.loads(json.dumps(r)) | {"reward": 1.0} for r in records[:16]]
-    policy = train(tmp_path / "p", dead, drop_dead=True)
+    policy = train(tmp_path / "p", dead, drop_zero_variance=True)
     (row,) = rows(policy)
-    assert (row["updates"], row["grad_norm"], row["dead_groups"]) == (0, None, 1.0)
+    assert (row["updates"], row["grad_norm"], row["zero_variance_groups"]) == (0, None, 1.0)
     assert same_weights(weights(policy, 0), weights(policy, 1))
 
 

@@ -4,12 +4,12 @@ import json
 
 import pytest
 import torch
-from tiny_runs import WORDS, load, same_weights, sample_records, tiny_policy, weights
+from tiny_runs import WORDS, load, same_weights, sample_records, tiny_policy, train_sft, weights
 
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt, render
 from swr1.training.passes import batches, from_step
-from swr1.training.sft import _Reader, train_sft
+from swr1.training.sft import _Reader
 from swr1.training.targets import Targets
 from tests.conftest import jsonl
 

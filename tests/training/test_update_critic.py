@@ -5,12 +5,19 @@ import json
 
 import pytest
 import torch
-from tiny_runs import load, noisy_reward, same_weights, sample_records, tiny_policy, weights
+from tiny_runs import (
+    load,
+    noisy_reward,
+    same_weights,
+    sample_records,
+    tiny_policy,
+    train_rl,
+    weights,
+)
 from update_tools import VOCAB, measure, random_groups
 
 from swr1.training.critic import Critic
 from swr1.training.groups import read_sample
-from swr1.training.rl import train_rl
 
 
 @pytest.fixture(scope="module")

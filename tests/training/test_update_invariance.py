@@ -133,12 +133,12 @@ def test_groups_of_one_and_of_equal_rewards_pull_at_nothing(models, name):
     dead += [g[:1] for g in copy.deepcopy(groups)]
     options = {"kl": 0.0, "overlong": 0.0, "filter_on": "", "ref": models[1]}
     row, gradient = measure(models[0], dead, name, **options)
-    assert row["dead_groups"] == 1 and gradient.abs().max() == 0
+    assert row["zero_variance_groups"] == 1 and gradient.abs().max() == 0
     row, gradient = measure(models[0], dead, name, **options | {"filter_on": "reward"})
     assert row["updates"] == 0 and row["groups_left_out"] == len(dead) and gradient is None
 
 
-def test_dead_groups_count_in_the_denominators_and_filtered_ones_do_not(models):
+def test_zero_variance_groups_count_in_the_denominators_and_filtered_ones_do_not(models):
     groups = random_groups(11, groups=8)
     alive = [g for g in groups if len({r["reward"] for r in g}) > 1]
     assert 0 < len(alive) < 8

@@ -3,9 +3,7 @@
 import copy
 import json
 
-from tiny_runs import noisy_reward, same_weights, sample_records, tiny_policy, weights
-
-from swr1.training.rl import train_rl
+from tiny_runs import noisy_reward, same_weights, sample_records, tiny_policy, train_rl, weights
 
 
 def test_a_multiplier_survives_the_trainer(tmp_path):

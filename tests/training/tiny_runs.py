@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from swr1.models import load_tokenizer
+from swr1.objectives.presets import get_preset
+from swr1.options import options_of
 from swr1.policy import Policy
-from swr1.training import engine
+from swr1.prompts import Prompt
+from swr1.training import engine, rl
+from swr1.training.config import RLConfig
 from swr1.training.init import init_policy
+from swr1.training.modes import MODES
 
 WORDS = [
     "the",
@@ -45,6 +50,59 @@ def tiny_policy(path: Path, seed: int = 0, **sizes) -> Policy:
     state["model.embed_tokens.weight"] *= 8
     save_file(state, file, metadata={"format": "pt"})
     return policy
+
+
+HOOKS = ("metrics", "log", "on_step")
+
+
+def _split(options: dict, names: Iterable[str]) -> tuple[dict, dict]:
+    """The options of these names, and all others."""
+    chosen = {name: options[name] for name in names if name in options}
+    return chosen, {name: v for name, v in options.items() if name not in chosen}
+
+
+def rl_config(objective: str = "reinforce++", **options) -> RLConfig:
+    """Fields of RLConfig and of the objective."""
+    of_run, of_objective = _split(options, options_of(RLConfig))
+    return RLConfig(objective=get_preset(objective, **of_objective), **of_run)
+
+
+def train_rl(records, policy: Policy, objective: str = "reinforce++", **options) -> dict:
+    """rl.train_rl with options as keywords."""
+    hooks, options = _split(options, HOOKS)
+    return rl.train_rl(records, policy, rl_config(objective, **options), **hooks)
+
+
+def train_mode(mode: str, records, policy: Policy, **options) -> dict:
+    """The training function of a mode with options as keywords; `prompt` is the system prompt.
+
+    Without a prompt, texts are rendered without any system prompt.
+    """
+    hooks, options = _split(options, HOOKS)
+    if mode in ("sft", "dpo"):
+        options = {"as_sampled": True} | options
+        options["system_prompt"] = options.pop("prompt", Prompt("none"))
+    return MODES[mode].load()(records, policy, MODES[mode].config(**options), **hooks)
+
+
+def train_sft(records, policy: Policy, **options) -> dict:
+    return train_mode("sft", records, policy, **options)
+
+
+def train_dpo(records, policy: Policy, **options) -> dict:
+    return train_mode("dpo", records, policy, **options)
+
+
+def train_guard(records, policy: Policy, **options) -> dict:
+    return train_mode("guard", records, policy, **options)
+
+
+def train_reward_model(records, policy: Policy, **options) -> dict:
+    return train_mode("reward-model", records, policy, **options)
+
+
+def train_process_model(records, policy: Policy, **options) -> dict:
+    return train_mode("process-model", records, policy, **options)
 
 
 def load(policy: Policy, version: int | None = None):

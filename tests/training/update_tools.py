@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 from typing import Any
 
 import torch
+from tiny_runs import rl_config
 
-from swr1.objectives.presets import get_preset
 from swr1.training.groups import read_sample
-from swr1.training.parallel import Team
+from swr1.training.parallel import ProcessGroup
 from swr1.training.scorer import Scorer
-from swr1.training.update import rl_step
+from swr1.training.update import Learner, rl_step
 
 VOCAB = 20
 LIMIT = 8
@@ -26,7 +25,7 @@ class Bigrams(torch.nn.Module):
         generator = torch.Generator().manual_seed(seed)
         table = torch.randn(VOCAB, VOCAB, generator=generator, dtype=torch.float64)
         self.table = torch.nn.Parameter(table)
-        self.team = Team()
+        self.ranks = ProcessGroup()
 
     def cuts(self, samples):
         return [[i for i, s in enumerate(samples) if len(s.old)]]
@@ -72,35 +71,15 @@ def measure(
         return of if of is None or hasattr(of, "cuts") else Scorer(of, micro, torch.float32)
 
     ref = options.pop("ref", None)
-    fields = {
-        "lr": 1.0,
-        "max_grad_norm": None,
-        "minibatch": max(len(groups), 1),
-        "epochs": 1,
-        "drop_dead": False,
-        "mask_truncated": False,
-        "shuffle_rewards": False,
-        "importance": "none",
-        "importance_cap": 2.0,
-        "importance_mask": False,
-        "seed": 0,
-        "what": "the step",
-    }
-    takes = inspect.signature(rl_step).parameters
-    step = {k: options.pop(k, v) for k, v in fields.items() if k in takes}
+    lr, seed = options.pop("lr", 1.0), options.pop("seed", 0)
     state = {k: options.pop(k) for k in ("multiplier", "critic") if k in options}
-    goal = get_preset(objective, **options)
-    stepper = Gradient(model)
-    row = rl_step(
-        [[read_sample(r, VOCAB) for r in g] for g in groups],
-        goal,
-        scorer(model),
-        scorer(ref),
-        stepper,  # type: ignore[arg-type]
-        **state,
-        **step,
-    )
-    return row, stepper.gradients[-1] if stepper.gradients else None
+    fields = {"max_grad_norm": None, "minibatch": max(len(groups), 1), "importance": "none"}
+    config = rl_config(objective, **fields | options)
+    optimizer: Any = Gradient(model)
+    learner = Learner(scorer=scorer(model), reference=scorer(ref), optimizer=optimizer, **state)
+    samples = [[read_sample(r, VOCAB) for r in g] for g in groups]
+    metrics = rl_step(samples, config, learner, lr=lr, seed=seed)
+    return metrics, optimizer.gradients[-1] if optimizer.gradients else None
 
 
 def random_groups(seed: int, groups: int = 3, largest: int = 4) -> list[list[dict]]:

@@ -13,8 +13,8 @@ What happens where statistics end:
   by uncentred rewards is not what anyone asked for);
 * a group whose rewards are all equal has advantage 0, exactly, not rounding noise over epsilon;
 * a sequence without trainable tokens enters no mean (OpenRLHF counted it once as a zero).
-Both kinds of dead group stay in the batch and in the denominators of the loss; `dead_groups` finds
-them for those who want to count or drop them. Statistics are taken in float64.
+Groups of both kinds stay in the batch and in the denominators of the loss; `zero_variance_groups`
+finds them, to count or to drop them. Statistics are taken in float64.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def token_rewards(reward: Tensor, seq: Tensor, penalty: Tensor | None = None) ->
     return out
 
 
-def dead_groups(reward: Tensor, group: Tensor) -> Tensor:
+def zero_variance_groups(reward: Tensor, group: Tensor) -> Tensor:
     """Which groups teach a group-relative method nothing: one sequence, or rewards all equal.
 
     Args: reward [S], group [S] numbered from 0. Returns [G] bool.
@@ -63,9 +63,9 @@ def _centred(token_reward: Tensor, seq: Tensor, group: Tensor) -> Tensor:
     """Score minus the mean of its group [S]; 0 in groups of one or of equal scores."""
     score, there, count = _scores(token_reward, seq, group)
     total = segment_sum(torch.where(there, score, 0.0), group, len(count))
-    dead = dead_groups(score[there], group[there])
+    alike = zero_variance_groups(score[there], group[there])
     alive = torch.zeros(len(count), dtype=torch.bool, device=score.device)
-    alive[: len(dead)] = ~dead
+    alive[: len(alike)] = ~alike
     centred = score - (total / count.clamp(min=1))[group]
     return torch.where(there & alive[group], centred, 0.0)
 

@@ -12,22 +12,24 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any, ClassVar
 
 from swr1.errors import UsageError
+from swr1.options import option, options_of
 from swr1.registry import Registry, suggest
 
 REGISTRY = Registry("objective", "swr1.objectives", "objective", None)
 
-
-def _is(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
+_is = partial(option, panel="The objective (default: the preset's)")
 
 
 @dataclass(frozen=True)
 class Objective:
     """What one update minimises: aggregate(loss) + kl * aggregate(KL) - entropy * aggregate(H)."""
+
+    LABEL: ClassVar[str | None] = None  # help says no defaults: they are the preset's
 
     name: str
     advantage: str = _is("grpo", "The advantage estimator.")
@@ -39,6 +41,9 @@ class Objective:
     lam: float = _is(1.0, "gae: lambda, how far beyond the next value it looks.")
     value_clip: float | None = _is(0.5, "gae: bound on a value's move within a step.")
     critic_lr: float = _is(1e-5, "gae: learning rate of the critic.")
+    clip: float | None = _is(
+        None, "Both clips: the ratio is clipped to 1 - this ... 1 + this.", usual=True
+    )
     clip_low: float = _is(0.2, "Clip the ratio at 1 - this.")
     clip_high: float = _is(0.2, "Clip the ratio at 1 + this.")
     dual_clip: float | None = _is(None, "Bound on the loss of negative advantages.")
@@ -46,10 +51,12 @@ class Objective:
     sapo_negative: float = _is(1.05, "sapo: temperature elsewhere.")
     drift: float = _is(0.01, "cpgd: coefficient of the drift from the policy that sampled.")
     drift_cap: float = _is(2.0, "cpgd: bound on a token's drift gradient.")
-    kl: float = _is(0.0, "Coefficient of the KL to the reference; 0: none.")
+    kl: float = _is(0.0, "Coefficient of the KL to the reference; 0: none.", usual=True)
     kl_in: str = _is("loss", "loss, or reward: a penalty on every token before the advantage.")
     kl_estimator: str = _is("k3", "k1, k2, k3, abs, or k1+ and k3+ (with k2's gradient).")
-    kl_ratio: bool = _is(False, "KL in the loss times the ratio: right off-policy too.")
+    kl_ratio: bool = _is(
+        False, "KL in the loss times the ratio: right off-policy too.", negatable=True
+    )
     entropy: float = _is(0.0, "Coefficient of an entropy bonus.")
     canon_mix: float = _is(1.0, "canon-length: share of the comparison with the other half.")
     canon_alpha: float = _is(1.0, "canon-length: weight of long answers' rewards; < 1: be short.")
@@ -58,9 +65,13 @@ class Objective:
     success: str = _is("success", "cale: the part of the reward that is 1 for a success.")
     combine: str = _is("sum", "Parts of the reward: sum, normalise-then-sum or lagrangian.")
     parts: Mapping[str, float] | None = _is(
-        None, "Parts and weights, answer=1,format=0.5 [the record's reward]."
+        None, "Parts and weights, answer=1,format=0.5 [the record's reward].", kind=str
     )
-    whiten: bool = _is(False, "Standardise the advantages over the batch's sequences at last.")
+    whiten: bool = _is(
+        False,
+        "Standardise the advantages over the batch's sequences, as the last step.",
+        negatable=True,
+    )
     boost: float | None = _is(None, "Scale by groups / live groups, at most this.")
     cost: str | None = _is(None, "lagrangian: the part that is the cost.")
     cost_limit: float = _is(0.0, "lagrangian: mean cost allowed.")
@@ -209,13 +220,13 @@ _RANGES: dict[str, tuple[float, float]] = {
 
 def known_fields() -> list[str]:
     """The fields that are options."""
-    return [f.name for f in fields(Objective) if f.name not in ("name", "paper")]
+    return [*options_of(Objective)]
 
 
-def options_for(function: Callable, goal: Objective) -> dict[str, Any]:
-    """The fields of `goal` that an advantage or a loss takes as keyword arguments."""
+def options_for(function: Callable, objective: Objective) -> dict[str, Any]:
+    """The fields of `objective` that an advantage or a loss takes as keyword arguments."""
     parameters = inspect.signature(function).parameters.values()
-    return {p.name: getattr(goal, p.name) for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return {p.name: getattr(objective, p.name) for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
 def parse_parts(text: str) -> dict[str, float]:
@@ -233,19 +244,23 @@ def parse_parts(text: str) -> dict[str, float]:
 def get_preset(name: str, **options: Any) -> Objective:
     """The objective `name`, with the options that are not None in place of its defaults.
 
-    `parts` may be text, `answer=1,format=0.5`. Raises UsageError for an unknown name, option or
-    choice (with a suggestion), for a number out of range, and for fields that do not go together.
+    `parts` may be text, `answer=1,format=0.5`; `clip` sets both clips that are not given. Raises
+    UsageError for an unknown name, option or choice (with a suggestion), for a number out of range,
+    and for fields that do not go together.
     """
     preset = _find(name)
     known = known_fields()
-    for option in options:
-        if option not in known:
+    for field in options:
+        if field not in known:
             raise UsageError(
-                f"an objective has no {option!r}.{suggest(option, known)} Known: {', '.join(known)}"
+                f"an objective has no {field!r}.{suggest(field, known)} Known: {', '.join(known)}"
             )
     if isinstance(options.get("parts"), str):
         options["parts"] = parse_parts(options["parts"])
-    preset = replace(preset, **{k: v for k, v in options.items() if v is not None})
+    given = {k: v for k, v in options.items() if v is not None}
+    if (clip := given.pop("clip", None)) is not None:
+        given = {"clip_low": clip, "clip_high": clip} | given
+    preset = replace(preset, **given)
     _check(preset)
     return preset
 

@@ -12,6 +12,9 @@ from swr1.errors import DataError
 
 Row = dict[str, Any]
 
+RENAMED = {"dead_groups": "zero_variance_groups", "dropped_dead": "dropped_zero_variance"}
+"""Keys that earlier versions wrote, and what they are called now: they are read as these."""
+
 
 class MetricsReader:
     """The rows of a metrics file. `poll` reads what was added since; the file need not exist yet.
@@ -67,6 +70,7 @@ class MetricsReader:
         except orjson.JSONDecodeError as error:
             row, why = None, f"not JSON ({error})"
         if isinstance(row, dict):
+            row = {RENAMED.get(name, name): value for name, value in row.items()}
             step = row.get("step", self._lines)
             self._steps[step] = row | {"step": step}
         else:

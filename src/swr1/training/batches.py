@@ -1,6 +1,6 @@
-"""The stream of groups as batches: what was trained before, is too old or teaches nothing is passed.
+"""The stream of groups as batches, without groups that are too old, trained already or all alike.
 
-A group that is passed makes room for another one at once: a rollout that is held by `--max-lag`
+A group that is left out makes room for another one at once: a rollout that is held by `--max-lag`
 counts it as used (policy.count_dropped). What was read is remembered by input, so that a run that
 goes on, on the same input or on one that it has met before, reads each group once.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from swr1.errors import DataError
 from swr1.policy import PassRates
+from swr1.training.batch_statistics import zero_variance
 from swr1.training.groups import Sample, digest, gather
-from swr1.training.judging import agreeing
 from swr1.training.state import Run
 
 # Inputs whose position a run remembers.
@@ -39,8 +39,8 @@ class Batches:
         read: a record to a sample; raises DataError.
         rates: told how often each group passed.
         max_staleness: groups with a sample that is more optimizer steps old are dropped.
-        filter_on: groups that agree in it (judging.agreeing) are dropped, as long as a batch has not
-            dropped more than `refill` batches of them; what is beyond is handed on.
+        filter_on: groups that agree in it (batch_statistics.zero_variance) are dropped, as long as a batch has not
+            dropped more than `dynamic_sampling` batches of them; what is beyond is handed on.
         remainder: "drop" or "train" on a last batch that is not full.
 
     `dropped` counts samples by reason, over all batches.
@@ -56,12 +56,12 @@ class Batches:
         size: int,
         max_staleness: int | None = None,
         filter_on: str | None = None,
-        refill: int = 0,
+        dynamic_sampling: int = 0,
         remainder: str = "drop",
     ) -> None:
         self.run, self.policy, self.rates, self.size = run, run.policy, rates, size
         self.max_staleness, self.remainder = max_staleness, remainder
-        self.filter_on, self.refill = filter_on, refill
+        self.filter_on, self.dynamic_sampling = filter_on, dynamic_sampling
         self.dropped: Counter[str] = Counter()
         self._gone: Counter[str] = Counter()  # groups since the last batch, by kind
         groups = gather(
@@ -109,10 +109,10 @@ class Batches:
             self._tell()
             self._gone["stale"] -= 1
             return "stale"
-        room = self._gone["dead"] < self.refill * self.size
-        if self.filter_on and room and agreeing([group], self.filter_on)[0]:
+        room = self._gone["zero-variance"] < self.dynamic_sampling * self.size
+        if self.filter_on and room and zero_variance([group], self.filter_on)[0]:
             self.dropped["in a group without any difference"] += len(group)
-            return "dead"
+            return "zero-variance"
         return None
 
     def _from_position(self, groups: Iterator[list[Sample]]) -> Iterator[list[Sample]]:

@@ -1,8 +1,9 @@
 """Models that judge, trained on records: a guard, a reward model, a process model.
 
-    train_guard(records, Policy("runs/guard"), start="Qwen/Qwen3-0.6B", balance=True)
-    train_reward_model(records, Policy("runs/rm"), start="runs/kk")
-    train_process_model(records, Policy("runs/prm"), start="runs/kk")
+    config = GuardConfig(start="Qwen/Qwen3-0.6B", balance=True)
+    train_guard(records, Policy("runs/guard"), config)
+    train_reward_model(records, Policy("runs/rm"), RewardModelConfig(start="runs/kk"))
+    train_process_model(records, Policy("runs/prm"), ProcessModelConfig(start="runs/kk"))
 
 All three minimise a cross-entropy: of a label per completion, of the better one of a pair
 (Bradley-Terry is the softmax over two scores), or of right and wrong at the end of each reasoning
@@ -16,7 +17,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,144 +30,126 @@ from swr1.records import Record, item_of
 from swr1.streams.reading import read
 from swr1.training import engine, heads, parallel
 from swr1.training.card import model_card
+from swr1.training.config import (
+    GuardConfig,
+    JudgeConfig,
+    ProcessModelConfig,
+    RewardModelConfig,
+)
 from swr1.training.heads import RIGHT, WRONG, Item
 from swr1.training.held_out import across_sources, is_held_out, measure, measure_pairs
 from swr1.training.pairs import pairs
-from swr1.training.passes import STRETCH, Passes, digest
+from swr1.training.passes import STRETCH, Data, Passes, Teaching, digest
 from swr1.training.steps import labelled_steps
 
-GUARD_LABELS = ("safe", "unsafe", "needless-refusal")
+ReadItems = Callable[[Iterable[Record], Any, Counter[str]], Iterator[Item]]
+
+
+class _Task(NamedTuple):
+    """What tells the three apart: the items of records (given a tokenizer and the counter of what
+    is dropped), their labels, and options that not all have."""
+
+    stage: str
+    read: ReadItems
+    labels: list[str]
+    what: str  # for the model card
+    balance: bool = False
+    split_by: str = "id"
+    calibration: Sequence[str] = ()
+    prompt_tokens: int | None = None
 
 
 def train_guard(
-    records: Iterable[Record],
-    policy: Policy,
-    *,
-    labels: Sequence[str] = GUARD_LABELS,
-    label: str | None = None,
-    balance: bool = False,
-    start: str | None = None,
-    held_out: float | str = 0.1,
-    split_by: str = "id",
-    sources: str | None = None,
-    calibrate_on: str = "",
-    max_length: int | None = None,
-    prompt_tokens: int | None = None,
-    **options: Any,
+    records: Iterable[Record], policy: Policy, config: GuardConfig | None = None, **hooks: Any
 ) -> dict[str, Any]:
-    """Train a classifier of completions: which of `labels` is it, to this prompt?
+    """Train a classifier of completions: which of the labels is it, to this prompt?
 
-    Args:
-        labels: the classes. label: the field that says it, dots reach inwards; None: `info.label`,
-            or else `answer`.
-        balance: weigh each label by the inverse of its frequency.
-        start: for a policy folder that is not there: the model it begins with (a model or policy
-            folder, or a hub name).
-        held_out: the share of prompts that is measured on, or a file of records for it.
-        split_by: what is kept on one side of the split, a field; of several, with commas, the first
-            that a record has.
-        sources: the field that says where a record comes from, as in `split_by`: the figures are told
-            for each source, and a threshold is fitted in which all weigh the same (held_out.py).
-        calibrate_on: values of that field, with commas. What comes from there is not learned from: temperature and
-            threshold are fitted to it alone.
-        max_length: longer sequences are left out (None: the model's own limit).
-        prompt_tokens: of a longer prompt only the first and the last half of so many tokens are
-            read, now and by whoever uses the guard; 0: none of any prompt (None: as the folder did
-            before, or all).
-        options: the fields of Passes; the learning rate defaults to 2e-5.
+    Of a longer prompt only the first and the last half of `prompt_tokens` are read, now and by all
+    who use the guard. `hooks`: metrics, log and on_step, as in train_rl.
 
     Returns a summary: steps, version, items, held_out (its figures, or None), dropped. Raises
     DataError for a record without a completion or with another label (naming it), and when a label
     never occurs; UsageError for impossible options. Records without the field `label` are left out
     and counted.
     """
-    others = [name.strip() for name in calibrate_on.split(",") if name.strip()]
-    if others and not sources:
-        raise UsageError(
-            "calibrate-on needs --sources: the field that says where a record comes from"
-        )
-    if len(set(labels)) < 2 or len(set(labels)) < len(labels):
-        raise UsageError("a guard needs at least two labels, all different")
-    number = {name: i for i, name in enumerate(labels)}
+    config = config or GuardConfig()
+    number = {name: i for i, name in enumerate(config.labels)}
 
     def items(records: Iterable[Record], tokenizer: Any, dropped: Counter[str]) -> Iterator[Item]:
         for record in records:
-            found = _label_of(record, label)
-            if found is None and label:
-                dropped[f"no {label}"] += (
-                    1  # a judge that gave several labels had none of this kind
-                )
+            found = _label_of(record, config.label)
+            if found is None and config.label:
+                # A judge that gave several labels had none of this kind.
+                dropped[f"no {config.label}"] += 1
                 continue
             if found not in number or not record.get("completion"):
                 raise DataError(
                     f"record {record['id']!r}: "
                     + (
-                        f"its label is {found!r}, not one of {', '.join(labels)}"
+                        f"its label is {found!r}, not one of {', '.join(config.labels)}"
                         if found not in number
                         else "it has no completion to judge"
                     ),
                     getattr(record, "where", None),
                 )
             ids = heads.encode(tokenizer, record["prompt"], assistant_text(record))
-            origin = split_key(record, sources, "tell its source by") if sources else ""
+            origin = ""
+            if config.sources:
+                origin = split_key(record, config.sources, "tell its source by")
             label_of = torch.tensor([number[found]])
-            yield Item(split_key(record, split_by), [ids], label_of, source=origin)
+            yield Item(split_key(record, config.split_by), [ids], label_of, source=origin)
 
-    what = f"the label of each completion, from the field {label or 'info.label or answer'}"
-    return _train(
-        records, policy, "guard", items, list(labels), what=what, balance=balance, start=start,
-        held_out=held_out, split_by=split_by, calibrate_on=others, max_length=max_length,
-        prompt_tokens=prompt_tokens, options=options,
-    )  # fmt: skip
+    field = config.label or "info.label or answer"
+    task = _Task(
+        "guard",
+        items,
+        list(config.labels),
+        f"the label of each completion, from the field {field}",
+        config.balance,
+        config.split_by,
+        config.calibration,
+        config.prompt_tokens,
+    )
+    return _train(records, policy, task, config, **hooks)
 
 
 def train_reward_model(
     records: Iterable[Record],
     policy: Policy,
-    *,
-    margin: float = 0.0,
-    start: str | None = None,
-    held_out: float | str = 0.1,
-    max_length: int | None = None,
-    prompt_tokens: int | None = None,
-    **options: Any,
+    config: RewardModelConfig | None = None,
+    **hooks: Any,
 ) -> dict[str, Any]:
     """Train a scalar score of completions on pairs (pairs.py says which records give them).
 
     Bradley-Terry: -log sigmoid(score of the better - score of the worse), as in InstructGPT, arXiv
-    2203.02155, eq. 1. Options, summary and errors are as in `train_guard`; `margin` as in `pairs`.
+    2203.02155, eq. 1. Hooks, summary and errors are as in `train_guard`; `margin` as in `pairs`.
     """
+    config = config or RewardModelConfig()
 
     def items(records: Iterable[Record], tokenizer: Any, dropped: Counter[str]) -> Iterator[Item]:
-        for name, better, worse in pairs(records, dropped, margin):
+        for name, better, worse in pairs(records, dropped, config.margin):
             sides = [
                 heads.encode(tokenizer, r["prompt"], assistant_text(r)) for r in (better, worse)
             ]
             yield Item(name, sides, torch.zeros(1, dtype=torch.long))
 
-    return _train(
-        records, policy, "reward-model", items, ["reward"], what="which of two completions of a prompt is the better",
-        start=start, held_out=held_out, max_length=max_length, prompt_tokens=prompt_tokens,
-        options=options,
-    )  # fmt: skip
+    what = "which of two completions of a prompt is the better"
+    task = _Task("reward-model", items, ["reward"], what, prompt_tokens=config.prompt_tokens)
+    return _train(records, policy, task, config, **hooks)
 
 
 def train_process_model(
     records: Iterable[Record],
     policy: Policy,
-    *,
-    balance: bool = False,
-    start: str | None = None,
-    held_out: float | str = 0.1,
-    split_by: str = "id",
-    max_length: int | None = None,
-    **options: Any,
+    config: ProcessModelConfig | None = None,
+    **hooks: Any,
 ) -> dict[str, Any]:
     """Train a score of reasoning steps: at the last token of each, is it wrong or right?
 
     steps.py says which records have labelled steps. Source: "Let's verify step by step", arXiv
-    2305.20050. Options, summary and errors are as in `train_guard`.
+    2305.20050. Hooks, summary and errors are as in `train_guard`.
     """
+    config = config or ProcessModelConfig()
 
     def items(records: Iterable[Record], tokenizer: Any, dropped: Counter[str]) -> Iterator[Item]:
         for record in records:
@@ -182,163 +165,183 @@ def train_process_model(
                 raise DataError(f"record {record['id']!r}: {error.reason}", where) from None
             judged = [k for k, ok in enumerate(right) if ok is not None]
             values = torch.tensor([int(bool(right[k])) for k in judged], dtype=torch.long)
-            yield Item(split_key(record, split_by), [ids], values, ends[judged])
+            yield Item(split_key(record, config.split_by), [ids], values, ends[judged])
 
-    return _train(
-        records, policy, "process-model", items, [WRONG, RIGHT], what="whether each step of a reasoning trace is right or wrong",
-        balance=balance, start=start, held_out=held_out, split_by=split_by, max_length=max_length,
-        options=options,
-    )  # fmt: skip
+    what = "whether each step of a reasoning trace is right or wrong"
+    task = _Task("process-model", items, [WRONG, RIGHT], what, config.balance, config.split_by)
+    return _train(records, policy, task, config, **hooks)
 
 
 def _train(
-    records: Iterable[Record],
-    policy: Policy,
-    stage: str,
-    read_items: Callable[[Iterable[Record], Any, Counter[str]], Iterator[Item]],
-    labels: list[str],
-    *,
-    what: str,
-    balance: bool = False,
-    start: str | None,
-    held_out: float | str,
-    split_by: str = "id",
-    calibrate_on: Sequence[str] = (),
-    max_length: int | None,
-    prompt_tokens: int | None = None,
-    options: dict[str, Any],
+    records: Iterable[Record], policy: Policy, task: _Task, config: JudgeConfig, **hooks: Any
 ) -> dict[str, Any]:
     """What the three have in common."""
     if parallel.launched() > 1:
-        raise UsageError(f"train-step {stage} is one process: start it without a launcher")
-    if prompt_tokens is not None and 0 != prompt_tokens < 8:
+        raise UsageError(f"train-step {task.stage} is one process: start it without a launcher")
+    if task.prompt_tokens is not None and 0 != task.prompt_tokens < 8:
         raise UsageError("prompt-tokens must leave 8 tokens of a prompt or more, or 0: no prompt")
-    passes = Passes(**{"lr": 2e-5} | options)
-    share = _share(held_out)
-    dropped: Counter[str] = Counter()
-
-    def open_model(folder: Path) -> Any:
-        return heads.open_model(
-            folder,
-            labels,
-            tokenizer,
-            passes.where,
-            tokens=stage == "process-model",
-            new_head=True,
-            seed=passes.seed,
-        )
-
-    with policy.lock(f"train-step {stage}"):
-        if start is not None and not policy.versions():
-            origin = model_folder(start)
-            tokenizer = heads.open_tokenizer(origin, prompt_tokens)
-            model = open_model(Path(origin))
-            policy.publish(
-                lambda f: engine.save_model(model, tokenizer, f, passes.compute),
-                {"step": 0, "groups_consumed": 0, "stage": stage, "from": start},
-            )
-            del model
-        folder = policy.folder()
-        tokenizer = heads.open_tokenizer(folder, prompt_tokens)
-        limit = max_length or engine.context_length(folder)
-        data: list[Item] = []
-        aside: list[Item] = []
-        for item in read_items(records, tokenizer, dropped):
-            out = is_held_out(item.key, share or 0.0) or item.source in calibrate_on
-            (aside if out else data).append(item)
-        if share is None:
-            aside += read_items(_records_of(str(held_out)), tokenizer, dropped)
-        data, aside = ([x for x in some if _fits(x, limit, dropped)] for some in (data, aside))
-        for reason, n in dropped.items():
-            passes.log(f"{n} records dropped: {reason}")
-        counts = [_count(some, labels) for some in (data, aside)]
-        if not data:
-            raise DataError("nothing to train on: all records were dropped or held out")
-        _check(counts, labels, stage)
-        if absent := set(calibrate_on) - {item.source for item in aside}:
-            raise UsageError(f"no record comes from {', '.join(sorted(absent))}, to calibrate on")
-        weights = torch.ones(max(len(labels), 2))
-        if balance:
-            n = torch.tensor([counts[0][name] for name in labels], dtype=torch.float32)
-            weights = n.sum() / (len(n) * n)
-
-        def learn(model: Any, chosen: list[int]) -> tuple[float, dict[str, Any]]:
-            """The (weighted) mean over the labels of the step."""
-            some = [data[i] for i in chosen]
-            total = float(sum(weights[item.labels].sum() for item in some))
-            loss, right, count = 0.0, 0, 0
-            for cut in engine.micro_batches([item.padded for item in some], passes.micro_tokens):
-                logits = heads.forward(model, [some[i] for i in cut], passes.compute)
-                y = torch.cat([some[i].labels for i in cut]).to(logits.device)
-                part = cross_entropy(logits, y, weights.to(logits.device), reduction="sum") / total
-                part.backward()
-                loss += float(part.detach())
-                right += int((logits.argmax(-1) == y).sum())
-                count += len(y)
-            return loss, {"items": len(some), "labels": count, "accuracy": right / count}
-
-        measured: dict[str, Any] = {}
-
-        def look(model: Any) -> dict[str, Any]:
-            """The figures on what is held out; kept for the version that is published next."""
-            measured.clear()
-            if aside:
-                logits = heads.all_logits(model, aside, passes.micro_tokens, passes.compute)
-                measured.update(_figures(stage, labels, aside, logits))
-                if aside[0].source:
-                    y = np.concatenate([item.labels.numpy() for item in aside])
-                    origins = [item.source for item in aside]
-                    rows = np.concatenate(logits)
-                    measured.update(across_sources(rows, y, origins, calibrate_on))
-            told = ("accuracy", "macro_f1", "auroc", "log_loss", "ece", "temperature")
-            return {f"held_out_{name}": measured[name] for name in told if name in measured}
-
-        def save(model: Any, folder: Path, plain: dict[str, torch.Tensor]) -> None:
-            if not measured:
-                look(model)
-            facts = {
-                "stage": stage,
-                "labels": labels,
-                "temperature": measured.get("temperature"),
-                "offsets": measured.get("offsets"),
-                "start": _origin(policy),
-                "learned": what,
-                "max_length": limit,
-                "prompt_tokens": tokenizer.prompt_tokens,
-                "balance": balance,
-                "split": held_out if share is None else f"{share:g} by hash of {split_by}",
-                "trained_on": counts[0] | {"items": len(data)},
-                "held_out_of": counts[1] | {"items": len(aside)},
-                "sources": Counter(item.source for item in data if item.source) or None,
-                "dropped": dict(dropped),
-                "held_out": dict(measured) or None,
-            }
-            engine.save_model(model, tokenizer, folder, passes.compute, plain)
-            (folder / heads.CARD).write_text(json.dumps(facts, indent=1) + "\n")
-            (folder / "README.md").write_text(
-                model_card(facts, encoder=heads.is_encoder(tokenizer))
-            )
-            measured.clear()
-
+    passes = Passes(config, **hooks)
+    trainer = _Trainer(policy, task, config, passes)
+    with policy.lock(f"train-step {task.stage}"):
+        if config.start is not None and not policy.versions():
+            trainer.publish_start(config.start)
+        trainer.tokenizer = heads.open_tokenizer(policy.folder(), task.prompt_tokens)
+        trainer.read(records)
+        data = trainer.data
         summary = passes.train(
             policy,
-            stage,
-            [item.padded for item in data],
-            digest(*([*x.sequences, x.labels, *([] if x.at is None else [x.at])] for x in data)),
-            load=open_model,
-            prepare=lambda model, _: heads.train_head(model),
-            learn=learn,
-            measure=look,
-            save=save,
-            fixed={"labels": ",".join(labels), "balance": balance},
-            stretch=STRETCH if passes.batch_tokens else 1,
+            task.stage,
+            Data(
+                [item.padded for item in data],
+                digest(
+                    *([*x.sequences, x.labels, *([] if x.at is None else [x.at])] for x in data)
+                ),
+            ),
+            Teaching(
+                load=trainer.open_model,
+                learn=trainer.learn,
+                save=trainer.save,
+                prepare=lambda model, _: heads.train_head(model),
+                measure=trainer.measure,
+            ),
+            fixed={"labels": ",".join(task.labels), "balance": task.balance},
+            stretch=STRETCH if config.batch_tokens else 1,
         )
         facts = json.loads((policy.folder() / heads.CARD).read_text())
     return summary | {
         "items": len(data),
         "held_out": facts["held_out"],
-        "dropped": dict(dropped),
+        "dropped": dict(trainer.dropped),
     }
+
+
+class _Trainer:
+    """One judge's data, loss, figures on what is held out, and model card."""
+
+    tokenizer: Any
+
+    def __init__(self, policy: Policy, task: _Task, config: JudgeConfig, passes: Passes) -> None:
+        self.policy, self.task, self.config, self.passes = policy, task, config, passes
+        self.share = config.held_out_share
+        self.dropped: Counter[str] = Counter()
+        self.measured: dict[str, Any] = {}  # for the version that is published next
+
+    def open_model(self, folder: Path) -> Any:
+        return heads.open_model(
+            folder,
+            self.task.labels,
+            self.tokenizer,
+            self.passes.device,
+            tokens=self.task.stage == "process-model",
+            new_head=True,
+            seed=self.config.seed,
+        )
+
+    def publish_start(self, start: str) -> None:
+        """Version 0: the model that this judge begins with, with a new head."""
+        origin = model_folder(start)
+        self.tokenizer = heads.open_tokenizer(origin, self.task.prompt_tokens)
+        model = self.open_model(Path(origin))
+        self.policy.publish(
+            lambda f: engine.save_model(model, self.tokenizer, f, self.passes.dtype),
+            {"step": 0, "groups_consumed": 0, "stage": self.task.stage, "from": start},
+        )
+
+    def read(self, records: Iterable[Record]) -> None:
+        """Split the records into `data` and what is held out, `aside`; counts and weights of labels.
+
+        Raises DataError and UsageError where there is nothing to learn, or a label or a source is
+        missing.
+        """
+        task, dropped = self.task, self.dropped
+        self.limit = self.config.max_length or engine.context_length(self.policy.folder())
+        data: list[Item] = []
+        aside: list[Item] = []
+        for item in task.read(records, self.tokenizer, dropped):
+            out = is_held_out(item.key, self.share or 0.0) or item.source in task.calibration
+            (aside if out else data).append(item)
+        if self.share is None:
+            held_out = _records_of(str(self.config.held_out))
+            aside += task.read(held_out, self.tokenizer, dropped)
+        self.data, self.aside = (
+            [x for x in some if _fits(x, self.limit, dropped)] for some in (data, aside)
+        )
+        for reason, n in dropped.items():
+            self.passes.log(f"{n} records dropped: {reason}")
+        self.counts = [_count(some, task.labels) for some in (self.data, self.aside)]
+        if not self.data:
+            raise DataError("nothing to train on: all records were dropped or held out")
+        _check(self.counts, task.labels, task.stage)
+        if absent := set(task.calibration) - {item.source for item in self.aside}:
+            raise UsageError(f"no record comes from {', '.join(sorted(absent))}, to calibrate on")
+        self.weights = torch.ones(max(len(task.labels), 2))
+        if task.balance:
+            n = torch.tensor([self.counts[0][name] for name in task.labels], dtype=torch.float32)
+            self.weights = n.sum() / (len(n) * n)
+
+    def learn(self, model: Any, chosen: list[int]) -> tuple[float, dict[str, Any]]:
+        """The (weighted) mean over the labels of the step."""
+        some, weights = [self.data[i] for i in chosen], self.weights
+        total = float(sum(weights[item.labels].sum() for item in some))
+        loss, right, count = 0.0, 0, 0
+        for cut in engine.micro_batches([item.padded for item in some], self.passes.micro_tokens):
+            logits = heads.forward(model, [some[i] for i in cut], self.passes.dtype)
+            y = torch.cat([some[i].labels for i in cut]).to(logits.device)
+            part = cross_entropy(logits, y, weights.to(logits.device), reduction="sum") / total
+            part.backward()
+            loss += float(part.detach())
+            right += int((logits.argmax(-1) == y).sum())
+            count += len(y)
+        return loss, {"items": len(some), "labels": count, "accuracy": right / count}
+
+    def measure(self, model: Any) -> dict[str, Any]:
+        """The figures on what is held out; kept for the version that is published next."""
+        task, measured = self.task, self.measured
+        measured.clear()
+        if self.aside:
+            logits = heads.all_logits(
+                model, self.aside, self.passes.micro_tokens, self.passes.dtype
+            )
+            measured.update(_figures(task.stage, task.labels, self.aside, logits))
+            if self.aside[0].source:
+                y = np.concatenate([item.labels.numpy() for item in self.aside])
+                origins = [item.source for item in self.aside]
+                rows = np.concatenate(logits)
+                measured.update(across_sources(rows, y, origins, task.calibration))
+        names = ("accuracy", "macro_f1", "auroc", "log_loss", "ece", "temperature")
+        return {f"held_out_{name}": measured[name] for name in names if name in measured}
+
+    def save(self, model: Any, folder: Path, plain: dict[str, torch.Tensor]) -> None:
+        """A version: weights, tokenizer, facts (heads.CARD) and the model card."""
+        task, config, measured = self.task, self.config, self.measured
+        if not measured:
+            self.measure(model)
+        split = config.held_out
+        if self.share is not None:
+            split = f"{self.share:g} by hash of {task.split_by}"
+        facts = {
+            "stage": task.stage,
+            "labels": task.labels,
+            "temperature": measured.get("temperature"),
+            "offsets": measured.get("offsets"),
+            "start": _origin(self.policy),
+            "learned": task.what,
+            "max_length": self.limit,
+            "prompt_tokens": self.tokenizer.prompt_tokens,
+            "balance": task.balance,
+            "split": split,
+            "trained_on": self.counts[0] | {"items": len(self.data)},
+            "held_out_of": self.counts[1] | {"items": len(self.aside)},
+            "sources": Counter(item.source for item in self.data if item.source) or None,
+            "dropped": dict(self.dropped),
+            "held_out": dict(measured) or None,
+        }
+        engine.save_model(model, self.tokenizer, folder, self.passes.dtype, plain)
+        (folder / heads.CARD).write_text(json.dumps(facts, indent=1) + "\n")
+        (folder / "README.md").write_text(
+            model_card(facts, encoder=heads.is_encoder(self.tokenizer))
+        )
+        measured.clear()
 
 
 def _figures(
@@ -364,17 +367,6 @@ def _origin(policy: Policy) -> str:
     oldest = policy.versions()[0]
     origin = policy.meta(oldest).get("from")
     return origin if isinstance(origin, str) else f"version {oldest} of {policy.path.name}"
-
-
-def _share(held_out: float | str) -> float | None:
-    """The share that is held out; None where `held_out` names a file."""
-    try:
-        share = float(held_out)
-    except ValueError:
-        return None
-    if not 0 <= share < 1:
-        raise UsageError(f"held-out is a share of the prompts, 0 <= share < 1, not {share:g}")
-    return share
 
 
 def _records_of(file: str) -> Iterator[Record]:

@@ -19,7 +19,7 @@ from swr1.objectives.critic import value_loss
 from swr1.training import engine
 from swr1.training.groups import Sample
 from swr1.training.heads import Item, forward, open_model, open_tokenizer
-from swr1.training.parallel import Team
+from swr1.training.parallel import ProcessGroup
 
 FILE = "critic.pt"
 
@@ -35,11 +35,11 @@ class Critic:
         lr: float,
         micro_tokens: int,
         dtype: torch.dtype,
-        team: Team | None = None,
+        ranks: ProcessGroup | None = None,
     ) -> None:
         """Args: folder: the policy it starts from. lr: of its AdamW, constant."""
         self.lr, self.micro_tokens, self.dtype = lr, micro_tokens, dtype
-        self.team = team or Team()
+        self.ranks = ranks or ProcessGroup()
         self.model: Any = open_model(
             folder, ["value"], open_tokenizer(folder), device, tokens=True, new_head=True
         )
@@ -48,7 +48,7 @@ class Critic:
             for p in self.model.parameters():
                 if id(p) not in trunk:
                     p.zero_()
-        self.stepper = engine.Optimizer(self.model.named_parameters(), lr=lr, team=team)
+        self.optimizer = engine.Optimizer(self.model.named_parameters(), lr=lr, ranks=ranks)
 
     def cuts(self, samples: list[Sample]) -> list[list[int]]:
         """Micro-batches of the samples that have something to train on."""
@@ -67,11 +67,11 @@ class Critic:
     def values(self, samples: list[Sample]) -> list[Tensor]:
         """Per sample, on the CPU; every rank computes a part and has them all."""
         out: dict[int, Tensor] = {}
-        for cut, _ in self.team.share(self.cuts(samples)):
+        for cut, _ in self.ranks.share(self.cuts(samples)):
             some = [samples[i] for i in cut]
             parts = self(some).cpu().split([len(s.old) for s in some])
             out |= dict(zip(cut, parts, strict=True))
-        found = self.team.merge(out)
+        found = self.ranks.merge(out)
         return [found.get(i, torch.empty(0)) for i in range(len(samples))]
 
     def learn(
@@ -88,7 +88,7 @@ class Critic:
         """
         counts = Counts(sum(len(s.old) for s in samples), len(samples))
         total = 0.0
-        for cut, _ in self.team.share(self.cuts(samples)):
+        for cut, _ in self.ranks.share(self.cuts(samples)):
             value = self([samples[i] for i in cut])
             was, target = (torch.cat([x[i] for i in cut]).to(value) for x in (old, returns))
             sizes = torch.tensor([len(old[i]) for i in cut])
@@ -97,18 +97,18 @@ class Critic:
             share = aggregate(loss, seq, "token-mean", counts)
             share.backward()
             total += float(share.detach())
-        (total,) = self.team.total([total])
-        self.stepper.step(self.lr, max_grad_norm)
+        (total,) = self.ranks.total([total])
+        self.optimizer.step(self.lr, max_grad_norm)
         return total
 
     def save(self, folder: Path) -> None:
         """Weights and optimizer, into the folder of a trainer's state."""
         weights = self.model.state_dict()
-        torch.save({"weights": weights, "optimizer": self.stepper.state_dict()}, folder / FILE)
+        torch.save({"weights": weights, "optimizer": self.optimizer.state_dict()}, folder / FILE)
 
     def restore(self, folder: Path) -> None:
         """What `save` left there; a folder without it changes nothing."""
         if (folder / FILE).exists():
             state = load_state(folder / FILE, self.model.device)
             self.model.load_state_dict(state["weights"])
-            self.stepper.load_state_dict(state["optimizer"])
+            self.optimizer.load_state_dict(state["optimizer"])

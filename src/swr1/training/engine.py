@@ -28,16 +28,9 @@ from swr1.registry import suggest
 from swr1.training import packing, parallel
 from swr1.training.logprobs import settle, token_logprobs, way_of
 from swr1.training.packing import Example
-from swr1.training.parallel import Team
+from swr1.training.parallel import ProcessGroup
 
 __all__ = ["Example", "token_logprobs"]  # what users of this module also take from it
-
-
-def pick_device(name: str = "auto") -> torch.device:
-    """ "auto" takes a GPU where there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 def pass_tokens(wanted: int, device: torch.device) -> int:
@@ -61,14 +54,14 @@ def load_model(
     device: torch.device,
     dtype: torch.dtype,
     quantize: str | None = None,
-    compute: torch.dtype | None = None,
+    autocast: torch.dtype | None = None,
 ) -> Any:
     """A causal language model whose log-probabilities were compared with those of plain calls.
 
     Dropout stays off (eval mode) throughout: the log-probabilities of an update must be those of
     the policy that sampled. Standard error hears only of a model that is asked in a slower way.
 
-    `compute`: of the matrix products, where that is not the weights' own dtype. `quantize`: "nf4"
+    `autocast`: of the matrix products, where that is not the weights' own dtype. `quantize`: "nf4"
     keeps the weights of linear layers, which must then be left frozen, in 4 bits (QLoRA, arXiv
     2305.14314). Raises UsageError for another, or without bitsandbytes, and SwrError for a model
     that cannot be asked rightly in any way (logprobs.settle).
@@ -78,7 +71,7 @@ def load_model(
     model = (model if quantize else model.to(device)).eval()
     for layer in _in_4_bits(model).values():
         layer.train()  # in eval mode they may pack themselves anew for inference
-    for why in settle(model, compute):
+    for why in settle(model, autocast):
         if os.environ.get("RANK", "0") == "0":
             print(f"{type(model).__name__} {why}", file=sys.stderr, flush=True)
     return model
@@ -299,9 +292,9 @@ class Optimizer:
         lr: float,
         betas: tuple[float, float] = (0.9, 0.999),
         weight_decay: float = 0.0,
-        team: Team | None = None,
+        ranks: ProcessGroup | None = None,
     ) -> None:
-        self.team = team or Team()
+        self.ranks = ranks or ProcessGroup()
         if kind not in OPTIMIZERS:
             raise UsageError(
                 f"unknown optimizer {kind!r}.{suggest(kind, OPTIMIZERS)} One of"
@@ -313,7 +306,7 @@ class Optimizer:
         ours = set(map(id, matrices))
         rest = [p for p in self.parameters if id(p) not in ours]
         self.parts: list[torch.optim.Optimizer] = []
-        if matrices and self.team.sharded:
+        if matrices and self.ranks.sharded:
             raise UsageError("Muon needs whole matrices: use adamw, or --parallel ddp")
         if matrices:
             self.parts.append(
@@ -330,7 +323,7 @@ class Optimizer:
         The gradients are summed over the ranks first. A norm that is not finite is returned without
         a step being taken.
         """
-        self.team.sum_gradients(self.parameters)
+        self.ranks.sum_gradients(self.parameters)
         limit = math.inf if max_grad_norm is None else max_grad_norm
         norm = float(parallel.whole(torch.nn.utils.clip_grad_norm_(self.parameters, limit)))
         if math.isfinite(norm):

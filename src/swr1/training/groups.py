@@ -59,7 +59,7 @@ class Sample:
     ref: Tensor | None = None
 
 
-def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = False) -> Sample:
+def read_sample(record: dict, vocab: int, allow_truncated_sampling: bool = False) -> Sample:
     """Check a scored record and take from it what an update needs.
 
     Raises DataError naming the record's id for whatever would make the update wrong: missing or
@@ -67,87 +67,37 @@ def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = Fa
     that is not the one trained on.
     """
     where = getattr(record, "where", None)
+    try:
+        return _sample_of(record, vocab, allow_truncated_sampling, where)
+    except _Bad as error:
+        name = f"record {record.get('id')!r}, sample {record.get('sample')}"
+        raise DataError(f"{name}: {error}", where) from None
 
-    def bad(message: str) -> DataError:
-        return DataError(
-            f"record {record.get('id')!r}, sample {record.get('sample')}: {message}", where
-        )
 
+class _Bad(Exception):
+    """What is wrong with a record, without its name."""
+
+
+def _sample_of(
+    record: dict, vocab: int, allow_truncated_sampling: bool, where: str | None
+) -> Sample:
     generation = record.get("generation")
     if not isinstance(generation, dict):
-        raise bad("no `generation`: it was not made by swr1 rollout")
-    arrays: dict[str, list] = {}
-    for name in ("prompt_ids", "token_ids", "logprobs"):
-        value = generation.get(name)
-        if not isinstance(value, list):
-            engine = generation.get("engine") or {}
-            if lack := (engine.get("lacks") or {}).get(name):
-                raise bad(
-                    f"no `generation.{name}`: the engine {engine.get('name')!r} gave none: {lack}"
-                )
-            raise bad(
-                f"no `generation.{name}`; make rollouts with their token arrays (not the slim"
-                " profile) and with log-probabilities"
-            )
-        arrays[name] = value
-    prompt, tokens, logprobs = arrays.values()
-    mask = generation.get("loss_mask")
-    if mask is None:
-        mask = [1] * len(tokens)
-    if not len(tokens) == len(logprobs) == len(mask):
-        raise bad(
-            f"{len(tokens)} token_ids, {len(logprobs)} logprobs and {len(mask)} loss_mask entries:"
-            " their lengths must be equal"
-        )
-    if set(mask) - {0, 1}:
-        raise bad("`generation.loss_mask` may hold 0 and 1 only")
-    if not prompt:
-        raise bad(
-            "`generation.prompt_ids` is empty: there is nothing to predict the first token from"
-        )
-    for name, ids in (("prompt_ids", prompt), ("token_ids", tokens)):
-        if ids and not (min(ids) >= 0 and max(ids) < vocab):
-            wrong = next(i for i in ids if not 0 <= i < vocab)
-            raise bad(
-                f"`generation.{name}` has {wrong}, outside the policy's vocabulary of {vocab}:"
-                " the rollout was made by another model"
-            )
+        raise _Bad("no `generation`: it was not made by swr1 rollout")
+    prompt, tokens, logprobs, mask = _arrays(generation, vocab)
     size, sample = generation.get("group"), record.get("sample")
     if not isinstance(size, int) or size < 1 or not isinstance(sample, int):
-        raise bad("no `sample` or no `generation.group` (samples per prompt)")
+        raise _Bad("no `sample` or no `generation.group` (samples per prompt)")
     reward = record.get("reward")
     if not isinstance(reward, int | float) or not math.isfinite(reward):
-        raise bad(f"`reward` is {reward!r}, not a finite number; run swr1 reward on it first")
+        raise _Bad(f"`reward` is {reward!r}, not a finite number; run swr1 reward on it first")
     positions = [i for i, m in enumerate(mask) if m]
     old = torch.tensor([logprobs[i] for i in positions], dtype=torch.float32)
     if not bool(torch.isfinite(old).all()):
-        raise bad("`generation.logprobs` has a value that is not finite at a trained token")
-    ref = generation.get("ref_logprobs")
-    if ref is not None:
-        if len(ref) != len(tokens):
-            raise bad(f"{len(tokens)} token_ids and {len(ref)} ref_logprobs: they must be equal")
-        ref = torch.tensor([ref[i] for i in positions], dtype=torch.float32)
-        if not bool(torch.isfinite(ref).all()):
-            raise bad("`generation.ref_logprobs` has a value that is not finite")
+        raise _Bad("`generation.logprobs` has a value that is not finite at a trained token")
     sampling = generation.get("sampling") or {}
-    temperature = sampling.get("temperature", 1.0)
-    if not temperature > 0:
-        raise bad("sampled at temperature 0: a greedy completion has no distribution to train on")
-    cut = {
-        name: value
-        for name, value, off in (
-            ("top_p", sampling.get("top_p"), (None, 1)),
-            ("top_k", sampling.get("top_k"), (None, 0, -1)),
-            ("min_p", sampling.get("min_p"), (None, 0)),
-        )
-        if value not in off
-    }
-    if cut and not allow_truncated_sampling:
-        told = ", ".join(f"{k}={v}" for k, v in cut.items())
-        raise bad(
-            f"sampled with {told}: its log-probabilities are of a cut distribution and every ratio"
-            " would be biased. Sample without, or accept the bias with --allow-truncated-sampling"
-        )
+    ref = _reference(generation.get("ref_logprobs"), len(tokens), positions)
+    temperature = _temperature(sampling, allow_truncated_sampling)
     ids = torch.tensor(prompt + tokens, dtype=torch.long)
     source = generation.get("policy") or {}
     return Sample(
@@ -169,7 +119,7 @@ def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = Fa
             for name, verdict in (record.get("verdicts") or {}).items()
             if isinstance(verdict, dict) and isinstance(verdict.get("score"), int | float)
         },
-        temperature=float(temperature),
+        temperature=temperature,
         tokens=len(tokens),
         limit=sampling.get("max_tokens"),
         truncated=generation.get("finish_reason") == "length",
@@ -178,6 +128,83 @@ def read_sample(record: dict, vocab: int, *, allow_truncated_sampling: bool = Fa
         ref=ref,
         where=where,
     )
+
+
+def _arrays(generation: dict, vocab: int) -> tuple[list[int], list[int], list[float], list[int]]:
+    """Prompt ids, token ids, log-probabilities and loss mask."""
+    arrays: dict[str, list] = {}
+    for name in ("prompt_ids", "token_ids", "logprobs"):
+        value = generation.get(name)
+        if not isinstance(value, list):
+            engine = generation.get("engine") or {}
+            if lack := (engine.get("lacks") or {}).get(name):
+                raise _Bad(
+                    f"no `generation.{name}`: the engine {engine.get('name')!r} gave none: {lack}"
+                )
+            raise _Bad(
+                f"no `generation.{name}`; make rollouts with their token arrays (not the slim"
+                " profile) and with log-probabilities"
+            )
+        arrays[name] = value
+    prompt, tokens, logprobs = arrays.values()
+    mask = generation.get("loss_mask")
+    if mask is None:
+        mask = [1] * len(tokens)
+    if not len(tokens) == len(logprobs) == len(mask):
+        raise _Bad(
+            f"{len(tokens)} token_ids, {len(logprobs)} logprobs and {len(mask)} loss_mask entries:"
+            " their lengths must be equal"
+        )
+    if set(mask) - {0, 1}:
+        raise _Bad("`generation.loss_mask` may hold 0 and 1 only")
+    if not prompt:
+        raise _Bad(
+            "`generation.prompt_ids` is empty: there is nothing to predict the first token from"
+        )
+    for name, ids in (("prompt_ids", prompt), ("token_ids", tokens)):
+        if ids and not (min(ids) >= 0 and max(ids) < vocab):
+            wrong = next(i for i in ids if not 0 <= i < vocab)
+            raise _Bad(
+                f"`generation.{name}` has {wrong}, outside the policy's vocabulary of {vocab}:"
+                " the rollout was made by another model"
+            )
+    return prompt, tokens, logprobs, mask
+
+
+def _reference(logprobs: list[float] | None, tokens: int, positions: list[int]) -> Tensor | None:
+    """The log-probabilities of a reference at the trained positions, if the record has them."""
+    if logprobs is None:
+        return None
+    if len(logprobs) != tokens:
+        raise _Bad(f"{tokens} token_ids and {len(logprobs)} ref_logprobs: they must be equal")
+    ref = torch.tensor([logprobs[i] for i in positions], dtype=torch.float32)
+    if not bool(torch.isfinite(ref).all()):
+        raise _Bad("`generation.ref_logprobs` has a value that is not finite")
+    return ref
+
+
+def _temperature(sampling: dict, allow_truncated_sampling: bool) -> float:
+    """The temperature of a distribution that can be trained on."""
+    temperature = sampling.get("temperature", 1.0)
+    if not temperature > 0:
+        raise _Bad("sampled at temperature 0: a greedy completion has no distribution to train on")
+    cut = {
+        name: value
+        for name, value, off in (
+            ("top_p", sampling.get("top_p"), (None, 1)),
+            ("top_k", sampling.get("top_k"), (None, 0, -1)),
+            ("min_p", sampling.get("min_p"), (None, 0)),
+        )
+        if value not in off
+    }
+    if cut and not allow_truncated_sampling:
+        options = ", ".join(f"{k}={v}" for k, v in cut.items())
+        raise _Bad(
+            f"sampled with {options}: its log-probabilities are of a cut distribution and every"
+            " ratio would be biased. Sample without, or accept the bias with"
+            " --allow-truncated-sampling"
+        )
+    return float(temperature)
 
 
 def gather(

@@ -26,6 +26,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from swr1 import probe, prompts
+from swr1.devices import pick_device
 from swr1.errors import DataError, UsageError
 from swr1.models import check_fit, load_classifier, load_tokenizer
 from swr1.policy import model_folder
@@ -205,7 +206,7 @@ def is_encoder(tokenizer: Any) -> bool:
     return tokenizer.cls_token is not None and not tokenizer.chat_template
 
 
-def forward(model: Any, items: Sequence[Item], compute: torch.dtype = torch.float32) -> Tensor:
+def forward(model: Any, items: Sequence[Item], autocast: torch.dtype = torch.float32) -> Tensor:
     """Logits [N, K] of the items' labels, one item after another, float32.
 
     Of a pair they are the two scores: its label is 0, the first, and softmax over the two is the
@@ -214,19 +215,19 @@ def forward(model: Any, items: Sequence[Item], compute: torch.dtype = torch.floa
     sequences = [s for item in items for s in item.sequences]
     if getattr(model, "swr1_alone", False):
         width = max(map(len, sequences))
-        parts = [_logits(model, [s], compute) for s in sequences]
+        parts = [_logits(model, [s], autocast) for s in sequences]
         if parts[0].ndim == 3:
             parts = [pad(x, (0, 0, 0, width - x.shape[1])) for x in parts]
         logits = torch.cat(parts)
     else:
-        logits = _logits(model, sequences, compute)
+        logits = _logits(model, sequences, autocast)
     if items[0].at is not None:
         found = [logits[row, item.at] for row, item in enumerate(items) if item.at is not None]
         return torch.cat(found)
     return logits.view(len(items), -1) if logits.shape[1] == 1 else logits
 
 
-def _logits(model: Any, sequences: Sequence[Tensor], compute: torch.dtype) -> Tensor:
+def _logits(model: Any, sequences: Sequence[Tensor], autocast: torch.dtype) -> Tensor:
     """Of sequences, padded on the right: [n, K], or [n, T, K] of a head over every token."""
     width = max(map(len, sequences))
     padding = model.config.get_text_config().pad_token_id
@@ -235,7 +236,7 @@ def _logits(model: Any, sequences: Sequence[Tensor], compute: torch.dtype) -> Te
     for row, s in enumerate(sequences):
         ids[row, : len(s)], seen[row, : len(s)] = s, 1
     device = model.device
-    with torch.autocast(device.type, dtype=compute, enabled=compute != torch.float32):
+    with torch.autocast(device.type, dtype=autocast, enabled=autocast != torch.float32):
         return model(
             input_ids=ids.to(device),
             # The fast kernels are those without a mask.
@@ -245,13 +246,13 @@ def _logits(model: Any, sequences: Sequence[Tensor], compute: torch.dtype) -> Te
 
 @torch.no_grad()
 def all_logits(
-    model: Any, items: Sequence[Item], micro_tokens: int, compute: torch.dtype = torch.float32
+    model: Any, items: Sequence[Item], micro_tokens: int, autocast: torch.dtype = torch.float32
 ) -> list[np.ndarray]:
     """The logits [n, K] of every item, float64, in micro-batches of like length."""
     found: list[np.ndarray] = [np.empty(0)] * len(items)
     for cut in engine.micro_batches([item.padded for item in items], micro_tokens):
         some = [items[i] for i in cut]
-        parts = forward(model, some, compute).double().cpu().split([len(s.labels) for s in some])
+        parts = forward(model, some, autocast).cpu().double().split([len(s.labels) for s in some])
         for i, part in zip(cut, parts, strict=True):
             found[i] = part.numpy()
     return found
@@ -288,7 +289,7 @@ class Judge:
             self.folder,
             self.labels,
             self.tokenizer,
-            engine.pick_device(device),
+            pick_device(device),
             tokens=self.stage == "process-model",
         )
 

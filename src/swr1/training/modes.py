@@ -1,26 +1,34 @@
 """The modes around the RL step, as data: what each trains, on which records, after which paper.
 
 `swr1 train-step NAME` looks here before it looks among the objectives of RL. A new mode is a
-function train(records, policy, **options) in a file of this room, and an entry here.
+function train(records, policy, config, *, metrics, log, on_step) in a file of this room, a dataclass
+of its options in config.py, and an entry here.
 """
 
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any, NamedTuple
+
+from swr1.training.config import (
+    DPOConfig,
+    GuardConfig,
+    PassesConfig,
+    ProcessModelConfig,
+    RewardModelConfig,
+    SFTConfig,
+)
 
 
 class Mode(NamedTuple):
-    """`train` is "module:function"; `renders`: whether it takes `prompt`."""
+    """`train` is "module:function"; `config` holds its options."""
 
     train: str
+    config: type[PassesConfig]
     loss: str
     reads: str
     source: str
-    renders: bool = False
 
     def load(self) -> Callable[..., dict[str, Any]]:
         module, _, name = self.train.partition(":")
@@ -30,32 +38,35 @@ class Mode(NamedTuple):
 MODES = {
     "sft": Mode(
         "swr1.training.sft:train_sft",
+        SFTConfig,
         "cross-entropy",
         "completions or traces; with --reward-at-least or --best-of the best completions",
         "rejection sampling: RFT, arXiv 2308.01825; RAFT, arXiv 2304.06767",
-        renders=True,
     ),
     "dpo": Mode(
         "swr1.training.preference:train_dpo",
+        DPOConfig,
         "-log sigmoid of the implicit reward margin",
         "scored groups (best against worst), or `chosen` and `rejected`",
         "DPO, arXiv 2305.18290; label smoothing: Mitchell 2023",
-        renders=True,
     ),
     "reward-model": Mode(
         "swr1.training.classifier:train_reward_model",
+        RewardModelConfig,
         "-log sigmoid of the score margin (Bradley-Terry)",
         "as dpo",
         "InstructGPT, arXiv 2203.02155, eq. 1",
     ),
     "process-model": Mode(
         "swr1.training.classifier:train_process_model",
+        ProcessModelConfig,
         "cross-entropy of right and wrong at each step's end",
         "steps with labels: swr1 trace --steps, or swr1 verify trace",
         "Let's verify step by step, arXiv 2305.20050",
     ),
     "guard": Mode(
         "swr1.training.classifier:train_guard",
+        GuardConfig,
         "cross-entropy of safe, unsafe, needless-refusal (or --labels)",
         "completions with a label",
         "temperature scaling: arXiv 1706.04599",
@@ -65,16 +76,6 @@ MODES = {
 
 # These make classifiers; all others make policies, which write.
 JUDGES = ("reward-model", "process-model", "guard")
-
-
-def options_of(train: Callable[..., Any]) -> set[str]:
-    """The names of what a mode's function takes, the fields of Passes among them."""
-    from swr1.training.passes import Passes
-
-    parameters = inspect.signature(train).parameters.values()
-    named = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-    loop = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    return named | ({f.name for f in fields(Passes)} if loop else set())
 
 
 def as_table() -> Any:

@@ -35,13 +35,13 @@ T = TypeVar("T")
 KINDS = ["auto", "ddp", "fsdp"]
 NO_ADAPTERS = "adapters are not trained with sharded weights: use --parallel ddp"
 # Ranks wait for the lead, and the lead for records. A rank that dies is noticed by its launcher.
-PATIENCE = timedelta(days=7)
+COLLECTIVE_TIMEOUT = timedelta(days=7)
 # Elements of the gradients that are summed at once.
 BUCKET = 2**25
 
 
-class Team:
-    """The ranks of one update; alone, every method is the identity.
+class ProcessGroup:
+    """The processes of one update; for a single process every method is the identity.
 
     Attributes: rank, size; lead: whether this is rank 0; sharded: whether the weights are (FSDP).
     """
@@ -131,8 +131,8 @@ def _sum_in_place(gradients: list[Tensor]) -> None:
 
 
 @contextmanager
-def join(device: torch.device, kind: str = "auto") -> Iterator[Team]:
-    """The team of the ranks that a launcher started; alone where none did.
+def join(device: torch.device, kind: str = "auto") -> Iterator[ProcessGroup]:
+    """The group of the ranks that a launcher started; a group of one where none did.
 
     Args:
         device: what this process computes on; of several GPUs a rank takes that of its LOCAL_RANK.
@@ -144,7 +144,7 @@ def join(device: torch.device, kind: str = "auto") -> Iterator[Team]:
         raise UsageError(f"unknown --parallel {kind!r}: it is {', '.join(KINDS)}")
     size = launched()
     if size == 1:
-        yield Team()
+        yield ProcessGroup()
         return
     if kind == "auto":
         kind = "fsdp" if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true" else "ddp"
@@ -153,12 +153,12 @@ def join(device: torch.device, kind: str = "auto") -> Iterator[Team]:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
         backend = "cpu:gloo,cuda:nccl"
     try:
-        dist.init_process_group(backend, timeout=PATIENCE)
+        dist.init_process_group(backend, timeout=COLLECTIVE_TIMEOUT)
     except (RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise SwrError(f"the {size} processes of this update cannot meet: {first}") from error
     try:
-        yield Team(dist.get_rank(), size, kind == "fsdp")
+        yield ProcessGroup(dist.get_rank(), size, kind == "fsdp")
     finally:
         dist.destroy_process_group()
 
@@ -182,18 +182,18 @@ def leave(code: Any) -> None:
         os._exit(code or 0)
 
 
-def shard(model: Any, team: Team, method: Callable[..., Any]) -> None:
+def shard(model: Any, ranks: ProcessGroup, method: Callable[..., Any]) -> None:
     """Cut the weights of `model` over the ranks, layer by layer; nothing unless it is sharded.
 
     `method(model, ...)`, the way the model is called, becomes `model.<its name>`: sharded weights
     are whole only inside a call that FSDP knows of.
     """
-    if not team.sharded:
+    if not ranks.sharded:
         return
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
-    mesh = init_device_mesh(model.device.type, (team.size,))
+    mesh = init_device_mesh(model.device.type, (ranks.size,))
     for layer in _layers(model):
         fully_shard(layer, mesh=mesh)
     fully_shard(model, mesh=mesh)
@@ -241,7 +241,7 @@ def like(value: Tensor, parameter: Tensor) -> Tensor:
     )
 
 
-def finite(parameters: Iterable[Tensor], team: Team) -> bool:
+def finite(parameters: Iterable[Tensor], ranks: ProcessGroup) -> bool:
     """Whether all trained weights are finite, on every rank."""
     from torch.distributed.tensor import DTensor
 
@@ -249,4 +249,4 @@ def finite(parameters: Iterable[Tensor], team: Team) -> bool:
     for p in parameters:
         local = p.to_local() if isinstance(p, DTensor) else p
         bad += not bool(local.isfinite().all())
-    return team.total([bad], "max") == [0]
+    return ranks.total([bad], "max") == [0]

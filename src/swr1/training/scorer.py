@@ -14,7 +14,7 @@ from torch import Tensor
 from swr1.errors import DataError, UsageError
 from swr1.training import engine
 from swr1.training.groups import Sample
-from swr1.training.parallel import Team, call
+from swr1.training.parallel import ProcessGroup, call
 
 
 class Scorer:
@@ -26,10 +26,10 @@ class Scorer:
         micro_tokens: int,
         dtype: torch.dtype,
         adapters: Any = None,
-        team: Team | None = None,
+        ranks: ProcessGroup | None = None,
     ) -> None:
         self.model, self.micro_tokens, self.dtype = model, micro_tokens, dtype
-        self.adapters, self.team = adapters, team or Team()
+        self.adapters, self.ranks = adapters, ranks or ProcessGroup()
         self.score = call(model, engine.token_logprobs)
 
     def cuts(self, samples: list[Sample]) -> list[list[int]]:
@@ -53,7 +53,7 @@ class Scorer:
     def logprobs(self, samples: list[Sample]) -> list[Tensor]:
         """Per sample, on the CPU; every rank computes a part and has them all."""
         out: dict[int, Tensor] = {}
-        for cut, counts in self.team.share(self.cuts(samples)):
+        for cut, counts in self.ranks.share(self.cuts(samples)):
             some = [samples[i] for i in cut]
             if self.adapters is not None:
                 with self.adapters.disable_adapter():
@@ -63,7 +63,7 @@ class Scorer:
             if counts:
                 parts = logp.cpu().split([len(s.old) for s in some])
                 out |= dict(zip(cut, parts, strict=True))
-        found = self.team.merge(out)
+        found = self.ranks.merge(out)
         return [found.get(i, torch.empty(0)) for i in range(len(samples))]
 
 
@@ -72,13 +72,17 @@ class Offloaded(Scorer):
     but while it scores a batch. Its log-probabilities are those of rounded weights."""
 
     def __init__(
-        self, folder: str | Path, device: torch.device, micro_tokens: int, team: Team | None = None
+        self,
+        folder: str | Path,
+        device: torch.device,
+        micro_tokens: int,
+        ranks: ProcessGroup | None = None,
     ) -> None:
         """Raises UsageError with sharded weights, which have an arrangement of their own."""
-        if team and team.sharded:
+        if ranks and ranks.sharded:
             raise UsageError("a reference of sharded weights is not offloaded: use --parallel ddp")
         model = engine.load_model(folder, torch.device("cpu"), torch.bfloat16)
-        super().__init__(model, micro_tokens, torch.bfloat16, team=team)
+        super().__init__(model, micro_tokens, torch.bfloat16, ranks=ranks)
         self.device = device
 
     def logprobs(self, samples: list[Sample]) -> list[Tensor]:

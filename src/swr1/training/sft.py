@@ -1,6 +1,6 @@
 """Supervised fine-tuning on records: the completion's tokens are predicted, the prompt's are given.
 
-    train_sft(records, Policy("runs/kk"), prompt=load_prompt("logic-rl"), lr=3e-3, steps=1500)
+    train_sft(records, Policy("runs/kk"), SFTConfig(system_prompt="logic-rl", lr=3e-3, steps=1500))
 
 The target is the record's completion, or else its trace. With a bar on the reward, or the best few
 completions of each prompt, it is rejection-sampling fine-tuning (also called RFT or RAFT). What
@@ -11,70 +11,53 @@ exactly as a rollout renders it, so what RL starts from is what SFT trained.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from swr1.errors import DataError, UsageError
+from swr1.errors import DataError
 from swr1.models import load_tokenizer
 from swr1.objectives.supervised import sft as sft_loss
 from swr1.policy import Policy
-from swr1.prompts import Prompt
 from swr1.training import engine
+from swr1.training.config import SFTConfig
 from swr1.training.engine import Example
 from swr1.training.parallel import call
-from swr1.training.passes import Passes, digest
+from swr1.training.passes import Data, Passes, Teaching, digest
+from swr1.training.state import say
 from swr1.training.targets import Targets
 
 
 def train_sft(
     records: Iterable[dict],
     policy: Policy,
+    config: SFTConfig | None = None,
     *,
-    prompt: Prompt = Prompt("none"),
-    as_sampled: bool = True,
-    reward_at_least: float | None = None,
-    best_of: int | None = None,
-    max_length: int | None = None,
-    **options: Any,
+    metrics: str | Path | None = None,
+    log: Callable[[str], None] = say,
+    on_step: Callable[[dict], None] | None = None,
 ) -> dict[str, Any]:
-    """Train `policy` to write the targets of `records`.
+    """Train `policy` to write the targets of `records`; `metrics`, `log`, `on_step` as in train_rl.
 
-    Args:
-        prompt, as_sampled: how records become token ids, as in Targets.
-        reward_at_least: only records with a completion and at least this reward.
-        best_of: of each prompt only so many completions, the best by reward (the first of equal
-            ones); one that is there twice counts once.
-        max_length: longer sequences are left out and counted (None: the model's own limit).
-        options: the fields of Passes.
+    With `best_of` one completion that is there twice counts once, and the first of equally good
+    ones goes before the others.
 
     Returns a summary: steps, version, sequences, tokens, dropped (by reason), unknown (share of
     target tokens that the tokenizer does not know).
     Raises DataError when nothing is left to train on, UsageError for impossible options, SwrError
     when loss or gradient is not finite.
     """
-    passes = Passes(**options)
-    if best_of is not None and best_of < 1:
-        raise UsageError(f"best-of is at least 1, not {best_of}")
-    with passes.session(policy, "train-step sft") as team:
+    config = config or SFTConfig()
+    passes = Passes(config, metrics=metrics, log=log, on_step=on_step)
+    with passes.session(policy, "train-step sft") as ranks:
         tokenizer = load_tokenizer(policy.folder())
-        limit = max_length or engine.context_length(policy.folder())
-        encode = Targets(tokenizer, prompt, as_sampled)
-        read = _Reader(encode, reward_at_least, best_of, limit)
-        data, read.dropped = team.first(lambda: (read.all(records), read.dropped))
-        for reason, n in read.dropped.items():
-            passes.log(f"{n} records dropped: {reason}")
-        if not data:
-            raise DataError(
-                "no record has anything to learn: no `completion`, no `info.trace`"
-                " (swr1 gen-puzzles --trace writes one), or all were dropped"
-            )
-        unknown = _share_of(tokenizer.unk_token_id, data)
-        if unknown:
-            passes.log(f"{unknown:.1%} of the target tokens are unknown to the tokenizer")
-        if (strange := _share_of(tokenizer.unk_token_id, data, prompts=True)) > 0.01:
-            passes.log(f"{strange:.1%} of the prompt tokens are unknown to the tokenizer")
+        limit = config.max_length or engine.context_length(policy.folder())
+        encode = Targets(tokenizer, *config.rendering())
+        read = _Reader(encode, config.reward_at_least, config.best_of, limit)
+        data, read.dropped = ranks.first(lambda: (read.all(records), read.dropped))
+        unknown = _check(data, read.dropped, tokenizer, passes.log)
 
         def learn(model: Any, chosen: list[int]) -> tuple[float, dict[str, Any]]:
             """The mean over all target tokens of the step."""
@@ -82,31 +65,43 @@ def train_sft(
             count = sum(len(e.targets) for e in examples)
             loss = 0.0
             score = call(model, engine.token_logprobs)
-            for cut, counts in team.share(engine.cuts(model, examples, passes.micro_tokens)):
-                logp, _ = score([examples[i] for i in cut], autocast=passes.compute)
+            for cut, counts in ranks.share(engine.cuts(model, examples, passes.micro_tokens)):
+                logp, _ = score([examples[i] for i in cut], autocast=passes.dtype)
                 share = sft_loss(logp).sum() / count * counts
                 share.backward()
                 loss += float(share.detach())
-            return team.total([loss])[0], {"target_tokens": count}
+            return ranks.total([loss])[0], {"target_tokens": count}
 
         summary = passes.train(
             policy,
             "sft",
-            [len(e.ids) for e in data],
-            digest(*data),
-            load=lambda folder: engine.load_model(
-                folder, passes.where, torch.float32, compute=passes.compute
-            ),
-            learn=learn,
-            save=lambda model, folder, weights: engine.save_model(
-                model, tokenizer, folder, passes.compute, weights
-            ),
+            Data([len(e.ids) for e in data], digest(*data)),
+            Teaching(passes.load_policy, learn, passes.saver(tokenizer)),
         )
     return summary | {
         "sequences": len(data),
         "dropped": dict(read.dropped),
         "unknown": unknown,
     }
+
+
+def _check(
+    data: list[Example], dropped: Counter[str], tokenizer: Any, log: Callable[[str], None]
+) -> float:
+    """Report what was read; the share of unknown target tokens. Raises DataError without data."""
+    for reason, n in dropped.items():
+        log(f"{n} records dropped: {reason}")
+    if not data:
+        raise DataError(
+            "no record has anything to learn: no `completion`, no `info.trace`"
+            " (swr1 gen-puzzles --trace writes one), or all were dropped"
+        )
+    unknown = _share_of(tokenizer.unk_token_id, data)
+    if unknown:
+        log(f"{unknown:.1%} of the target tokens are unknown to the tokenizer")
+    if (strange := _share_of(tokenizer.unk_token_id, data, prompts=True)) > 0.01:
+        log(f"{strange:.1%} of the prompt tokens are unknown to the tokenizer")
+    return unknown
 
 
 class _Reader:

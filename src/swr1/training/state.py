@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable
@@ -28,11 +29,17 @@ from swr1.models import load_state
 from swr1.policy import MARKER, Policy, write_marker
 from swr1.streams.files import fsync_folder
 from swr1.training import engine, parallel
-from swr1.training.parallel import Team
+from swr1.training.parallel import ProcessGroup
 
 KEPT_STATES = 2
 # How many versions back a run knows the step of each.
 KEPT_VERSIONS = 256
+
+
+def say(message: str) -> None:
+    """A line for people, on stderr."""
+    sys.stderr.write(message + "\n")
+    sys.stderr.flush()
 
 
 class Run:
@@ -53,7 +60,7 @@ class Run:
         stage: str,
         *,
         fixed: dict[str, Any],
-        told: dict[str, Any] | None = None,
+        changeable: dict[str, Any] | None = None,
         metrics: str | Path | None = None,
         keep: int | None = None,
         resume: bool = True,
@@ -63,12 +70,12 @@ class Run:
 
         Args:
             fixed: options that a run cannot change under way (they shape the state).
-            told: options that it can; `log` hears of one that is not as it was.
+            changeable: options that it can; `log` gets a line about those that changed.
             keep: how many published versions to keep on disk (None: all).
         """
         self.policy, self.stage, self.keep, self.log = policy, stage, keep, log
-        self.team = Team()
-        self.fixed, self.told = fixed, told or {}
+        self.ranks = ProcessGroup()
+        self.fixed, self.changeable = fixed, changeable or {}
         self.metrics = Path(metrics) if metrics else policy.path / "metrics.jsonl"
         self.folder: Path | None = None
         self.publish_due = False
@@ -137,9 +144,9 @@ class Run:
                     " with --no-resume"
                 )
         changed = [
-            f"{name.replace('_', '-')} {value} -> {self.told[name]}"
+            f"{name.replace('_', '-')} {value} -> {self.changeable[name]}"
             for name, value in state.get("told", {}).items()
-            if name in self.told and json.loads(json.dumps(self.told[name])) != value
+            if name in self.changeable and json.loads(json.dumps(self.changeable[name])) != value
         ]
         if changed:
             self.log(
@@ -167,15 +174,15 @@ class Run:
         optimizer: engine.Optimizer,
         save: Callable[[Path, dict[str, Any]], None],
         save_state: Callable[[Path], None] = lambda folder: None,
-        team: Team | None = None,
+        ranks: ProcessGroup | None = None,
     ) -> None:
         """Bring model and optimizer to where the run stands, and record a run that begins.
 
         `save` writes a version with the weights it is given into a folder, `save_state` what else
-        belongs to the trainer's state. All ranks of `team` call every method; its lead writes.
+        belongs to the trainer's state. All ranks of `ranks` call every method; its lead writes.
         """
         self._model, self._optimizer, self._save = model, optimizer, save
-        self._save_state, self.team = save_state, team or Team()
+        self._save_state, self.ranks = save_state, ranks or ProcessGroup()
         if not self.resumed:
             self._write_state(begin=True)
             return
@@ -193,14 +200,14 @@ class Run:
         Raises SwrError, and writes nothing, when weights that would be saved are not finite.
         """
         trained = (p for p in self._model.parameters() if p.requires_grad)
-        if (checkpoint or publish) and not parallel.finite(trained, self.team):
+        if (checkpoint or publish) and not parallel.finite(trained, self.ranks):
             raise SwrError(
                 f"step {self.step + 1} made weights that are not finite; {self.policy.path} stays at"
                 f" version {self.version}. Try a lower learning rate or a warm-up"
             )
         self.step += 1
         row = {"step": self.step, "version": self.version + publish, **row}
-        if self.team.lead:
+        if self.ranks.lead:
             self.policy.check_there()
             self.metrics.parent.mkdir(parents=True, exist_ok=True)
             with open(self.metrics, "a") as file:
@@ -223,7 +230,7 @@ class Run:
 
     def finish(self) -> None:
         """Save and publish what the last steps did, if it is not on disk yet."""
-        if self.team.first(self._published_step) != self.step:
+        if self.ranks.first(self._published_step) != self.step:
             self.publish_due = True
             self._write_state()
             self._publish()
@@ -251,7 +258,7 @@ class Run:
                 protect={self.base},
             )
 
-        self.version = self.team.first(publish)
+        self.version = self.ranks.first(publish)
         self.published[self.version] = self.step
         if len(self.published) > KEPT_VERSIONS:
             del self.published[min(self.published)]
@@ -263,7 +270,7 @@ class Run:
             weights = {n: p.detach() for n, p in self._model.named_parameters() if p.requires_grad}
             state = {"weights": weights, "optimizer": self._optimizer.state_dict()}
             state = parallel.whole(state)
-        if self.team.lead:
+        if self.ranks.lead:
             self._write(state)
 
     def _write(self, state: dict[str, Any] | None) -> None:
@@ -293,7 +300,7 @@ class Run:
 
     def _fill(self, aside: Path, state: dict[str, Any] | None) -> None:
         if state is not None:
-            with open(aside / "state.pt", "wb") as file:  # so that a full disk is told as such
+            with open(aside / "state.pt", "wb") as file:  # so that a full disk is reported as such
                 torch.save(state, file)
             self._save_state(aside)
         size = self.metrics.stat().st_size if self.metrics.exists() else 0
@@ -311,7 +318,7 @@ class Run:
                 "groups_dropped": self.groups_dropped,
                 "position": self.position,
                 "fixed": self.fixed,
-                "told": self.told,
+                "told": self.changeable,  # the name in states of earlier versions too
                 "metrics": str(self.metrics.absolute()),
                 "metrics_bytes": size,
             },

@@ -1,6 +1,6 @@
 """One RL step on a batch of complete groups: advantages, losses, optimizer steps, metrics.
 
-Advantages (judging.py) are taken over the whole batch before anything is split. Whatever the cut into
+Advantages (batch_statistics.py) are taken over the whole batch before anything is split. Whatever the cut into
 micro-batches, the gradient is that of the one big batch: every mean divides by global counts.
 """
 
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,11 +23,12 @@ from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.losses import LOSSES, ratio, sequence_ratio
 from swr1.objectives.presets import Objective, options_for
 from swr1.training import engine
+from swr1.training.batch_statistics import advantages, describe, zero_variance
+from swr1.training.config import RLConfig
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of
-from swr1.training.judging import advantages, agreeing, describe
-from swr1.training.parallel import Team
-from swr1.training.parts import part_of
+from swr1.training.parallel import ProcessGroup
+from swr1.training.reward_parts import part_of
 from swr1.training.scorer import Scorer
 
 
@@ -33,116 +36,161 @@ class BadStep(SwrError):
     """An update whose loss or gradient is not finite; the weights are as they were before it."""
 
 
+@dataclass(kw_only=True)
+class Learner:
+    """What a step asks and changes: the policy, its optimizer, and what the objective has beside.
+
+    Attributes:
+        reference: scores of the KL term, if it has one. multiplier: the state of a Lagrangian
+            objective. critic: of an objective whose advantages need values ("gae").
+    """
+
+    scorer: Scorer
+    optimizer: engine.Optimizer
+    reference: Scorer | None = None
+    multiplier: Multiplier | None = None
+    critic: Critic | None = None
+
+
+class _Batch(NamedTuple):
+    """The samples of a batch with what was computed from all of them, one entry each.
+
+    `spans`: where each group begins, and the end. Without a critic `values` is None.
+    """
+
+    samples: list[Sample]
+    spans: list[int]
+    advantages: list[Tensor]
+    reference: list[Tensor] | None
+    values: list[Tensor] | None
+    returns: list[Tensor]
+
+    def trained(self, groups: list[int], mask_truncated: bool) -> list[int]:
+        """The samples of these groups that have a loss."""
+        found = [i for g in sorted(groups) for i in range(self.spans[g], self.spans[g + 1])]
+        some = [(i, self.samples[i]) for i in found]
+        return [i for i, s in some if len(s.old) and not (mask_truncated and s.truncated)]
+
+
 def rl_step(
-    groups: list[list[Sample]],
-    goal: Objective,
-    scorer: Scorer,
-    ref: Scorer | None,
-    stepper: engine.Optimizer,
-    *,
-    lr: float,
-    max_grad_norm: float | None,
-    minibatch: int,
-    epochs: int,
-    drop_dead: bool,
-    mask_truncated: bool,
-    shuffle_rewards: bool,
-    importance: str,
-    importance_cap: float,
-    importance_mask: bool,
-    seed: int,
-    importance_floor: float = 0.0,
-    importance_normalise: bool = False,
-    multiplier: Multiplier | None = None,
-    critic: Critic | None = None,
-    skip_bad: bool = False,
+    groups: list[list[Sample]], config: RLConfig, learner: Learner, *, lr: float, seed: int
 ) -> dict[str, Any]:
     """One batch: advantages over all of it, then its optimizer steps. Returns the metrics.
 
-    With `multiplier`, the state of a Lagrangian objective, it first moves by the batch's mean cost.
-    With `critic`, of an objective with the advantage "gae", it learns after each update.
+    The multiplier of a Lagrangian objective first moves by the batch's mean cost; a critic learns
+    after each update. Raises BadStep for an update that is not finite, unless those are skipped.
     """
+    objective, scorer = config.resolved_objective, learner.scorer
     generator = torch.Generator().manual_seed(seed)
     everything = [s for g in groups for s in g]
-    row = describe(everything, agreeing(groups, "reward"))
-    if shuffle_rewards:
-        judged = [(s.reward, s.parts, s.scores) for s in everything]
-        for s, i in zip(everything, torch.randperm(len(judged), generator=generator), strict=True):
-            s.reward, s.parts, s.scores = judged[i]
-    by = goal.filter_on or ("reward" if drop_dead else None)
-    if goal.cost:
-        costs = part_of(everything, goal.cost)
-        row["cost_mean"] = mean_of(costs[~costs.isnan()].tolist())
-        if multiplier is not None and row["cost_mean"] is not None:
-            multiplier.update(row["cost_mean"])
-        row["lambda"] = multiplier.value if multiplier else goal.lambda_init
+    metrics = describe(everything, zero_variance(groups, "reward"))
+    if config.shuffle_rewards:
+        _shuffle_rewards(everything, generator)
+    if objective.cost:
+        metrics |= _price(everything, objective, learner.multiplier)
     used = groups
-    if by:
-        used = [g for g, same in zip(groups, agreeing(groups, by), strict=True) if not same]
-    row["groups_left_out"] = len(groups) - len(used)
+    if by := config.filter_on:
+        used = [g for g, same in zip(groups, zero_variance(groups, by), strict=True) if not same]
+    metrics["groups_left_out"] = len(groups) - len(used)
     samples = [s for g in used for s in g]
+    if config.importance != "none":
+        metrics |= _correct([s for s in samples if s.lag], scorer, config)
+    reference = learner.reference.logprobs(samples) if learner.reference and samples else None
+    values = learner.critic.values(samples) if learner.critic else None
+    price = metrics.get("lambda", 0.0)
+    advantage, returns = advantages(samples, used, objective, reference, values, price)
     spans = torch.tensor([0] + [len(g) for g in used]).cumsum(0).tolist()
-    if importance != "none":
-        bounds = importance_floor, importance_cap
-        stale = [s for s in samples if s.lag]
-        row |= _correct(stale, scorer, importance, bounds, importance_mask, importance_normalise)
-    reference = ref.logprobs(samples) if ref and samples else None
-    values = critic.values(samples) if critic else None
-    advantage, returns = advantages(samples, used, goal, reference, values, row.get("lambda", 0.0))
-    value_losses = []
+    batch = _Batch(samples, spans, advantage, reference, values, returns)
 
     tally = _Tally(reference is not None)
-    skipped = 0
-    length = goal.length or max((s.limit or s.tokens for s in samples), default=1)
-    for _ in range(epochs):
-        order = torch.randperm(len(used), generator=generator).tolist()
-        order = list(range(len(used))) if minibatch >= len(used) else order
-        for start in range(0, len(used), minibatch):
-            chosen = [
-                i
-                for g in sorted(order[start : start + minibatch])
-                for i in range(spans[g], spans[g + 1])
-                if len(samples[i].old) and not (mask_truncated and samples[i].truncated)
-            ]
-            if not chosen:
-                continue
-            counts = Counts(sum(len(samples[i].old) for i in chosen), len(chosen))
-            loss = 0.0
-            for cut, part in scorer.team.share(scorer.cuts([samples[i] for i in chosen])):
-                loss += _backward(
-                    [samples[chosen[j]] for j in cut],
-                    [advantage[chosen[j]] for j in cut],
-                    [reference[chosen[j]] for j in cut] if reference else None,
-                    goal,
-                    scorer,
-                    counts,
-                    length,
-                    tally if part else None,
-                )
-            (loss,) = scorer.team.total([loss])
-            norm = stepper.step(lr, max_grad_norm) if math.isfinite(loss) else stepper.forget()
-            if not (math.isfinite(loss) and math.isfinite(norm)):
-                if not skip_bad:
-                    raise BadStep(
-                        f"loss {loss} and gradient norm {norm}. Likely causes: a learning rate too"
-                        " high, log-probabilities of another model, an overflow in the dtype"
-                    )
-                skipped += 1
-                continue
-            tally.updates.append((loss, norm))
-            if critic and values:
-                value_losses.append(
-                    critic.learn(
-                        [samples[i] for i in chosen],
-                        [values[i] for i in chosen],
-                        [returns[i] for i in chosen],
-                        goal.value_clip,
-                        max_grad_norm,
-                    )
-                )
+    for _ in range(int(config.epochs)):
+        for chosen in _minibatches(len(used), config.minibatch or config.batch, generator):
+            if trained := batch.trained(chosen, config.mask_truncated):
+                _update(batch, trained, config, learner, lr, tally)
     if values:
-        row |= {"value_loss": mean_of(value_losses), **_explained(values, returns)}
-    return row | tally.row(scorer.team) | {"skipped_updates": skipped}
+        metrics |= {"value_loss": mean_of(tally.value_losses), **_explained(values, returns)}
+    return metrics | tally.metrics(scorer.ranks) | {"skipped_updates": tally.skipped}
+
+
+def _shuffle_rewards(samples: list[Sample], generator: torch.Generator) -> None:
+    given = [(s.reward, s.parts, s.scores) for s in samples]
+    for s, i in zip(samples, torch.randperm(len(given), generator=generator), strict=True):
+        s.reward, s.parts, s.scores = given[i]
+
+
+def _price(
+    samples: list[Sample], objective: Objective, multiplier: Multiplier | None
+) -> dict[str, Any]:
+    """The mean cost, and the multiplier after it has moved by that."""
+    assert objective.cost
+    costs = part_of(samples, objective.cost)
+    mean = mean_of(costs[~costs.isnan()].tolist())
+    if multiplier is not None and mean is not None:
+        multiplier.update(mean)
+    return {
+        "cost_mean": mean,
+        "lambda": multiplier.value if multiplier else objective.lambda_init,
+    }
+
+
+def _minibatches(groups: int, size: int, generator: torch.Generator) -> Iterator[list[int]]:
+    """The numbers of the groups of each optimizer step of one pass: in random order, but for a
+    single one."""
+    order = torch.randperm(groups, generator=generator).tolist()
+    order = list(range(groups)) if size >= groups else order
+    for start in range(0, groups, size):
+        yield order[start : start + size]
+
+
+def _update(
+    batch: _Batch,
+    chosen: list[int],
+    config: RLConfig,
+    learner: Learner,
+    lr: float,
+    tally: _Tally,
+) -> None:
+    """One optimizer step on the chosen samples; raises BadStep."""
+    objective, scorer = config.resolved_objective, learner.scorer
+    samples = [batch.samples[i] for i in chosen]
+    advantage = [batch.advantages[i] for i in chosen]
+    reference = [batch.reference[i] for i in chosen] if batch.reference else None
+    counts = Counts(sum(len(s.old) for s in samples), len(samples))
+    length = objective.length or max((s.limit or s.tokens for s in batch.samples), default=1)
+    loss = 0.0
+    for cut, counted in scorer.ranks.share(scorer.cuts(samples)):
+        loss += _backward(
+            [samples[j] for j in cut],
+            [advantage[j] for j in cut],
+            [reference[j] for j in cut] if reference else None,
+            objective,
+            scorer,
+            counts,
+            length,
+            tally if counted else None,
+        )
+    (loss,) = scorer.ranks.total([loss])
+    optimizer = learner.optimizer
+    norm = optimizer.step(lr, config.max_grad_norm) if math.isfinite(loss) else optimizer.forget()
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        if config.on_nan != "skip":
+            raise BadStep(
+                f"loss {loss} and gradient norm {norm}. Likely causes: a learning rate too"
+                " high, log-probabilities of another model, an overflow in the dtype"
+            )
+        tally.skipped += 1
+        return
+    tally.updates.append((loss, norm))
+    if learner.critic and batch.values:
+        tally.value_losses.append(
+            learner.critic.learn(
+                samples,
+                [batch.values[i] for i in chosen],
+                [batch.returns[i] for i in chosen],
+                objective.value_clip,
+                config.max_grad_norm,
+            )
+        )
 
 
 def _explained(values: list[Tensor], returns: list[Tensor]) -> dict[str, float | None]:
@@ -155,20 +203,13 @@ def _explained(values: list[Tensor], returns: list[Tensor]) -> dict[str, float |
     }
 
 
-def _correct(
-    stale: list[Sample],
-    scorer: Scorer,
-    level: str,
-    bounds: tuple[float, float],
-    leave_out: bool,
-    by_mean: bool,
-) -> dict[str, Any]:
+def _correct(stale: list[Sample], scorer: Scorer, config: RLConfig) -> dict[str, Any]:
     """Give stale samples the log-probabilities of the weights before the update, and their weight.
 
     Samples of the very policy stay as they are: their ratio is 1 but for rounding. Returns the
     share of the stale samples' tokens whose ratio is above the cap.
     """
-    floor, cap = bounds
+    level, cap = config.importance, config.importance_cap
     if not any(len(s.recorded) for s in stale):
         return {"importance_capped": 0.0}
     for s, now in zip(stale, scorer.logprobs(stale), strict=True):
@@ -178,8 +219,8 @@ def _correct(
     raw = LEVELS[level](
         torch.cat([s.old for s in stale]), torch.cat([s.recorded for s in stale]), seq
     )
-    weight = (mask if leave_out else truncate)(raw, cap, floor)
-    if by_mean:
+    weight = (mask if config.importance_mask else truncate)(raw, cap, config.importance_floor)
+    if config.importance_normalise:
         weight = normalise(weight, seq, level)
     for s, part in zip(stale, weight.split(sizes.tolist()), strict=True):
         s.weight = part
@@ -190,7 +231,7 @@ def _backward(
     samples: list[Sample],
     advantage: list[Tensor],
     reference: list[Tensor] | None,
-    goal: Objective,
+    objective: Objective,
     scorer: Scorer,
     counts: Counts,
     length: float,
@@ -200,7 +241,7 @@ def _backward(
 
     Without a `tally` the micro-batch does not count (another rank has it): its gradient is 0.
     """
-    logp, entropy = scorer(samples, entropy="grad" if goal.entropy else "value")
+    logp, entropy = scorer(samples, entropy="grad" if objective.entropy else "value")
     assert entropy is not None
     device = logp.device
     sizes = torch.tensor([len(s.old) for s in samples])
@@ -217,36 +258,43 @@ def _backward(
     def mean(x: Tensor, weighted: bool = True) -> Tensor:
         if weighted and weight is not None:
             x = x * weight
-        return aggregate(x, seq, goal.aggregation, counts, length)
+        return aggregate(x, seq, objective.aggregation, counts, length)
 
-    function = LOSSES[goal.loss]
-    loss = mean(function(logp, old, adv, seq, **options_for(function, goal)))
+    function = LOSSES[objective.loss]
+    loss = mean(function(logp, old, adv, seq, **options_for(function, objective)))
     kl = None
     if reference:
         ref = torch.cat(reference).to(device)
-        kl = ESTIMATORS[goal.kl_estimator](logp, ref)
-        if goal.kl_in == "loss" and goal.kl_ratio:
-            kl = off_policy(goal.kl_estimator, logp, ref, old)
-        if goal.kl_in == "loss":
-            loss = loss + goal.kl * mean(kl)
-    if goal.entropy:
-        loss = loss - goal.entropy * mean(entropy, weighted=False)
+        kl = ESTIMATORS[objective.kl_estimator](logp, ref)
+        if objective.kl_in == "loss" and objective.kl_ratio:
+            kl = off_policy(objective.kl_estimator, logp, ref, old)
+        if objective.kl_in == "loss":
+            loss = loss + objective.kl * mean(kl)
+    if objective.entropy:
+        loss = loss - objective.entropy * mean(entropy, weighted=False)
     if tally is None:
         (loss * 0).backward()
         return 0.0
     loss.backward()
     with torch.no_grad():
-        moved = sequence_ratio(logp, old, seq) if goal.loss == "gspo" else ratio(logp, old)
-        tally.add(ratio(logp, recorded), moved, adv, entropy, kl, goal)
+        moved = sequence_ratio(logp, old, seq) if objective.loss == "gspo" else ratio(logp, old)
+        tally.add(ratio(logp, recorded), moved, adv, entropy, kl, objective)
     return float(loss.detach())
 
 
+def _wide(x: Tensor) -> Tensor:
+    """`x` in float64, which MPS does not have."""
+    return (x.cpu() if x.device.type == "mps" else x).double()
+
+
 class _Tally:
-    """Sums over the micro-batches of one step, for its metrics row."""
+    """Sums over the micro-batches of one step, for its metrics."""
 
     def __init__(self, with_kl: bool) -> None:
         self.with_kl = with_kl
         self.updates: list[tuple[float, float]] = []
+        self.value_losses: list[float] = []
+        self.skipped = 0
         self.sums: Counter[str] = Counter()
         self.low, self.high = math.inf, -math.inf
 
@@ -257,15 +305,15 @@ class _Tally:
         adv: Tensor,
         entropy: Tensor,
         kl: Tensor | None,
-        goal: Objective,
+        objective: Objective,
     ) -> None:
         """`r` is the raw ratio to the policy that sampled, `moved` the one that is clipped."""
         self.sums["tokens"] += r.numel()
-        up, down = moved > 1 + goal.clip_high, moved < 1 - goal.clip_low
+        up, down = moved > 1 + objective.clip_high, moved < 1 - objective.clip_low
         clipped = (up & (adv > 0)) | (down & (adv < 0))
         for name, x in (
             ("ratio", r),
-            ("ratio squared", r.double() ** 2),
+            ("ratio squared", _wide(r) ** 2),
             ("clipped", clipped),
             ("entropy", entropy),
             # KL(behaviour || policy) by k3: how far the policy is from the one that sampled.
@@ -273,15 +321,15 @@ class _Tally:
             ("kl", kl),
         ):
             if x is not None:
-                self.sums[name] += float(x.double().sum())  # type: ignore[assignment]
+                self.sums[name] += float(_wide(x).sum())  # type: ignore[assignment]
         self.low = min(self.low, float(r.min()))
         self.high = max(self.high, float(r.max()))
 
-    def row(self, team: Team) -> dict[str, Any]:
+    def metrics(self, ranks: ProcessGroup) -> dict[str, Any]:
         """The metrics over all ranks."""
         names = ("tokens", "ratio", "ratio squared", "clipped", "entropy", "kl_behaviour", "kl")
-        sums = dict(zip(names, team.total([self.sums[n] for n in names]), strict=True))
-        minus_low, high = team.total([-self.low, self.high], "max")
+        sums = dict(zip(names, ranks.total([self.sums[n] for n in names]), strict=True))
+        minus_low, high = ranks.total([-self.low, self.high], "max")
         tokens = sums["tokens"]
 
         def mean(name: str) -> float | None:

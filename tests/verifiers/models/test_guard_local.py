@@ -12,7 +12,6 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from swr1.errors import UsageError
 from swr1.policy import Policy
-from swr1.training.classifier import train_guard, train_reward_model
 from swr1.training.heads import open_judge
 from swr1.training.held_out import softmax
 from swr1.verifiers.builtin import helpful, safety, value
@@ -22,7 +21,7 @@ from swr1.verifiers.models.reply import CouldNotJudge, Question
 from swr1.verifiers.running import open_verifiers
 from tests.conftest import jsonl, load, run_swr1
 from tests.training.tiny_runs import WORDS as WORDS_OF_POLICY
-from tests.training.tiny_runs import tiny_policy
+from tests.training.tiny_runs import tiny_policy, train_guard, train_reward_model
 
 WORDS = "? <|start|> <|end|> user assistant User: Agent: safe unsafe tea poison x a b c d e".split()
 TEMPLATE = (

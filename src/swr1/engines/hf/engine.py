@@ -29,6 +29,7 @@ import transformers
 from torch import Tensor
 
 from swr1 import models, positions
+from swr1.devices import pick_device
 from swr1.engines import Completion, Request, Sampling, random_stream
 from swr1.engines.hf.call import Call
 from swr1.engines.hf.drawing import draw
@@ -54,8 +55,8 @@ class HFEngine:
 
     Args:
         folder: a model folder with its tokenizer, or a hub name.
-        options: threads None leaves torch's number of CPU threads as it is; device "auto" is CUDA,
-            then Apple's MPS, then the CPU.
+        options: threads None leaves torch's number of CPU threads as it is; device "auto" is as
+            in swr1.devices.
 
     Raises UsageError for an impossible option and SwrError for a model that cannot be loaded.
     """
@@ -68,8 +69,7 @@ class HFEngine:
             raise UsageError(f"dtype must be float32, bfloat16 or auto, not {options.dtype!r}")
         if options.threads is not None:
             torch.set_num_threads(options.threads)
-        device = options.device
-        self.device = torch.device(_best_device() if device == "auto" else device)
+        self.device = pick_device(options.device)
         self.dtype = options.dtype
         if options.dtype == "auto":
             self.dtype = "float32" if self.device.type == "cpu" else "bfloat16"
@@ -336,12 +336,6 @@ class _Batch:
         if self.rows:
             assert self.cache is not None
             self.rows["logits"] = self.cache.step(self.engine._call, self.rows.pop("last"))
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> set[int]:

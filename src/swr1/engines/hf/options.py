@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from swr1.devices import HELP as DEVICES
 from swr1.options import option
 
 PANEL = "Engine"
@@ -20,7 +21,7 @@ class HFOptions:
     dtype: str = option(
         "auto", "float32, bfloat16 or auto (float32 on a CPU, else bfloat16).", panel=PANEL
     )
-    device: str = option("auto", "auto, cpu, cuda, mps, ...", panel=PANEL, usual=True, quiet=True)
+    device: str = option("auto", DEVICES, panel=PANEL, usual=True, quiet=True)
     threads: int | None = option(
         None,
         "CPU threads of the whole process.",

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from swr1.devices import pick_device
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_config
 from swr1.policy import model_folder
@@ -45,8 +46,9 @@ class TrainedModel:
             self.labels = [names[i] for i in range(len(names))] if len(names) > 1 else ["reward"]
             self.temperature, self.offsets = 1.0, np.zeros(len(self.labels))
             self.tokenizer = heads.open_tokenizer(path)
-            where = engine.pick_device(device)
-            self.model = heads.open_model(path, self.labels, self.tokenizer, where, tokens=False)
+            self.model = heads.open_model(
+                path, self.labels, self.tokenizer, pick_device(device), tokens=False
+            )
         # The tags of reasoning may be tokens, too; they are what the policy should write.
         self.special = tuple(set(self.tokenizer.all_special_tokens) - set(TAGS))
         self.context = engine.context_length(path)

@@ -1,6 +1,6 @@
-"""What an RL step makes of its batch's judgements: figures about it, filters, and advantages.
+"""Batch metrics, group filters and advantages of one RL step.
 
-All of it looks at the whole batch, before anything is split into micro-batches or ranks.
+All of them look at the whole batch, before anything is split into micro-batches or ranks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from swr1.errors import DataError
-from swr1.objectives.advantages import ADVANTAGES, dead_groups, token_rewards, whiten
+from swr1.objectives.advantages import ADVANTAGES, token_rewards, whiten, zero_variance_groups
 from swr1.objectives.combine import (
     advantage_of,
     boost_live,
@@ -28,11 +28,11 @@ from swr1.objectives.presets import Objective, options_for
 from swr1.objectives.shaping import overlong_penalty, shortness
 from swr1.records import RIGHT_OR_WRONG
 from swr1.training.groups import Sample, mean_of
-from swr1.training.parts import judged, part_of
+from swr1.training.reward_parts import part_of, part_or_score
 
 
-def describe(samples: list[Sample], dead: list[bool]) -> dict[str, Any]:
-    """What the batch says about the policy that sampled it."""
+def describe(samples: list[Sample], without_variance: list[bool]) -> dict[str, Any]:
+    """Metrics of a batch: rewards, verdicts, lengths; `without_variance` is about its groups."""
     rewards = torch.tensor([s.reward for s in samples], dtype=torch.float64)
     values = [
         (name, value) for s in samples for name, value in s.parts.items() if not math.isnan(value)
@@ -55,32 +55,32 @@ def describe(samples: list[Sample], dead: list[bool]) -> dict[str, Any]:
         "format_rate": right.get("format"),
         "length_mean": mean_of(s.tokens for s in samples),
         "truncated": mean_of(s.truncated for s in samples),
-        "dead_groups": mean_of(dead),
+        "zero_variance_groups": mean_of(without_variance),
         "samples": len(samples),
         "tokens": sum(s.tokens for s in samples),
     }
 
 
-def agreeing(groups: list[list[Sample]], what: str) -> list[bool]:
-    """Which groups have no difference in their reward, or in the part or verdict of that name.
+def zero_variance(groups: list[list[Sample]], what: str) -> list[bool]:
+    """For each group, whether it has no difference in the reward, or in the named part or verdict.
 
-    Samples that it could not judge, or without trained tokens, do not count.
+    Samples without that value, or without trained tokens, do not count.
     """
     everything = [s for g in groups for s in g]
     if what == "reward":
         values = torch.tensor([s.reward for s in everything], dtype=torch.float64)
     else:
-        values = judged(everything, what)
+        values = part_or_score(everything, what)
     group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
     known = ~values.isnan() & torch.tensor([len(s.old) > 0 for s in everything])
-    same = dead_groups(values[known], group[known]).tolist()
+    same = zero_variance_groups(values[known], group[known]).tolist()
     return same + [True] * (len(groups) - len(same))
 
 
 def advantages(
     samples: list[Sample],
     groups: list[list[Sample]],
-    goal: Objective,
+    objective: Objective,
     reference: list[Tensor] | None,
     values: list[Tensor] | None,
     multiplier: float,
@@ -92,45 +92,47 @@ def advantages(
     seq = torch.repeat_interleave(torch.arange(len(samples)), torch.tensor(sizes))
     group = torch.tensor([n for n, g in enumerate(groups) for _ in g])
     penalty = None
-    if reference and goal.kl_in == "reward":
+    if reference and objective.kl_in == "reward":
         old = torch.cat([s.old for s in samples])
-        penalty = goal.kl * ESTIMATORS[goal.kl_estimator](old, torch.cat(reference))
-    weights = dict(goal.parts or {})
+        penalty = objective.kl * ESTIMATORS[objective.kl_estimator](old, torch.cat(reference))
+    weights = dict(objective.parts or {})
     parts = {name: part_of(samples, name) for name in weights}
     reward = torch.tensor([s.reward for s in samples], dtype=torch.float64)
     if weights:
         reward = sum_of_parts(parts, weights, group)
-    if goal.overlong:
-        parts["overlong"], weights["overlong"] = _overlong(samples, goal), 1.0
+    if objective.overlong:
+        parts["overlong"], weights["overlong"] = _overlong(samples, objective), 1.0
         reward = reward + parts["overlong"]
     if values:
         rewards = token_rewards(reward, seq, penalty)
-        flat, returns = gae(rewards, torch.cat(values), seq, gamma=goal.gamma, lam=goal.lam)
+        flat, returns = gae(
+            rewards, torch.cat(values), seq, gamma=objective.gamma, lam=objective.lam
+        )
         return list(whiten(flat).split(sizes)), list(returns.split(sizes))
-    function = ADVANTAGES[goal.advantage]
-    estimator = partial(function, **options_for(function, goal))
-    if goal.combine == "normalise-then-sum":
+    function = ADVANTAGES[objective.advantage]
+    estimator = partial(function, **options_for(function, objective))
+    if objective.combine == "normalise-then-sum":
         flat = normalise_then_sum(parts, weights, seq, group, estimator)
-    elif goal.cost:
-        cost = part_of(samples, goal.cost)
+    elif objective.cost:
+        cost = part_of(samples, objective.cost)
         flat = lagrangian(reward, cost, multiplier, seq, group, estimator, penalty)
     else:
         flat = advantage_of(reward, seq, group, estimator, penalty)
-    if goal.shorten:
+    if objective.shorten:
         length = torch.tensor(sizes)
-        success = part_of(samples, goal.success).masked_fill(length == 0, math.nan)
-        flat = flat + goal.shorten * shortness(length, success, group)[seq]
-    if goal.whiten:
-        flat = standardise(flat, seq, ~reward.isnan(), goal.eps)
-    if goal.boost:
-        flat = boost_live(flat, seq, group, goal.boost)
+        success = part_of(samples, objective.success).masked_fill(length == 0, math.nan)
+        flat = flat + objective.shorten * shortness(length, success, group)[seq]
+    if objective.whiten:
+        flat = standardise(flat, seq, ~reward.isnan(), objective.eps)
+    if objective.boost:
+        flat = boost_live(flat, seq, group, objective.boost)
     return list(flat.split(sizes)), []
 
 
-def _overlong(samples: list[Sample], goal: Objective) -> Tensor:
+def _overlong(samples: list[Sample], objective: Objective) -> Tensor:
     """The punishment of each sample's length [S]. Raises DataError if it has no token limit."""
     for s in samples:
-        if not (s.limit or goal.length):
+        if not (s.limit or objective.length):
             raise DataError(
                 f"record {s.id!r}: no `generation.sampling.max_tokens` to punish long answers by;"
                 " give --length, or --overlong 0",
@@ -138,8 +140,8 @@ def _overlong(samples: list[Sample], goal: Objective) -> Tensor:
             )
     return overlong_penalty(
         torch.tensor([s.tokens for s in samples]),
-        torch.tensor([s.limit or goal.length for s in samples]),
-        goal.overlong,
-        goal.overlong_factor,
-        goal.overlong_capped,
+        torch.tensor([s.limit or objective.length for s in samples]),
+        objective.overlong,
+        objective.overlong_factor,
+        objective.overlong_capped,
     )

@@ -1,9 +1,9 @@
-"""The parts of a reward by name: what one is for a sample that does not have it, and which ever came.
+"""Reward parts by name: the value of a part that a sample lacks, and which parts have been seen.
 
-A recipe over several tasks gives each record the parts of its own task. So a part may be missing
-for three reasons. It was not judged (null): it is unknown. Nobody in the sample's group has it: it
-is not part of that prompt's reward. Others of the group have it: then it does not apply to what
-this sample says (no helpfulness of a refusal), and adds nothing, 0, as in the recipe's own total.
+A recipe over several tasks gives each record the parts of its own task, so a part may be missing
+for three reasons. It was not scored (null): it is unknown. No sample of the group has it: it is not
+part of that prompt's reward. Other samples of the group have it: it does not apply to this
+completion (no helpfulness of a refusal), and adds nothing, 0, as in the recipe's own total.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from swr1.training.groups import Sample
 def part_of(samples: list[Sample], name: str) -> Tensor:
     """That part of each sample's reward [S]; NaN where it is null, or missing in the whole group.
 
-    A sample without any parts has not been judged at all: NaN as well.
+    A sample without any parts has not been scored at all: NaN as well.
     """
     having = {(s.id, s.epoch) for s in samples if name in s.parts}
     return torch.tensor(
@@ -35,8 +35,8 @@ def part_of(samples: list[Sample], name: str) -> Tensor:
     )
 
 
-def judged(samples: list[Sample], name: str) -> Tensor:
-    """What a filter goes by [S]: the part of that name, or else the verdict's score; NaN if neither."""
+def part_or_score(samples: list[Sample], name: str) -> Tensor:
+    """For filters [S]: the part of that name, or else the verdict's score; NaN if neither."""
     scores = [s.scores.get(name, math.nan) for s in samples]
     part = part_of(samples, name)
     return torch.where(part.isnan(), torch.tensor(scores, dtype=torch.float64), part)
@@ -48,13 +48,15 @@ class Expected:
     A batch may well be without a name: none of its prompts is of that task. A run may not.
 
     Args:
-        filter_on: as in `train_rl`. log: told of what is missing, at batches 1, 2, 4, 8, ...
+        filter_on: as in RLConfig. log: gets a warning of missing names, at batches 1, 2, 4, 8, ...
     """
 
-    def __init__(self, goal: Objective, filter_on: str | None, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, objective: Objective, filter_on: str | None, log: Callable[[str], None]
+    ) -> None:
         self._log, self._batches = log, 0
-        among = dict.fromkeys(goal.parts or {}, "reward_parts")
-        for name in (goal.cost, goal.success if goal.shorten else None):
+        among = dict.fromkeys(objective.parts or {}, "reward_parts")
+        for name in (objective.cost, objective.success if objective.shorten else None):
             among |= {name: "reward_parts"} if name else {}
         if filter_on and filter_on != "reward":
             among.setdefault(filter_on, "reward_parts and verdicts")

@@ -11,7 +11,7 @@ from swr1.errors import DataError
 from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.presets import get_preset
 from swr1.training.groups import read_sample
-from swr1.training.parts import Expected
+from swr1.training.reward_parts import Expected
 from tests.conftest import jsonl, load
 
 
@@ -208,7 +208,7 @@ def test_filters_look_at_the_reward_a_part_or_a_verdict():
     }
     # Trap: "0 < mean < 1" would drop the third, whose rewards are negative and fractional.
     assert left_out == {"reward": 1, "x": 2, "right": 2, "": 0}
-    row, _ = measure(Bigrams(0), groups, "grpo", kl=0.0, drop_dead=True)
+    row, _ = measure(Bigrams(0), groups, "grpo", kl=0.0, drop_zero_variance=True)
     assert row["groups_left_out"] == 1
     for g in groups:
         for r in g:
@@ -247,7 +247,7 @@ def test_boost_scales_by_groups_over_live_groups():
         for r in g:
             r["reward"] = 1.0
     row, plain = measure(model, live, "cpgd", boost=1.0)
-    share = 1 - row["dead_groups"]
+    share = 1 - row["zero_variance_groups"]
     _, boosted = measure(model, live, "cpgd", drift=0.0)
     _, plain = measure(model, live, "cpgd", drift=0.0, boost=1.0)
     assert share < 1
