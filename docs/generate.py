@@ -18,25 +18,35 @@ DOCS = Path(__file__).parent
 def records_page() -> str:
     return f"""# The record
 
-Schema version {VERSION}, defined in `src/swr1/records.py`, from which this page is made (`make docs`).
-One JSON object per line; every stage passes through the fields that it does not know.
+Schema version {VERSION}. The fields are declared in `src/swr1/records.py`; this page is made from it (`make docs`).
+A record is one JSON object per line. Every stage passes on the fields that it does not know.
 
 {as_markdown()}
 
-Training uses `generation.prompt_ids` and `generation.token_ids`; the text is for people and
-verifiers, and is not tokenized again. `generation.logprobs` are those of the distribution that was
+## A whole record
+
+One puzzle of two people, answered by the small policy of the laptop recipe after a few minutes of SFT, judged and
+rewarded (`gen-puzzles | rollout | verify format knights | reward logic-rl`). In a file it is one line.
+
+```json
+{(DOCS / "record.json").read_text().strip()}
+```
+
+## Notes
+
+Training uses `generation.prompt_ids` and `generation.token_ids`. The text is for people and
+verifiers; it is not tokenized again. `generation.logprobs` are those of the distribution that was
 sampled from (after temperature, top_p, top_k, min_p).
 
-In Parquet every field above is a column of its own (`generation.token_ids` is a list of int32,
-`generation.logprobs` a list of float32); columns of type json hold JSON text and are marked so in
-the schema's metadata. What a typed column cannot hold exactly, and every unknown field, is kept as
-JSON in the column `extra`, and the order of the fields, where it is another one, in the column
-`order`: JSONL -> Parquet -> JSONL gives back every value, its type, and the order of the fields.
-(How a number or a text was spelled does not outlive any stage: `1.50` becomes `1.5`.) A column that
-somebody added is a field of the record. A column of another type is refused, by name.
+In Parquet every field above has its own column (`generation.token_ids` is a list of int32,
+`generation.logprobs` a list of float32). Columns of type json hold JSON text and are marked so in
+the schema's metadata. The column `extra` keeps, as JSON, values that a typed column cannot hold exactly and all unknown
+fields. The column `order` keeps the order of the fields if it is not the usual one. So JSONL -> Parquet -> JSONL gives
+back every value, its type, and the order of the fields. (No stage keeps the spelling of a number or a text: `1.50`
+becomes `1.5`.) A column that somebody added is a field of the record. A column of another type is refused, by name.
 
 Whole numbers keep all their digits, also beyond 64 bits. A record nested deeper than 200 levels is
-a bad record, and so is one in which a known field has another type, or is null.
+a bad record. So is a record in which a known field has another type, or is null.
 """
 
 

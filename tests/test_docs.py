@@ -1,9 +1,13 @@
 """The pages made from the code are what the code says, and name everything that can be named."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from swr1 import open_reward
+from swr1.records import FIELDS, validate
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -13,6 +17,15 @@ def test_generated_pages_are_current():
         [sys.executable, DOCS / "generate.py", "--check"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_whole_record_of_the_page_is_one():
+    record = json.loads((DOCS / "record.json").read_text())
+    validate(record, ["id", "completion", "generation.token_ids", "verdicts", "reward"])
+    found = {*record, *(f"generation.{name}" for name in record["generation"])}
+    assert {field.name for field in FIELDS} - found == {"generation.ref_logprobs"}
+    reward = open_reward("logic-rl")(record)
+    assert {name: record[name] for name in reward} == reward
 
 
 def test_every_subcommand_is_documented():

@@ -45,16 +45,26 @@ FIELDS = [
     Field(
         "answer", "json", "source", "ground truth, shape by task (knights: `[[name, role], ...]`)"
     ),
-    Field("info", "json", "source", "all else about the item: people, depth, seed, trace, licence"),
+    Field(
+        "info",
+        "json",
+        "source",
+        "everything else about the item: people, depth, seed, trace, licence",
+    ),
     Field("sample", "int", "rollout", "index of this completion in its prompt's group"),
     Field("completion", "text", "rollout", "the text that the policy wrote"),
-    Field("generation.epoch", "int", "rollout", "which time round the source"),
-    Field("generation.group", "int", "rollout", "samples per prompt, so that a gap is seen"),
+    Field("generation.epoch", "int", "rollout", "pass over the prompts, from 0"),
+    Field(
+        "generation.group",
+        "int",
+        "rollout",
+        "samples per prompt; lets later stages notice missing ones",
+    ),
     Field(
         "generation.prefill",
         "text",
         "rollout",
-        "how the chat template or the prompt opened the assistant's turn",
+        "the text with which the chat template or the prompt opened the assistant's turn",
     ),
     Field(
         "generation.template",
@@ -67,8 +77,8 @@ FIELDS = [
         "generation.engine",
         "json",
         "rollout",
-        "`name`, `version`, `dtype`; `lacks`: why fields are absent; `encoded_by`: who, if not swr1,"
-        " made token ids of the prompt; `trust_remote_code` if it was",
+        "`name`, `version`, `dtype`; `lacks`: why fields are absent; `encoded_by`: what made the prompt's"
+        " token ids, if not swr1; `trust_remote_code` if it was on",
     ),
     Field(
         "generation.sampling",
@@ -78,8 +88,15 @@ FIELDS = [
     ),
     Field("generation.prompt_ids", "ints", "rollout", "token ids of the rendered prompt"),
     Field("generation.token_ids", "ints", "rollout", "token ids of the completion"),
-    Field("generation.logprobs", "float32s", "rollout", "log-probabilities when sampled, nats"),
-    Field("generation.ref_logprobs", "float32s", "yours", "of a reference model, for its KL"),
+    Field(
+        "generation.logprobs", "float32s", "rollout", "log-probabilities at sampling time, in nats"
+    ),
+    Field(
+        "generation.ref_logprobs",
+        "float32s",
+        "yours",
+        "log-probabilities of a reference model, for its KL",
+    ),
     Field("generation.loss_mask", "ints", "rollout", "0 where the policy did not write the token"),
     Field(
         "generation.finish_reason", "text", "rollout", "`stop` or `length`; a server may say others"
@@ -95,7 +112,7 @@ FIELDS = [
         "reward_parts",
         "json",
         "reward",
-        "by name: raw `value` (null: not judged) and `weight`; `gate` where a gate fired; `null`: skip",
+        "by name: raw `value` (null: not judged) and `weight`; `gate` if a gate fired; `null`: skip",
     ),
     Field("trail", "json", "every stage", "stage -> digest of its options and code version"),
 ]
