@@ -25,6 +25,9 @@ if TYPE_CHECKING:  # for editors and type checkers; _WHERE says the same when th
     from swr1.prompts import load_prompt as load_prompt
     from swr1.rewards import as_reward_function as as_reward_function
     from swr1.rewards import open_reward as open_reward
+    from swr1.rollout import Rollout as Rollout
+    from swr1.rollout import RolloutConfig as RolloutConfig
+    from swr1.streams import Stage as Stage
     from swr1.training.config import DPOConfig as DPOConfig
     from swr1.training.config import RLConfig as RLConfig
     from swr1.training.config import SFTConfig as SFTConfig
@@ -45,6 +48,8 @@ _WHERE = {
     "prompts": "load_prompt",
     "rewards": "as_reward_function open_reward",
     "training.config": "DPOConfig RLConfig SFTConfig",
+    "rollout": "Rollout RolloutConfig",
+    "streams": "Stage",
     "training.init": "init_policy",
     "training.preference": "train_dpo",
     "training.rl": "train_rl",
