@@ -2,22 +2,21 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import orjson
 import pytest
 from hypothesis import settings
 
-# Properties are tried without a clock: on a busy machine an example may take any time.
-settings.register_profile("no-clock", deadline=None)
-settings.load_profile("no-clock")
-
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-SWR1 = str(Path(sys.executable).parent / "swr1")
+from tests.forked import SWR1 as SWR1
+from tests.forked import start
 
+# Properties are tried without a clock: on a busy machine an example may take any time.
+settings.register_profile("no-clock", deadline=None)
+settings.load_profile("no-clock")
 
 # For `reward ./varied.py:reward`: a new policy's answers are all wrong, so the rules give all its
 # samples the same reward and nothing would be trained; this one differs between them.
@@ -31,15 +30,15 @@ def reward(record):
 def run_swr1(*args, stdin: bytes | str = b"", cwd=None, env=None, check=False):
     """Run `swr1 ARGS`; stdout and stderr come back as text."""
     data = stdin.encode() if isinstance(stdin, str) else stdin
-    done = subprocess.run(
-        [SWR1, *map(str, args)],
-        input=data,
-        capture_output=True,
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        timeout=300,
-    )
-    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+    line = [*map(str, args)]
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with start(line, cwd=cwd, env={**os.environ, **(env or {})}, **streams) as process:
+        try:
+            out, err = process.communicate(data, timeout=300)
+        except BaseException:
+            process.kill()
+            raise
+    done = subprocess.CompletedProcess(line, process.returncode, out.decode(), err.decode())
     if check:
         assert done.returncode == 0, done.stderr
     return done

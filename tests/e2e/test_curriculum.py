@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from swr1.policy import PassRates, Policy
-from tests.conftest import SWR1, run_swr1
+from tests.conftest import run_swr1
+from tests.forked import start
 
 BATCH, SAMPLES = 8, 2
 
@@ -32,8 +33,8 @@ def train(policy: Policy, world, steps: int) -> list[list[dict]]:
         policy.announce(BATCH, 1, done, 0)
         line = "rollout p.jsonl --curriculum --max-lag 0 --max-tokens 2 --epochs 9 --batch 5"
         line += " --system-prompt logic-rl-terse"
-        process = subprocess.Popen(
-            [SWR1, *line.split(), "--policy", policy.name, "--samples", str(SAMPLES)],
+        process = start(
+            [*line.split(), "--policy", policy.name, "--samples", str(SAMPLES)],
             cwd=world,
             stdout=subprocess.PIPE,
         )

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from tests.conftest import SWR1, VARIED_REWARD, load, run_swr1
+from tests.forked import start
 
 
 def run_with_kills(args, cwd, part, seconds, rng, source=None, kills=3):
@@ -20,9 +21,7 @@ def run_with_kills(args, cwd, part, seconds, rng, source=None, kills=3):
     for number in range(kills):
         had = part.stat().st_size if part.exists() else 0
         stdin = subprocess.PIPE if source else None
-        process = subprocess.Popen(
-            [SWR1, *args], cwd=cwd, stdin=stdin, stderr=subprocess.DEVNULL, bufsize=0
-        )
+        process = start(args, cwd=cwd, stdin=stdin, stderr=subprocess.DEVNULL, bufsize=0)
         if source:
             data = source.read_bytes()
             most = int(len(data) * (number + rng.uniform(0.2, 1)) / (kills + 1))
@@ -65,7 +64,7 @@ def world(tmp_path_factory):
 
 
 LIGHT = {
-    "gen-puzzles": "gen-puzzles -n 40000 --people 3-7 -o {out}",
+    "gen-puzzles": "gen-puzzles -n 10000 --people 3-7 -o {out}",
     "verify": "verify format knights - -o {out}",
     "reward": "reward logic-rl - -o {out}",
     "merge": "merge - -o {out}",
@@ -77,7 +76,7 @@ LIGHT = {
 )
 def test_light_stages(world, tmp_path, stage, suffix):
     if not (world / "many.jsonl").exists():
-        line = f"gen-puzzles -n 30000 --people 3-5 --trace search | {SWR1} merge -"
+        line = f"gen-puzzles -n 8000 --people 3-5 --trace search | {SWR1} merge -"
         fill = (
             "import orjson, sys\n"
             "for line in sys.stdin.buffer:\n"
@@ -116,7 +115,7 @@ def test_rollout(world):
     # Start-up is most of so short a run: kill when the first records are on disk.
     hits = 0
     for _ in range(3):
-        process = subprocess.Popen([SWR1, *line.split()], cwd=world, stderr=subprocess.DEVNULL)
+        process = start(line.split(), cwd=world, stderr=subprocess.DEVNULL)
         had = lines(world / "killed.jsonl.part")
         deadline = time.monotonic() + 3 * seconds
         while lines(world / "killed.jsonl.part") <= had and time.monotonic() < deadline:
@@ -156,8 +155,8 @@ def test_train_step(world, objective, source, options):
     hits = 0
     for _ in range(4):
         had = lines(killed / "metrics.jsonl")
-        process = subprocess.Popen(
-            [SWR1, *line.split(), "--policy", killed.name], cwd=world, stderr=subprocess.DEVNULL
+        process = start(
+            [*line.split(), "--policy", killed.name], cwd=world, stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 3 * seconds
         while lines(killed / "metrics.jsonl") <= had and time.monotonic() < deadline:

@@ -16,9 +16,10 @@ from swr1.engines import Request, Sampling, open_engine
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt
 from swr1.training.groups import read_sample
-from tests.conftest import SWR1, jsonl, load, run_swr1
+from tests.conftest import jsonl, load, run_swr1
 from tests.engines.openai_server import Canned, ModelServer
 from tests.engines.reference_model import save_reference
+from tests.forked import start
 
 NAME = "tiny"  # no folder: messages are sent, and neither torch nor a tokenizer is needed
 KEY = "sk-very-secret-0123456789"
@@ -206,8 +207,8 @@ def test_a_killed_run_goes_on_by_record(prompts, folder, serve):
     server = serve(faults=["stall"])
     args = ("-o", "out.jsonl", "--in-flight", 2)
     environ = os.environ | {"OPENAI_API_KEY": KEY}
-    process = subprocess.Popen(
-        [SWR1, *command(NAME, [server], *args)], cwd=prompts, env=environ, stderr=subprocess.PIPE
+    process = start(
+        command(NAME, [server], *args), cwd=prompts, env=environ, stderr=subprocess.PIPE
     )
     part = prompts / "out.jsonl.part"
     deadline = time.monotonic() + 60

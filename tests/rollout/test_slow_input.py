@@ -18,9 +18,10 @@ from swr1.errors import DataError
 from swr1.policy import Policy
 from swr1.streams import reading, standard
 from swr1.streams.reading import GROUP_END, SILENCE, read
-from tests.conftest import SWR1, jsonl, run_swr1
+from tests.conftest import jsonl, run_swr1
 from tests.engines.openai_server import Canned, ModelServer
 from tests.engines.reference_model import save_reference
+from tests.forked import start
 from tests.rollout.test_lag import publish
 
 PATIENT = 240  # seconds after which a test gives up
@@ -39,13 +40,17 @@ main()
 """
 
 
+def with_stand_in(args, **options):
+    return subprocess.Popen([sys.executable, "-c", WITH_STAND_IN, *args], **options)
+
+
 class Fed:
     """A rollout whose standard input is in our hands."""
 
-    def __init__(self, args, cwd, start=(SWR1,)):
+    def __init__(self, args, cwd, begin=start):
         options = "--samples 3 --max-tokens 4 --system-prompt none".split()
-        self.process = subprocess.Popen(
-            [*start, "rollout", "-", *options, *map(str, args)],
+        self.process = begin(
+            ["rollout", "-", *options, *map(str, args)],
             cwd=cwd,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -107,7 +112,7 @@ def command(engine, server, folder, tmp_path):
     """Its arguments, and how it is started."""
     if engine == "vllm":
         args = ["--engine", "vllm", "--policy", folder]
-        return args, {"start": (sys.executable, "-c", WITH_STAND_IN)}
+        return args, {"begin": with_stand_in}
     if engine == "hf":
         return ["--policy", folder], {}
     if engine == "replay":
