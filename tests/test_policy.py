@@ -67,8 +67,10 @@ def test_no_complete_version_says_what_is_missing_and_what_to_do(policy: Policy)
     with pytest.raises(DataError, match=rf"(?s){MARKER}.*000000.*init-policy") as error:
         policy.latest()
     assert error.value.where == str(policy.path / "versions")
-    with pytest.raises(DataError, match="not a policy folder"):
+    with pytest.raises(DataError, match="no such folder; make a policy"):
         Policy(policy.path / "elsewhere").latest()
+    with pytest.raises(DataError, match="not a policy folder"):
+        Policy(policy.path / "versions").latest()
 
 
 def test_a_broken_marker_is_named(policy: Policy):

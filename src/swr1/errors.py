@@ -48,3 +48,8 @@ class ReaderClosed(Ending):
     """The process reading our standard output has had enough: not a failure."""
 
     exit_code = 0
+
+
+def no_folder(name: object) -> str:
+    """What is said of a policy's folder that is not there."""
+    return f"no such folder; make a policy with: swr1 init-policy {name}"

@@ -359,6 +359,8 @@ def _explained(folder: str | Path, what: str) -> Iterator[None]:
         if "custom code" in text or "trust_remote_code" in text:
             raise _code_refused(folder, "auto_map in its config.json") from None
         why = _broken_file(Path(folder)) or _first_line(error)
+        if not Path(folder).exists():
+            why = f"there is no such folder, and of the hub: {why}"
         if "backend tokenizer" in why:
             why = "it has no tokenizer.json, nor another tokenizer that can be read here"
         raise SwrError(f"cannot load {what} from {folder}: {why}") from error

@@ -32,17 +32,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from swr1.errors import DataError, SwrError
+from swr1.errors import DataError, SwrError, no_folder
 from swr1.streams.files import fsync_folder
 
 MARKER = "swr1.json"
 HALF_LIFE = 20  # versions after which a result counts half: policies change fast
 
 
+def may_be_on_a_hub(name: str) -> bool:
+    """Whether a name that is no path here may be a model's on a hub: NAME, or OWNER/NAME.
+
+    It is none where OWNER is a folder here, or "runs", which is where policies are kept.
+    """
+    owner, slash, _ = name.partition("/")
+    if name.startswith(("/", ".", "~")) or name.count("/") > 1 or name.endswith("/"):
+        return False
+    return not (slash and (owner == "runs" or Path(owner).is_dir()))
+
+
 def resolve(name: str | Path) -> Policy | None:
     """The policy folder called `name`, or None for a model or adapter folder or a hub name.
 
-    Raises DataError for a path that is neither, or that is not there at all.
+    Raises DataError for a path that is neither, and for a folder that is not there.
     """
     if "\0" in str(name):
         raise DataError("a name of a folder or a model holds no NUL", repr(str(name)))
@@ -57,12 +68,8 @@ def resolve(name: str | Path) -> Policy | None:
             f" make a policy with: swr1 init-policy {name}",
             str(name),
         )
-    text = str(name)
-    if text.startswith(("/", ".", "~")) or text.count("/") > 1 or text.endswith("/"):
-        raise DataError(
-            f"no such folder; make a policy with: swr1 init-policy {name}",
-            text,
-        )
+    if not may_be_on_a_hub(str(name)):
+        raise DataError(no_folder(name), str(name))
     return None
 
 
@@ -116,6 +123,8 @@ class Policy:
         for number in reversed(self._numbered()):
             if (self._at(number) / MARKER).is_file():
                 return number
+        if not self.path.exists():
+            raise DataError(no_folder(self.path), str(self.path))
         if not self.exists:
             raise DataError(
                 f"not a policy folder; make one with: swr1 init-policy {self.path}",

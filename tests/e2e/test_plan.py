@@ -103,7 +103,7 @@ def test_complaints(tmp_path, monkeypatch, capsys):
         (f"--config {keys}", 2, "Did you mean 'rollout_gpus'"),
         ("--model 7B --rollout-gpu 2", 2, "--rollout-gpus"),
         (f"--from-run {bad}", 65, "metrics.jsonl:2"),
-        (f"--from-run {tmp_path}/none", 65, "no metrics here"),
+        (f"--from-run {tmp_path}/none", 65, "no such folder"),
         (f"--model 7B --lengths {plain}", 65, "token_ids"),
         (f"--model 7B --lengths {tmp_path}/none.jsonl", 2, "none.jsonl"),
     ]

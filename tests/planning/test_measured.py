@@ -82,7 +82,7 @@ def test_beside_one_another_only_what_the_trainer_waited_for_is_seen(run):
 
 
 def test_files_that_tell_nothing(tmp_path):
-    with pytest.raises(DataError, match="no metrics here"):
+    with pytest.raises(DataError, match="no such folder"):
         read_run(str(tmp_path / "nowhere"))
     file = tmp_path / "metrics.jsonl"
     file.write_bytes(jsonl([{"step": s, "loss": 1.0, "seconds": s} for s in range(9)]))

@@ -43,7 +43,11 @@ def test_read_metrics(tmp_path):
     file.write_text('{"step": 1}\n{"st\n{"step": 2}\n')
     with pytest.raises(DataError, match=r"metrics\.jsonl:2: not JSON"):
         read_metrics(file)
-    with pytest.raises(DataError, match="a training run writes them"):
+    file.unlink()
+    for missing in (file, tmp_path):
+        with pytest.raises(DataError, match="a training run writes them"):
+            read_metrics(missing)
+    with pytest.raises(DataError, match="init-policy"):
         read_metrics(tmp_path / "nowhere")
 
 

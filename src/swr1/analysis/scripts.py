@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from swr1.errors import SwrError, UsageError
+from swr1.errors import SwrError, UsageError, no_folder
 from swr1.policy import model_folder
 
 SCRIPTS = ("latin", "cjk", "other")
@@ -110,6 +110,8 @@ def open_tokenizer(name: str, needed: bool = True) -> TokenScripts | None:
     if not file.is_file():
         if not needed:
             return None
+        if not file.exists() and file.suffix != ".json":
+            raise UsageError(f"--tokenizer {name}: {no_folder(name)}")
         raise UsageError(
             f"no tokenizer at {name!r}: give a policy folder, a model folder or a tokenizer.json"
         )

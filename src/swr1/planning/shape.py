@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from swr1.errors import DataError, UsageError
+from swr1.errors import DataError, UsageError, no_folder
 from swr1.policy import resolve
 from swr1.registry import suggest
 
@@ -70,6 +70,8 @@ class Shape:
         folder = Path(name)
         if not folder.is_dir():
             known = ", ".join(SIZES)
+            if "/" in name:
+                raise UsageError(f"{name}: {no_folder(name)} (or name a size: {known})")
             raise UsageError(
                 f"no model {name!r}: it is a folder, or one of {known}.{suggest(name, SIZES)}"
             )

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from swr1.errors import DataError, ReaderClosed, SwrError, UsageError
+from swr1.errors import DataError, ReaderClosed, SwrError, UsageError, no_folder
 from swr1.policy import PassRates, Policy, model_folder, resolve
 from swr1.records import pack, parse
 from swr1.streams import write_atomically
@@ -36,7 +37,9 @@ class Weights:
         self.policy = resolve(name)
         self.max_lag, self.wait = max_lag, wait
         if max_lag is not None and self.policy is None:
-            raise UsageError(f"--max-lag follows a policy folder, and {name!r} is a model")
+            if not Path(name).exists():
+                raise DataError(no_folder(name), name)
+            raise UsageError(f"--max-lag follows a policy folder, and {name!r} is a model's folder")
         self.plan: dict[str, int] = {}
         self._name = name
         self.version = self.policy.latest() if self.policy else None

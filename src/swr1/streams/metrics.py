@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from swr1.errors import DataError
+from swr1.errors import DataError, no_folder
 
 Row = dict[str, Any]
 
@@ -91,7 +91,9 @@ def read_metrics(path: str | Path) -> list[Row]:
     if file.is_dir():
         file /= "metrics.jsonl"
     if not file.is_file():
-        raise DataError("no metrics here; a training run writes them", str(file))
+        is_folder = Path(path).exists() or file.suffix == ".jsonl"
+        why = "no metrics here; a training run writes them" if is_folder else no_folder(path)
+        raise DataError(why, str(file))
 
     def refuse(line: int, why: str) -> None:
         raise DataError(why, f"{file}:{line}")

@@ -26,7 +26,7 @@ from typing import Any
 
 import orjson
 
-from swr1.errors import DataError, UsageError
+from swr1.errors import DataError, UsageError, no_folder
 from swr1.records import MAX_LINE, Record, pack, parse, validate
 from swr1.streams.files import naming
 from swr1.streams.reading import SUFFIXES, open_lines
@@ -53,6 +53,8 @@ def record_files(name: str) -> list[str]:
         return [str(part)]
     matches = [m for m in sorted(glob.glob(name, recursive=True)) if is_record_file(Path(m))]
     if not matches:
+        if not name.endswith(SUFFIXES) and not glob.has_magic(name):
+            raise UsageError(f"{name}: {no_folder(name)}")
         raise UsageError(f"no file, folder or glob match {name!r}")
     return matches
 

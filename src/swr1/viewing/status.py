@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from swr1.errors import DataError, SwrError, UsageError
+from swr1.errors import DataError, SwrError, UsageError, no_folder
 from swr1.policy import Policy
 from swr1.streams.markers import read_plan
 from swr1.streams.metrics import MetricsReader
@@ -42,7 +42,8 @@ def inspect(name: str | Path) -> dict[str, Any]:
     """
     path = Path(name)
     if not path.exists() and not Path(f"{path}.part").exists():
-        raise UsageError(f"no such folder or file: {name}")
+        missing = "no such file" if str(name).endswith(SUFFIXES) else no_folder(name)
+        raise UsageError(f"{name}: {missing}")
     processes = running()
     policies: list[dict] = []
     outputs: list[dict] = []

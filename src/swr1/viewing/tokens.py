@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swr1.errors import UsageError
-from swr1.policy import Policy, recorded
+from swr1.errors import UsageError, no_folder
+from swr1.policy import Policy, may_be_on_a_hub, recorded
 from swr1.records import Record
 
 if TYPE_CHECKING:
@@ -63,13 +63,15 @@ def _file_in(folder: Path) -> Path | None:
 def _given_file(name: str) -> Path:
     path = Path(name)
     found = path if path.is_file() else _file_in(path) or _hub_file(name, local=False)
+    if found is None and not path.exists() and not may_be_on_a_hub(name):
+        raise UsageError(f"--tokenizer {name}: {no_folder(name)}")
     if found is None:
         raise UsageError(f"--tokenizer {name}: no {FILE} there, nor under this name on the hub")
     return found
 
 
 def _hub_file(name: str, local: bool) -> Path | None:
-    if name.count("/") > 1 or name.startswith((".", "/", "~")) or "\0" in name:
+    if not may_be_on_a_hub(name) or "\0" in name:
         return None
     from huggingface_hub import hf_hub_download
 

@@ -44,9 +44,8 @@ class LocalModel:
             models.check_fit(self.model, self.tokenizer, folder)
             self.model = self.model.to(where).eval()
         except (SwrError, RuntimeError) as error:
-            here = "" if Path(folder).exists() else "there is no such folder, and of the hub: "
             kinded = type(error) if isinstance(error, UsageError) else SwrError
-            raise kinded(f"the guard {folder}: {here}{error}") from error
+            raise kinded(f"the guard {folder}: {error}") from error
         self.template = self.tokenizer.chat_template or ""
         if not isinstance(self.template, str):
             self.template = "\n".join(self.template.values())
