@@ -5,12 +5,14 @@ of them. Errors and completion know all of them in either case.
 """
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
 
-from swr1.commands._options import Facts, facts_of, renamed
+from swr1.commands._fields import Facts
+from swr1.commands._options import facts_of
 from swr1.terminal import say
 
 
@@ -83,3 +85,13 @@ def _(
         False, "--help-all", is_eager=True, callback=_show_all, help="Show all options and exit."
     ),
 ) -> None: ...
+
+
+def renamed(args: list[str], aliases: dict[str, str]) -> Iterator[tuple[str, str | None]]:
+    """The words of a command line with today's flags; with each the old flag that it replaces."""
+    for i, word in enumerate(args):
+        flag, equals, value = word.partition("=")
+        if "--" not in args[:i] and flag in aliases:
+            yield aliases[flag] + equals + value, flag
+        else:
+            yield word, None

@@ -17,16 +17,16 @@ given on the command line or in --config, whatever their values.
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container
 from functools import wraps
-from pathlib import Path
-from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 import typer
 
-from swr1.options import KEY, Option, default_of, flag_of, options_of
+from swr1.commands._fields import WRITTEN, Facts, option, parameter_of
+from swr1.options import KEY, default_of, options_of
+
+__all__ = ["WRITTEN", "AnyOf", "Given", "option", "with_options"]  # all that a command needs
 
 CONTEXT = "ctx"
 
@@ -40,16 +40,6 @@ class AnyOf:
 
     def __init__(self, *classes: type, less: tuple[str, ...] = ()) -> None:
         self.classes, self.less = classes, less
-
-
-@dataclass
-class Facts:
-    """What the command line knows of a command's options beside typer's own; see Option."""
-
-    usual: set[str] = field(default_factory=set)
-    aliases: dict[str, str] = field(default_factory=dict)  # old flag -> new flag
-    written: dict[str, str] = field(default_factory=dict)  # name -> flag
-    quiet: set[str] = field(default_factory=set)
 
 
 def facts_of(function: Any) -> Facts:
@@ -74,8 +64,7 @@ class Options:
     def add(self, made: Any, less: Container[str] = ()) -> Callable[[dict[str, Any], Given], Any]:
         """Add an option for each field of a dataclass, and return what makes the instance."""
         fields = {n: f for n, f in options_of(made).items() if n not in less}
-        for name, f in fields.items():
-            self._add_field(name, f, _hint((made,), name), default_of(f), None)
+        self._add_fields((made,), fields)
         return lambda values, given: made(**_picked(fields, values, given))
 
     def _add(self, p: inspect.Parameter) -> None:
@@ -86,9 +75,7 @@ class Options:
         elif several:
             classes = several.classes
             fields = {n: f for n, f in options_of(*classes).items() if n not in several.less}
-            for name, f in fields.items():
-                shown = _shown(classes, name)
-                self._add_field(name, f, _hint(classes, name), None, shown)
+            self._add_fields(classes, fields)
             self._makers[p.name] = lambda values, given: _picked(fields, values, given)
         elif dataclasses.is_dataclass(hint):
             self._makers[p.name] = self.add(hint)
@@ -96,81 +83,12 @@ class Options:
             self.parameters.append(p)
             self._makers[p.name] = lambda values, given: values[p.name]
             for info in extras:
-                self._note(p.name, info)
+                self.facts.note(p.name, info)
 
-    def _note(self, name: str, info: Any) -> None:
-        """What swr1.commands._stage.option and WRITTEN add to an annotation of typer's."""
-        if getattr(info, "usual", False):
-            self.facts.usual.add(name)
-        if info is WRITTEN:
-            self.facts.written[name] = flag_of(name)
-        for alias in getattr(info, "aliases", ()):
-            names = getattr(info, "param_decls", ()) or ()
-            self.facts.aliases[alias] = next((n for n in names if n[:2] == "--"), flag_of(name))
-
-    def _add_field(
-        self, name: str, f: dataclasses.Field, hint: Any, default: Any, shown: str | None
-    ) -> None:
-        about: Option = f.metadata[KEY]
-        kind = _kind(about.kind or (str if about.parse else hint))
-        names = about.names
-        if kind is bool and not names and not about.negatable and default_of(f) is False:
-            names = (flag_of(name),)  # else typer would add a --no-NAME
-        if shown := shown or about.default:  # typer tells none where the default is None
-            about = replace(about, help=f"{about.help or ''} [default: {shown}]".strip())
-        info = typer.Option(
-            *names,
-            help=about.help,
-            rich_help_panel=about.panel,
-            metavar=about.metavar,
-            min=about.min,
-            max=about.max,
-            show_default=not shown,
-        )
-        if isinstance(default, tuple | list):
-            default = tuple(default)
-        elif about.parse and default is not ...:
-            default = None  # the field's own; how help tells it is Option.default
-        if default is None:
-            kind |= None
-        self.parameters.append(
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                annotation=Annotated[kind, info],
-                default=inspect.Parameter.empty if default is ... else default,
-            )
-        )
-        flag = flag_of(name, f)
-        self.facts.aliases |= dict.fromkeys(about.aliases, flag)
-        if about.usual:
-            self.facts.usual.add(name)
-        if about.written:
-            self.facts.written[name] = flag
-        if about.quiet:
-            self.facts.quiet.add(name)
-
-
-def option(
-    help: str | None = None,
-    *names: str,
-    panel: str | None = None,
-    usual: bool = False,
-    aliases: tuple[str, ...] = (),
-    **more: Any,
-) -> Any:
-    """`typer.Option` for a parameter of a command that has no dataclass of options.
-
-    What it does comes first, then its names if not the parameter's; `panel`, `usual` and `aliases`
-    are as in swr1.options.Option.
-    """
-    info = typer.Option(*names, help=help, rich_help_panel=panel, **more)
-    info.usual, info.aliases = usual, aliases  # type: ignore[attr-defined]
-    return info
-
-
-WRITTEN = object()
-"""In an option's annotation: it names a file to be written, which must be no input."""
+    def _add_fields(self, classes: tuple[Any, ...], fields: dict[str, dataclasses.Field]) -> None:
+        for name, f in fields.items():
+            self.parameters.append(parameter_of(classes, name, f))
+            self.facts.take(name, f)
 
 
 def with_options(function: Callable) -> Callable:
@@ -206,22 +124,6 @@ def given_of(ctx: typer.Context) -> Given:
     )
 
 
-def _hint(classes: tuple[type, ...], name: str) -> Any:
-    for one in classes:
-        if name in (hints := get_type_hints(one)):
-            return hints[name]
-    raise AssertionError(name)
-
-
-def _kind(hint: Any) -> Any:
-    """The type for typer: of a union the first that is not None, of a sequence a list."""
-    if get_origin(hint) in (list, tuple):
-        return list[_kind(get_args(hint)[0])]  # type: ignore[misc]
-    if args := [a for a in get_args(hint) if a not in (NoneType, ...)]:
-        return _kind(args[0])
-    return hint if hint in (bool, int, float, str, Path) else str
-
-
 def _picked(
     fields: dict[str, dataclasses.Field], values: dict[str, Any], given: Given
 ) -> dict[str, Any]:
@@ -233,27 +135,3 @@ def _picked(
             value = parse(value) if parse else value
             found[name] = tuple(value) if isinstance(default_of(f), tuple) else value
     return found
-
-
-def _shown(classes: tuple[type, ...], name: str) -> str | None:
-    """How the help tells the defaults of a field that several dataclasses have: `8; sft: 32`."""
-    texts: dict[str, list[str]] = {}
-    for one in classes:
-        label = getattr(one, "LABEL", one.__name__)
-        if label and (f := options_of(one).get(name)):
-            value = f.metadata[KEY].default or default_of(f)
-            if value not in (None, ...) and value is not False and value != ():
-                texts.setdefault(f"{value}", []).append(label)
-    first, *others = [*texts.items()] or [("", [])]
-    more = "".join(f"; {', '.join(labels)}: {text}" for text, labels in others)
-    return f"{first[0]}{more}" or None
-
-
-def renamed(args: list[str], aliases: dict[str, str]) -> Iterator[tuple[str, str | None]]:
-    """The words of a command line with today's flags; with each the old flag that it replaces."""
-    for i, word in enumerate(args):
-        flag, equals, value = word.partition("=")
-        if "--" not in args[:i] and flag in aliases:
-            yield aliases[flag] + equals + value, flag
-        else:
-            yield word, None

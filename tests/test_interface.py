@@ -96,9 +96,9 @@ def test_the_loop_on_one_page_computes_what_train_step_computes(tmp_path, monkey
     from examples import rl_loop
 
     texts = [r["prompt"][0]["content"] for r in swr1.make_puzzles(50, people=2, wording="terse")]
-    sizes = {"hidden": 16, "layers": 2, "heads": 2, "max_positions": 512}
+    config = swr1.DecoderConfig(hidden=16, layers=2, heads=2, max_positions=512)
     for name in ("page", "stage"):
-        swr1.init_policy(tmp_path / name, corpus=texts, **sizes)
+        swr1.init_policy(tmp_path / name, config, corpus=texts)
     # a reward that differs within a group, which an untrained policy's do not
     monkeypatch.setattr(
         swr1,

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from swr1 import models
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.training.init import init_policy
+from swr1.training.init import DecoderConfig, init_policy
 from tests.conftest import run_swr1
 
 CORPUS = ["zoey is a knight and oliver is a knave who says that so or not"]
@@ -27,7 +27,8 @@ ANSWERS = "y\nyes\nY\nYES\n1\ntrue\n\n" + "y\n" * 20
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     """A sound model folder."""
-    policy = init_policy(tmp_path_factory.mktemp("made") / "p", corpus=CORPUS, hidden=16, layers=2)
+    decoder = DecoderConfig(hidden=16, layers=2)
+    policy = init_policy(tmp_path_factory.mktemp("made") / "p", decoder, corpus=CORPUS)
     return policy.folder()
 
 

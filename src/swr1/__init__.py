@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # for editors and type checkers; _WHERE says the same when th
     from swr1.training.config import DPOConfig as DPOConfig
     from swr1.training.config import RLConfig as RLConfig
     from swr1.training.config import SFTConfig as SFTConfig
+    from swr1.training.init import DecoderConfig as DecoderConfig
     from swr1.training.init import init_policy as init_policy
     from swr1.training.preference import train_dpo as train_dpo
     from swr1.training.rl import train_rl as train_rl
@@ -50,7 +51,7 @@ _WHERE = {
     "training.config": "DPOConfig RLConfig SFTConfig",
     "rollout": "Rollout RolloutConfig",
     "streams": "Stage",
-    "training.init": "init_policy",
+    "training.init": "DecoderConfig init_policy",
     "training.preference": "train_dpo",
     "training.rl": "train_rl",
     "training.sft": "train_sft",

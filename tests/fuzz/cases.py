@@ -329,11 +329,11 @@ def on_config(draw) -> Case:
 @cache
 def _policy() -> dict[str, bytes]:
     """The files of a tiny policy."""
-    from swr1.training.init import init_policy
+    from swr1.training.init import DecoderConfig, init_policy
 
     with tempfile.TemporaryDirectory() as folder:
         texts = [record["prompt"][0]["content"] for record in WHOLE]
-        init_policy(Path(folder, "p"), corpus=texts, hidden=16, layers=1, heads=2)
+        init_policy(Path(folder, "p"), DecoderConfig(hidden=16, layers=1, heads=2), corpus=texts)
         return {
             f"p/{file.relative_to(f'{folder}/p')}": file.read_bytes()
             for file in Path(folder, "p").rglob("*")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_runs import same_weights, tiny_policy, weights
+from tiny_runs import make_policy, same_weights, tiny_policy, weights
 
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import render
@@ -109,7 +109,7 @@ def test_plain_transformers_loads_what_was_made(tmp_path, architecture: str, kin
     """Also the tokenizer: for some architectures AutoTokenizer builds one of its own."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    policy = init_policy(
+    policy = make_policy(
         tmp_path / "p",
         corpus=CORPUS,
         tokenizer=kind,
@@ -180,7 +180,7 @@ def test_an_existing_policy_is_kept_unless_forced(tmp_path):
 )
 def test_wrong_use_leaves_no_folder(tmp_path, options: dict, error: type, message: str):
     with pytest.raises(error, match=message):
-        init_policy(tmp_path / "p", **({"corpus": CORPUS} | options))
+        make_policy(tmp_path / "p", **({"corpus": CORPUS} | options))
     assert not (tmp_path / "p" / "versions").exists()
 
 

@@ -16,7 +16,7 @@ from swr1.policy import Policy
 from swr1.prompts import Prompt
 from swr1.training import engine, rl
 from swr1.training.config import RLConfig
-from swr1.training.init import init_policy
+from swr1.training.init import DecoderConfig, init_policy
 from swr1.training.modes import MODES
 
 WORDS = [
@@ -41,10 +41,16 @@ WORDS = [
 ]
 
 
+def make_policy(path: Path, **options) -> Policy:
+    """init.init_policy with all options as keywords."""
+    others, sizes = _split(options, ("source", "corpus", "dtype", "force"))
+    return init_policy(path, DecoderConfig(**sizes), **others)
+
+
 def tiny_policy(path: Path, seed: int = 0, **sizes) -> Policy:
     """A policy with opinions: its logits are spread out, not all but equal."""
     sizes = {"hidden": 16, "layers": 2, "heads": 2, "max_positions": 64} | sizes
-    policy = init_policy(path, corpus=[" ".join(WORDS)], seed=seed, **sizes)
+    policy = make_policy(path, corpus=[" ".join(WORDS)], seed=seed, **sizes)
     file = policy.folder() / "model.safetensors"
     state = load_file(file)
     state["model.embed_tokens.weight"] *= 8

@@ -18,11 +18,14 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from swr1 import models
 from swr1.errors import DataError, UsageError
+from swr1.options import option
 from swr1.policy import Policy, model_folder
 
 SPECIAL = ["<pad>", "<unk>", "<|im_start|>", "<|im_end|>"]
@@ -39,38 +42,49 @@ CHATML = (
 WORD = r"\n|\w+(?:-\w+)*|['’]\w+|[^\w\s]"
 
 
+shape = partial(option, panel="A small new model")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderConfig:
+    """A small new model: its tokenizer, its sizes and the seed of its random weights.
+
+    `intermediate` is rounded up to a multiple of 8 where it is not given.
+    """
+
+    architecture: str = "llama"  # or "qwen3"
+    tokenizer: str = shape("word", "word or bpe (byte-level), built on the input records.")
+    vocab: int | None = shape(
+        None, "Size of the vocabulary, at most.", default="all words; bpe: 2048"
+    )
+    hidden: int = shape(96, "Width of the hidden states.")
+    layers: int = shape(3, "Number of layers.")
+    heads: int = shape(4, "Number of attention heads.")
+    kv_heads: int | None = shape(None, "Number of key and value heads.", default="as --heads")
+    intermediate: int | None = shape(
+        None, "Width of the feed-forward part.", default="8/3 of --hidden"
+    )
+    max_positions: int = shape(1024, "Longest prompt and completion, tokens.", "--context")
+    rope_theta: float = shape(10_000.0, "Base of the rotary positions.")
+    tie_embeddings: bool = True
+    seed: int = shape(0, "Seed of the random weights.")
+
+
 def init_policy(
     path: str | Path,
+    config: DecoderConfig | None = None,
     *,
     source: str | Path | None = None,
     corpus: Iterable[str] = (),
-    tokenizer: str = "word",
-    vocab: int | None = None,
-    architecture: str = "llama",
-    hidden: int = 96,
-    layers: int = 3,
-    heads: int = 4,
-    kv_heads: int | None = None,
-    intermediate: int | None = None,
-    max_positions: int = 1024,
-    rope_theta: float = 10_000.0,
-    tie_embeddings: bool = True,
     dtype: str = "float32",
-    seed: int = 0,
     force: bool = False,
 ) -> Policy:
     """Write version 0 of the policy folder `path`.
 
     Args:
+        config: of a small decoder with seeded random weights; not used with `source`.
         source: a hub name, a model folder, a policy folder (its latest version) or a .gguf file.
-            None makes a small decoder from the sizes below, with seeded random weights.
         corpus: texts that the tokenizer of a small decoder is built on (see `corpus_texts`).
-        tokenizer: "word" (one token per word) or "bpe" (byte-level).
-        vocab: at most so many tokens; None: every word of the corpus, or 2,048 for BPE.
-        architecture: "llama" or "qwen3".
-        hidden, layers, heads, kv_heads, intermediate: sizes; the last two default to `heads` and
-            8/3 of `hidden`, rounded up to a multiple of 8.
-        max_positions: the longest sequence in tokens, prompt included.
         dtype: the weights' type on disk, e.g. "float32" or "bfloat16".
         force: start over where a policy exists (its versions, state and metrics are deleted).
 
@@ -91,23 +105,12 @@ def init_policy(
         model, tok = load_source(source, dtype)
         meta = {"from": str(source)}
     else:
-        tok = make_tokenizer(tokenizer, corpus, vocab)
-        tok.model_max_length = max_positions
-        model = make_decoder(
-            tok,
-            architecture=architecture,
-            hidden=hidden,
-            layers=layers,
-            heads=heads,
-            kv_heads=kv_heads or heads,
-            intermediate=intermediate or -(-hidden * 8 // 3 // 8) * 8,
-            max_positions=max_positions,
-            rope_theta=rope_theta,
-            tie_embeddings=tie_embeddings,
-            dtype=dtype,
-            seed=seed,
-        )
-        meta = {"from": f"{architecture} config, {tokenizer} tokenizer, seed {seed}"}
+        config = config or DecoderConfig()
+        tok = make_tokenizer(config.tokenizer, corpus, config.vocab)
+        tok.model_max_length = config.max_positions
+        model = make_decoder(tok, config, dtype)
+        made = f"{config.architecture} config, {config.tokenizer} tokenizer, seed {config.seed}"
+        meta = {"from": made}
 
     def save(folder: Path) -> None:
         model.save_pretrained(folder)
@@ -220,53 +223,42 @@ def _byte_level(corpus: Iterable[str], vocab: int) -> Any:
     return backend
 
 
-def make_decoder(
-    tokenizer: Any,
-    *,
-    architecture: str,
-    hidden: int,
-    layers: int,
-    heads: int,
-    kv_heads: int,
-    intermediate: int,
-    max_positions: int,
-    rope_theta: float,
-    tie_embeddings: bool,
-    dtype: str,
-    seed: int,
-) -> Any:
-    """A causal language model of these sizes with random weights drawn from `seed`."""
+def make_decoder(tokenizer: Any, config: DecoderConfig, dtype: str) -> Any:
+    """A causal language model of these sizes with random weights drawn from the seed."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    if architecture not in ("llama", "qwen3"):
-        raise UsageError(f"unknown architecture {architecture!r}: it is llama or qwen3")
-    if min(hidden, layers, heads, kv_heads, intermediate, max_positions) < 1:
+    if config.architecture not in ("llama", "qwen3"):
+        raise UsageError(f"unknown architecture {config.architecture!r}: it is llama or qwen3")
+    hidden, heads = config.hidden, config.heads
+    kv_heads = config.kv_heads or heads
+    intermediate = config.intermediate or -(-hidden * 8 // 3 // 8) * 8
+    if min(hidden, config.layers, heads, kv_heads, intermediate, config.max_positions) < 1:
         raise UsageError("sizes of a policy are positive whole numbers")
     if hidden % heads or (hidden // heads) % 2 or heads % kv_heads:
         raise UsageError(
             f"hidden {hidden} must be an even multiple of heads {heads},"
             f" and heads a multiple of kv-heads {kv_heads}"
         )
-    config = AutoConfig.for_model(
-        architecture,
+    made = AutoConfig.for_model(
+        config.architecture,
         vocab_size=len(tokenizer),
         hidden_size=hidden,
-        num_hidden_layers=layers,
+        num_hidden_layers=config.layers,
         num_attention_heads=heads,
         num_key_value_heads=kv_heads,
         head_dim=hidden // heads,
         intermediate_size=intermediate,
-        max_position_embeddings=max_positions,
-        rope_parameters={"rope_type": "default", "rope_theta": rope_theta},
-        tie_word_embeddings=tie_embeddings,
+        max_position_embeddings=config.max_positions,
+        rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
+        tie_word_embeddings=config.tie_embeddings,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=None,
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config).to(_torch_dtype(dtype))
+        torch.manual_seed(config.seed)
+        model = AutoModelForCausalLM.from_config(made).to(_torch_dtype(dtype))
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return model
