@@ -1,28 +1,27 @@
 """Judge completions: one verdict per verifier, null where it could not judge."""
 
+from contextlib import closing, nullcontext
 from typing import Annotated
 
 import typer
 
-from swr1.commands._stage import WRITTEN, stage_command
-
-MODELS = "Verifiers that are models: safety, value, knowledge, helpful"
-
-
-def model(*names: str, help: str, **more) -> object:
-    return typer.Option(*names, help=help, rich_help_panel=MODELS, **more)
+from swr1.commands._stage import stage_command
+from swr1.streams import standard
+from swr1.verifiers.models.options import ModelOptions
 
 
-@stage_command(files=False, opens_models=True, quiet_options=("cache", "url", "key_env"))
+@stage_command(files=False, opens_models=True, quiet_options=("show_list", "gold"))
 def command(
     open_stage,
+    model: ModelOptions,
     names: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Verifiers (format, knights, ./mine.py:check), then files to read (default: -).",
             metavar="VERIFIER... [FILE...]",
+            show_default=False,
         ),
-    ],
+    ] = None,
     grader: Annotated[
         str | None, typer.Option(help="published: Logic-RL's own rules, quirks included.")
     ] = None,
@@ -43,30 +42,13 @@ def command(
         bool,
         typer.Option("--only-missing", help="Keep verdicts that have a score; fill in the others."),
     ] = False,
-    guard: Annotated[
-        str | None,
-        model(help="The model: a model or policy folder, a hub name, or its name at --url."),
-    ] = None,
-    url: Annotated[
-        list[str], model(help="An OpenAI-compatible server that has it; may be repeated.")
-    ] = (),  # type: ignore[assignment]
-    adapter: Annotated[
-        str | None,
-        model(
-            help="Which kind of guard, where its name does not say: llama-guard, qwen3guard, ..."
-        ),
-    ] = None,
-    judge: Annotated[
-        str | None, model(help="Ask by a prompt: safety, value, helpful, knowledge, or a file.")
-    ] = None,
-    cache: Annotated[
-        str | None,
-        WRITTEN,
-        model(help="Keep replies in this file, and ask only what is new.", metavar="FILE"),
-    ] = None,
-    key_env: Annotated[
-        str | None, model(help="Variable that holds the server's key [OPENAI_API_KEY].")
-    ] = None,
+    gold: Annotated[
+        bool,
+        typer.Option("--gold", help="Judge the data set's own answers, and list those not right."),
+    ] = False,
+    show_list: Annotated[
+        bool, typer.Option("--list", help="List the verifiers with their labels and stop.")
+    ] = False,
 ):
     """Judge completions: one verdict per verifier, null where it could not judge.
 
@@ -75,30 +57,32 @@ def command(
     swr1 verify safety rollouts.jsonl --guard Qwen3Guard-Gen-8B --url http://gpu1:8000/v1
     """
     from swr1.registry import digest_of_files
+    from swr1.verifiers.declared import as_text
+    from swr1.verifiers.gold import Gold
     from swr1.verifiers.running import open_verifiers, split_names
 
-    verifiers, files = split_names(names)
-    own = digest_of_files(*(name for name in verifiers if ".py:" in name), judge or "")
-    options = {
-        "guard": guard or "",
-        "url": ",".join(url),
-        "adapter": adapter or "",
-        "judge": judge or "",
-        "cache": cache or "",
-        "key_env": key_env or "",
-    }
+    if show_list:
+        with standard.ours():
+            print(as_text())
+        return
+    verifiers, files = split_names(names or [])
+    own = digest_of_files(*(n for n in verifiers if ".py:" in n), model.judge or "")
+    opened = open_verifiers(
+        verifiers,
+        grader=grader,
+        timeout=timeout,
+        settings=set,
+        model=model.given(),
+        called=called,
+        only_missing=only_missing,
+    )
+    known_answers = closing(Gold(verifiers, timeout, called)) if gold else nullcontext()
+    more: dict = {"names": verifiers} | ({"files": own} if own else {})
+    if gold:  # else as before there was such an option
+        more["gold"] = True
     with (
-        open_verifiers(
-            verifiers,
-            grader=grader,
-            timeout=timeout,
-            settings=set,
-            model=options,
-            called=called,
-            only_missing=only_missing,
-        ) as judged,
-        open_stage(
-            inputs=files or ["-"], options={"names": verifiers} | ({"files": own} if own else {})
-        ) as stage,
+        opened as running,
+        known_answers as answers,
+        open_stage(inputs=files or ["-"], options=more) as stage,
     ):
-        judged.run(stage)
+        running.run(stage, answers)

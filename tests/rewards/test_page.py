@@ -21,7 +21,7 @@ def told(ranges):
 
 def test_the_example_is_built_up_as_shown(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    one, two, gated, order, outcomes, whole = BLOCKS
+    one, two, gated, order, outcomes, whole = BLOCKS[:6]
     for text in (one, two, gated, whole):
         Path("helpdesk.toml").write_text(text)
         checked(load_recipe("helpdesk.toml"))

@@ -25,6 +25,7 @@ from swr1.registry import suggest
 from swr1.rewards.opening import open_reward
 from swr1.rewards.recipe import Recipe
 from swr1.types import Verdict
+from swr1.verifiers.declared import verdict_name
 
 FIELDS = ("id", "task", "answer", "info")
 EXPORTED = "swr1"  # the column of `swr1 export trl` with the record's fields
@@ -94,7 +95,7 @@ def as_reward_function(
                 needed = score.verdicts_for(record)
             record["verdicts"] = {}
             for verifier in needed:  # each sees the verdicts before its own
-                record["verdicts"][verifier] = bench.verdict(verifier, record)
+                record["verdicts"][verdict_name(verifier)] = bench.verdict(verifier, record)
             results.append(score(record))
         _log(more.get("log_metric"), results)
         return [None if r["reward"] is None else float(r["reward"]) for r in results]
@@ -117,11 +118,12 @@ class _Bench:
         for name in self.names:
             self._opened(name)
         if verifiers is not None:
-            owners = {s.partition(".")[0] for s in settings}
-            for owner in owners - set(self.names):
-                raise UsageError(
-                    f"a setting for {owner!r}, which is not there.{suggest(owner, self.names)}"
-                )
+            for setting in settings:
+                if not any(setting.startswith(f"{name}.") for name in self.names):
+                    owner = setting.partition(".")[0]
+                    raise UsageError(
+                        f"a setting for {owner!r}, which is not there.{suggest(owner, self.names)}"
+                    )
 
     def verdict(self, name: str, record: Record) -> Verdict:
         return self._opened(name)(record)

@@ -106,6 +106,11 @@ class Declaration:
         return "open" in self.functions
 
 
+def verdict_name(verifier: str, called: str | None = None) -> str:
+    """The name of its verdict in the record: `called`, or the verifier's, of a file the function's."""
+    return called or (verifier.rpartition(":")[2] if ".py:" in verifier else verifier)
+
+
 @lru_cache(maxsize=256)
 def declaration(name: str) -> Declaration:
     """What the verifier `name`, "./mine.py:check" among them, declares. Nothing of it is run.
@@ -186,3 +191,15 @@ def written(vocabulary: Vocabulary | None) -> str:
     if vocabulary.open:
         shown.append(f"others {bounds(vocabulary.score)}")
     return ", ".join(shown)
+
+
+def as_text() -> str:
+    """All verifiers for people: name, what each asks, labels with their scores, what it needs."""
+    width = max(map(len, REGISTRY.names()))
+    lines = []
+    for name in REGISTRY.names():
+        found = declaration(name)
+        needs = f"; needs {found.needs}" if found.needs else ""
+        lines.append(f"{name:{width}}  {found.summary}")
+        lines.append(f"{'':{width}}  {written(found.vocabulary)}{needs}")
+    return "\n".join(lines)

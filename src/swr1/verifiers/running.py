@@ -25,7 +25,8 @@ from swr1.records import Record, key
 from swr1.registry import parse_options, suggest
 from swr1.streams.reading import GROUP_END, SILENCE, SUFFIXES, Mark, MarkedPlace
 from swr1.types import Verdict
-from swr1.verifiers.declared import REGISTRY, declaration
+from swr1.verifiers.declared import REGISTRY, declaration, verdict_name
+from swr1.verifiers.gold import Gold
 from swr1.verifiers.isolated import IsolatedVerifier
 from swr1.verifiers.verdicts import as_verdict
 
@@ -97,8 +98,7 @@ def open_verifiers(
                     own += [f"{k}={v}" for k, v in given.items() if k not in set_already]
             elif grader is not None:
                 own.append(f"grader={grader}")
-            shown = called or (name.rpartition(":")[2] if ".py:" in name else name)
-            checks[shown] = _open_one(name, own, timeout)
+            checks[verdict_name(name, called)] = _open_one(name, own, timeout)
         yield Verifiers(checks, only_missing)
     finally:
         for check in checks.values():
@@ -219,8 +219,11 @@ class Verifiers:
         self._flush("end")
         return {name: _result(v) for name, v in found.items()}
 
-    def run(self, stage: Any) -> None:
-        """Judge all records of a stage, in their order."""
+    def run(self, stage: Any, gold: Gold | None = None) -> None:
+        """Judge all records of a stage, in their order; with `gold` their known answers."""
+        if gold:
+            self._judge_golds(stage, gold)
+            return
         for record in stage.done_records():  # by an earlier start of this run
             for name in self._checks:
                 if verdict := (record.get("verdicts") or {}).get(name):
@@ -237,6 +240,19 @@ class Verifiers:
                 stage.say(summary)
         if self.kept:
             stage.say(f"{self.kept:,} verdicts were there and stayed")
+
+    def _judge_golds(self, stage: Any, gold: Gold) -> None:
+        for record in stage.done_records():
+            gold.note(record)
+
+        def judged(record: Record) -> Record:
+            record = gold.put(record)
+            record = self._judged(stage, record, self(record))
+            gold.note(record)
+            return record
+
+        stage.map(judged)
+        gold.tell(stage.say)
 
     def _submit(self, record: Record) -> dict[str, Any]:
         """A verdict by each, or what has one later; each sees the verdicts before its own."""

@@ -22,7 +22,7 @@ from swr1.errors import DataError
 from swr1.records import Record
 from swr1.types import Verdict
 from swr1.verifiers.completions.announced import EXCLUDED, SINGLE, announcement
-from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged
+from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged, written_answer
 from swr1.verifiers.completions.strings import normalize
 from swr1.verifiers.completions.text import assistant_text, is_truncated
 from swr1.verifiers.verdicts import null
@@ -107,6 +107,13 @@ def verify(
         "detail": {"reason": why, "read": read, "truncated": is_truncated(record)},
         "by": BY,
     }
+
+
+def gold(record: Record) -> str:
+    """The right letter, or the right letters."""
+    answer = record.get("answer")
+    letters = "".join(map(str, answer)) if isinstance(answer, list) else str(answer or "")
+    return written_answer(f"\\boxed{{{letters}}}" if letters else "")
 
 
 def _gold(record: Record, letters: str, many: bool) -> str:

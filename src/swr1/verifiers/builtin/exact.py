@@ -12,7 +12,7 @@ from __future__ import annotations
 from swr1.errors import DataError
 from swr1.records import Record
 from swr1.types import Verdict
-from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged
+from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged, written_answer
 from swr1.verifiers.completions.strings import normalize
 from swr1.verifiers.completions.text import assistant_text, is_truncated
 from swr1.verifiers.verdicts import null
@@ -54,6 +54,12 @@ def verify(record: Record, *, whole: bool = False, prefill: str = "") -> Verdict
         },
         "by": BY,
     }
+
+
+def gold(record: Record) -> str:
+    """The first accepted answer."""
+    golds = accepted(record)
+    return written_answer("" if isinstance(golds, str) else golds[0])
 
 
 def accepted(record: Record) -> list[str] | str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from swr1.records import Record
 from swr1.types import Verdict
+from swr1.verifiers.builtin import exact
 from swr1.verifiers.builtin.exact import accepted, given
 from swr1.verifiers.completions.strings import normalize, word_f1
 from swr1.verifiers.completions.text import assistant_text, is_truncated
@@ -55,3 +56,8 @@ def verify(
         },
         "by": BY,
     }
+
+
+def gold(record: Record) -> str:
+    """The first accepted answer, as for `exact`."""
+    return exact.gold(record)

@@ -15,7 +15,7 @@ from swr1.errors import DataError
 from swr1.records import Record
 from swr1.types import Verdict
 from swr1.verifiers.completions import published
-from swr1.verifiers.completions.answers import ANSWER_TAG, final_text, tagged
+from swr1.verifiers.completions.answers import ANSWER_TAG, final_text, tagged, written_answer
 from swr1.verifiers.completions.text import assistant_text, check_choice, is_truncated
 from swr1.verifiers.roles.lexicon import ROLE_PAIRS, Lexicon, lexicon
 from swr1.verifiers.roles.reader import BOTH, Reading
@@ -77,6 +77,17 @@ def verify(
         },
         "by": BY,
     }
+
+
+def gold(record: Record) -> str:
+    """Everybody's role, a line each, as Logic-RL writes it."""
+    lines = [
+        f"({n}) {name} is {'an' if role[:1].lower() in 'aeiou' else 'a'} {role}"
+        if role.isascii()
+        else f"({n}) {name}：{role}"
+        for n, (name, role) in enumerate(_checked(record), 1)
+    ]
+    return written_answer("\n".join(lines))
 
 
 Judged = tuple[str | None, dict[str, str | None], dict[str, str]]  # reason, read, truth

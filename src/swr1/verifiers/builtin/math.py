@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from swr1.errors import DataError
 from swr1.records import Record
 from swr1.types import Verdict
-from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged
+from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged, written_answer
 from swr1.verifiers.completions.text import assistant_text, check_choice, is_truncated
 from swr1.verifiers.mathematics.latex import Unread, clean, tokens
 from swr1.verifiers.mathematics.numbers import Quantity, last_number, number, quantity, words
@@ -110,6 +110,13 @@ def verify(
     except (MemoryError, RecursionError) as error:
         return null(BY, f"comparing the answers ended in a {type(error).__name__}", read=said[-1])
     return _verdict(record, "correct" if right else "wrong", why, said if every else said[-1])
+
+
+def gold(record: Record) -> str:
+    """The known answer in a box; of a list the first, or all where all are asked for."""
+    golds = _golds(record.get("answer"))
+    every = (record.get("info") or {}).get("answers") == "all"
+    return written_answer(", ".join(f"\\boxed{{{one}}}" for one in golds[: None if every else 1]))
 
 
 class Unreadable(Exception):

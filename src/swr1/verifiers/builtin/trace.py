@@ -81,6 +81,11 @@ def verify(record: Record, *, strict: bool = False, prefill: str = "") -> Verdic
     return verdict
 
 
+def gold(record: Record) -> str:
+    """The trace that the puzzle came with (`swr1 gen-puzzles --trace`, `swr1 trace`)."""
+    return str((record.get("info") or {}).get("trace") or "")
+
+
 def _reasoning(text: str) -> str:
     """What stands between <think> and </think>; either may be missing."""
     return text.partition("</think>")[0].partition("<answer>")[0].rpartition("<think>")[2]

@@ -79,6 +79,11 @@ def tagged(text: str) -> list[str]:
     return found
 
 
+def written_answer(answer: str) -> str:
+    """A known answer as a completion that every rule reads: reasoning of a kind, and the tags."""
+    return f"<think>The answer is known.</think>\n<answer>{answer}</answer>"
+
+
 def other_task(record: Record, *tasks: str) -> str | None:
     """Why this is not an item of these tasks, or None. A record without `task` may be anything."""
     task = record.get("task")

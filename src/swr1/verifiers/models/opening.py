@@ -60,6 +60,7 @@ def open_model(
     servers that cannot be reached.
     """
     options.check(name)
+    guard, adapter = options.guard or "", options.adapter or ""
     scores = {label: POINTS[label] for label in labels if label in POINTS}
     prompt = load_judge(options.judge, scores) if options.judge else None
     backend = _backend(options)
@@ -82,14 +83,12 @@ def open_model(
             **shared,
         )
     if options.scale:
-        raise UsageError(
-            f"{name}.scale is for classifiers with labels of their own, not {options.guard}"
-        )
-    if not prompt and not options.adapter and default_judge:
+        raise UsageError(f"{name}.scale is for classifiers with labels of their own, not {guard}")
+    if not prompt and not adapter and default_judge:
         prompt = load_judge(default_judge, scores)
     if prompt:
         return _by_prompt(name, scores, empty, backend, prompt, options, shared)
-    kind = adapter_of(backend.name, options.adapter, backend.template)
+    kind = adapter_of(backend.name, adapter, backend.template)
     if (options.think or options.criteria != "harm") and kind.name != "granite-guardian":
         raise UsageError(f"{name}: criteria and think are Granite Guardian's, not of {kind.name}")
     how = Ask(backend.name, backend.template, options.criteria, options.think, options.max_tokens)
@@ -141,26 +140,27 @@ def _by_prompt(
 
 def _backend(options: ModelOptions) -> Any:
     """The model itself: behind servers, a classifier made by swr1 or published, or one that writes."""
+    guard = options.guard or ""
     if options.urls:
         from swr1.verifiers.models.served import ServedModel
 
         return ServedModel(
-            options.guard,
+            guard,
             options.urls,
-            key_env=options.key_env,
+            key_env=options.key_env or "",
             in_flight=options.in_flight,
             timeout=options.timeout,
             retry_for=options.retry_for,
         )
     from swr1.verifiers.models.trained import TrainedModel, is_classifier
 
-    if not options.judge and not options.adapter and is_classifier(options.guard):
-        return TrainedModel(options.guard, device=options.device, batch=options.batch)
+    if not options.judge and not options.adapter and is_classifier(guard):
+        return TrainedModel(guard, device=options.device, batch=options.batch)
     from swr1.policy import model_folder
     from swr1.verifiers.models.local import LocalModel
 
     return LocalModel(
-        model_folder(options.guard),
+        model_folder(guard),
         device=options.device,
         dtype=options.dtype,
         batch=options.batch,

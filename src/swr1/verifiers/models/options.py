@@ -11,9 +11,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from swr1.errors import UsageError
+from swr1.options import option, options_of
 from swr1.types import Verdict
 
 CHOICES = {
@@ -23,16 +25,16 @@ CHOICES = {
 }
 
 
-@dataclass(frozen=True)
+asked = partial(option, panel="Verifiers that are models: safety, value, knowledge, helpful")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelOptions:
-    """Which model a verifier asks, and how. Every field is an option: `--set VERIFIER.FIELD=VALUE`.
+    """Which model a verifier asks, and how. Every field can be changed by `--set VERIFIER.FIELD=VALUE`.
 
     Args:
-        guard: a model or policy folder, a hub name, or what a server calls it.
-        url: base URLs of OpenAI-compatible servers, with commas; "" runs the model here.
-        adapter: a name of `adapters.ADAPTERS`; "" knows it by the model's name or template.
-        judge: a name or file of `prompts`, for models that are no guards.
-        cache: a file of replies. key_env: the variable with the servers' key (OPENAI_API_KEY).
+        adapter: a name of `adapters.ADAPTERS`. judge: a name or file of `prompts`.
+        url: base URLs with commas; without one the model runs in this process.
         scale: "label=score,..." for a classifier whose labels are not known.
         part: "turn" or "answer": what follows the reasoning, in <answer> where that is there.
         controversial: what the third class of Qwen3Guard is: "safe", "unsafe", or "half" of each.
@@ -42,12 +44,32 @@ class ModelOptions:
             and without any answer until the servers are given up. device, dtype: in this process.
     """
 
-    guard: str = ""
-    url: str = ""
-    adapter: str = ""
-    judge: str = ""
-    cache: str = ""
-    key_env: str = ""
+    guard: str | None = asked(
+        None, "The model: a model or policy folder, a hub name, or its name at --url."
+    )
+    url: str = asked(
+        "",
+        "An OpenAI-compatible server that has it; may be repeated.",
+        kind=list[str],
+        parse=",".join,
+        quiet=True,
+    )
+    adapter: str | None = asked(
+        None, "Which kind of guard, where its name does not say: llama-guard, qwen3guard, ..."
+    )
+    judge: str | None = asked(
+        None, "Ask by a prompt: safety, value, helpful, knowledge, or a file."
+    )
+    cache: str | None = asked(
+        None,
+        "Keep replies in this file, and ask only what is new.",
+        metavar="FILE",
+        written=True,
+        quiet=True,
+    )
+    key_env: str | None = asked(
+        None, "Variable that holds the server's key [OPENAI_API_KEY].", quiet=True
+    )
     scale: str = ""
     part: str = "turn"
     controversial: str = "half"
@@ -62,15 +84,20 @@ class ModelOptions:
     device: str = "auto"
     dtype: str = "auto"
 
+    def given(self) -> dict[str, str]:
+        """The options of the command line that have a value."""
+        found = {name: getattr(self, name) for name in options_of(type(self))}
+        return {name: value for name, value in found.items() if value}
+
     @property
     def urls(self) -> list[str]:
         return [url for url in self.url.split(",") if url]
 
     def check(self, verifier: str) -> None:
         """Raises UsageError for values that are none, or that do not fit together."""
-        for option, known in CHOICES.items():
-            if (value := getattr(self, option)) not in known:
-                raise UsageError(f"{verifier}.{option} is one of {', '.join(known)}, not {value!r}")
+        for name, known in CHOICES.items():
+            if (value := getattr(self, name)) not in known:
+                raise UsageError(f"{verifier}.{name} is one of {', '.join(known)}, not {value!r}")
         if self.batch < 1 or self.in_flight < 1 or self.max_tokens < 0:
             raise UsageError(
                 f"{verifier}: batch and in_flight are at least 1, max_tokens at least 0"
