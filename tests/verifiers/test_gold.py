@@ -64,7 +64,7 @@ def test_items_whose_own_answer_is_not_right_are_listed():
     assert "\\boxed{2}" in out["policy"]["completion"]
     said = " ".join(done.stderr.split())
     assert "math: correct 2, null 2" in said
-    assert "known answers are not right by their verifier:" in said
+    assert "known answers that are not right by their verifier: 2" in said
     assert "unread: math null" in said and "none: math null (the record has no answer)" in said
     assert "right: math" not in said
 

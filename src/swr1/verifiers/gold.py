@@ -109,7 +109,7 @@ class Gold:
         if not self.wrong:
             say("every known answer is right by its verifier")
             return
-        say(f"{len(self.wrong):,} known answers are not right by their verifier:")
+        say(f"known answers that are not right by their verifier: {len(self.wrong):,}")
         for line in self.wrong[:LISTED]:
             say(f"  {line}")
         if (more := len(self.wrong) - LISTED) > 0:
