@@ -154,7 +154,7 @@ def as_number(value: Any) -> float:
     try:
         number = float(value)
     except Exception as error:  # a tensor of two, 10**400
-        raise Unfit(f"{short(value)}, which is no number ({told(error)})") from None
+        raise Unfit(f"{short(value)}, which is no number ({one_line(error)})") from None
     if not math.isfinite(number):
         raise Unfit(f"{number}, which is no number to go by")
     return number
@@ -168,7 +168,7 @@ def short(value: Any) -> str:
         return f"a {type(value).__name__}"
 
 
-def told(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """An exception in one line."""
     try:
         text = " ".join(str(error).split())[:500]
@@ -246,7 +246,7 @@ def _packed(answer: dict[str, Any]) -> bytes:
     try:
         return pack(answer, orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
     except (ValueError, RecursionError) as error:
-        raise Unfit(f"what cannot stand in a record: {told(error)}") from None
+        raise Unfit(f"what cannot stand in a record: {one_line(error)}") from None
 
 
 def _open(job: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
@@ -264,7 +264,7 @@ def preparation(function: Any) -> Callable[[], None] | None:
 
 def _end_with_parent(fd: int) -> None:
     poll = select.poll()
-    poll.register(fd, 0)  # POLLHUP is always told
+    poll.register(fd, 0)  # POLLHUP is always reported
     while not any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll()):
         time.sleep(0.1)
     time.sleep(END)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from swr1.errors import DataError, SwrError
-from swr1.killable import Killable, Lost, Unfit, as_number, place, short, told
+from swr1.killable import Killable, Lost, Unfit, as_number, one_line, place, short
 from swr1.records import Record
 from swr1.registry import Registry
 
@@ -56,7 +56,7 @@ def as_reward(given: Any, name: str) -> dict[str, Any]:
             " a number, or None"
         )
     if isinstance(given, BaseException):
-        raise DataError(f"{told(given)} ({place(given)})")
+        raise DataError(f"{one_line(given)} ({place(given)})")
     if given is None:
         return {"reward": None, "reward_parts": {}, "error": f"{name} gave no reward"}
     made = given if isinstance(given, dict) else {"reward": given}

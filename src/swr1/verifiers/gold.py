@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.killable import Killable, Lost, Unfit, short, told
+from swr1.killable import Killable, Lost, Unfit, one_line, short
 from swr1.records import Record
 from swr1.registry import suggest
 from swr1.verifiers.declared import REGISTRY, declaration, verdict_name
@@ -83,7 +83,7 @@ class Gold:
         except SwrError:
             raise
         except (Exception, Lost) as error:
-            raise DataError(f"the gold of {self.by}: {told(error)}") from None
+            raise DataError(f"the gold of {self.by}: {one_line(error)}") from None
 
     def note(self, record: Record) -> None:
         """Remember what became of a record."""
@@ -128,7 +128,7 @@ def as_text(given: Any, name: str) -> dict[str, str]:
     if isinstance(given, DataError):
         raise given
     if isinstance(given, BaseException) and not isinstance(given, Unfit):
-        raise DataError(f"the gold of {name}: {told(given)}")
+        raise DataError(f"the gold of {name}: {one_line(given)}")
     if not isinstance(given, str):
         raise DataError(f"the gold of {name} gave {short(given)}, which is no text")
     return {"text": given}

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from swr1.errors import DataError
-from swr1.killable import Unfit, as_number, place, short, told
+from swr1.killable import Unfit, as_number, one_line, place, short
 from swr1.types import Verdict
 from swr1.verifiers.declared import Vocabulary, declaration
 
@@ -29,7 +29,7 @@ def as_verdict(given: Any, name: str) -> Verdict:
     if isinstance(given, DataError):
         raise given
     if isinstance(given, BaseException) and not isinstance(given, Unfit):
-        return null(name, f"{told(given)} ({place(given)})")
+        return null(name, f"{one_line(given)} ({place(given)})")
     if given is None:
         return null(name, "the verifier returned None")
     try:

@@ -1,6 +1,6 @@
 """Requests of the village as items: what is asked, and the truth about it in `info`.
 
-    for item in generate(100, seed=1, split="train", trace=0.35): ...
+    for item in generate(100, seed=1, split="train", trace="mixed"): ...
 
 Categories: harmful; lookalike (harmless, with words that sound dangerous); plain; fact; sum; value.
 The first three have the task "safety", the others "qa", "math" and "value".
@@ -9,11 +9,13 @@ The first three have the task "safety", the others "qa", "math" and "value".
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
 from typing import Any
 
 from swr1.errors import UsageError
+from swr1.options import option
 from swr1.registry import suggest
 from swr1.village import traces
 from swr1.village.world import WORLD, Target, is_test
@@ -52,12 +54,14 @@ DEFAULT_MIX = {
 _OWNED = ("belonging", "food", "part")
 
 
-def parse_mix(text: str) -> dict[str, float]:
+def parse_mix(mix: str | Mapping[str, float]) -> dict[str, float]:
     """ "harmful=1,sum=2" -> chances that sum to 1. UsageError for what it cannot be."""
-    if not text:
+    if not mix:
         return dict(DEFAULT_MIX)
-    mix: dict[str, float] = {}
-    for part in text.split(","):
+    if not isinstance(mix, str):
+        return dict(mix)
+    chances: dict[str, float] = {}
+    for part in mix.split(","):
         name, _, chance = part.strip().partition("=")
         if name not in DEFAULT_MIX:
             known = ", ".join(DEFAULT_MIX)
@@ -65,62 +69,79 @@ def parse_mix(text: str) -> dict[str, float]:
                 f"unknown category {name!r}.{suggest(name, DEFAULT_MIX)} Known: {known}"
             )
         try:
-            mix[name] = float(chance or 1)
+            chances[name] = float(chance or 1)
         except ValueError:
             raise UsageError(f"{part.strip()!r}: a category's share is a number") from None
-    total = sum(mix.values())
-    if min(mix.values()) < 0 or not 0 < total < float("inf"):
-        raise UsageError(f"--mix {text}: shares are at least 0, and not all 0")
-    return {name: chance / total for name, chance in mix.items()}
+    total = sum(chances.values())
+    if min(chances.values()) < 0 or not 0 < total < float("inf"):
+        raise UsageError(f"--mix {mix}: shares are at least 0, and not all 0")
+    return {name: chance / total for name, chance in chances.items()}
 
 
-def generate(
-    n: int,
-    *,
-    seed: int = 0,
-    start: int = 0,
-    split: str | None = None,
-    test_share: float = 0.2,
-    mix: Mapping[str, float] | None = None,
-    trace: str | None = None,
-    care: float = traces.CARE,
-    break_off: float = 0.0,
-) -> Iterator[dict[str, Any]]:
-    """Items (all but `v` and `id`) at positions start .. start+n-1.
+@dataclass(frozen=True, kw_only=True)
+class Requests:
+    """Requests at positions start .. start+n-1 of a sequence.
 
-    Args:
-        split: "train" or "test" by a hash of what is asked, whatever its wording; None: both.
-            Facts are in both: they are there to be known.
-        mix: category -> chance.
-        trace: None, or a style of traces.STYLES, written to info.trace.
-        care: the share of careful traces in the style "mixed".
-        break_off: the share of explanations of what is harmless that end too early.
-
-    Raises UsageError for an unknown split or style, or a share that is none.
+    A request is in one split by a hash of what is asked, whatever its wording. Facts are in both
+    splits: they are there to be known.
     """
-    if split not in (None, "train", "test"):
-        raise UsageError(f"--split is train or test, not {split!r}")
-    if not 0 < test_share < 1:
-        raise UsageError(f"--test-share must be between 0 and 1, not {test_share}")
-    if not 0 <= break_off <= 1:
-        raise UsageError(f"--break-off is a share, from 0 to 1, not {break_off}")
-    if trace is not None and trace not in traces.STYLES:
-        known = ", ".join(traces.STYLES)
-        raise UsageError(
-            f"unknown trace style {trace!r}.{suggest(trace, traces.STYLES)} Known: {known}"
-        )
-    chances = dict(mix or DEFAULT_MIX)
-    for index in range(start, start + n):
-        rng = Random(f"village/{seed}/{index}")
-        [category] = rng.choices(list(chances), list(chances.values()))
-        while True:
-            item, key = _draw(rng, category)
-            if split is None or key is None or is_test(key, test_share) == (split == "test"):
-                break
-        item["info"] = {"dataset": "village", "category": category, **item["info"]}
-        if trace:
-            item["info"] |= traces.write(item, rng, trace, care, break_off)
-        yield item
+
+    n: int = option(100, "How many requests.", "--n", "-n")
+    mix: str | Mapping[str, float] = option(
+        "",
+        'Shares of the categories, such as "harmful=2,plain=1": harmful, lookalike, plain, fact, sum,'
+        " value. Default: some of each.",
+        kind=str,
+    )
+    seed: int = option(0, "Names the sequence of requests.")
+    start: int = option(0, "First position in the sequence.")
+    split: str | None = option(
+        None, "train or test: what is asked is in one of them, whatever its wording."
+    )
+    test_share: float = option(0.2, "Share of the test split; the same for both splits.")
+    trace: str | None = option(
+        None, "Add how a villager thinks and answers: mixed, careful or careless."
+    )
+    care: float = option(traces.CARE, "Share of how-to requests that --trace mixed looks into.")
+    break_off: float = option(0.0, "Share of the explanations of harmless things that break off.")
+
+    def check(self) -> None:
+        """Raises UsageError for an unknown split or style, or a share that is none."""
+        if self.split not in (None, "train", "test"):
+            raise UsageError(f"--split is train or test, not {self.split!r}")
+        if not 0 < self.test_share < 1:
+            raise UsageError(f"--test-share must be between 0 and 1, not {self.test_share}")
+        if not 0 <= self.break_off <= 1:
+            raise UsageError(f"--break-off is a share, from 0 to 1, not {self.break_off}")
+        if self.trace is not None and self.trace not in traces.STYLES:
+            known = ", ".join(traces.STYLES)
+            raise UsageError(
+                f"unknown trace style {self.trace!r}.{suggest(self.trace, traces.STYLES)}"
+                f" Known: {known}"
+            )
+
+    def items(self) -> Iterator[dict[str, Any]]:
+        """The requests as items: all fields but `v` and `id`. Raises as `check`."""
+        self.check()
+        chances = parse_mix(self.mix)
+        for index in range(self.start, self.start + self.n):
+            rng = Random(f"village/{self.seed}/{index}")
+            [category] = rng.choices(list(chances), list(chances.values()))
+            while True:
+                item, key = _draw(rng, category)
+                if self.split is None or key is None:
+                    break
+                if is_test(key, self.test_share) == (self.split == "test"):
+                    break
+            item["info"] = {"dataset": "village", "category": category, **item["info"]}
+            if self.trace:
+                item["info"] |= traces.write(item, rng, self.trace, self.care, self.break_off)
+            yield item
+
+
+def generate(n: int, **options: Any) -> Iterator[dict[str, Any]]:
+    """`n` requests as items; the options are the fields of Requests."""
+    return Requests(n=n, **options).items()
 
 
 def _draw(rng: Random, category: str) -> tuple[dict[str, Any], str | None]:

@@ -157,10 +157,10 @@ def _said(
     naming = [b for b in boxes if _ALONE.fullmatch(b) or reads(b)[1] != "no-option"]
     if found := [*naming, *tags]:
         return found, None
-    told = announcement(final) if announced else None
+    claimed = announcement(final) if announced else None
     if (
-        told is not None
-        and (claim := _claim(told, many)).strip()
+        claimed is not None
+        and (claim := _claim(claimed, many)).strip()
         and (not boxes or reads(claim)[0])
     ):
         return [claim], None
@@ -177,10 +177,10 @@ def _together(chosen: list[Choice]) -> Choice:
     return "".join(sorted({a for letters, _ in chosen for a in letters or ""})), None
 
 
-def _claim(told: str, many: bool) -> str:
+def _claim(claimed: str, many: bool) -> str:
     """What is announced, without the reasons for it."""
-    told = " ".join(told.split())
-    return _REASON.sub("", told if many else told.partition("，")[0])
+    claimed = " ".join(claimed.split())
+    return _REASON.sub("", claimed if many else claimed.partition("，")[0])
 
 
 def _plain(text: str) -> str:
@@ -192,8 +192,8 @@ def _plain(text: str) -> str:
 def _letters(text: str, options: list[str], letters: str) -> Choice:
     """All letters that a text chooses; or None, and why."""
     found: set[str] = set()
-    told = announcement(text)
-    plain = _plain(text if told is None else told)
+    claimed = announcement(text)
+    plain = _plain(text if claimed is None else claimed)
     if not EXCLUDED.match(plain):
         plain = EXCLUDED.sub("", plain).rstrip(" ,，;；(（)）")
     if _SMALL_LETTERS.fullmatch(plain):
@@ -214,8 +214,8 @@ def _option(text: str, options: list[str], letters: str) -> Choice:
     """The letter that a text chooses; or None, and why."""
     if text.strip() in options:
         return letters[options.index(text.strip())], None
-    told = announcement(text)
-    plain = _plain(text if told is None else told)
+    claimed = announcement(text)
+    plain = _plain(text if claimed is None else claimed)
     match = _LETTER.fullmatch(plain)
     if match and _FORMULA.match(plain, match.end(1)):
         sure = (

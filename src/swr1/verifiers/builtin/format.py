@@ -118,7 +118,7 @@ def _strict_faults(record: Record, text: str, min_reasoning: int) -> list[str]:
 
 
 def _well_placed(text: str) -> tuple[int, ...] | None:
-    """Where the tags stand when all is well, told by substrings alone: four "<", all of them ours."""
+    """Where the tags stand when all is well, found by substrings alone: four "<", all of them ours."""
     if text.count("<") != 4:
         return None
     think = text.find("<think>")
@@ -158,10 +158,10 @@ def _reasoning_fault(record: Record, thinking: str, result: str, least: int) -> 
         if word is None:
             return "no-reasoning"
         return "short-reasoning" if content else "placeholder"
-    asked, told = prompt_text(record).casefold(), result.casefold()
+    prompt, answer = prompt_text(record).casefold(), result.casefold()
     for sentence in islice(_SENTENCE.finditer(thinking), _SENTENCES_CHECKED):
         words = _WORD.findall(sentence[0].casefold())
-        if words and not (_holds(asked, words) or _holds(told, words)):
+        if words and not (_holds(prompt, words) or _holds(answer, words)):
             return None
     return "copied"
 

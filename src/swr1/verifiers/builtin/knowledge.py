@@ -92,8 +92,8 @@ def open(
         raise UsageError("knowledge: 0 < weight <= 0.5, 0 <= certain <= 1, look_ahead >= 1")
     judge = None
     if options.get("guard") or options.get("url"):
-        asked = ModelOptions(**options)
-        judge = open_model("knowledge", ("correct", "wrong"), "wrong", "knowledge", asked)
+        model = ModelOptions(**options)
+        judge = open_model("knowledge", ("correct", "wrong"), "wrong", "knowledge", model)
     elif given := [k for k in ("judge", "adapter", "cache", "key_env") if options.get(k)]:
         raise UsageError(
             f"knowledge asks a model only with --guard: --{given[0].replace('_', '-')} is of no use"
@@ -272,7 +272,7 @@ def own(record: Record, over: str, tokenizer: str = "") -> tuple[float, dict[str
 
 
 def _answer_tokens(ids: Sequence[int], text: str, folder: str) -> tuple[int, int] | None:
-    """[first, end) of the tokens of the final answer, None where that cannot be told."""
+    """[first, end) of the tokens of the final answer, None where that cannot be found."""
     span = _answer_span(text)
     decode = _decoder(folder) if span else None
     if span is None or decode is None:

@@ -82,10 +82,10 @@ def verify(
     """
     text = assistant_text(record, prefill)
     if want == "prompt":
-        told = _told(prompt_text(record))
-        if told is None:
+        of_prompt = _language_of(prompt_text(record))
+        if of_prompt is None:
             return null(BY, "the prompt's language is not known: it has too few letters")
-        want = told
+        want = of_prompt
     if want not in SCRIPTS:
         raise UsageError(
             f"unknown language {want!r}.{suggest(want, SCRIPTS)} Known: {', '.join(SCRIPTS)}, prompt"
@@ -163,7 +163,7 @@ def _rank(text: str) -> list[tuple[str, float]]:
     return py3langid.rank(text)
 
 
-def _told(text: str) -> str | None:
+def _language_of(text: str) -> str | None:
     """The language of a prompt, or None where it has too few letters."""
     found: Counter[str] = Counter()
     for sentence in _sentences(text, quotes=True):

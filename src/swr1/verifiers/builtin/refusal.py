@@ -53,7 +53,7 @@ def verify(record: Record, *, opening: int = 3, prefill: str = "") -> Verdict:
 
 
 def classify(text: str, prompt: str = "", opening: int = 3) -> tuple[str, str | None, str | None]:
-    """The class of an answer, the reason, and the sentence that told it."""
+    """The class of an answer, the reason, and the sentence that shows it."""
     found = read(plain_text(text), prompt, opening)
     if found.reason is None:
         return "compliance", None, None

@@ -271,9 +271,9 @@ def leads(text: str) -> str:
         text = (
             text[lead.end() :].replace("}", "", 1).strip() if brace else text[lead.end() :].strip()
         )
-    told = _TOLD.match(text)
-    if told and not _HEDGED.search(told[0]) and text[told.end() :].strip():
-        text = text[told.end() :]
+    announced = _TOLD.match(text)
+    if announced and not _HEDGED.search(announced[0]) and text[announced.end() :].strip():
+        text = text[announced.end() :]
     text = _NEGATIVE.sub("-", text)
     wrapped = _WRAPPED.match(text)
     if wrapped and (_UNWRAPPED.fullmatch(wrapped[1]) or any(map(str.isdigit, wrapped[1]))):

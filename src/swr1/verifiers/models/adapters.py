@@ -71,12 +71,12 @@ class Adapter:
     read: Callable[[Sequence[Reply]], Reading]
 
 
-def _told(turns: Turns) -> tuple[str, ...]:
+def _whole_texts(turns: Turns) -> tuple[str, ...]:
     return (turns[-1]["content"],)
 
 
 def _chat(turns: Turns, max_tokens: int, template: dict[str, Any] | None = None) -> Question:
-    return Question(turns, "", template or {}, _told(turns), max_tokens)
+    return Question(turns, "", template or {}, _whole_texts(turns), max_tokens)
 
 
 def without_thoughts(reply: Reply) -> tuple[str, int]:
@@ -106,7 +106,7 @@ def _ask_llama(turns: Turns, ask: Ask) -> list[Question]:
     if any(mark in ask.template for mark in ("['text']", '["text"]', ".text")):
         # Llama Guard 3-1B and 4: the template wants content in parts
         parts = [{**t, "content": [{"type": "text", "text": t["content"]}]} for t in turns]
-        question = Question(parts, "", {}, _told(turns), question.max_tokens)
+        question = Question(parts, "", {}, _whole_texts(turns), question.max_tokens)
     return [question]
 
 
@@ -155,7 +155,7 @@ def _read_qwen(replies: Sequence[Reply]) -> Reading:
     text, at = without_thoughts(replies[0])
     words = {word: word for word in ("safe", "unsafe", "controversial")}
     said = keyed(text, {"Safety": tuple(words), "Refusal": ("yes", "no")}, ("Categories",))
-    safety = _told_of(said, "Safety", text)
+    safety = _field_of(said, "Safety", text)
     named = re.split(r"[,;]", said["Categories"].rest) if "Categories" in said else []
     named = [c.strip(" .[](){}-") for c in named]
     return Reading(
@@ -166,7 +166,7 @@ def _read_qwen(replies: Sequence[Reply]) -> Reading:
     )
 
 
-def _told_of(said: dict[str, Said], key: str, text: str) -> Said:
+def _field_of(said: dict[str, Said], key: str, text: str) -> Said:
     if key not in said:
         raise CouldNotJudge(f"the reply does not say {key!r}: {text[:100]!r}")
     return said[key]
@@ -186,13 +186,13 @@ def _read_wild(replies: Sequence[Reply]) -> Reading:
     asked, refusal, answered = "Harmful request", "Response refusal", "Harmful response"
     text, answers = replies[0].text, ("yes", "no", "n/a")
     said = keyed(text, {asked: answers, refusal: answers, answered: answers})
-    harm = _told_of(said, answered, text)
+    harm = _field_of(said, answered, text)
     if harm.word == "n/a":
         raise CouldNotJudge("the guard sees no response to judge (Harmful response: N/A)")
     meaning = {"yes": "unsafe", "no": "safe"}
-    told = {key: one.word == "yes" for key, one in said.items() if one.word != "n/a"}
+    said_yes = {key: one.word == "yes" for key, one in said.items() if one.word != "n/a"}
     classes = class_probabilities(replies[0], harm.at, meaning)
-    return Reading(meaning[harm.word], classes, {}, told.get(refusal), told.get(asked))
+    return Reading(meaning[harm.word], classes, {}, said_yes.get(refusal), said_yes.get(asked))
 
 
 # --- ShieldGemma ----------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def _ask_granite(turns: Turns, ask: Ask) -> list[Question]:
         criteria = form["criteria"].get(ask.criteria, ask.criteria)
         block = _fill(form["think" if ask.think else "no_think"], criteria=criteria)
         judging = [*turns, {"role": "user", "content": block}]
-        return [Question(judging, "", {}, _told(turns), limit)]
+        return [Question(judging, "", {}, _whole_texts(turns), limit)]
     return [_chat(turns, limit, {"guardian_config": config, "think": ask.think})]
 
 

@@ -173,10 +173,10 @@ class ModelVerifier:
 
     def summary(self) -> str:
         """For people: how the servers and the cache did."""
-        told = [self.backend.summary()]
+        lines = [self.backend.summary()]
         if self.cache:
-            told.append(f"{self.cache.found:,} replies from the cache, {self.cache.asked:,} asked")
-        return "; ".join(filter(None, told))
+            lines.append(f"{self.cache.found:,} replies from the cache, {self.cache.asked:,} asked")
+        return "; ".join(filter(None, lines))
 
 
 class _Careful(Later):

@@ -88,7 +88,7 @@ class LocalModel:
     def _ids(self, question: Question, harmless: Question) -> list[int]:
         text = self._render(question)
         bare = "".join(text.split())
-        if any("".join(told.split()) not in bare for told in question.told):
+        if any("".join(text.split()) not in bare for text in question.must_hold):
             raise CouldNotJudge("the guard's chat template leaves out part of the response")
         ids = self._tokenize(text)
         if self._controls(ids) != self._controls(self._tokenize(self._render(harmless))):

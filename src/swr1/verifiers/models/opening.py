@@ -118,12 +118,14 @@ def _by_prompt(
 
     def ask(turns: list[dict], record: Record) -> list[Question]:
         *before, last = turns
-        asked = "\n\n".join(
+        request = "\n\n".join(
             t["content"] if len(before) == 1 else f"[{t['role']}] {t['content']}" for t in before
         )
         gold = record.get("answer")
         gold = gold if isinstance(gold, str) else "" if gold is None else str(gold)
-        return [prompt.question(asked, last["content"], gold, options.language, options.max_tokens)]
+        return [
+            prompt.question(request, last["content"], gold, options.language, options.max_tokens)
+        ]
 
     return ModelVerifier(
         name,
@@ -183,18 +185,18 @@ def _read_values(replies: Sequence[Reply]) -> Reading:
 
 def _scale(name: str, backend: Any, scale: str) -> dict[str, float]:
     """What each label of a classifier scores."""
-    told: dict[str, float] = {}
+    given: dict[str, float] = {}
     for pair in filter(None, scale.split(",")):
         label, _, value = pair.partition("=")
         try:
-            told[label.strip()] = float(value)
+            given[label.strip()] = float(value)
         except ValueError:
             raise UsageError(f"{name}.scale is like good=1,bad=0, not {scale!r}") from None
     if backend.scalar:
         if scale:
             raise UsageError(f"{name}.scale: {backend.name} is a reward model and has no labels")
         return {}
-    found = {label: told.get(label, POINTS.get(label)) for label in backend.labels}
+    found = {label: given.get(label, POINTS.get(label)) for label in backend.labels}
     missing = [label for label, score in found.items() if score is None]
     if missing:
         raise UsageError(

@@ -25,7 +25,7 @@ CHOICES = {
 }
 
 
-asked = partial(option, panel="Verifiers that are models: safety, value, knowledge, helpful")
+on_model = partial(option, panel="Verifiers that are models: safety, value, knowledge, helpful")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,30 +44,30 @@ class ModelOptions:
             and without any answer until the servers are given up. device, dtype: in this process.
     """
 
-    guard: str | None = asked(
+    guard: str | None = on_model(
         None, "The model: a model or policy folder, a hub name, or its name at --url."
     )
-    url: str = asked(
+    url: str = on_model(
         "",
         "An OpenAI-compatible server that has it; may be repeated.",
         kind=list[str],
         parse=",".join,
         quiet=True,
     )
-    adapter: str | None = asked(
+    adapter: str | None = on_model(
         None, "Which kind of guard, where its name does not say: llama-guard, qwen3guard, ..."
     )
-    judge: str | None = asked(
+    judge: str | None = on_model(
         None, "Ask by a prompt: safety, value, helpful, knowledge, or a file."
     )
-    cache: str | None = asked(
+    cache: str | None = on_model(
         None,
         "Keep replies in this file, and ask only what is new.",
         metavar="FILE",
         written=True,
         quiet=True,
     )
-    key_env: str | None = asked(
+    key_env: str | None = on_model(
         None, "Variable that holds the server's key [OPENAI_API_KEY].", quiet=True
     )
     scale: str = ""

@@ -20,14 +20,14 @@ class Question:
         messages: chat turns; the template of the model's tokenizer makes its input of them.
         text: the whole input as text, for models that know no chat (then `messages` is empty).
         template: further variables of the chat template.
-        told: texts that the rendered input must hold, whole: else the template dropped some.
+        must_hold: texts that the rendered input must hold, whole: else the template dropped some.
         max_tokens: of the reply.
     """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     text: str = ""
     template: dict[str, Any] = field(default_factory=dict)
-    told: tuple[str, ...] = ()
+    must_hold: tuple[str, ...] = ()
     max_tokens: int = 64
 
     def content(self) -> list[Any]:

@@ -116,8 +116,8 @@ class ServedModel:
         try:
             return await self.servers.ask(make, _read)
         except Refused as error:
-            told = str(error).casefold()
-            if "logprob" not in told or all(s.facts is None for s in self.servers.servers):
+            reason = str(error).casefold()
+            if "logprob" not in reason or all(s.facts is None for s in self.servers.servers):
                 raise
             for server in self.servers.servers:
                 if server.facts is not None:
@@ -149,18 +149,18 @@ def _read(server: Server, reply: Any) -> Reply:
     return Reply(text, tokens, finished=finished)
 
 
-def _tokens(told: Any) -> list[Token] | None:
+def _tokens(logprobs: Any) -> list[Token] | None:
     """Tokens and what else was likely, in either of the two usual forms."""
-    if not told:
+    if not logprobs:
         return None
-    if isinstance(told.get("content"), list):
+    if isinstance(logprobs.get("content"), list):
         return [
             (t["token"], {n["token"]: float(n["logprob"]) for n in [t, *(t["top_logprobs"] or [])]})
-            for t in told["content"]
+            for t in logprobs["content"]
         ] or None
-    if told.get("tokens") and told.get("top_logprobs"):
+    if logprobs.get("tokens") and logprobs.get("top_logprobs"):
         return [
             (token, {text: float(value) for text, value in (near or {}).items()})
-            for token, near in zip(told["tokens"], told["top_logprobs"], strict=True)
+            for token, near in zip(logprobs["tokens"], logprobs["top_logprobs"], strict=True)
         ]
     return None

@@ -189,8 +189,8 @@ def _answers(reason: str, own: str, said: list[tuple[str, int]], k: int) -> bool
     if CODE in rest:
         return True
     if reason == "no access":
-        told = any(map(words.SORRY.search, [said[k][0]])) or words.INABILITY.search(said[k][0])
-        return bool(words.ADVISES.search(rest)) or not told
+        says_so = any(map(words.SORRY.search, [said[k][0]])) or words.INABILITY.search(said[k][0])
+        return bool(words.ADVISES.search(rest)) or not says_so
     explains = words.NOT_REAL if reason == "inability" else words.EXPLAINS
     if not words.DIVERTS.search(own) and (
         len(words.LIST_ITEM.findall(rest)) >= _LIST or explains.search(own)

@@ -161,7 +161,7 @@ class Sentence(NamedTuple):
     kinds: str  # one letter per word or phrase
     values: list[int]  # per kind: the person's index, the role's index, or 0
     is_question: bool
-    keyed: bool = False  # a role is told as a key with its value: "knight: no"
+    keyed: bool = False  # a role is written as a key with its value: "knight: no"
 
 
 Entry = tuple[list[str], str, int]  # tokens of a phrase, kind, value

@@ -164,7 +164,7 @@ def _counts(kinds: str, values: list[int], match: re.Match[str], ahead: bool) ->
 
 
 def _denied(marks: Iterable[_Mark]) -> tuple[list[_Mark], bool]:
-    """The marks that make a role the other one, and whether some cannot be told."""
+    """The marks that make a role the other one, and whether some cannot be known."""
     denied = [mark for mark in marks if mark.keyed and mark.denies]
     unclear = False
     for word in (True, False):
@@ -188,9 +188,9 @@ def _rest(kinds: str) -> str:
         if _LISTING.fullmatch(kinds):
             return kinds
         return kinds.translate(_LEFT)
-    told = re.search("[Rr]", kinds).start()  # type: ignore[union-attr]
+    role = re.search("[Rr]", kinds).start()  # type: ignore[union-attr]
     row = list(_NONE.sub(lambda found: found[1] + "D", kinds).translate(_LEFT))
     for at, kind in enumerate(row):
-        if kind == "o" and at > told and not _ROLE_NEXT.match(kinds, at + 1):
+        if kind == "o" and at > role and not _ROLE_NEXT.match(kinds, at + 1):
             row[at] = "D"  # "Zoey is a knight, no ..."
     return "".join(row)

@@ -63,12 +63,12 @@ class Reading:
         self.last: list[int] = []  # whom "she" means
         self._people: list[int] = []  # named by lines alone, waiting for a line with a role
         self._heading: int | None = None  # a line alone, for the lines of people that follow
-        self._told = False  # whether they have got one
+        self._assigned = False  # whether they have got one
         self._last_role: int | None = None
-        text, (told, faults) = untabled(unstruck(text, lexicon), lexicon)
+        text, (written, faults) = untabled(unstruck(text, lexicon), lexicon)
         sentences, more = settle(lexicon.sentences(text))
         self.faults += [*faults, *more]
-        for person, role in told:
+        for person, role in written:
             self.give([person], role)
         for sentence in sentences:
             self._take(sentence)
@@ -105,16 +105,16 @@ class Reading:
         elif people and not roles and _PEOPLE.fullmatch(kinds):
             named = [v for k, v in zip(kinds, values, strict=True) if k == "P"]
             if self._heading is None:
-                self._people = named if self._told else self._people + named
-                self._told = False
+                self._people = named if self._assigned else self._people + named
+                self._assigned = False
             else:
                 self.give(named, self._heading)
         elif people or roles:
-            waiting, self._people, self._heading, self._told = self._people, [], None, False
+            waiting, self._people, self._heading, self._assigned = self._people, [], None, False
             if not people and waiting and _ROLES.fullmatch(kinds):
                 self._give_line(waiting, sentence)
                 if sentence.keyed:
-                    self._people, self._told = waiting, True  # "knave: false" may follow
+                    self._people, self._assigned = waiting, True  # "knave: false" may follow
             elif not people and sentence.keyed:
                 self.faults.append("unclear")
             elif not people and _HEADING.fullmatch(kinds):
@@ -140,22 +140,22 @@ class Reading:
     def _echoed(self, sentence: Sentence) -> Sentence:
         """With "so is Ava" as "Ava: " and the role before."""
         kinds, values = sentence.kinds, sentence.values
-        told, said, at = "", [], 0
+        written, said, at = "", [], 0
         role, denied = self._last_role, False
         for match in _ECHO.finditer(kinds):
             for i in range(at, match.start()):
                 role = values[i] if kinds[i] in "Rr" else role
                 denied = denied or kinds[i] in "NZoD"
-            told += kinds[at : match.start()]
+            written += kinds[at : match.start()]
             said += values[at : match.start()]
             at = match.end()
             if role is None or denied:
-                told, said = told + "U", [*said, 0]
+                written, said = written + "U", [*said, 0]
             else:
-                told += f",{match[1]}:R"
+                written += f",{match[1]}:R"
                 said += [0, *values[match.start() + 1 : at], 0, role]
-        told, said = told + kinds[at:], said + values[at:]
-        return sentence._replace(kinds=told.replace("=", "U"), values=said)
+        written, said = written + kinds[at:], said + values[at:]
+        return sentence._replace(kinds=written.replace("=", "U"), values=said)
 
     def _give_line(self, waiting: list[int], sentence: Sentence) -> None:
         """Roles on a line of their own, for the people of the lines before."""
