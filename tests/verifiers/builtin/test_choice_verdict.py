@@ -130,6 +130,7 @@ I'd pick X - it is safe.|We select option (X)|I'll go with X|My choice is X|Sele
 Answer - X|Answer -> X|Answer = X|Answer: <X>|The answer is 'X'.|Answer: «X»|The answer is \\(X\\).
 Antwort: X|Réponse : X|Respuesta: X|정답: X
 本题选X|因此选择X选项|选项X正确。|X项正确|X是正确的。|因此，正确的选项是（X）。|答案应为X|符合题意的是X。|答：选X|选X。
+It's X.|<think>hm</think> It is X, since it fits.|I choose X|Hence (X).|All fits. Therefore, X
 {"answer": "X"}|{"thinking": "A or B?", "choice": "X"}|{"final_answer": ["X"]}""".replace(
     "\n", "|"
 ).split("|")
@@ -139,6 +140,13 @@ ANNOUNCED += [
     "**Answer:**\n\n(X)",
     '```json\n{"answer": "X"}\n```',
 ]
+
+
+@pytest.mark.parametrize(
+    "text", ["It is A square.", "It's not C.", "So A is wrong.", "It is I, hm"]
+)
+def test_what_announces_no_choice(text):
+    assert judge(text)["label"] == "unreadable"
 
 
 @pytest.mark.parametrize("form", ANNOUNCED)

@@ -129,6 +129,7 @@ CODES = [
     ("unsafe\nO1,O3", ["O1", "O3"]), ("unsafe\nViolent Crimes, Hate", ["S1", "S10"]),
     ("unsafe\n01", []), ("unsafe\nS", []), ("unsafe\nS1,", ["S1"]), ("unsafe\nS1, S", ["S1"]),
     ("unsafe\nS2\nThe user asked about S1.", ["S2"]), ("**unsafe**\n- S1\n- S2", ["S1", "S2"]),
+    ("unsafe because it names a poison.", []), ("unsafe due to the poison.", []),
     ("unsafe<|eot_id|>", []), ("Verdict: unsafe", []), ('{"label": "unsafe"}', []),
 ]  # fmt: skip
 

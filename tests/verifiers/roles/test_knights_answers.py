@@ -425,6 +425,14 @@ def test_changed_roles(roles, answer, text, expected):
     assert outcome(judge(text, answer, roles)) == expected
 
 
+@pytest.mark.parametrize("role", ["knight", "knave"])
+def test_nobody_and_then_a_list_says_nothing(role):
+    everyone = [[name, role] for name in ("Mia", "Jack")]
+    assert outcome(judge("Nobody is a knight: Mia, Jack", everyone)) == "unclear"
+    nobody = judge("Nobody is a knight: Mia and Jack are knaves.", everyone)
+    assert outcome(nobody) == ("ok" if role == "knave" else "wrong")
+
+
 def test_detail_says_what_was_read():
     detail = judge("Zoey is a knight. Zoey is a knave. Oliver is a knave.")["detail"]
     assert detail["read"] == {"Zoey": "both", "Oliver": "knave", "Ava": None}

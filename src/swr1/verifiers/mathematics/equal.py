@@ -61,11 +61,18 @@ def equal(a: sympy.Expr, b: sympy.Expr) -> bool:
 
 
 def rounds_to(value: sympy.Expr, decimal: sympy.Expr, places: int) -> bool:
-    """Whether a number that is no fraction, rounded to so many places, is a decimal of five digits or more."""
+    """Whether a number that is no fraction, rounded to so many places, is a decimal of five digits or more.
+
+    Of the digits of a decimal 15 count: the sixteenth and later ones are a floating-point number's.
+    """
     if not (value.is_number and decimal.is_Rational) or value.is_Rational or value.has(sympy.oo):
         return False
     try:
         with mp.workdps(places + 30):
+            size = max(
+                1, 1 + int(mpmath.floor(mpmath.log10(abs(value_at(decimal, {}, True)) or 1)))
+            )
+            places = max(min(places, 15 - size), 0) if size <= 15 else places
             gap = abs(value_at(value, {}, True) - value_at(decimal, {}, True))
             return bool(2 * gap <= mpmath.mpf(10) ** -places) and abs(decimal) * 10**places >= 10**4
     except NoValue:

@@ -21,7 +21,7 @@ _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", "0123456789+-ni", 
 _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋", "0123456789+-", strict=True))
 _SIGNS = str.maketrans(
     {
-        "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "－": "-", "×": "\\times ",
+        "−": "-", "–": "-", "‒": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "－": "-", "×": "\\times ",
         "·": "\\cdot ", "⋅": "\\cdot ", "∙": "\\cdot ", "÷": "/", "π": "\\pi ", "∞": "\\infty ", "≤": "\\le ",
         "≥": "\\ge ", "⩽": "\\le ", "⩾": "\\ge ", "≠": "\\ne ", "≡": "\\equiv ", "≈": "\\approx ",
         "°": "^\\circ ", "º": "^\\circ ", "˚": "^\\circ ", "℃": "^\\circ C", "℉": "^\\circ F",
@@ -47,6 +47,9 @@ _STYLE = re.compile(
     r"|mathinner|mathpunct|relax|centering)(?![A-Za-z])"
     r"|\\(?:begin|end)\s*\{(?:equation|align|aligned|gather|center|displaymath|math|split)\*?\}",
 )
+_BRACE = re.compile(r"\\(?:under|over)brace(?=\s*\{(?:[^{}]|\{[^{}]*\})*\}(?!\s*[_^]))")
+_END_OF_PROOF = re.compile(r"(?<=[\w})\]])(?:\\[ ,;:!]|\\q?quad|[~\s])*\\(?:square|Box)\s*$")
+_SLANTED = re.compile(r"(?<![\w)}])\^\s*\{?(\d+)\}?\s*/\s*_\s*\{?(\d+)\}?")  # ^3/_4
 _WORDS_MACRO = re.compile(
     r"\\(?:textbf|textit|texttt|textsf|textrm|textup|mbox|hbox|rm|mathup|textsc)\s*(?=\{)"
 )
@@ -178,7 +181,7 @@ def styles(text: str) -> str:
     """Colours, sizes, fonts, phantoms, boxes: what they hold stays, in braces where it had them."""
     if "\\" not in text:
         return text
-    text = _STYLE.sub(" ", text)
+    text = _END_OF_PROOF.sub("", _BRACE.sub(" ", _STYLE.sub(" ", text)))
     text = _WORDS_MACRO.sub(r"\\text", text)
     text = _ROMAN.sub(lambda m: f"\\mathrm{{{m[1] if m[1] is not None else m[2]}}}", text)
     return text.replace("\\mathrm{}", " ")
@@ -198,6 +201,7 @@ def spellings(text: str) -> str:
     text = _TYPED.sub(lambda m: _TYPED_AS[m[0]], text)
     if not any(mark in text for mark in "\\^{"):
         return text
+    text = _SLANTED.sub(r"\\frac{\1}{\2}", text)
     text = _OPERATOR.sub(_operator, text)
     text = _IN_BRACES.sub(lambda m: f"\\{m[1]} " if m[1] in _FUNCTIONS else m[0], text)
     text = _DIFFERENTIAL.sub("d", text)

@@ -68,7 +68,9 @@ def first_word(text: str, words: Collection[str], codes: str = "(?!)", *, about:
     for other in re.finditer(rf"\b(?:{said})\b", rest, re.IGNORECASE):
         if other[0].casefold() != word:
             raise CouldNotJudge(f"the reply says both {word} and {other[0]}: {text[:100]!r}")
-    if not re.match(rf"[ ]*(?:$|[\n.,;:!)\]}}([|]|(?i:{codes}))|[ ]+[–—-]", rest):
+    if not re.match(
+        rf"[ ]*(?:$|[\n.,;:!)\]}}([|]|(?i:{codes}))|[ ]+(?:[–—-]|(?i:because|since|due to)\b)", rest
+    ):
         raise CouldNotJudge(f"the reply goes on after {word!r}: {text[:100]!r}")
     answers = set(words) == {"yes", "no"}  # to a question: explained with a "not", perhaps
     denied = re.search(

@@ -239,6 +239,7 @@ class _Walk:
         self.negative = False
         self.neither = self.neither_done = False
         self.quantifier = ""
+        self.nobody = False  # "nobody is a knight" was said
         self._forget()
         for at, (kind, value) in enumerate(zip(*sentence[:2], strict=True)):
             if step := _STEPS.get(kind):
@@ -246,6 +247,8 @@ class _Walk:
         self._close()
         if self.negative:
             raise _Unreadable("negated")
+        if self.nobody and self.waiting:
+            raise _Unreadable("unclear")  # "Nobody is a knight: Zoey, Oliver"
 
     def _forget(self) -> None:
         """What counts only since the latest person or role."""
@@ -347,7 +350,7 @@ class _Walk:
                 raise _Unreadable("stranger")  # "Bob, Zoey are knights"
             reading.give(self.subject, said)
             self.waiting, self.heading, self.neither_done = False, None, self.neither
-        elif self.counted or (heads and not self.stranger):
+        elif self.counted or (heads and not self.stranger and self.quantifier != "E"):
             self._close()
             self._head("r", said)  # "2 knights": counts need no people
         elif self.stranger:
@@ -359,7 +362,7 @@ class _Walk:
         elif self.quantifier and self.linked:
             if self.quantifier in "AB" and self.negative:
                 raise _Unreadable("unclear")  # "not all are knights"
-            none = self.quantifier == "E"
+            none = self.nobody = self.quantifier == "E"
             reading.give(reading.everyone(self.quantifier), said ^ none)
         elif self.neither and not self.neither_done and not self.subject:
             reading.give(reading.everyone("B"), said)  # "neither is a knight"
