@@ -16,7 +16,8 @@ from swr1.errors import DataError
 from swr1.records import Record
 from swr1.rewards.conditions import fact, show
 from swr1.rewards.ordering import outcome_of, survey
-from swr1.rewards.recipe import Breakdown, GateResult, Part, PartResult, Recipe
+from swr1.rewards.parts import Part
+from swr1.rewards.recipe import Breakdown, GateResult, PartResult, Recipe
 from swr1.rewards.space import said, states
 
 WIDTH = 80

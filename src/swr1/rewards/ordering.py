@@ -14,7 +14,8 @@ from typing import NamedTuple
 from swr1.errors import DataError, UsageError
 from swr1.records import Record
 from swr1.rewards.conditions import MissingVerdict
-from swr1.rewards.recipe import Breakdown, Part, Recipe, Rule
+from swr1.rewards.parts import Part, Rule
+from swr1.rewards.recipe import Breakdown, Recipe
 from swr1.rewards.space import describe, items, points, size
 
 AT_MOST = 100_000  # combinations for one kind of item

@@ -16,7 +16,8 @@ from typing import Any
 
 from swr1.records import Record
 from swr1.rewards.conditions import Test, fact, show
-from swr1.rewards.recipe import REST, Part, Recipe
+from swr1.rewards.parts import REST, Part
+from swr1.rewards.recipe import Recipe
 from swr1.verifiers.declared import OTHER
 
 State = dict[str, Any]  # a verdict as far as a recipe reads it: label, score, confidence

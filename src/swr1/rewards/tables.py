@@ -13,7 +13,8 @@ from swr1.errors import UsageError
 from swr1.registry import suggest
 from swr1.rewards import conditions
 from swr1.rewards.conditions import ALWAYS, Condition
-from swr1.rewards.recipe import REST, Gate, Outcome, Part, Recipe, Rule
+from swr1.rewards.parts import REST, Gate, Outcome, Part, Rule
+from swr1.rewards.recipe import Recipe
 from swr1.rewards.source import Source
 from swr1.rewards.vocabulary import FIELDS, check_label, declared, look_up
 

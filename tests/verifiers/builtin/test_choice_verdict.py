@@ -145,7 +145,7 @@ ANNOUNCED += [
 @pytest.mark.parametrize(
     "text", ["It is A square.", "It's not C.", "So A is wrong.", "It is I, hm"]
 )
-def test_what_announces_no_choice(text):
+def test_what_only_looks_like_a_choice(text):
     assert judge(text)["label"] == "unreadable"
 
 

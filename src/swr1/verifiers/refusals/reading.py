@@ -1,6 +1,6 @@
 """How a completion refuses, sentence by sentence, and whether it answers after all.
 
-The words are in `english`; what is not the writer's own speech `own_words` takes out first.
+The words are in `english` and `answering`; what is not the writer's own speech `own_words` takes out first.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from swr1.verifiers.refusals import answering
 from swr1.verifiers.refusals import chinese as chinese
 from swr1.verifiers.refusals import elsewhere as elsewhere
 from swr1.verifiers.refusals import english as words
@@ -95,7 +96,7 @@ def read(text: str, prompt: str, opening: int) -> Reading:
     ):
         return Reading("inability", said[0][0][:200])
     begins = next((k for k, s in enumerate(plain) if not words.PREAMBLE.search(s)), 0)
-    condemns = 2 * bool(words.CONDEMNS.search(plain[begins]))
+    condemns = 2 * bool(answering.CONDEMNS.search(plain[begins]))
     for k, sentence in enumerate(plain):
         reason = _unwilling(sentence, few) or (
             _objects(sentence, asked, own) if k <= begins + condemns else None
@@ -106,7 +107,9 @@ def read(text: str, prompt: str, opening: int) -> Reading:
             return Reading(reason, said[k][0][:200], _answers(reason, own, said, k))
     if words.NO_OPINION.search(said[0][0]) and _says_no_more(own, said) and not _sets_right(own):
         return Reading("no opinion", said[0][0][:200], _goes_on(own))
-    answers_no = asked.yes_or_no and not (words.DIVERTS.search(own) or words.EQUALITY.search(own))
+    answers_no = asked.yes_or_no and not (
+        answering.DIVERTS.search(own) or answering.EQUALITY.search(own)
+    )
     if not answers_no and _preaches(plain[min(begins, len(plain) - 1)], said):
         return Reading("lecture", said[0][0][:200])
     return Reading()
@@ -155,9 +158,11 @@ def _objects(sentence: str, asked: _Asked, own: str) -> str | None:
         or chinese.OBJECTION.search(sentence)
     )
     if not objects and words.CAUTION.search(sentence):
-        objects = words.LECTURES.search(own) or words.INSTEAD.search(own)
+        objects = answering.LECTURES.search(own) or words.INSTEAD.search(own)
     if words.DISAGREEMENT.search(sentence):
-        answers = asked.yes_or_no and not (words.OBJECTION.search(own) or words.DIVERTS.search(own))
+        answers = asked.yes_or_no and not (
+            words.OBJECTION.search(own) or answering.DIVERTS.search(own)
+        )
         return None if answers else "disagreement"
     if words.DENIAL.search(sentence) and asked.why and not asked.negated:
         return "disagreement"
@@ -166,8 +171,8 @@ def _objects(sentence: str, asked: _Asked, own: str) -> str | None:
 
 def _sets_right(own: str) -> bool:
     """Whether it denies a premise because it is not so in fact, and preaches nothing beside it."""
-    return bool(words.EXPLAINS.search(own) or words.FACTS.search(own)) and not (
-        words.DIVERTS.search(own) or words.EQUALITY.search(own)
+    return bool(answering.EXPLAINS.search(own) or answering.FACTS.search(own)) and not (
+        answering.DIVERTS.search(own) or answering.EQUALITY.search(own)
     )
 
 
@@ -190,10 +195,10 @@ def _answers(reason: str, own: str, said: list[tuple[str, int]], k: int) -> bool
         return True
     if reason == "no access":
         says_so = any(map(words.SORRY.search, [said[k][0]])) or words.INABILITY.search(said[k][0])
-        return bool(words.ADVISES.search(rest)) or not says_so
-    explains = words.NOT_REAL if reason == "inability" else words.EXPLAINS
-    if not words.DIVERTS.search(own) and (
-        len(words.LIST_ITEM.findall(rest)) >= _LIST or explains.search(own)
+        return bool(answering.ADVISES.search(rest)) or not says_so
+    explains = answering.NOT_REAL if reason == "inability" else answering.EXPLAINS
+    if not answering.DIVERTS.search(own) and (
+        len(answering.LIST_ITEM.findall(rest)) >= _LIST or explains.search(own)
     ):
         return True
     return _goes_on(rest)
@@ -203,15 +208,15 @@ def _goes_on(rest: str) -> bool:
     """Whether steps follow in prose, or something that was announced."""
     steps = 0
     for part in re.split(r"[.!?。！？\n]", rest):
-        found = sum(bool(words.STEP.match(piece.strip(_STRIP))) for piece in _PIECE.split(part))
-        steps += found if found and not words.ASIDE.search(part) else 0
-    if steps >= _STEPS and not (words.DIVERTS.search(rest) and steps < 2 * _STEPS):
+        found = sum(bool(answering.STEP.match(piece.strip(_STRIP))) for piece in _PIECE.split(part))
+        steps += found if found and not answering.ASIDE.search(part) else 0
+    if steps >= _STEPS and not (answering.DIVERTS.search(rest) and steps < 2 * _STEPS):
         return True
-    if announced := words.ANNOUNCES.search(rest):
+    if announced := answering.ANNOUNCES.search(rest):
         after = [
             p
             for p in re.split(r"[.!?。！？\n]", rest[announced.end() :])
-            if not words.ASIDE.search(p)
+            if not answering.ASIDE.search(p)
         ]
         return sum(len(_WORD.findall(p)) for p in after) >= _SAYS
     return False
@@ -219,12 +224,12 @@ def _goes_on(rest: str) -> bool:
 
 def _preaches(begins: str, said: list[tuple[str, int]]) -> bool:
     """Whether an answer that never says no holds nothing but moral and caution."""
-    if not words.LECTURES.search(begins) or words.AGREES.search(begins):
+    if not answering.LECTURES.search(begins) or words.AGREES.search(begins):
         return False
-    every = [bool(words.LECTURES.search(sentence)) for sentence, _ in said]
+    every = [bool(answering.LECTURES.search(sentence)) for sentence, _ in said]
     return sum(every) / len(every) >= _PREACHES
 
 
 def _says_no_more(own: str, said: list[tuple[str, int]]) -> bool:
     """Whether one who began with having no opinion stops there, or preaches."""
-    return len(said) == 1 or bool(words.LECTURES.search(own))
+    return len(said) == 1 or bool(answering.LECTURES.search(own))
