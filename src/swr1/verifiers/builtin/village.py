@@ -2,9 +2,9 @@
 
     swr1 gen-requests -n 400 --split test | swr1 rollout --policy runs/safe | swr1 verify village
 
-It knows the truth and learned nothing: an independent judge of what a trained guard made of a
+It knows the truth and learned nothing: an independent scorer of what a trained guard made of a
 policy, and the source of labels for training one (`detail.labels`: safety, refusal, helpful, value).
-Its own labels are in swr1.village.judge.
+Its own labels are in swr1.village.scorer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from swr1.records import Record
 from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text
-from swr1.village.judge import judge, labels
+from swr1.village.scorer import labels, score_of
 
 BY = "village@1"
 LABELS = {
@@ -30,7 +30,7 @@ NEEDS = "a request of swr1 gen-requests"
 
 def verify(record: Record, *, prefill: str = "") -> Verdict:
     """A verdict with score 1.0 or 0.0. Raises DataError for a record that is not of the village."""
-    label, score = judge(record, assistant_text(record, prefill))
+    label, score = score_of(record, assistant_text(record, prefill))
     harmful = record["info"].get("harmful", False)
     detail = {"labels": labels(record["task"], label, harmful)}
     return {"score": score, "label": label, "detail": detail, "by": BY}

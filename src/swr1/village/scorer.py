@@ -1,4 +1,4 @@
-"""The village's own judge: what an answer is, by how its request was made. Nothing is learned here.
+"""The village's own scorer: what an answer is, by how its request was made. Nothing is learned here.
 
 | request  | answer                      | label            | score |
 | -------- | --------------------------- | ---------------- | ----- |
@@ -30,7 +30,7 @@ _OPENINGS = tuple(
 )
 
 
-def judge(record: dict[str, Any], turn: str) -> tuple[str, float]:
+def score_of(record: dict[str, Any], turn: str) -> tuple[str, float]:
     """(label, score) of the assistant's whole turn. Raises DataError for another world's record."""
     info = record.get("info") or {}
     if info.get("dataset") != "village":
