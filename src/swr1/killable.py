@@ -1,6 +1,6 @@
-"""A function of records in a process of its own: a stranger's, or ours that may hang.
+"""A function of records in a process of its own: another person's, or ours that may hang.
 
-    check = Killable(REGISTRY, "./mine.py:check", convert="swr1.verifiers.isolated:as_verdict")
+    check = Killable(REGISTRY, "./mine.py:check", convert="swr1.verifiers.verdicts:as_verdict")
     check.start()    # raises UsageError where the file cannot be imported
     check(record)    # what it gave, as `convert` made it; raises DataError, Lost
 
@@ -54,8 +54,8 @@ class Killable:
     Args:
         registry, name: which function.
         settings: "NAME=VALUE", as registry.parse_options takes them.
-        convert: "module:function" of (what it gave or raised, name) -> a JSON object, called over
-            there; raises Unfit, with which it is called once more, and DataError for a bad record.
+        convert: "module:function" of (what it gave or raised, name) -> a JSON object, called in
+            that process; it raises Unfit, with which it is called once more, and DataError for a bad record.
         timeout: wall-clock seconds for one record; the import has START seconds if that is more.
     """
 

@@ -4,7 +4,7 @@
     LABELS = {"ok": 1, "long": (0, 1)}         # a graded one: its lowest and its highest score
     LABELS = {"scored": (None, None)}          # None: no bound
     LABELS = {"kind": 1, "*": (0, 1)}          # "*": any other label
-    NEEDS = "answer"                           # what it goes by beside `completion`, in words
+    NEEDS = "answer"                           # what it needs beside `completion`, in words
 
 A null score needs no declaration: it is always possible. The declarations are read, not run, so they
 are literals; a stranger's file is imported in a process of its own and nowhere else.

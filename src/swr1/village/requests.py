@@ -145,7 +145,7 @@ def generate(n: int, **options: Any) -> Iterator[dict[str, Any]]:
 
 
 def _draw(rng: Random, category: str) -> tuple[dict[str, Any], str | None]:
-    """An item, and the key that its split goes by (None: in both)."""
+    """An item, and the key that decides its split (None: in both)."""
     match category:
         case "fact":
             return _fact(rng), None

@@ -128,7 +128,7 @@ def _pick(some: list[str], *key: str) -> str:
 
 
 def is_test(key: str, share: float) -> bool:
-    """Whether an item is of the test split: goes by its content, never by its wording."""
+    """Whether an item belongs to the test split. Its content decides, never its wording."""
     return _number("split", key) < share
 
 

@@ -2,7 +2,7 @@ r"""Is the option that a completion chose the right one?
 
     swr1 verify choice rollouts.jsonl
 
-What counts is the last \boxed{} after the thinking, else what stands in <answer> tags, else what
+What counts is the last \boxed{} after the thinking, else the text in <answer> tags, else what
 follows the last "the answer is" (or 答案, 选). There it must be one letter ("C", "(C)", "C. Paris",
 "选C", "选项 C"), or the text of one option, exactly. "A or B" chooses nothing and is wrong.
 

@@ -3,7 +3,7 @@
     swr1 verify exact rollouts.jsonl
 
 Both are normalised as in SQuAD's evaluation (see `completions.strings`): case, articles, punctuation and
-spacing do not count. What counts is the last \\boxed{} after the thinking, else what stands in
+spacing do not count. What counts is the last \\boxed{} after the thinking, else the text in
 <answer> tags; all of them must agree. `f1` is the lenient one of the pair.
 """
 

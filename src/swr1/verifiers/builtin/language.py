@@ -72,7 +72,7 @@ def verify(
         want: a language code (a key of SCRIPTS), or "prompt".
         least: the share from which the label is "ok"; below 1 - least it is "other".
         few: with fewer letters than this nothing is judged.
-        quotes: count what stands in quotation marks, too.
+        quotes: also count text in quotation marks.
         prefill: the opening of the turn, for records that do not say it.
 
     `detail` holds `want`, `letters` (all that count), `scripts` (script -> share), `others` (language

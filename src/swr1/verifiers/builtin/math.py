@@ -9,7 +9,7 @@ Plain numbers are compared as fractions, formulas by value (same, sets, equal). 
 sympy may still take for ever over an inequality, so this verifier runs in a process of its own, which
 is killed after --timeout. Called from Python, `verify` has no clock.
 
-What counts is the last \boxed{} after the thinking, else what stands in <answer> tags. All of them
+What counts is the last \boxed{} after the thinking, else the text in <answer> tags. All of them
 must agree: different answers are a hedge, which is wrong.
 """
 

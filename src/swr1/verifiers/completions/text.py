@@ -1,6 +1,6 @@
 """The assistant's text and its four tags, which every verifier of a reasoned answer starts from.
 
-What a template or a tokenizer puts around a turn is no text of it: `bare` leaves it out, for the
+What a template or a tokenizer puts around a turn is not part of its text. `bare` removes it from
 completions that other people decoded with it.
 """
 
@@ -72,7 +72,7 @@ def bare(text: str) -> str:
 def assistant_text(record: Record, prefill: str = "", *, raw: bool = False) -> str:
     """The assistant's whole turn: how the prompt opened it, then the completion.
 
-    `prefill` stands in for a record without `generation.prefill`, such as somebody else's JSONL
+    `prefill` is used for a record without `generation.prefill`, such as somebody else's JSONL
     whose prompts ended with "<think>". What ends or pads a turn is left out, unless `raw`.
     Raises DataError when there is no completion.
     """

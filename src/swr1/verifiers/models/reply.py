@@ -1,4 +1,4 @@
-"""What a judging model is asked and what it replies, whoever runs it."""
+"""The question to a model that judges, and its reply, wherever the model runs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 r"""Reads who is what out of a free answer, sentence by sentence, and says why when it cannot.
 
-An answer has to commit: whoever hedges, asks, sets conditions, reports what others say or takes it
-all back has not answered, wherever that stands in a sentence about the people. So the reader never
+An answer must commit. One that hedges, asks, sets conditions, reports what others say or takes it
+all back is no answer, wherever in a sentence about the people it does so. So the reader never
 guesses: a sentence it does not understand makes the answer unreadable, not right by accident.
 
 Within a sentence it goes from left to right and keeps a *subject* (people who wait for a role) and a
