@@ -45,23 +45,23 @@ class Registry:
 
     @cached_property
     def _targets(self) -> dict[str, str]:
-        built_in = {} if self.folder is None else self._built_in(self.folder)
+        package = self.package + (f".{self.folder}" if self.folder else "")
+        built_in = {n: f"{package}.{_stem(f)}:{self.attribute}" for n, f in self._built_in.items()}
         plugins = {e.name: e.value for e in entry_points(group=self.package)}
         if clash := built_in.keys() & plugins.keys():
             raise UsageError(f"a plugin redefines the {self.kind} {sorted(clash)[0]!r}")
         return built_in | plugins
 
-    def _built_in(self, folder: str) -> dict[str, str]:
-        package = f"{self.package}.{folder}" if folder else self.package
-        spec = importlib.util.find_spec(package)
-        places = list(spec.submodule_search_locations or []) if spec else []
-        files = [f for place in places for f in sorted(Path(place).glob("*.py"))]
-        files += [f.parent for place in places for f in sorted(Path(place).glob("*/__init__.py"))]
-        return {
-            f.stem.replace("_", "-"): f"{package}.{f.stem}:{self.attribute}"
-            for f in files
-            if not f.stem.startswith("_")
-        }
+    @cached_property
+    def _built_in(self) -> dict[str, Path]:
+        """The files of the folder by the name of what they hold."""
+        if self.folder is None:
+            return {}
+        spec = importlib.util.find_spec(f"{self.package}.{self.folder}".rstrip("."))
+        places = [Path(p) for p in (spec.submodule_search_locations or [] if spec else [])]
+        files = [file for place in places for file in sorted(place.glob("[!_]*.py"))]
+        files += [file for place in places for file in sorted(place.glob("[!_]*/__init__.py"))]
+        return {_stem(file).replace("_", "-"): file for file in files}
 
     def names(self) -> list[str]:
         return sorted(self._targets)
@@ -83,18 +83,21 @@ class Registry:
         return self._function(name, found, attribute or self.attribute)
 
     def file(self, name: str) -> Path | None:
-        """The source file of what `get` would give, which it does not run; None if there is none.
-
-        The package around a plugin is imported, as Python asks for.
-        """
+        """The source file of what `get` would give; None if there is none. Imports nothing."""
         if ".py:" in name:
             return Path(name.rpartition(":")[0])
-        module = self._targets.get(name, "").partition(":")[0]
-        try:
-            spec = importlib.util.find_spec(module) if module else None
-        except Exception:  # a stranger's package that cannot be imported: `get` says why
-            return None
-        return Path(spec.origin) if spec and spec.origin else None
+        if name in self._built_in:
+            return self._built_in[name]
+        package, *modules = self._targets.get(name, "").partition(":")[0].split(".")
+        spec = importlib.util.find_spec(package) if package else None
+        if spec is None or not modules:
+            return Path(spec.origin) if spec and spec.origin else None
+        for folder in spec.submodule_search_locations or []:
+            beside = Path(folder, *modules[:-1])
+            for file in (beside / f"{modules[-1]}.py", beside / modules[-1] / "__init__.py"):
+                if file.is_file():
+                    return file
+        return None
 
     def is_foreign(self, name: str) -> bool:
         """Whether it is a stranger's: from a file or an entry point. Imports nothing."""
@@ -142,6 +145,11 @@ class Registry:
                 f"{file}: {attribute!r} is no function but of type {kind} ({self.kind} {target!r})"
             )
         return found
+
+
+def _stem(file: Path) -> str:
+    """The module's name: of a folder's __init__.py the folder's."""
+    return file.parent.name if file.name == "__init__.py" else file.stem
 
 
 def _origin(error: BaseException, file: str) -> tuple[str, str]:

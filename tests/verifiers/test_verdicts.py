@@ -121,6 +121,7 @@ def installed_plugin(tmp_path, monkeypatch):
         from swr1.verifiers import declared
 
         monkeypatch.delitem(declared.REGISTRY.__dict__, "_targets", raising=False)
+        monkeypatch.delitem(declared.REGISTRY.__dict__, "_built_in", raising=False)
         declared.declaration.cache_clear()
         return "word-limit"
 
@@ -131,6 +132,7 @@ def installed_plugin(tmp_path, monkeypatch):
     from swr1.verifiers.verdicts import _vocabulary
 
     declared.REGISTRY.__dict__.pop("_targets", None)
+    declared.REGISTRY.__dict__.pop("_built_in", None)
     declared.declaration.cache_clear()
     _vocabulary.cache_clear()
     sys.modules.pop("swr1.verifiers.builtin.word_limit", None)
