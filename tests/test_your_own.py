@@ -1,4 +1,4 @@
-"""Whoever follows "Your own" in docs/objectives.md word for word gets an objective that trains.
+"""Whoever follows "Write your own" in docs/objectives.md word for word gets an objective that trains.
 
 The pages of engines and data sets run as they are (tests/test_pages.py).
 """
@@ -32,7 +32,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_the_page_of_objectives_followed_word_for_word(folder):
     trained = []
-    for block in pages.section(DOCS / "objectives.md", "Your own"):
+    for block in pages.section(DOCS / "objectives.md", "Write your own"):
         if block.mark.startswith("file: "):
             (folder / block.mark.removeprefix("file: ")).write_text(block.text)
         elif block.language == "sh":
