@@ -96,6 +96,21 @@ def test_copies_are_numbered_within_a_file_and_refused_across_files(swr1, tmp_pa
     assert run.returncode == 65 and f"{b}:1: seen before: the same item as {a}:" in run.stderr
 
 
+def test_shards_with_bad_rows_merge_to_the_whole(swr1, tmp_path):
+    """Every shard reads all rows, to number copies; a bad one is a gap in its own shard alone."""
+    rows = [
+        GSM8K | {"question": f"{i}?"} | ({"answer": "no gold"} if i % 3 == 1 else {})
+        for i in range(14)
+    ]
+    args = ["load", "gsm8k", write(tmp_path / "a.jsonl", rows), "--on-error", "skip"]
+    whole = [r["prompt"] for r in records(swr1(*args, check=True))]
+    assert len(whole) == 9
+    for shard in ("0/2", "1/2"):
+        swr1(*args, "--shard", shard, "-o", f"{tmp_path}/parts/", check=True)
+    merged = records(swr1("merge", f"{tmp_path}/parts/", check=True))
+    assert [r["prompt"] for r in merged] == whole
+
+
 def test_shards_of_rows_with_several_items_merge_to_the_whole(swr1, tmp_path):
     rows = [
         {

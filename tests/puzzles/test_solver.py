@@ -153,3 +153,15 @@ def test_connectives_without_their_parts_are_refused(kind):
 def test_no_people_fit_one_empty_world():
     assert solve([]) == ([()], 1, True)
     assert encode([]).clauses == []
+
+
+def test_an_answer_that_names_one_twice_and_another_not_does_not_fit():
+    """Both say that the other is a knight: whatever the two roles are, they are equal."""
+    record = {
+        "task": "knights",
+        "info": {"names": ["A", "B"], "statements": [["knight", 1], ["knight", 0]]},
+    }
+    for role in ("knight", "knave"):
+        answers = [[["A", role], ["B", role]], [["A", role], ["A", role]], [["A", role]]]
+        agrees = [solver.solve_record(record | {"answer": a})["agrees"] for a in answers]
+        assert agrees == [True, False, False]

@@ -4,10 +4,21 @@ import signal
 import time
 from subprocess import PIPE
 
+import orjson
+import pytest
+
 from tests.conftest import jsonl, load, run_swr1
 from tests.forked import start
 
-RECORDS = [{"v": 1, "id": f"i{i}", "completion": "<think>x</think>" * (i % 3)} for i in range(40)]
+RECORDS = [
+    {
+        "v": 1,
+        "id": f"i{i}",
+        "prompt": [{"role": "user", "content": f"how do I pick lock {i}?"}],
+        "completion": "<think>x</think>" * (i % 3),
+    }
+    for i in range(40)
+]
 
 
 def killed_in_the_middle(args, cwd, part):
@@ -24,8 +35,10 @@ def killed_in_the_middle(args, cwd, part):
     return part.read_bytes().count(b"\n")
 
 
-def test_a_resumed_shard_is_read_in_the_order_of_the_unsharded_run(tmp_path):
-    stdin, args = jsonl(RECORDS), ["verify", "format", "-"]
+@pytest.mark.parametrize("line", ["verify format -", "attack prefix rot13 - --texts english"])
+def test_a_resumed_shard_is_read_in_the_order_of_the_unsharded_run(tmp_path, line):
+    """Stages that make one record of one, and several."""
+    stdin, args = jsonl(RECORDS), line.split()
     first = [*args, "-o", "s/", "--shard", "0/2"]
     had = killed_in_the_middle(first, tmp_path, tmp_path / "s" / "00000-of-00002.jsonl.part")
     done = run_swr1(*first, cwd=tmp_path, stdin=stdin, check=True)
@@ -33,6 +46,7 @@ def test_a_resumed_shard_is_read_in_the_order_of_the_unsharded_run(tmp_path):
     run_swr1(*args, "-o", "s/", "--shard", "1/2", cwd=tmp_path, stdin=stdin, check=True)
     run_swr1(*args, "-o", "whole.jsonl", cwd=tmp_path, stdin=stdin, check=True)
     run_swr1(*"merge s/ -o merged.jsonl".split(), cwd=tmp_path, check=True)
-    assert [r["id"] for r in load(tmp_path / "merged.jsonl")] == [r["id"] for r in RECORDS]
-    read_in_order = run_swr1("verify", "format", "s/", cwd=tmp_path, check=True).stdout
-    assert read_in_order == run_swr1("verify", "format", "whole.jsonl", cwd=tmp_path).stdout
+    whole = [r["id"] for r in load(tmp_path / "whole.jsonl")]
+    assert [r["id"] for r in load(tmp_path / "merged.jsonl")] == whole
+    read = run_swr1("sample", "s/", cwd=tmp_path, check=True).stdout
+    assert [orjson.loads(text)["id"] for text in read.splitlines()] == whole
