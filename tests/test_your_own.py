@@ -31,18 +31,16 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_the_page_of_objectives_followed_word_for_word(folder):
-    trained = []
+    said = []
     for block in pages.section(DOCS / "objectives.md", "Write your own"):
         if block.mark.startswith("file: "):
             (folder / block.mark.removeprefix("file: ")).write_text(block.text)
         elif block.language == "sh":
-            command = block.text.replace("--policy runs/kk", f"--policy runs/{len(trained)}")
-            command = f"cp -r runs/kk runs/{len(trained)}; {command.strip()} --steps 1 --batch 8"
-            done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+            done = subprocess.run(["bash", "-c", block.text], capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
-            trained.append(done.stderr)
-    assert len(trained) == 2
-    assert all("version 1, step 1" in said for said in trained)
+            said.append(done.stderr)
+    assert "runs/kk is at version 1, step 1" in said[0]
+    assert "runs/kk is at version 2, step 1" in said[1]
 
 
 def test_an_objective_from_a_file_must_be_one(folder):
