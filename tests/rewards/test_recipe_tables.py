@@ -274,6 +274,15 @@ def test_true_is_not_one(recipe, value, held):
     assert [parts[f"p{k}"]["value"] for k in range(len(wanted))] == held
 
 
+def test_a_part_that_could_not_be_judged_gives_no_reward(recipe):
+    """It is not worth 0, whatever the other parts are worth; a part of weight 0 does not matter."""
+    own = "[part.a]\nfrom = 'math.score'\n[part.b]\nvalue = 1\n"
+    record = {"id": "x", "verdicts": said("math", None, None, error="down")}
+    result = recipe(own).reward(record)
+    assert result["reward"] is None and result["error"] == "math: down"
+    assert recipe(own, "a.weight=0").reward(record)["reward"] == 1
+
+
 @pytest.mark.parametrize("gate", ["total = -2", "cap = -1", "floor = 5"])
 def test_a_gate_that_could_not_be_judged_gives_no_reward(recipe, gate):
     """It neither fires nor passes, whatever the parts are worth."""

@@ -62,6 +62,13 @@ def test_what_may_not(name, given, reason):
     assert f'; {name} may give True or False, a number, {{"score": ...' in verdict["error"]
 
 
+def test_a_label_with_this_very_score_comes_first(tmp_path):
+    (tmp_path / "near.py").write_text('LABELS = {"right": 1, "near": (0, 1)}\ndef f(record): ...\n')
+    name = f"{tmp_path}/near.py:f"
+    assert as_verdict(1, name)["label"] == "right"
+    assert as_verdict(0.5, name)["label"] == "near"
+
+
 def test_null_is_always_possible(name):
     assert as_verdict(None, name)["error"] == "the verifier returned None"
     own = {"score": None, "label": None, "error": "no idea"}
