@@ -40,9 +40,9 @@ HALF_LIFE = 20  # versions after which a result counts half: policies change fas
 
 
 def may_be_on_a_hub(name: str) -> bool:
-    """Whether a name that is no path here may be a model's on a hub: NAME, or OWNER/NAME.
+    """Whether a name may be that of a model on a hub: NAME or OWNER/NAME, and no path here.
 
-    It is none where OWNER is a folder here, or "runs", which is where policies are kept.
+    It is not one if OWNER is a folder here, or "runs", where policies are kept.
     """
     owner, slash, _ = name.partition("/")
     if name.startswith(("/", ".", "~")) or name.count("/") > 1 or name.endswith("/"):
@@ -80,10 +80,10 @@ def model_folder(name: str | Path, version: int | None = None) -> str:
 
 
 def recorded(name: Any, near: Iterable[Path] = (Path(),)) -> Iterator[Path]:
-    """Folders where the policy that a record names may be: below one of the folders `near`.
+    """Folders where the policy that a record names may be, all below one of the folders `near`.
 
-    The name is data, perhaps a stranger's: it leads to no place outside of these, and the root of
-    the file system is none of them.
+    The name is data, perhaps a stranger's: it must not lead outside of these folders. The root of
+    the file system does not count as one.
     """
     if not isinstance(name, str) or not name or "\0" in name or len(name) > 4096:
         return
@@ -281,8 +281,8 @@ class Policy:
     def plan(self) -> dict[str, int]:
         """What the newest trainer announced, at work or not; {"pid": 0} when there was none.
 
-        `ended` is 1 in it once that trainer came to its end; one that failed does not say so. A
-        file that no trainer wrote so says nothing: the next one writes it anew.
+        It has `ended`: 1 once that trainer has ended; a trainer that failed does not write that. A
+        file that is not in this form counts as none: the next trainer replaces it.
         """
         try:
             plan = json.loads((self.path / "trainer" / "plan.json").read_text())
@@ -362,9 +362,9 @@ class Policy:
                 self._locked = None
 
     def check_there(self) -> None:
-        """Raise SwrError when what a trainer holds the lock of was deleted or moved away.
+        """Raise SwrError if the folder whose lock a trainer holds was deleted or moved away.
 
-        A publisher must not make it anew: its first version would be none.
+        A publisher must not make the folder again: it would begin without its first versions.
         """
         if self._locked is None:
             return
@@ -376,7 +376,7 @@ class Policy:
             raise self.vanished()
 
     def vanished(self) -> SwrError:
-        """The error to raise when the folder is there no more."""
+        """The error to raise when the folder is gone."""
         return SwrError(f"the policy folder {self.path} vanished: it was deleted or moved away")
 
     def _numbered(self) -> list[int]:
@@ -406,11 +406,11 @@ class Policy:
 
 
 class PassRates:
-    """How often the samples of each prompt passed lately: what a curriculum goes by.
+    """How often the samples of each prompt passed lately, for a curriculum.
 
     The trainer adds the groups it takes and saves them into the folder of the version that they
-    made, beside its own state: so they survive a kill, are taken back with a version that is
-    retracted, and a rollout that draws by them depends on the version alone.
+    made, beside its own state: so they survive a kill and go with a version that is
+    retracted, and a rollout that uses them depends on the version alone.
 
     `prompts`: id -> [passed, judged, version, visits]: both counts decayed to that version, and how
     many groups of this prompt were ever taken.
@@ -422,9 +422,9 @@ class PassRates:
         self.prompts = prompts or {}
 
     def add(self, id_: str, passed: int, judged: int, version: int) -> None:
-        """A group was taken when `version` was the newest: so many of its samples were right.
+        """Count a group taken when `version` was the newest: `passed` of its `judged` samples were right.
 
-        Dropped groups belong here too: all right or all wrong is what tells most.
+        Dropped groups belong here too: groups all right or all wrong are the most informative.
         """
         before, of = self.recent(id_, version)
         visits = self.visits(id_) + 1

@@ -144,7 +144,7 @@ def test_a_source_must_be_there(tmp_path):
         train(tmp_path / "p", data, steps=1, sources="info.set", calibrate_on="z", held_out=0.2)
     with pytest.raises(UsageError, match="calibrate-on needs --sources"):
         train(tmp_path / "p", data, steps=1, calibrate_on="a")
-    with pytest.raises(DataError, match=r"no 'info.other' to tell its source by"):
+    with pytest.raises(DataError, match=r"no 'info.other' to name its source"):
         train(tmp_path / "p", data, steps=1, sources="info.other")
 
 

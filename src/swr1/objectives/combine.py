@@ -116,7 +116,7 @@ def standardise(advantage: Tensor, seq: Tensor, known: Tensor, eps: float = 1e-6
 
 def boost_live(advantage: Tensor, seq: Tensor, group: Tensor, cap: float) -> Tensor:
     """Scale by min(groups / groups with any advantage, cap): a batch of few live groups still
-    makes a full step, as if the dead ones had been left out.
+    makes a full step, as if the groups without variance had been left out.
 
     Source: the code of CPGD, arXiv 2505.12504 (`clip_filter_like_weight`).
     """

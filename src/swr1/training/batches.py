@@ -37,8 +37,8 @@ class Batches:
 
     Args:
         read: a record to a sample; raises DataError.
-        rates: told how often each group passed.
-        max_staleness: groups with a sample that is more optimizer steps old are dropped.
+        rates: gets the number of passed samples of each group.
+        max_staleness: groups with a sample older than this many optimizer steps are dropped.
         filter_on: groups that agree in it (batch_statistics.zero_variance) are dropped, as long as a batch has not
             dropped more than `dynamic_sampling` batches of them; what is beyond is handed on.
         remainder: "drop" or "train" on a last batch that is not full.
@@ -69,11 +69,11 @@ class Batches:
             read,
             self.dropped,
             on_lost=lambda: self._gone.update(["incomplete"]),
-            on_wait=self._tell,
+            on_wait=self._report_drops,
         )
         self._groups = self._from_position(groups)
 
-    def _tell(self) -> None:
+    def _report_drops(self) -> None:
         self.policy.count_dropped(self.run.groups_dropped + self._gone.total())
 
     def take(self) -> Batch:
@@ -106,7 +106,7 @@ class Batches:
         if self.max_staleness is not None and max(s.lag for s in group) > self.max_staleness:
             self.dropped[f"more than {self.max_staleness} steps old"] += len(group)
             self._gone["stale"] += 1
-            self._tell()
+            self._report_drops()
             self._gone["stale"] -= 1
             return "stale"
         room = self._gone["zero-variance"] < self.dynamic_sampling * self.size
@@ -118,7 +118,7 @@ class Batches:
     def _from_position(self, groups: Iterator[list[Sample]]) -> Iterator[list[Sample]]:
         """Skip what this run has read of this input before.
 
-        What was dropped there was counted then.
+        Samples dropped there were counted at that time.
         """
         start = next(groups, None)
         if start is None:
@@ -149,10 +149,10 @@ class Batches:
 
 
 def lag(sample: Sample, run: Run) -> int:
-    """How many optimizer steps older than the weights the policy that sampled is.
+    """Optimizer steps between the policy that sampled and the present weights.
 
     Versions of another folder cannot be compared with this one's (a run on rollouts of the policy
-    that it was made from): those samples count as being of this run's beginning.
+    that it was made from): those samples count as sampled when this run began.
     Raises DataError for a version that this policy does not have yet.
     """
     ours = Path(sample.policy).resolve().name == run.policy.path.resolve().name

@@ -114,8 +114,8 @@ def _prompt_read(limit: int | None) -> str:
 
 
 def _dropped(dropped: dict[str, int]) -> str:
-    told = "; ".join(f"{n} {reason}" for reason, n in dropped.items())
-    return f" Dropped: {told}." if told else ""
+    reasons = "; ".join(f"{n} {reason}" for reason, n in dropped.items())
+    return f" Dropped: {reasons}." if reasons else ""
 
 
 def _figures(found: dict[str, Any], stage: str) -> list[str]:
@@ -156,11 +156,11 @@ def _figures(found: dict[str, Any], stage: str) -> list[str]:
         lines += ["", *_table(["label", "precision", "recall", "F1", "AUROC", "n"], classes)]
     if "by_source" in found:
         head = ["source", "n", "accuracy", "with temperature and offsets", "calibrated on"]
-        told = []
+        rows = []
         for name, one in found["by_source"].items():
             shares = (_number(one["accuracy"]), _number(one["accuracy_scaled"]))
-            told.append([name, one["n"], *shares, "yes" if one["fitted_on"] else "no"])
-        lines += ["", *_table(head, told)]
+            rows.append([name, one["n"], *shares, "yes" if one["fitted_on"] else "no"])
+        lines += ["", *_table(head, rows)]
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What a trainer checks while it runs: that the policy is the one that sampled, and bad batches.
+"""Checks of a running trainer: the policy must be the one that sampled; bad batches are kept.
 
 A wrong temperature, chat template, dtype or a truncated distribution shows in one number before
 anything is trained: the divergence between the log-probabilities that came with the records and
@@ -37,9 +37,8 @@ def check_policy(
 ) -> None:
     """Compare the policy with the one that sampled, on on-policy samples of a first batch.
 
-    What is judged is KL(behaviour || policy) per token, by k3: the mean of the ratio cannot show a
-    wrong temperature or template, for over samples of the behaviour policy its expectation is 1
-    anyway. Samples of older versions are left out: they may differ.
+    The measure is KL(behaviour || policy) per token, by k3. The mean ratio cannot show a wrong
+    temperature or template: over samples of the behaviour policy its expectation is always 1. Samples of older versions are left out: they may differ.
 
     Raises SwrError, with the likely causes, beyond `tolerance` (nats per token).
     """

@@ -46,8 +46,8 @@ ReadItems = Callable[[Iterable[Record], Any, Counter[str]], Iterator[Item]]
 
 
 class _Task(NamedTuple):
-    """What tells the three apart: the items of records (given a tokenizer and the counter of what
-    is dropped), their labels, and options that not all have."""
+    """What differs between the three: how records become items (given a tokenizer and the counter
+    of dropped records), the labels, and options that not all have."""
 
     stage: str
     read: ReadItems
@@ -95,7 +95,7 @@ def train_guard(
             ids = heads.encode(tokenizer, record["prompt"], assistant_text(record))
             origin = ""
             if config.sources:
-                origin = split_key(record, config.sources, "tell its source by")
+                origin = split_key(record, config.sources, "name its source")
             label_of = torch.tensor([number[found]])
             yield Item(split_key(record, config.split_by), [ids], label_of, source=origin)
 
@@ -175,7 +175,7 @@ def train_process_model(
 def _train(
     records: Iterable[Record], policy: Policy, task: _Task, config: JudgeConfig, **hooks: Any
 ) -> dict[str, Any]:
-    """What the three have in common."""
+    """Train any of the three."""
     if parallel.launched() > 1:
         raise UsageError(f"train-step {task.stage} is one process: start it without a launcher")
     if task.prompt_tokens is not None and 0 != task.prompt_tokens < 8:
@@ -357,13 +357,15 @@ def _figures(
         # The first label 0, "wrong", or none, is where it should be.
         firsts = [(a == 0).argmax() if (a == 0).any() else -1 for a in y]
         guesses = [(b.argmax(-1) == 0) for b in logits]
-        told = [g.argmax() if g.any() else -1 for g in guesses]
-        found["first_error"] = float(np.mean([a == b for a, b in zip(firsts, told, strict=True)]))
+        found_at = [g.argmax() if g.any() else -1 for g in guesses]
+        found["first_error"] = float(
+            np.mean([a == b for a, b in zip(firsts, found_at, strict=True)])
+        )
     return found
 
 
 def _origin(policy: Policy) -> str:
-    """What the oldest version on disk was made from: that of the run's beginning always stays."""
+    """The origin of the oldest version on disk, which always stays."""
     oldest = policy.versions()[0]
     origin = policy.meta(oldest).get("from")
     return origin if isinstance(origin, str) else f"version {oldest} of {policy.path.name}"
@@ -377,7 +379,8 @@ def _records_of(file: str) -> Iterator[Record]:
 
 
 def split_key(record: Record, fields: str, what: str = "split by") -> str:
-    """What the split goes by, as text: the first of the fields (with commas) that the record has.
+    """The value that decides the side of a split, as text: of the first of the fields (with commas)
+    that the record has.
 
     Raises DataError for a record that has none of them.
     """
@@ -414,7 +417,7 @@ def _fits(item: Item, limit: int, dropped: Counter[str]) -> bool:
 
 
 def _count(items: list[Item], labels: list[str]) -> dict[str, int]:
-    """How many there are of each label; of pairs, nothing."""
+    """The number of each label; of pairs, nothing."""
     if len(labels) == 1:
         return {}
     y = Counter(int(k) for item in items for k in item.labels)

@@ -1,4 +1,4 @@
-"""PPO's critic: a second model that says, before every token, what reward is still to come.
+"""PPO's critic: a second model that estimates, before every token, the reward still to come.
 
 It starts as the policy with a new head of zeros (so its first values are 0, and the first advantages
 plain returns), has an optimizer of its own, and learns from the returns of the same batch. It is
@@ -25,7 +25,7 @@ FILE = "critic.pt"
 
 
 class Critic:
-    """Values of samples, and their learning."""
+    """A value model and its optimizer."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """What every update is made of: a model, micro-batches, an optimizer, a learning rate.
 
-A plain torch loop uses these (rl.py, sft.py) rather than a Trainer class of a library: exact
-resume, batches that arrive as a stream and versions that are published while training are the
-heart of the matter here, and each is a fight inside somebody else's loop.
+Plain torch loops use these (rl.py, passes.py), not a library's Trainer class: exact resume, batches
+that arrive as a stream, and versions that are published during training are the core of this project,
+and each is hard to add to somebody else's loop.
 
 packing.py lays sequences into rows without padding, logprobs.py scores them.
 """
@@ -56,15 +56,15 @@ def load_model(
     quantize: str | None = None,
     autocast: torch.dtype | None = None,
 ) -> Any:
-    """A causal language model whose log-probabilities were compared with those of plain calls.
+    """A causal language model whose log-probabilities agree with those of plain calls.
 
     Dropout stays off (eval mode) throughout: the log-probabilities of an update must be those of
-    the policy that sampled. Standard error hears only of a model that is asked in a slower way.
+    the policy that sampled. A message on stderr says when a model must be called in a slower way.
 
     `autocast`: of the matrix products, where that is not the weights' own dtype. `quantize`: "nf4"
     keeps the weights of linear layers, which must then be left frozen, in 4 bits (QLoRA, arXiv
     2305.14314). Raises UsageError for another, or without bitsandbytes, and SwrError for a model
-    that cannot be asked rightly in any way (logprobs.settle).
+    that gives right log-probabilities in no way (logprobs.settle).
     """
     options = _quantized(quantize, device) if quantize else {}
     model = models.load_causal_lm(folder, dtype, **options)
@@ -172,9 +172,9 @@ def checkpoint_activations(model: Any) -> None:
     about a third more time.
 
     transformers does so in train mode only. The model stays in eval mode: the layers that recompute
-    are told otherwise, each alone, without what lies in it, and have all of their own chances
-    (dropout, dropped layers, a router's jitter) set to 0. Raises UsageError for an architecture
-    that cannot do it, or that says something else then.
+    are put in train mode, each alone without its submodules, and their own random parts (dropout,
+    dropped layers, a router's jitter) are set to 0. Raises UsageError for an architecture that
+    cannot do it, or whose outputs change.
     """
     from transformers.modeling_layers import GradientCheckpointingLayer
 

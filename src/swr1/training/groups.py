@@ -216,16 +216,16 @@ def gather(
 ) -> Iterator[list[Sample]]:
     """Complete groups in the order of their completion, each sorted by `sample`.
 
-    Which groups will never be complete is told by the marks of a pipe: one that is open when the
-    samples of its prompt have ended, one of which nothing came, and all that are open when the
-    sender waits for us or was silent for too long. Without marks it shows at the end of the input,
-    or when OPEN_GROUPS are open.
+    The marks of a pipe show which groups will never be complete: a group still open when the samples
+    of its prompt have ended, a group of which nothing came, and all open groups when the sender
+    waits for us or was silent for too long. Without marks, groups are given up at the end of the
+    input, or when OPEN_GROUPS are open.
 
     Args:
         dropped: counts the samples that were given up, by reason.
         on_lost: called for each group that was given up.
-        on_wait: called when the sender waits, after the groups that it lost. Only then may it be
-            told of them: what it does must not depend on when it learns.
+        on_wait: called when the sender waits, after the groups that it lost. Only then may the
+            sender learn of them: its behaviour must not depend on the moment.
 
     Raises DataError for a sample that is there twice, for a group that is complete and comes again,
     and for one that comes after its end was marked.
@@ -291,7 +291,7 @@ def gather(
 
 
 def digest(group: list[Sample]) -> str:
-    """What tells one input from another: the first group's ids, tokens and policy versions."""
+    """A digest that identifies an input: the first group's ids, tokens and policy versions."""
     h = hashlib.sha256()
     for s in group:
         h.update(f"{s.id} {s.epoch} {s.sample} {s.version} {s.example.ids.tolist()}\n".encode())

@@ -2,7 +2,7 @@
 
 The records are split by a hash of their id (or of another field), so the samples of one prompt
 never stand on both sides, and the same records are held out in every run. Calibration is temperature
-scaling: probabilities are softmax(logits / T), with the T of least log-loss. What is told of it is
+scaling: probabilities are softmax(logits / T), with the T of least log-loss. The reported figures are
 cross-fitted: each half of the held-out prompts is scaled by the T of the other half; the T that is
 kept is fitted on all. Classification figures are scikit-learn's. Everything here is numpy.
 
@@ -135,16 +135,16 @@ def across_sources(
     _, cell, count = np.unique(cells, return_inverse=True, return_counts=True)
     temperature, offsets = fit_scaling(logits[some], y[some], 1 / count[cell])
     scaled = (logits / temperature + offsets).argmax(-1)
-    told = {}
+    figures = {}
     for name in sorted(set(sources)):
         mine = source == name
-        told[name] = {
+        figures[name] = {
             "n": int(mine.sum()),
             "fitted_on": bool((some & mine).any()),
             "accuracy": float((logits.argmax(-1) == y)[mine].mean()),
             "accuracy_scaled": float((scaled == y)[mine].mean()),
         }
-    return {"temperature": temperature, "offsets": offsets.tolist(), "by_source": told}
+    return {"temperature": temperature, "offsets": offsets.tolist(), "by_source": figures}
 
 
 def calibration(logits: Floats, y: Ints, keys: Sequence[str]) -> dict[str, Any]:
@@ -163,14 +163,14 @@ def calibration(logits: Floats, y: Ints, keys: Sequence[str]) -> dict[str, Any]:
     for name, temperature in (("", np.ones((len(y), 1))), ("_scaled", scaled)):
         p = softmax(logits, temperature)
         sure = p.max(-1)
-        told = {
+        by_name = {
             "log_loss": log_loss(p, y),
             "ece": ece(sure, right),
             "ece_interval": _bootstrap_ece(sure, right, keys),
             "ece_equal_mass": ece(sure, right, mass=True),
         }
         there = halved or not name
-        found |= {f"{what}{name}": value if there else None for what, value in told.items()}
+        found |= {f"{what}{name}": value if there else None for what, value in by_name.items()}
     return found
 
 

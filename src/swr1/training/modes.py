@@ -1,4 +1,4 @@
-"""The modes around the RL step, as data: what each trains, on which records, after which paper.
+"""The training modes beside RL: what each trains, on which records, after which paper.
 
 `swr1 train-step NAME` looks here before it looks among the objectives of RL. A new mode is a
 function train(records, policy, config, *, metrics, log, on_step) in a file of this room, a dataclass

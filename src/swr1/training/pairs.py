@@ -26,7 +26,7 @@ def pairs(records: Iterable[Record], dropped: Counter[str], margin: float = 0.0)
     """(id, chosen, rejected), both as records with `prompt` and `completion`.
 
     Args:
-        dropped: counts what gives no pair, by reason.
+        dropped: counts records that give no pair, by reason.
         margin: the least difference in reward; at 0 any that is not a tie.
 
     Scored groups come last, once all of their samples are there. Raises DataError for a record that

@@ -2,8 +2,8 @@
 
     torchrun --nproc-per-node 8 -m swr1 train-step grpo rewarded.jsonl --policy runs/kk
 
-Every rank runs the same program. The lead (rank 0) alone reads records, holds the policy's lock,
-writes and speaks; what it found goes to the others by `first`. Each rank computes every n-th
+Every rank runs the same program. Only the lead (rank 0) reads records, holds the policy's
+lock, writes and logs; its results go to the others by `first`. Each rank computes every n-th
 micro-batch of the step, sums are taken over all ranks, and since the loss divides by global counts
 the result is that of one process but for the order of additions.
 
@@ -56,7 +56,7 @@ class ProcessGroup:
     def first(self, make: Callable[[], T]) -> T:
         """What `make` returns on the lead, on every rank (pickled).
 
-        When it raises there, the lead raises and the others leave quietly with its exit code.
+        If it raises there, the lead raises, and the others exit silently with the same exit code.
         """
         if self.size == 1:
             return make()
@@ -135,7 +135,7 @@ def join(device: torch.device, kind: str = "auto") -> Iterator[ProcessGroup]:
     """The group of the ranks that a launcher started; a group of one where none did.
 
     Args:
-        device: what this process computes on; of several GPUs a rank takes that of its LOCAL_RANK.
+        device: the device of this process; of several GPUs a rank takes the one of its LOCAL_RANK.
         kind: "ddp", "fsdp", or "auto": FSDP where accelerate's configuration asks for it.
 
     Raises UsageError for an unknown kind and SwrError when the ranks cannot meet.

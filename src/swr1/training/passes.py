@@ -1,10 +1,10 @@
-"""Passes over data that is held in memory, in shuffled batches: the loop of every mode but RL.
+"""Passes over data that is held in memory, in shuffled batches: the loop of all modes but RL.
 
     passes = Passes(SFTConfig(batch=32, epochs=2, lr=1e-3))
     passes.train(policy, "sft", Data(lengths, digest), Teaching(load, learn, save))
 
-sft.py, preference.py and classifier.py say what the data is and what a batch teaches; the order of
-batches, the optimizer, versions, metrics and going on after a kill are here, once. The order
+sft.py, preference.py and classifier.py define the data and the loss of a batch. The order of batches,
+the optimizer, versions, metrics and resuming after a kill are here. The order
 derives from the seed alone, so a killed run continues with the very batches it would have seen, and
 on CPU in float32 ends with the same weights, bit for bit.
 """
@@ -85,9 +85,8 @@ class Passes:
 
     @contextmanager
     def session(self, policy: Policy, what: str) -> Iterator[ProcessGroup]:
-        """Hold the policy's lock; with a launcher, its ranks: the lead alone holds it and speaks.
-
-        What is read must come to the others by `ranks.first`.
+        """Hold the policy's lock; under a launcher join its ranks, of which only the lead holds the
+        lock, reads and logs. The others get what it read by `ranks.first`.
         """
         with join(self.device, self.config.parallel) as ranks, ExitStack() as held:
             self.ranks = ranks
@@ -250,7 +249,7 @@ class _Learned(NamedTuple):
 
 
 def _other_ended(policy: Policy, stage: str, fixed: dict[str, Any]) -> bool:
-    """Whether the policy's last run is one of other data or options, and did all of its steps.
+    """Whether the policy's last run had other data or options, and did all of its steps.
 
     Then this is a new run from the latest version, as in expert iteration: sample, train, sample.
     """
@@ -305,7 +304,7 @@ def from_step(
 
 
 def digest(*parts: Iterable[Any]) -> str:
-    """What tells these items (tensors, or anything with a telling repr) from any others."""
+    """A digest of these items: tensors, or objects whose repr identifies them."""
     h = hashlib.sha256()
     for part in parts:
         for x in part:

@@ -1,10 +1,10 @@
-"""Direct preference optimization: the better completion of a pair made likelier than the worse one.
+"""Direct preference optimization: makes the better completion of a pair likelier than the worse one.
 
     train_dpo(records, Policy("runs/kk"), DPOConfig(beta=0.1, lr=1e-6))
 
 Pairs come from scored groups or from records that carry them (pairs.py). The reference is the
-version that the run started from: its log-probabilities are computed once, before anything is
-trained, by the very model that is then trained, so that no second model stands in memory.
+version that the run started from: its log-probabilities are computed once, before
+training, by the model that is then trained, so that no second model is in memory.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def _begin(
 
 
 def _load(run: Run, config: RLConfig, setup: _Setup) -> tuple[Learner, _ExtraState, int]:
-    """Models and optimizer, where the run stands; what is saved beside them; the vocabulary's size."""
+    """Models and optimizer as the run left them; the extra state; the vocabulary's size."""
     objective, base, ranks = config.resolved_objective, run.policy.folder(run.base), setup.ranks
     model = engine.load_model(base, setup.device, torch.float32, config.quantize, setup.dtype)
     tokenizer = load_tokenizer(base)
@@ -226,7 +226,7 @@ def _loop(
             checked = True
         lr, done = rate_at(run.step), run.step + 1
         learned = _learn(taken.groups, config, learner, run, lr)
-        # A group that was dropped is behind this run all the same.
+        # Dropped groups are consumed too.
         run.groups_consumed += len(taken.groups) + taken.dropped.total()
         metrics = {
             "stage": "rl",
@@ -310,7 +310,7 @@ def _reference(config: RLConfig, base: Path, setup: _Setup) -> Scorer:
 
 
 def _announce(run: Run, batch: int, publish_every: int) -> None:
-    """Tell rollouts what this run takes, and where it stands."""
+    """Announce batch size and progress to the rollouts that follow this policy."""
     before = int(run.policy.meta(run.base).get("groups_consumed", 0))
     run.policy.announce(
         batch, publish_every, run.groups_consumed - before, before, run.groups_dropped

@@ -1,6 +1,6 @@
 """A model that scores completions: log-probabilities of many samples, micro-batch by micro-batch.
 
-The policy, the reference of a KL term and the weights before an update are all asked this way.
+The policy, the reference of a KL term and the weights before an update are all scored this way.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class Scorer:
 
 
 class Offloaded(Scorer):
-    """A frozen reference that waits on the CPU, in bfloat16: half its memory, and none of a GPU's
-    but while it scores a batch. Its log-probabilities are those of rounded weights."""
+    """A frozen reference kept on the CPU in bfloat16: half the memory, and GPU memory only while it
+    scores a batch. Its log-probabilities are those of rounded weights."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Offloaded(Scorer):
         micro_tokens: int,
         ranks: ProcessGroup | None = None,
     ) -> None:
-        """Raises UsageError with sharded weights, which have an arrangement of their own."""
+        """Raises UsageError with sharded weights."""
         if ranks and ranks.sharded:
             raise UsageError("a reference of sharded weights is not offloaded: use --parallel ddp")
         model = engine.load_model(folder, torch.device("cpu"), torch.bfloat16)
@@ -94,7 +94,7 @@ class Offloaded(Scorer):
 
 
 class Recorded(Scorer):
-    """A reference that was asked before: its log-probabilities are in the records."""
+    """A reference that was scored before: its log-probabilities are in the records."""
 
     def __init__(self) -> None:
         """It has no model."""

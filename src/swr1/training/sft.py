@@ -2,10 +2,10 @@
 
     train_sft(records, Policy("runs/kk"), SFTConfig(system_prompt="logic-rl", lr=3e-3, steps=1500))
 
-The target is the record's completion, or else its trace. With a bar on the reward, or the best few
-completions of each prompt, it is rejection-sampling fine-tuning (also called RFT or RAFT). What
-this policy's tokenizer wrote is trained on by its token ids, as sampled; any other text is rendered
-exactly as a rollout renders it, so what RL starts from is what SFT trained.
+The target is the record's completion, or else its trace. With a least reward, or the best few
+completions of each prompt, it is rejection-sampling fine-tuning (also called RFT or RAFT). A
+completion of this policy is trained on by its sampled token ids; any other text is rendered exactly
+as a rollout renders it, so RL starts from what SFT trained.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def train_sft(
 ) -> dict[str, Any]:
     """Train `policy` to write the targets of `records`; `metrics`, `log`, `on_step` as in train_rl.
 
-    With `best_of` one completion that is there twice counts once, and the first of equally good
-    ones goes before the others.
+    With `best_of`, equal completions of a prompt count once, and of equally good ones the first is
+    preferred.
 
     Returns a summary: steps, version, sequences, tokens, dropped (by reason), unknown (share of
     target tokens that the tokenizer does not know).
@@ -175,7 +175,7 @@ class _Reader:
 
 
 def _share_of(token: int | None, data: list[Example], prompts: bool = False) -> float:
-    """How large a share of all target tokens (or of all prompt tokens) is `token`."""
+    """The share of `token` among all target tokens (or all prompt tokens)."""
     if token is None:
         return 0.0
     parts = [e.ids[: int(e.targets[0])] if prompts else e.ids[e.targets] for e in data]

@@ -1,12 +1,12 @@
-"""A training run in a policy folder: where it stands, so that it can be killed and go on.
+"""A training run in a policy folder and its saved state: it can be killed and resumed.
 
     trainer/000040/state.pt    trained weights (float32) and optimizer state after step 40
     trainer/000040/swr1.json   written last: step, position in the input, version, run, ...
 
 A step ends in this order: the metrics line, then (when due) the state, then (when due) the version.
-Whatever a kill cuts off, the newest whole state says what must follow: metrics lines beyond it are
-taken back, a version that was due and is missing is published, versions that are ahead of it are
-retracted, and the input is read on from its position. No random state is stored: every draw derives
+After a kill at any point, the newest whole state decides what follows: metrics lines beyond it are
+removed, a version that was due and is missing is published, versions that are ahead of it are
+retracted, and the input is read from its position on. No random state is stored: every draw derives
 from a seed and a step.
 """
 
@@ -50,7 +50,7 @@ class Run:
         version: the newest version published. `groups_consumed`: over the policy's whole life,
             used or dropped; `groups_dropped`: the latter.
         published: the step that made each version of this run, as far back as KEPT_VERSIONS.
-        position: what the stage wants to remember about its input, a JSON object.
+        position: where the stage is in its input, a JSON object.
         resumed: whether an earlier state was found.
     """
 
@@ -92,7 +92,7 @@ class Run:
             self.position: dict[str, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """For the other ranks, which have a log of their own."""
+        """Without the log: the other ranks have their own."""
         return {name: value for name, value in vars(self).items() if name != "log"}
 
     @property
@@ -123,7 +123,7 @@ class Run:
             ) from None
 
     def _adopt(self, state: dict[str, Any]) -> bool:
-        """Take up `state` if it belongs to what is on disk and to this stage."""
+        """Continue from `state` if it belongs to the versions on disk and to this stage."""
         latest = self.policy.latest()
         if state["stage"] != self.stage:
             return False
@@ -150,7 +150,7 @@ class Run:
         ]
         if changed:
             self.log(
-                f"this run goes on with other options than it began with: {', '.join(changed)}"
+                f"this run continues with other options than it began with: {', '.join(changed)}"
             )
         after = state["version"] + bool(state["publish_due"])
         if latest > after:
@@ -179,7 +179,7 @@ class Run:
         """Bring model and optimizer to where the run stands, and record a run that begins.
 
         `save` writes a version with the weights it is given into a folder, `save_state` what else
-        belongs to the trainer's state. All ranks of `ranks` call every method; its lead writes.
+        belongs to the trainer's state. All ranks call every method; the lead writes.
         """
         self._model, self._optimizer, self._save = model, optimizer, save
         self._save_state, self.ranks = save_state, ranks or ProcessGroup()
@@ -274,7 +274,7 @@ class Run:
             self._write(state)
 
     def _write(self, state: dict[str, Any] | None) -> None:
-        """Of a run's beginning when `state` is None: the base version's weights, no moments."""
+        """`state` is None when a run begins: the base version's weights, no moments."""
         folder = self.policy.path / "trainer"
         folder.mkdir(parents=True, exist_ok=True)
         for debris in folder.glob(".tmp-*"):

@@ -1,4 +1,4 @@
-"""A record's completion as token ids: those that were sampled, or its text rendered as a rollout would.
+"""A record's completion as token ids: as sampled, or its text rendered as a rollout renders it.
 
 encode = Targets(tokenizer, Prompt("mine", system, prefill))
 example = encode(record)          # ids, and the positions that are trained on
@@ -18,11 +18,11 @@ class Targets:
     """Records with a `completion` to examples.
 
     Args:
-        prompt: what the rollouts will put around a record's messages. A text that opens with what
-            opened the turn loses that: the prompt has it already.
-        as_sampled: a rollout whose token ids are this tokenizer's is taken by them, behind the
-            prompt that it was sampled from, without what the policy did not write; False: by its
-            text, behind `prompt`.
+        prompt: what the rollouts will put around a record's messages. The opening of the turn is cut
+            from a text that begins with it: the prompt has it already.
+        as_sampled: if a rollout's token ids are this tokenizer's, use them, after the prompt that
+            they were sampled from, and train only tokens that the policy wrote. False: use the
+            text, after `prompt`.
     """
 
     def __init__(

@@ -38,7 +38,7 @@ class BadStep(SwrError):
 
 @dataclass(kw_only=True)
 class Learner:
-    """What a step asks and changes: the policy, its optimizer, and what the objective has beside.
+    """The models of a step: the policy with its optimizer, and what the objective needs beside it.
 
     Attributes:
         reference: scores of the KL term, if it has one. multiplier: the state of a Lagrangian
@@ -134,8 +134,8 @@ def _price(
 
 
 def _minibatches(groups: int, size: int, generator: torch.Generator) -> Iterator[list[int]]:
-    """The numbers of the groups of each optimizer step of one pass: in random order, but for a
-    single one."""
+    """Group numbers of each optimizer step of one pass, in random order; one full batch keeps its
+    order."""
     order = torch.randperm(groups, generator=generator).tolist()
     order = list(range(groups)) if size >= groups else order
     for start in range(0, groups, size):
@@ -194,7 +194,7 @@ def _update(
 
 
 def _explained(values: list[Tensor], returns: list[Tensor]) -> dict[str, float | None]:
-    """What the values were worth before the step: 1 if they are the returns, 0 if they say nothing."""
+    """Explained variance of the returns by the values before the step: 1 is perfect, 0 is none."""
     value, wanted = torch.cat(values).double(), torch.cat(returns).double()
     known = len(wanted) > 1 and bool(wanted.var() > 0)
     return {
@@ -206,7 +206,7 @@ def _explained(values: list[Tensor], returns: list[Tensor]) -> dict[str, float |
 def _correct(stale: list[Sample], scorer: Scorer, config: RLConfig) -> dict[str, Any]:
     """Give stale samples the log-probabilities of the weights before the update, and their weight.
 
-    Samples of the very policy stay as they are: their ratio is 1 but for rounding. Returns the
+    Fresh samples stay as they are: their ratio is 1 up to rounding. Returns the
     share of the stale samples' tokens whose ratio is above the cap.
     """
     level, cap = config.importance, config.importance_cap
