@@ -49,9 +49,9 @@ def load_rows(
 ) -> None:
     """Write the records of every row of this shard that `load` can turn into some.
 
-    Every other row is reported with its place and reason, and dropped by the stage's policy, also
-    one at which the loader's code fails. Rows for which `load` gives nothing are those that its options leave out. Raises DataError for a file
-    whose first row has not the columns of a declared data set.
+    All remaining rows are reported with their place and reason, and dropped by the stage's policy, also
+    rows at which the loader's code fails. A row for which `load` returns None was left out by its
+    options. Raises DataError for a file whose first row lacks the columns of a declared data set.
     """
     assert stage.shard is not None
     index, shards = stage.shard

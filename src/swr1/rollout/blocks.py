@@ -66,7 +66,7 @@ def rollout(
             newer weights, and return a smaller size, at least 1.
         refresh: called when a block is generated; returns the policy version that it is written
             with (None for a model without versions), and may swap weights before it does.
-        epoch_of: which time round the source a record belongs to.
+        epoch_of: the pass over the prompts that a record belongs to, from 0.
         done: (id, epoch, sample) that need not be yielded again. A block with all of them is not
             generated; a block with some is generated whole, so that the rest come out as they
             would have (not with an engine that streams).

@@ -170,7 +170,7 @@ class _Running:
         return size
 
     def rest(self) -> None:
-        """Nothing to do until the trainer has done something."""
+        """Wait until the trainer has made progress; the engine may free memory."""
         if hasattr(self.engine, "rest"):
             self.engine.rest()  # before the trainer hears that it is its turn
         self.writer.wait()

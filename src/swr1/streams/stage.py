@@ -283,9 +283,9 @@ class Stage:
         return self.writer.records() if isinstance(self.writer, writing.FileWriter) else iter(())
 
     def owed(self) -> tuple[int, int]:
-        """Of a source: the first position that is owed, and every which one after it.
+        """For a source: the next position to produce, and the stride.
 
-        A shard has every n-th; what a stopped run wrote is noted as done.
+        Shard i of n produces every n-th; what a stopped run wrote counts as done.
         """
         assert self.shard is not None
         for _ in range(self.writer.lines_done):
