@@ -14,9 +14,10 @@ from typer.core import TyperCommand, TyperGroup
 import swr1
 from swr1.commands._help import as_click
 from swr1.registry import suggest
-from swr1.terminal import shown
+from swr1.terminal import say, shown
 
 STAGES = ["gen-puzzles", "rollout", "verify", "reward", "train-step", "eval", "merge"]
+RENAMED = {"analyse": "analyze"}  # earlier names: they still work, are not listed, and say so
 
 
 def _files() -> dict[str, Path]:
@@ -44,6 +45,9 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
+        if name in RENAMED:
+            say("swr1", f"`{name}` is now `{RENAMED[name]}`; the old name will go")
+            name = RENAMED[name]
         plugins = {e.name: e for e in entry_points(group="swr1.commands")}
         if name in _files():
             module = importlib.import_module(f"swr1.commands.{_files()[name].stem}")

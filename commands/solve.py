@@ -38,7 +38,7 @@ def command(
     swr1 solve --text "$(cat puzzle.txt)" --explain
     """
     from swr1.puzzles.difficulty import difficulty
-    from swr1.puzzles.solver import solve_record, told_in
+    from swr1.puzzles.solver import puzzle_in, solve_record
 
     stage = open_stage()
     texts = dict(texts_among(stage.inputs, text))
@@ -69,7 +69,7 @@ def command(
         stage.tally("answer", agrees)
         info = record["info"] = {**(record.get("info") or {}), "solved": solved}
         if measure:
-            info["difficulty"] = difficulty(told_in(record, reread)[2])
+            info["difficulty"] = difficulty(puzzle_in(record, reread)[2])
         return record
 
     with stage:

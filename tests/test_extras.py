@@ -42,7 +42,7 @@ swr1 reward logic-rl judged.jsonl -o rewarded.jsonl
 swr1 reward logic-rl judged.jsonl --explain ID
 swr1 merge rewarded.jsonl -o merged.jsonl
 swr1 eval merged.jsonl again=rewarded.jsonl
-swr1 analyse merged.jsonl
+swr1 analyze merged.jsonl
 swr1 estimate twice.jsonl
 swr1 export trl merged.jsonl -o trl.jsonl
 swr1 gen-requests -n 3 -o requests.jsonl

@@ -82,7 +82,7 @@ COMMANDS = {
     "eval by": ["eval", "{one}", "--by", "dataset", "--verdict", f"mine{HOSTILE}"],
     "eval json": ["eval", "{one}", "--json"],
     "suite": ["eval", "{one}", "--suite", "all"],
-    "analyse": ["analyse", "{one}"],
+    "analyze": ["analyze", "{one}"],
     "view": ["view", "{one}"],
     "view one": ["view", "{one}", "-n", "1"],
     "view json": ["view", "{broken}"],

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swr1.analysis.association import Sums, difference, mean_interval, within
-from swr1.analysis.features import assignments, claims_of, repeated, split, traits_of, words_of
+from swr1.analysis.features import assignments, claims_of, features_of, repeated, split, words_of
 from swr1.analysis.reasoning import Analysis
 from swr1.analysis.report import report
 from swr1.analysis.scripts import TokenScripts, open_tokenizer, scripts_of
@@ -40,7 +40,7 @@ def sample(id_, text, right, version=0, sample=0, **generation):
     }
 
 
-def analyse(records, words=("reasoning",), **options):
+def analyze(records, words=("reasoning",), **options):
     analysis = Analysis(load_words(words), **options)
     for record in records:
         analysis.add(record)
@@ -191,12 +191,12 @@ RIGHT, WRONG = "Zoey is a knight, Ava is a knave.", "Zoey is a knave, Ava is a k
 )
 def test_signs_of_a_completion(text, expected):
     prompt = "What a puzzle, so I begin" if "begin" in text else "Zoey says: Ava lies"
-    assert traits_of(text, prompt, claims_of(PUZZLE)).signs == expected
+    assert features_of(text, prompt, claims_of(PUZZLE)).markers == expected
 
 
 def test_amounts_of_a_completion():
     text = WHOLE.format(WRONG + RIGHT + RIGHT, WRONG) + " and so"
-    amounts = traits_of(text, "", claims_of(PUZZLE)).amounts
+    amounts = features_of(text, "", claims_of(PUZZLE)).amounts
     assert (amounts["worlds"], amounts["changes"]) == (2, 2)
     assert amounts["outside"] == len("and so")
     assert repeated(words_of("a b c d a b c d e")) == (1, 6)
@@ -322,7 +322,7 @@ def run():
 
 
 def test_golden_counts_by_step():
-    result = analyse(run(), bins=2)
+    result = analyze(run(), bins=2)
     assert [(r["name"], r["from"], r["to"], r["completions"]) for r in result["rows"]] == [
         ("0-1", 0, 1, 96),
         ("2-3", 2, 3, 96),
@@ -341,7 +341,7 @@ def test_golden_counts_by_step():
 
 
 def test_right_with_and_without_a_word():
-    found = analyse(run())["with_and_without"]
+    found = analyze(run())["with_and_without"]
     verify, recheck = found["word:verify"]["right"], found["word:recheck"]["right"]
     assert verify["with"] == {"value": 1.0, "interval": verify["with"]["interval"], "n": 96}
     wrong = (
@@ -367,7 +367,7 @@ def test_same_length_compares_only_completions_of_about_one_length():
             sample(f"p{p}", text(100), True, sample=1),
             sample(f"p{p}", text(10), False, sample=2),
         ]
-    right = analyse(records)["with_and_without"]["word:wait"]["right"]
+    right = analyze(records)["with_and_without"]["word:wait"]["right"]
     assert right["same_prompt"]["difference"] == pytest.approx(0.5)
     assert right["same_prompt_and_length"]["difference"] == pytest.approx(0)
 
@@ -378,16 +378,16 @@ def test_the_order_of_the_records_cannot_matter(dice):
     records = run()[::3]
     for i, record in enumerate(records):
         record["reward"] = [0.1, 0.2, 0.7, -1 / 3][i % 4]
-    expected = analyse(records, words=("terse",))
+    expected = analyze(records, words=("terse",))
     dice.shuffle(records)
-    assert analyse(records, words=("terse",)) == expected
+    assert analyze(records, words=("terse",)) == expected
 
 
 def test_by_a_key_of_info_and_records_without_it():
     records = run()[:8]
     for i, record in enumerate(records):
         record["info"] = {"people": 10 if i < 4 else 9} if i < 6 else {}
-    rows = analyse(records, by="people")["rows"]
+    rows = analyze(records, by="people")["rows"]
     assert [(r["name"], r["completions"]) for r in rows] == [("9", 2), ("10", 4), ("-", 2)]
 
 
@@ -399,7 +399,7 @@ def test_what_cannot_be_used_is_counted_with_its_reason():
         {"id": "d"},
         {"id": "e", "completion": None},
     ]
-    result = analyse(records)
+    result = analyze(records)
     assert result["unused"] == {"no completion": 2}
     assert result["records"] == 3
     assert {why.partition(":")[0]: n for why, n in result["lacks"].items()} == {
@@ -413,25 +413,25 @@ def test_what_cannot_be_used_is_counted_with_its_reason():
     assert "2 of 5 records left out: no completion" in text
     assert "with and without" not in text
     with pytest.raises(DataError, match="2 with no completion"):
-        analyse(records[3:])
+        analyze(records[3:])
 
 
 def test_one_sample_given_twice_is_refused_but_not_of_another_version():
     one = sample("a", "x</think>", True, version=1)
-    analyse([one, sample("a", "x</think>", True, version=2)])
+    analyze([one, sample("a", "x</think>", True, version=2)])
     with pytest.raises(DataError, match="came twice"):
-        analyse([one, dict(one)])
+        analyze([one, dict(one)])
 
 
 def test_foreign_script_is_one_that_the_prompt_does_not_use():
     mixed = "Zoey 说 the truth</think><answer>x</answer>"
-    result = analyse([sample("a", mixed, True), sample("b", "plain text</think>", True)])
+    result = analyze([sample("a", mixed, True), sample("b", "plain text</think>", True)])
     assert result["all"]["signs"]["sign:foreign"]["value"] == 0.5
     assert result["all"]["rates"]["cjk"]["value"] == pytest.approx(1 / (1 + 4 + 8 + 1 + 9))
     assert result["script_unit"] == "letters"
     chinese = sample("a", mixed, True)
     chinese["prompt"] = [{"role": "user", "content": [{"type": "text", "text": "Zoey说"}]}]
-    assert analyse([chinese])["all"]["signs"]["sign:foreign"]["value"] == 0
+    assert analyze([chinese])["all"]["signs"]["sign:foreign"]["value"] == 0
 
 
 def test_a_tokenizer_counts_scripts_by_token(tmp_path, monkeypatch):
@@ -445,15 +445,15 @@ def test_a_tokenizer_counts_scripts_by_token(tmp_path, monkeypatch):
     one = sample("a", "wait</think>", True, token_ids=[0, 0, 0, 1, 2, 3])
     monkeypatch.chdir(tmp_path)  # where the record's policy, "nowhere", is a folder
     for given_ in (None, open_tokenizer(str(folder)), open_tokenizer(f"{folder}/tokenizer.json")):
-        result = analyse([one], tokenizer=given_)
+        result = analyze([one], tokenizer=given_)
         assert result["script_unit"] == result["length_unit"] == "tokens"
         assert result["all"]["rates"]["cjk"]["value"] == 0.25
     monkeypatch.chdir("/")  # nothing is looked for from the root
-    assert analyse([one])["script_unit"] == "letters"
+    assert analyze([one])["script_unit"] == "letters"
 
 
 def test_tables_fit_80_columns_and_name_what_they_show():
-    text = as_text(report(analyse(run())))
+    text = as_text(report(analyze(run())))
     assert max(map(len, text.splitlines())) <= 80
     assert "…" not in text
     assert "192 completions of 48 puzzles" in text

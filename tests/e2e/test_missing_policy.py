@@ -20,7 +20,7 @@ RECORD = {"id": "a", "prompt": [{"role": "user", "content": "hi"}], "sample": 0,
         "status runs/kk",
         "plan --from-run runs/kk",
         "plan --model runs/kk",
-        "analyse a.jsonl --tokenizer runs/kk",
+        "analyze a.jsonl --tokenizer runs/kk",
         "plot runs/kk",
     ],
 )

@@ -197,7 +197,7 @@ COMMANDS = [
     *("merge IN -o o.jsonl.gz", "merge IN -o o.jsonl.zst", "eval IN", "eval IN --json --by depth"),
     *("eval IN --suite all", "eval IN --suite safety,ability --detail --failures f.jsonl"),
     *("eval IN --memorisation", "eval IN --seen IN --list", "eval a=IN b=IN", "estimate IN"),
-    *("estimate IN --value correct --json", "analyse IN", "analyse IN --by people --json"),
+    *("estimate IN --value correct --json", "analyze IN", "analyze IN --by people --json"),
     *(
         "solve IN",
         "solve IN --reread --difficulty",

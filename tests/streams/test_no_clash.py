@@ -56,7 +56,7 @@ LINES = [
     "verify format a.jsonl -o shards --on-error quarantine shards/00001-of-00002.jsonl",
     "eval a.jsonl --picture a.jsonl",
     "eval x=a.jsonl --suite all --failures a.jsonl",
-    "analyse a.jsonl --picture a.jsonl",
+    "analyze a.jsonl --picture a.jsonl",
     "export trl a.jsonl -o a.jsonl",
     "plot x=a.jsonl -o a.jsonl",
 ]

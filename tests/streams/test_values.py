@@ -100,7 +100,7 @@ def test_a_field_of_another_shape_is_a_bad_record(tmp_path, change):
         with pytest.raises(ValueError, match="field '"):
             validate(good | change)
     (tmp_path / "a.jsonl").write_bytes(jsonl([good | change, good]))
-    for line in ("merge", "verify format", "eval", "estimate", "analyse", "export trl", "solve"):
+    for line in ("merge", "verify format", "eval", "estimate", "analyze", "export trl", "solve"):
         done = run_swr1(*line.split(), "a.jsonl", cwd=tmp_path)
         assert done.returncode == 65 and "a.jsonl:1: field '" in done.stderr
     done = run_swr1("merge", "a.jsonl", "--on-error", "skip", cwd=tmp_path, check=True)

@@ -1,4 +1,4 @@
-"""What can be seen in one completion without understanding it: its parts, its signs, its claims.
+"""What can be seen in one completion without understanding it: its parts, its markers, its claims.
 
     parts = split(prefill + completion)        # reasoning, answers, what stands outside
     worlds = assignments(parts.reasoning, claims)   # complete "who is what" lists, in order
@@ -171,17 +171,17 @@ def assignments(text: str, claims: Claims) -> list[tuple[bool, ...]]:
     return found
 
 
-class Traits(NamedTuple):
-    """Of one completion: `signs` it shows, and `amounts` that add up over completions."""
+class Features(NamedTuple):
+    """Of one completion: `markers` it shows, and `amounts` that add up over completions."""
 
-    signs: set[str]
+    markers: set[str]
     amounts: dict[str, int]
     tagged: bool
     length: int  # in words
 
 
 # Sign -> its name in a table, in the order of the tables; docs/reasoning.md defines each.
-SIGNS = {
+MARKERS = {
     "no-reasoning": "no reasoning",
     "copies": "copies the question",
     "outside": "text outside tags",
@@ -196,7 +196,7 @@ SIGNS = {
 }
 
 
-def traits_of(text: str, prompt: str, claims: Claims | None) -> Traits:
+def features_of(text: str, prompt: str, claims: Claims | None) -> Features:
     """Signs and amounts of a whole assistant turn (prefill and completion) for a prompt's text."""
     parts = split(text)
     words, reasoning = words_of(_TAG.sub(" ", text)), words_of(parts.reasoning)
@@ -210,7 +210,7 @@ def traits_of(text: str, prompt: str, claims: Claims | None) -> Traits:
         (a for block in blocks[::-1] if claims for a in assignments(block, claims)[::-1]), None
     )
     sequence = [*stated, final] if final else stated
-    signs = {
+    markers = {
         "no-reasoning": len(reasoning) < _EMPTY,
         "copies": copies(reasoning, words_of(prompt)),
         "outside": bool(parts.outside and parts.answers),
@@ -229,7 +229,7 @@ def traits_of(text: str, prompt: str, claims: Claims | None) -> Traits:
         "repeated": again,
         "ngrams": grams,
     }
-    return Traits({s for s, there in signs.items() if there}, amounts, parts.tagged, len(words))
+    return Features({s for s, there in markers.items() if there}, amounts, parts.tagged, len(words))
 
 
 def _answer(block: str, claims: Claims | None) -> frozenset[Any]:

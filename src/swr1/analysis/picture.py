@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swr1.analysis.features import SIGNS
+from swr1.analysis.features import MARKERS
 from swr1.analysis.reasoning import STEP
 from swr1.evals.picture import COLOURS, INK, clean_axes, new_figure, save_figure
 
@@ -196,4 +196,4 @@ def _nothing(axes: Axes, why: str) -> None:
 
 def _label(sign: str) -> str:
     kind, _, name = sign.partition(":")
-    return SIGNS[name] if kind == "sign" else name
+    return MARKERS[name] if kind == "sign" else name

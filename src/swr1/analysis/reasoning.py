@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from swr1 import records
 from swr1.analysis.association import Sums, difference, mean_interval, within
-from swr1.analysis.features import SIGNS, claims_of, traits_of
+from swr1.analysis.features import MARKERS, claims_of, features_of
 from swr1.analysis.scripts import SCRIPTS, TokenScripts, open_tokenizer, scripts_of
 from swr1.analysis.words import Word, ready
 from swr1.errors import DataError
@@ -63,16 +63,16 @@ class Analysis:
     ) -> None:
         self.words, self.by, self.verdict, self.bins = list(words), by, verdict, bins
         self.word_groups = list(dict.fromkeys(word.group for word in words))
-        self.signs = [
+        self.markers = [
             *(f"word:{word.name}" for word in words),
             *(f"group:{group}" for group in self.word_groups),
-            *(f"sign:{sign}" for sign in SIGNS),
+            *(f"sign:{sign}" for sign in MARKERS),
         ]
         amounts = [*_MEANS, *dict.fromkeys(["repeated", "ngrams", "letters", *_RATES])]
         names = ["n", *amounts, *(f"count:{word.name}" for word in words)]
         for outcome in _OUTCOMES:
             names += [f"{outcome}:n", f"{outcome}:y"]
-        for sign in self.signs:
+        for sign in self.markers:
             names += [sign, *(f"{sign}:{outcome}:{sum_}" for outcome in _OUTCOMES for sum_ in "ny")]
         self._at = {name: i for i, name in enumerate(names)}
         self._rows: dict[tuple, array[int]] = {}
@@ -96,11 +96,11 @@ class Analysis:
         generation = record.get("generation") or {}
         text = (generation.get("prefill") or "") + completion
         prompt = _prompt_text(record)
-        traits = traits_of(text, prompt, claims_of(record))
-        if not traits.tagged:
+        features = features_of(text, prompt, claims_of(record))
+        if not features.tagged:
             self.lacks["no <think> or <answer> tags: all of it is taken as reasoning"] += 1
-        amounts, present = Counter(traits.amounts), {f"sign:{sign}" for sign in traits.signs}
-        amounts["length"] = length = self._length(generation, traits.length)
+        amounts, present = Counter(features.amounts), {f"sign:{sign}" for sign in features.markers}
+        amounts["length"] = length = self._length(generation, features.length)
         row = self._row(record, generation, length)
         self._count_words(completion, amounts, present)
         scripts = self._scripts(text, generation)
@@ -209,7 +209,7 @@ class Analysis:
 
         if not self._rows:
             reasons = "; ".join(f"{n} with {why}" for why, n in self.unused.items())
-            raise DataError(f"no completion to analyse ({reasons or 'no records'})")
+            raise DataError(f"no completion to analyze ({reasons or 'no records'})")
         keys = sorted(self._rows, key=_order)
         table = np.stack([np.frombuffer(self._rows[key], dtype=np.int64) for key in keys])
         ids = {id_: i for i, id_ in enumerate(sorted({key[4] for key in keys}))}
@@ -237,7 +237,7 @@ class Analysis:
             "rows": rows,
             "all": self._cell(columns, cluster, everything),
             "with_and_without": {
-                sign: self._association(columns, cluster, together, sign) for sign in self.signs
+                sign: self._association(columns, cluster, together, sign) for sign in self.markers
             },
         }
 
@@ -277,7 +277,7 @@ class Analysis:
             "score": _mean(own["score:y"] / _SCORE_UNIT, own["score:n"], cluster),
             **means,
             "rates": rates,
-            "signs": {sign: _share(own[sign], n, cluster) for sign in self.signs},
+            "signs": {sign: _share(own[sign], n, cluster) for sign in self.markers},
             "per_completion": {
                 word.name: float(own[f"count:{word.name}"].sum() / n.sum()) for word in self.words
             },

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from swr1.analysis.features import SIGNS
+from swr1.analysis.features import MARKERS
 from swr1.evals.report import as_page, new_table, number, percent, span
 
 _MOST_GROUPS = 6  # columns of word groups that fit
@@ -163,7 +163,7 @@ def _all_rows(result: Result) -> list[Result]:
 
 def _label(sign: str) -> str:
     kind, _, name = sign.partition(":")
-    return SIGNS[name] if kind == "sign" else name
+    return MARKERS[name] if kind == "sign" else name
 
 
 def _points(found: Result | None) -> str:

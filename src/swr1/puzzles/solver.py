@@ -147,7 +147,7 @@ def unique(statements: Sequence[Statement]) -> World | None:
     return found.worlds[0] if found.count == 1 else None
 
 
-def told_in(
+def puzzle_in(
     record: Record, reread: bool = False
 ) -> tuple[Sequence[str], Sequence[str], Sequence[Statement]] | None:
     """(names, the words for truth teller and liar, statements); None for what is no puzzle.
@@ -180,9 +180,9 @@ def solve_record(record: Record, most: int = 2, reread: bool = False) -> dict[st
 
     `count` and `exact` as in `Solutions`, `worlds` the truth tellers' names in each, `agrees`
     whether the record's answer gives everyone the role they have in a world that fits (None
-    without an answer). Raises DataError as `told_in` and `solve` do.
+    without an answer). Raises DataError as `puzzle_in` and `solve` do.
     """
-    told = told_in(record, reread)
+    told = puzzle_in(record, reread)
     if told is None:
         return None
     names, words, statements = told

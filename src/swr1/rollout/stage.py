@@ -15,7 +15,7 @@ from swr1.rollout.config import RolloutConfig
 from swr1.rollout.curriculum import Curriculum
 from swr1.rollout.follower import Weights
 from swr1.rollout.prompt_stream import Prompts
-from swr1.rollout.writer import Outlet
+from swr1.rollout.writer import GroupWriter
 from swr1.streams import Stage
 from swr1.streams.stage import default_threads
 
@@ -104,7 +104,7 @@ class _Running:
     def __init__(self, job: Rollout, stage: Stage) -> None:
         self.job, self.stage, self.follower = job, stage, job.follower
         config = job.config
-        self.writer = Outlet(stage, config.samples)
+        self.writer = GroupWriter(stage, config.samples)
         # When there is nothing to train, the stages after this one learn that nothing failed.
         used = self.follower.follow(self.writer.wait)
         following = config.max_lag is not None

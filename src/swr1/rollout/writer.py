@@ -6,7 +6,7 @@ from swr1.streams import Stage
 from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, WAITING, Mark
 
 
-class Outlet:
+class GroupWriter:
     """Completed records on their way to a trainer, with the marks that tell it how far they came.
 
     The newest record is held until it is known whether the rollout waits after it (`flush` is

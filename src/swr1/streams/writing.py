@@ -36,7 +36,7 @@ from swr1.streams.markers import marker_of, read_plan, read_run
 from swr1.streams.reading import SUFFIXES, shard_name
 from swr1.terminal import shown
 
-LOCK_PATIENCE = 2.0  # seconds for a killed writer to be gone
+LOCK_TIMEOUT = 2.0  # seconds for a killed writer to be gone
 FULL = 1 << 16  # bytes that go out without waiting for company
 FLUSH_EVERY = 0.05  # seconds a finished record may wait for company on its way into a pipe
 LAST = 1.0  # seconds in which a stopped stage's reader may take the last records
@@ -197,7 +197,7 @@ class FileWriter:
 
     def _open_alone(self) -> BinaryIO:
         """The part, open to append, and locked. Raises SwrError when another process writes it."""
-        deadline = time.monotonic() + LOCK_PATIENCE
+        deadline = time.monotonic() + LOCK_TIMEOUT
         if (
             self.part.exists() and not self.part.is_file()
         ):  # a named pipe: it would wait for a reader

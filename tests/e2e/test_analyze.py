@@ -1,4 +1,4 @@
-"""`swr1 analyse` on files as the stages write them: tables, JSON, pictures, complaints."""
+"""`swr1 analyze` on files as the stages write them: tables, JSON, pictures, complaints."""
 
 import json
 
@@ -34,7 +34,7 @@ def record(version, puzzle, sample, word, right):
 @pytest.fixture(scope="module")
 def rollouts(tmp_path_factory):
     """Three versions, 20 puzzles, 4 samples; half say "wait" and are right, the others are not."""
-    path = tmp_path_factory.mktemp("analyse") / "rollouts.jsonl"
+    path = tmp_path_factory.mktemp("analyze") / "rollouts.jsonl"
     path.write_bytes(
         jsonl(
             record(version, puzzle, s, "wait" if s < 2 else "tock", s < 2 or puzzle == 0)
@@ -47,7 +47,7 @@ def rollouts(tmp_path_factory):
 
 
 def test_numbers_as_json(swr1, rollouts):
-    done = swr1("analyse", rollouts, "--json", "-q", check=True)
+    done = swr1("analyze", rollouts, "--json", "-q", check=True)
     result = json.loads(done.stdout)
     assert done.stderr == ""
     assert [row["name"] for row in result["rows"]] == ["0", "1", "2"]
@@ -64,7 +64,7 @@ def test_numbers_as_json(swr1, rollouts):
 
 def test_tables_and_picture(swr1, rollouts, tmp_path):
     out = tmp_path / "reasoning.png"
-    done = swr1("analyse", rollouts, "--by", "people", "--picture", out, check=True)
+    done = swr1("analyze", rollouts, "--by", "people", "--picture", out, check=True)
     assert out.read_bytes().startswith(b"\x89PNG")
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80
@@ -81,18 +81,18 @@ def test_parquet_pipes_and_one_step_draw_too(swr1, rollouts, tmp_path):
     packed = tmp_path / "rollouts.parquet"
     swr1("merge", rollouts, "-o", packed, check=True)
     same = [
-        swr1("analyse", *args, "--json", "-q", stdin=data, check=True).stdout
+        swr1("analyze", *args, "--json", "-q", stdin=data, check=True).stdout
         for args, data in (([packed], b""), ([], rollouts.read_bytes()))
     ]
     assert same[0] == same[1]
     few = b"".join(rollouts.read_bytes().splitlines(True)[:3])
-    swr1("analyse", "--picture", tmp_path / "few.svg", stdin=few, check=True)
+    swr1("analyze", "--picture", tmp_path / "few.svg", stdin=few, check=True)
     assert (tmp_path / "few.svg").read_text().startswith("<?xml")
 
 
 def test_a_users_words_instead_of_ours(swr1, rollouts, tmp_path):
     (tmp_path / "mine.toml").write_text("clock = ['tick', 'tock']\n")
-    done = swr1("analyse", rollouts, "--words", tmp_path / "mine.toml", "--json", "-q", check=True)
+    done = swr1("analyze", rollouts, "--words", tmp_path / "mine.toml", "--json", "-q", check=True)
     result = json.loads(done.stdout)
     assert result["word_groups"] == {"tick": "clock", "tock": "clock"}
     assert result["all"]["per_completion"] == {"tick": 0, "tock": 0.5}
@@ -103,23 +103,23 @@ def test_a_users_words_instead_of_ours(swr1, rollouts, tmp_path):
     [
         (["--words", "reasonin"], 2, "Did you mean 'reasoning'"),
         (["--picture", "x.bmp"], 2, "name it .png, .svg, .pdf"),
-        (["--tokenizer", "nowhere"], 2, "no tokenizer at 'nowhere'"),
+        (["--tokenizer", "nowhere"], 2, "nowhere: no such folder"),
     ],
 )
 def test_wrong_use(swr1, rollouts, args, code, message):
-    done = swr1("analyse", rollouts, *args)
+    done = swr1("analyze", rollouts, *args)
     assert done.returncode == code
     assert message in done.stderr
 
 
-def test_bad_input_and_nothing_to_analyse(swr1, rollouts, tmp_path):
+def test_bad_input_and_nothing_to_analyze(swr1, rollouts, tmp_path):
     good = rollouts.read_bytes()
-    done = swr1("analyse", "--on-error", "skip", stdin=good + b"{broken\n", check=True)
+    done = swr1("analyze", "--on-error", "skip", stdin=good + b"{broken\n", check=True)
     assert "1 dropped" in done.stderr
-    done = swr1("analyse", stdin=b'{"id": "x"}\n')
+    done = swr1("analyze", stdin=b'{"id": "x"}\n')
     assert done.returncode == 65
     assert "1 with no completion" in done.stderr
-    done = swr1("analyse", rollouts, rollouts)
+    done = swr1("analyze", rollouts, rollouts)
     assert done.returncode == 65
     assert "came twice" in done.stderr
 
@@ -128,4 +128,11 @@ def test_it_runs_without_torch(swr1, rollouts, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nfor name in ('torch', 'transformers', 'datasets'):\n    sys.modules[name] = None\n"
     )
-    swr1("analyse", rollouts, env={"PYTHONPATH": str(tmp_path)}, check=True)
+    swr1("analyze", rollouts, env={"PYTHONPATH": str(tmp_path)}, check=True)
+
+
+def test_the_old_name_still_works_and_says_so(swr1, rollouts):
+    old, new = (swr1(name, rollouts, "--json", "-q", check=True) for name in ("analyse", "analyze"))
+    assert old.stdout == new.stdout and new.stderr == ""
+    assert old.stderr == "swr1: `analyse` is now `analyze`; the old name will go\n"
+    assert "analyse" not in swr1("--help", check=True).stdout

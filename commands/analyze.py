@@ -50,7 +50,7 @@ def command(
     Length, words of verification and reflection, scripts, repeated guessing, text outside the
     tags, answers that change: by step, and against the verdicts.
 
-    swr1 analyse rollouts.jsonl --picture reasoning.png
+    swr1 analyze rollouts.jsonl --picture reasoning.png
     """
     from swr1.analysis.reasoning import Analysis
     from swr1.analysis.scripts import open_tokenizer
