@@ -87,6 +87,15 @@ def test_an_option_of_another_kind_of_guard_does_not_pass(guard, options, word):
         safety.open(guard=guard, url="http://127.0.0.1:9/v1", **options)
 
 
+def test_a_setting_is_for_a_verifier_that_is_named():
+    told = refused("format", "math", settings=["maths.last_number=true"])
+    assert (
+        told == "cannot set 'maths.last_number=true': no such verifier here. Did you mean 'math'?"
+    )
+    assert "cannot set 'edge=3'" in refused("length", settings=["length.edge=3", "edge=3"])
+    assert "What can be set: " in refused("length", settings=["length.edges=3"])
+
+
 def test_a_key_is_for_a_server():
     with pytest.raises(UsageError, match="there is no --url"):
         safety.open(guard="runs/guard", key_env="HOME")
