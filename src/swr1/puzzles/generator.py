@@ -16,6 +16,7 @@ import math
 import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import permutations
 from random import Random
@@ -23,6 +24,7 @@ from typing import Any
 
 from swr1.errors import UsageError
 from swr1.puzzles.canonical import SPLITS, canonical_key, hash_sum, in_split, puzzle_code
+from swr1.puzzles.config import PuzzleConfig
 from swr1.puzzles.difficulty import difficulty as difficulty_of
 from swr1.puzzles.item import Puzzle, as_item
 from swr1.puzzles.large import LARGE, MOST_PEOPLE, draw_large
@@ -67,87 +69,68 @@ def parse_people(text: str) -> tuple[int, int]:
 
 def generate(
     n: int,
-    people: tuple[int, int] | int | str = (3, 7),
-    depth: int = 2,
-    width: int = 2,
-    seed: int = 0,
+    people: tuple[int, int] | int | str | None = None,
+    *,
+    config: PuzzleConfig | None = None,
     start: int = 0,
-    split: str | None = None,
-    test_share: float = 0.1,
-    rules: Rules = PUBLISHED,
-    knights: float | None = None,
-    distinct: str = "text",
-    wording: str = "plain",
-    names: str | Sequence[str] | None = None,
-    roles: str = "knight/knave",
-    trace: str | None = None,
-    wrong: str | None = None,
-    steps: bool = False,
-    difficulty: bool = False,
-    retell: int = 1,
     every: int = 1,
+    **options: Any,
 ) -> Iterator[dict[str, Any]]:
     """Puzzle records (all but `v` and `id`) for positions start .. start+n-1 of a sequence.
 
     Args:
         n, start: how many positions, and from which one on; `every` k takes every k-th of them.
-        people: (lo, hi) or "lo-hi" or one number, 2 to 1000; sizes take turns.
-        depth: levels of a statement, from 2 (depth 1 never has exactly one solution).
-        width: most parts of an "and" or "or", from 2.
-        split: None for all puzzles, or "train" or "test": see canonical.split_of.
-        test_share: the share of "test" among all puzzles, at most 0.5; "train" is the other half.
-        rules: chances of the connectives, self-reference, trivial statements.
-        knights: the chance of each person to tell the truth, see space.draw_planted; None takes
-            solutions as they come (54 to 55% truth tellers).
-        distinct: "text": no two puzzles have the same statements; "form": nor are any two the same
-            up to names and order (canonical.canonical_form).
-        wording: a name in wording.WORDINGS; names: a list in names.LISTS, a file, names, or None
-            for a list of the wording's language that is long enough.
-        roles: what truth tellers and liars are called, see roles.find_roles.
-        trace, wrong, steps: a style in traces.STYLES, a kind in corruptions.WRONG, and whether to add
-            the machine-checkable steps; see traces.trace_fields.
-        difficulty: add info.difficulty, see difficulty.difficulty.
-        retell: how often each puzzle comes, each time told of other people, for small spaces.
+        people, options: fields of PuzzleConfig that take the place of those of `config`.
 
     Raises UsageError before the first record for sizes that cannot be, and when a size is known
     to have fewer puzzles than the positions need; when that cannot be known, as soon as RETRIES
     candidates in a row brought nothing new.
     """
+    if people is not None:
+        options["people"] = people
+    config = replace(config or PuzzleConfig(), **options)
+    depth, width, seed, split = config.depth, config.width, config.seed, config.split
+    trace, wrong, retell, rules = config.trace, config.wrong, config.retell, config.chosen_rules
+    people = config.people
     if isinstance(people, str):
         people = parse_people(people)
     lo, hi = (people, people) if isinstance(people, int) else people
-    _check(n, lo, hi, depth, width, start, split, test_share, rules, knights, distinct)
+    _check(n, lo, hi, start, config, rules)
     if trace:
         find_style(trace)
         check_wrong(trace, wrong)
-    elif wrong or steps:
+    elif wrong or config.steps:
         raise UsageError("wrong and steps say how a trace is told: choose a trace style, too")
-    language = find_wording(wording).language
-    called = find_roles(roles, language)
-    pool = read_names(default_names(language, hi) if names is None else names, called, hi)
+    language = find_wording(config.wording).language
+    called = find_roles(config.roles, language)
+    names = default_names(language, hi) if config.names is None else config.names
+    pool = read_names(names, called, hi)
     if not 1 <= retell <= math.perm(len(pool), lo):
         raise UsageError(
             f"retell must be from 1 to {math.perm(len(pool), lo)}: so often can {len(pool)} names"
             f" be given to {lo} people, not {retell}"
         )
     for size in range(lo, hi + 1):
-        _check_enough(size, start + n, lo, hi, depth, width, split, test_share, retell, rules)
+        _check_enough(size, start + n, lo, hi, config, rules)
 
     drawn: dict[str, Any] = {"depth": depth, "width": width, "seed": seed}
-    told = {"split": split, "test_share": test_share} if split else {}
+    told = {"split": split, "test_share": config.test_share} if split else {}
     told |= rules.changes()
-    if knights is not None:
-        told["knights"] = knights
-    if distinct != "text":
-        told["distinct"] = distinct
+    if config.knights is not None:
+        told["knights"] = config.knights
+    if config.distinct != "text":
+        told["distinct"] = config.distinct
 
     def wanted(statements: tuple[tuple, ...]) -> bool:
-        return split is None or in_split(hash_sum(statements), split, test_share)
+        return split is None or in_split(hash_sum(statements), split, config.test_share)
 
     def records() -> Iterator[dict[str, Any]]:
         span = hi - lo + 1
         sizes = range(lo, hi + 1)
-        puzzles = [numbered(s, depth, width, seed, wanted, rules, knights, distinct) for s in sizes]
+        puzzles = [
+            numbered(s, depth, width, seed, wanted, rules, config.knights, config.distinct)
+            for s in sizes
+        ]
         tellers = [_teller(pool, size, seed, retell) for size in sizes]
         for index in range(start, start + n, every):
             turn, which = divmod(index, span)
@@ -155,12 +138,12 @@ def generate(
             chosen, words = tellers[which](turn)
             puzzle = Puzzle(chosen, statements, solution, called)
             info = {**drawn, "index": index, **told}
-            if difficulty:
+            if config.difficulty:
                 info["difficulty"] = difficulty_of(statements)
             if trace:
                 rng = Random(f"{seed}/{lo + which}/{turn}/{trace}")
-                info |= trace_fields(puzzle, trace, rng, wrong, steps)
-            yield as_item(puzzle, wording, words, info)
+                info |= trace_fields(puzzle, trace, rng, wrong, config.steps)
+            yield as_item(puzzle, config.wording, words, info)
 
     return records()
 
@@ -247,19 +230,10 @@ def _unique_puzzles(
     )
 
 
-def _check(
-    n: int,
-    lo: int,
-    hi: int,
-    depth: int,
-    width: int,
-    start: int,
-    split: str | None,
-    share: float,
-    rules: Rules,
-    knights: float | None,
-    distinct: str,
-) -> None:
+def _check(n: int, lo: int, hi: int, start: int, config: PuzzleConfig, rules: Rules) -> None:
+    depth, width, split, share = config.depth, config.width, config.split, config.test_share
+    knights, distinct = config.knights, config.distinct
+
     def need(holds: bool, what: str) -> None:
         if not holds:
             raise UsageError(what)
@@ -300,18 +274,11 @@ def _check(
 
 
 def _check_enough(
-    size: int,
-    end: int,
-    lo: int,
-    hi: int,
-    depth: int,
-    width: int,
-    split: str | None,
-    test_share: float,
-    retell: int,
-    rules: Rules,
+    size: int, end: int, lo: int, hi: int, config: PuzzleConfig, rules: Rules
 ) -> None:
     """Refuses positions 0 .. end-1 of sizes lo .. hi when one size is known to run out."""
+    depth, width, split = config.depth, config.width, config.split
+    test_share, retell = config.test_share, config.retell
     span = hi - lo + 1
     if statement_count(size, depth, width, rules) ** size > COUNTED:
         return
