@@ -69,6 +69,8 @@ def test_bounds_from_below_and_the_mean_by_hand():
     ratio = torch.tensor([0.1, 0.5, 4.0])
     assert truncate(ratio, 2.0, 0.25).tolist() == pytest.approx([0.25, 0.5, 2.0])
     assert mask(ratio, 2.0, 0.25).tolist() == pytest.approx([0.0, 0.5, 0.0])
+    at_the_bounds = torch.tensor([0.25, 2.0])
+    assert mask(at_the_bounds, 2.0, 0.25).tolist() == [0.25, 2.0]
     # over tokens the mean of 1 1 1 3 is 1.5; over the two sequences that of 1 and 3 is 2
     weight, seq = torch.tensor([1.0, 1.0, 1.0, 3.0]), torch.tensor([0, 0, 0, 4])
     assert normalise(weight, seq, "token").tolist() == pytest.approx([2 / 3] * 3 + [2.0])
