@@ -31,6 +31,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from swr1.errors import UsageError
+
 ROOT = Path(__file__).parent.parent
 PAGES = [
     ROOT / "README.md",
@@ -161,6 +163,7 @@ def _lines_of_words(text: str) -> Iterator[list[str]]:
         begun += re.sub(r"(^|\s)#.*", "", line)
         lexer = shlex.shlex(begun, posix=True, punctuation_chars="|&;<>()")
         lexer.commenters = ""
+        lexer.whitespace_split = True
         try:
             yield list(lexer)
             begun = ""
@@ -187,7 +190,27 @@ def parse(arguments: list[str]) -> None:
     if arguments and not arguments[0].startswith("-"):
         command = _command(arguments[0])
         context = command.context_class(command, info_name=arguments[0])
-        command.make_parser(context).parse_args(_join_quarantine(arguments[1:]))
+        values, _, _ = command.make_parser(context).parse_args(_join_quarantine(arguments[1:]))
+        _check_names(arguments[0], values)
+
+
+def _check_names(command: str, values: dict[str, Any]) -> None:
+    """Raises UsageError for a verifier, recipe, objective or data set that does not exist."""
+    from swr1.loading.declare import LOADERS
+    from swr1.objectives.presets import PRESETS
+    from swr1.rewards import recipe_names
+    from swr1.training.modes import MODES
+    from swr1.verifiers.running import split_names
+
+    if command == "verify" and values.get("names"):
+        split_names(values["names"])
+    known, name = {
+        "reward": (recipe_names(), values.get("recipe")),
+        "train-step": ([*MODES, *PRESETS], values.get("objective")),
+        "load": (LOADERS.names(), values.get("name")),
+    }.get(command, ([], None))
+    if name and name not in known and not re.search(r"\.py:|\.toml$|^[A-Z$]", name):
+        raise UsageError(f"swr1 {command}: no such name {name!r}")
 
 
 def check_python(source: str) -> None:

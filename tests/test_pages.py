@@ -45,11 +45,14 @@ def test_every_block_has_a_known_language_and_mark():
         "cat x | swr1 verify format | swr1 reward logic-rl --wrong",
         'swr1 solve --text "$(swr1 load kk --wrong)"',
         "torchrun --nproc-per-node 2 -m swr1 train-step grpo --wrong",
+        "swr1 verify fromat knights rollouts.jsonl",
+        "swr1 verify format judged.jsonl | swr1 reward logic-lr",
+        "swr1 train-step gpro rewarded.jsonl --policy runs/kk",
     ],
 )
 def test_an_option_that_does_not_exist_is_found(shell):
     found = list(pages.commands(shell))
-    with pytest.raises(Exception, match=r"(?i)no such|no subcommand"):
+    with pytest.raises(Exception, match=r"(?i)no such|no subcommand|unknown"):
         list(map(pages.parse, found))
 
 
