@@ -1,7 +1,7 @@
 """Accuracy with intervals, pass@k, format, length: of judged records, or of a policy now."""
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +10,9 @@ import typer
 from swr1.commands._output import show
 from swr1.commands._stage import WRITTEN, option, stage_command
 from swr1.errors import UsageError
-from swr1.streams import standard
-
-measured = partial(option, panel="Safety and ability, benchmark by benchmark")
-by_heart = partial(option, panel="Reasoned, or known by heart?")
-made = partial(option, panel="Make the rollouts now")
+from swr1.evals.config import MemoryConfig, RolloutsConfig, SuiteConfig
+from swr1.records import Record
+from swr1.streams import Stage, standard
 
 
 @stage_command(files=False, writes=False)
@@ -41,41 +39,10 @@ def command(
         WRITTEN,
         option("Draw accuracy by group, or safety against ability (.png, .svg, .pdf)."),
     ] = None,
-    suite: Annotated[
-        str | None,
-        measured("safety, overrefusal, attacks, value, ability, math, with commas; or all."),
-    ] = None,
-    measures: Annotated[
-        Path | None, measured("More measures: a TOML file like data/measures.toml.")
-    ] = None,
-    detail: Annotated[bool, measured("Break measures down, as --by does.", "--detail")] = False,
-    failures: Annotated[
-        Path | None, WRITTEN, measured("Write the records that count as bad here, to read.")
-    ] = None,
-    memorisation: Annotated[
-        bool,
-        by_heart(
-            "Accuracy on puzzles and on perturbed ones (`swr1 perturb`): LiMem. All files of"
-            " one label, or without one, are one run.",
-            "--memorisation",
-        ),
-    ] = False,
-    seen: Annotated[
-        list[str],
-        by_heart(
-            "Training data: are the puzzles in it, up to names, order, roles, wording?",
-            metavar="FILE",
-        ),
-    ] = (),  # type: ignore[assignment]
-    list_matches: Annotated[bool, by_heart("With --seen: name both sides.", "--list")] = False,
-    policy: Annotated[str | None, made("Complete the prompts with this policy.")] = None,
-    samples: Annotated[int, made()] = 1,
-    temperature: Annotated[float, made("0: greedy.")] = 0.0,
-    max_tokens: Annotated[int, made()] = 1024,
-    system_prompt: Annotated[str, made()] = "logic-rl",
-    verifiers: Annotated[str, made("Who judges, with commas.")] = "format,knights",
-    grader: Annotated[str | None, made("published: Logic-RL's own rules.")] = None,
-    seed: Annotated[int, made()] = 0,
+    *,
+    suites: SuiteConfig,
+    memory: MemoryConfig,
+    rollouts: RolloutsConfig,
 ):
     """Accuracy with intervals, pass@k, format, length: of judged records, or of a policy now.
 
@@ -90,59 +57,57 @@ def command(
     swr1 eval before=a.jsonl after=b.jsonl --suite safety,ability --picture axes.png
     """
     from swr1.evals import by_run
-    from swr1.evals.runs import by_label, split_label
+    from swr1.evals.runs import by_label, files_by_name
 
-    if suite or measures:
-        chosen = (suite or "all").split(",")
-        names = [] if chosen == ["all"] else [name.strip() for name in chosen]
-        numbers, page = by_run.suites(
-            open_stage, by_label(runs), names, measures, by, detail, failures, picture
-        )
+    if suites.wanted:
+        numbers, page = by_run.suites(open_stage, by_label(runs), suites, by, picture)
         show(numbers, as_json, lambda: page)
         return
-    if detail or failures:
+    if suites.detail or suites.failures:
         raise UsageError("--detail and --failures go with --suite")
     by = by or "people"
-    if memorisation or seen or list_matches:
-        if policy or picture or (memorisation and seen) or (list_matches and not seen):
-            raise UsageError(
-                "--memorisation and --seen stand alone, without --policy and --picture, and --list"
-                " goes with --seen"
-            )
-        if memorisation:
+    if memory.wanted:
+        memory.check(rollouts.policy, picture)
+        if memory.memorisation:
             numbers, page = by_run.by_heart(open_stage, by_label(runs), by, verdict)
         else:
-            numbers, page = by_run.seen_in(seen, open_stage, by_label(runs), by, verdict)
+            numbers, page = by_run.seen_in(memory.seen, open_stage, by_label(runs), by, verdict)
         show(numbers, as_json, lambda: page)
-        if list_matches and not as_json:
+        if memory.list_matches and not as_json:
             from swr1.evals.contamination import match_lines
 
             with standard.ours():
                 print(*match_lines(numbers), sep="\n")
         return
-    from swr1.engines import Sampling
     from swr1.evals.metrics import summarise
-    from swr1.rollout.blocks import complete
-    from swr1.verifiers.running import open_verifiers
 
     summaries = {}
-    named = {label or Path(file).stem: file for label, file in map(split_label, runs)}
-    for label, file in named.items():
-        with (
-            open_stage(inputs=[file]) as stage,
-            open_verifiers(verifiers.split(","), grader=grader, timeout=10, settings=()) as judge,
-        ):
-
-            def judged(record, stage=stage, judge=judge):
-                stage.progress.advance(stage.came)
-                return record | {"verdicts": judge(record)}
-
-            needs = ("id", "prompt" if policy else "completion")
-            records: Iterator = filter(None, stage.read(needs))
-            if policy:
-                sampling = Sampling(temperature, max_tokens=max_tokens, seed=seed)
-                records = map(judged, complete(records, policy, system_prompt, samples, sampling))
+    for label, file in files_by_name(runs).items():
+        with open_stage(inputs=[file]) as stage, judged(stage, rollouts) as records:
             summaries[label] = summarise(records, by, verdict)
     sizes = [size.strip() for size in trained.split(",") if size.strip()]
     numbers, page = by_run.accuracy(summaries, sizes, picture)
     show(numbers, as_json, lambda: page)
+
+
+@contextmanager
+def judged(stage: Stage, rollouts: RolloutsConfig) -> Iterator[Iterable[Record]]:
+    """The records of a run; with a policy, its completions of them, judged."""
+    if not rollouts.policy:
+        yield filter(None, stage.read(("id", "completion")))
+        return
+    from swr1.engines import Sampling
+    from swr1.rollout.blocks import complete
+    from swr1.verifiers.running import open_verifiers
+
+    r, names = rollouts, rollouts.verifiers.split(",")
+    sampling = Sampling(r.temperature, max_tokens=r.max_tokens, seed=r.seed)
+    prompts = filter(None, stage.read(("id", "prompt")))
+    with open_verifiers(names, grader=r.grader, timeout=10, settings=()) as judge:
+
+        def judge_one(record: Record) -> Record:
+            stage.progress.advance(stage.came)
+            return record | {"verdicts": judge(record)}
+
+        made = complete(prompts, rollouts.policy, r.system_prompt, r.samples, sampling)
+        yield map(judge_one, made)

@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from swr1.evals import contamination, memorisation, report, suite_page
+from swr1.evals.config import SuiteConfig
 from swr1.evals.failures import Failures
 from swr1.evals.metrics import Summary
 from swr1.evals.suites import compare_runs, load_measures, measure
@@ -51,33 +52,28 @@ def accuracy(
 def suites(
     open_run: OpenRun,
     runs: Runs,
-    names: Sequence[str] = (),
-    file: Path | None = None,
+    config: SuiteConfig,
     by: str | None = None,
-    detail: bool = False,
-    failures: Path | None = None,
     picture: Path | None = None,
 ) -> Figures:
     """Every benchmark's own metric.
 
     Args:
-        names: which suites; empty: all. file: more measures, as in suites.load_measures.
-        by: break measures down by this key of info; `detail`: show how they break down.
-        failures: where to write the records that count as bad. picture: safety against ability.
+        by: break measures down by this key of info. picture: safety against ability.
     """
-    chosen = load_measures(names, file)
+    chosen = load_measures(config.names(), config.measures)
     read, bad = {}, Failures()
     for label, files in runs.items():
         with open_run(inputs=files) as stage:
             records = filter(None, stage.read(needs=("id",)))
-            note = bad.of(label) if failures else None
+            note = bad.of(label) if config.failures else None
             read[label or "all"] = measure(records, chosen, by, note)
     numbers = compare_runs(read, chosen)
-    if failures:
-        bad.write(failures)
+    if config.failures:
+        bad.write(config.failures)
     if picture:
         suite_page.two_axes(numbers, picture)
-    return numbers, suite_page.page(numbers, detail or bool(by))
+    return numbers, suite_page.page(numbers, config.detail or bool(by))
 
 
 def by_heart(open_run: OpenRun, runs: Runs, by: str, verdict: str | None) -> Figures:

@@ -18,3 +18,8 @@ def by_label(arguments: Iterable[str]) -> dict[str, list[str]]:
     for label, file in map(split_label, arguments):
         labelled.setdefault(label, []).append(file)
     return labelled
+
+
+def files_by_name(arguments: Iterable[str]) -> dict[str, str]:
+    """The file of each run, by its label, or by the file's name where it has none."""
+    return {label or Path(file).stem: file for label, file in map(split_label, arguments)}

@@ -1,0 +1,83 @@
+"""The options of `swr1 eval`, by what they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from swr1.errors import UsageError
+from swr1.options import option
+
+measured = partial(option, panel="Safety and ability, benchmark by benchmark")
+by_heart = partial(option, panel="Reasoned, or known by heart?")
+made = partial(option, panel="Make the rollouts now")
+
+
+@dataclass(kw_only=True)
+class SuiteConfig:
+    """Every benchmark's own metric."""
+
+    suite: str | None = measured(
+        None, "safety, overrefusal, attacks, value, ability, math, with commas; or all."
+    )
+    measures: Path | None = measured(None, "More measures: a TOML file like data/measures.toml.")
+    detail: bool = measured(False, "Break measures down, as --by does.")
+    failures: Path | None = measured(
+        None, "Write the records that count as bad here, to read.", written=True
+    )
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self.suite or self.measures)
+
+    def names(self) -> list[str]:
+        """The suites that were named; empty: all."""
+        chosen = (self.suite or "all").split(",")
+        return [] if chosen == ["all"] else [name.strip() for name in chosen]
+
+
+@dataclass(kw_only=True)
+class MemoryConfig:
+    """Did the model reason, or does it know the puzzles by heart?"""
+
+    memorisation: bool = by_heart(
+        False,
+        "Accuracy on puzzles and on perturbed ones (`swr1 perturb`): LiMem. All files of one label,"
+        " or without one, are one run.",
+    )
+    seen: Sequence[str] = by_heart(
+        (),
+        "Training data: are the puzzles in it, up to names, order, roles, wording?",
+        metavar="FILE",
+        kind=list[str],
+    )
+    list_matches: bool = by_heart(False, "With --seen: name both sides.", "--list")
+
+    @property
+    def wanted(self) -> bool:
+        return bool(self.memorisation or self.seen or self.list_matches)
+
+    def check(self, policy: str | None, picture: Path | None) -> None:
+        """Raises UsageError for what does not go together."""
+        alone = policy or picture or (self.memorisation and self.seen)
+        if alone or (self.list_matches and not self.seen):
+            raise UsageError(
+                "--memorisation and --seen stand alone, without --policy and --picture, and --list"
+                " goes with --seen"
+            )
+
+
+@dataclass(kw_only=True)
+class RolloutsConfig:
+    """Completions made and judged now."""
+
+    policy: str | None = made(None, "Complete the prompts with this policy.")
+    samples: int = made(1)
+    temperature: float = made(0.0, "0: greedy.")
+    max_tokens: int = made(1024)
+    system_prompt: str = made("logic-rl")
+    verifiers: str = made("format,knights", "Who judges, with commas.")
+    grader: str | None = made(None, "published: Logic-RL's own rules.")
+    seed: int = made(0)
