@@ -179,7 +179,7 @@ def _measure(kind: str, folder: Path, row: dict) -> None:
     rollouts = []
     try:
         hf = open_engine("hf", folder, device="cpu")
-        row["cache"] = hf._way.name
+        row["cache"] = hf.variant.name
         requests = [Request((str(i), 0, s), p) for i, p in enumerate(prompts) for s in range(2)]
         done = hf.generate(requests, Sampling(1.0, max_tokens=12, seed=3))
         rollouts = [(r.prompt_ids, c.token_ids) for r, c in zip(requests, done, strict=True)]
@@ -310,7 +310,7 @@ def _speed(kind: str) -> list[str]:
     begun = time.perf_counter()
     choose(model, 128)
     probed = time.perf_counter() - begun
-    return [hf._way.name, f"{best[0]:.0f}", f"{best[1]:.0f}", f"{probed:.2f} s"]
+    return [hf.variant.name, f"{best[0]:.0f}", f"{best[1]:.0f}", f"{probed:.2f} s"]
 
 
 def _reason(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from swr1 import policy as policies
 from swr1.errors import ReaderClosed, SwrError
 from swr1.policy import Policy
 from swr1.rollout import follower
-from swr1.rollout.follower import Weights
+from swr1.rollout.follower import PolicyFollower
 from tests.conftest import SWR1, run_swr1
 from tests.training.tiny_runs import (
     noisy_reward,
@@ -161,11 +161,11 @@ def test_the_policy_folder_goes_under_way(tmp_path, start, records, how):
 def test_a_rollout_says_that_the_folder_went(tmp_path, start):
     policy = Policy(tmp_path / "p")
     shutil.copytree(start.path, policy.path, symlinks=True)
-    source = Weights(policy.name, 0, wait=9)
+    source = PolicyFollower(policy.name, 0, wait=9)
     source.plan = {"pid": os.getpid(), "batch": 2, "publish_every": 1, "before": 0}
     shutil.rmtree(policy.path)
     with pytest.raises(SwrError, match="vanished"):
-        source.admit(None, given=2, wanted=2)
+        source.admit(None, given=2, size=2)
 
 
 def test_a_clock_that_goes_backwards(tmp_path, start, records, unbroken, monkeypatch):
@@ -188,8 +188,8 @@ def test_a_clock_that_goes_backwards(tmp_path, start, records, unbroken, monkeyp
     assert same_weights(weights(policy), weights(unbroken))
 
 
-def follow(policy: Policy) -> Weights:
-    source = Weights(policy.name, 0, wait=9)
+def follow(policy: Policy) -> PolicyFollower:
+    source = PolicyFollower(policy.name, 0, wait=9)
     policy.announce(batch=2, publish_every=1, consumed=0, before=0)
     source.follow()
     return source
@@ -202,7 +202,7 @@ def test_a_rollout_ends_with_the_trainer(tmp_path, start):
     with policy.lock("train-step grpo"):
         source = follow(policy)
     with pytest.raises(ReaderClosed):
-        source.admit(None, given=2, wanted=2)
+        source.admit(None, given=2, size=2)
 
 
 def test_a_rollout_whose_trainer_failed_says_so(tmp_path, start, monkeypatch):
@@ -214,7 +214,7 @@ def test_a_rollout_whose_trainer_failed_says_so(tmp_path, start, monkeypatch):
         raise ZeroDivisionError
     began = time.monotonic()
     with pytest.raises(SwrError, match=rf"the train-step on .*/p \(pid {os.getpid()}\) ended"):
-        source.admit(None, given=2, wanted=2)
+        source.admit(None, given=2, size=2)
     assert time.monotonic() - began > 1
 
 
@@ -222,10 +222,10 @@ def test_a_rollout_ends_where_there_was_nothing_to_train(tmp_path, start):
     policy = Policy(tmp_path / "p")
     shutil.copytree(start.path, policy.path, symlinks=True)
     (policy.path / "trainer").mkdir()
-    source = Weights(policy.name, 0, wait=9)
+    source = PolicyFollower(policy.name, 0, wait=9)
     with policy.lock("train-step grpo"):
         pass  # "step 4 of 4 is done already"
     with pytest.raises(ReaderClosed):
         source.follow()
     with pytest.raises(SwrError, match="for a train-step"):  # that was another run's end
-        Weights(policy.name, 0, wait=0.1).follow()
+        PolicyFollower(policy.name, 0, wait=0.1).follow()

@@ -8,7 +8,7 @@ from swr1.engines import Sampling, open_engine
 from swr1.engines.hf import cohorts
 from swr1.engines.hf.caches import RowCache
 from swr1.engines.hf.cohorts import GROW, Cohorts, enable
-from swr1.engines.hf.variants import Way
+from swr1.engines.hf.variants import Variant
 from tests.engines.test_hf import ids_of, prompts, small_model
 from tests.engines.tiny_policy import save_policy
 
@@ -20,10 +20,10 @@ def test_both_caches_lead_to_the_same_completions(policy, rows):
     requests = prompts(9, samples=4, seed=3)
     sampling = Sampling(1.1, max_tokens=most, seed=5)
     engine = open_engine("hf", policy, batch_tokens=rows * (most + 30))
-    assert engine._way.name == "cohorts"
+    assert engine.variant.name == "cohorts"
     shared = engine.generate(requests, sampling)
     cohorts.disable(engine.model)
-    engine._way = Way("rows", RowCache)
+    engine.variant = Variant("rows", RowCache)
     padded = engine.generate(requests, sampling)
     assert ids_of(shared) == ids_of(padded)
     for a, b in zip(shared, padded, strict=True):

@@ -145,7 +145,7 @@ def test_a_block_waits_for_company_as_long_as_it_is_told(engine, monkeypatch, pa
         return generate(requests, sampling)
 
     monkeypatch.setattr(engine, "generate", counting)
-    out = run(engine, slow(), samples=1, prompts_per_block=4, patience=patience)
+    out = run(engine, slow(), samples=1, prompts_per_block=4, silence_limit=patience)
     assert asked == sizes
     assert [r["id"] for r in out] == [f"id{i}" for i in range(6)]
 

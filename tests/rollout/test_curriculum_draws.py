@@ -7,7 +7,7 @@ import pytest
 
 from swr1.policy import HALF_LIFE, PassRates, Policy
 from swr1.rollout.curriculum import FLOOR, Curriculum, weigh
-from swr1.rollout.follower import Weights
+from swr1.rollout.follower import PolicyFollower
 from swr1.streams.reading import Placed
 
 
@@ -43,7 +43,7 @@ def policy(tmp_path):
 
 
 def source(policy, each=20, epochs=100, seed=0, fits=lambda record: True) -> Curriculum:
-    weights = Weights(policy.name, 0, 1)
+    weights = PolicyFollower(policy.name, 0, 1)
     weights.follow()
     return Curriculum(Inputs(each), epochs, seed, weights, "people", fits)
 
@@ -121,7 +121,7 @@ def test_epochs_count_draws_and_a_prompt_is_not_drawn_while_it_is_under_way(poli
             assert epoch == rates.visits(id_)
             rates.add(id_, 1, 2, step - 1)
         publish(policy, rates, used=8 * step)
-        prompts.weights.version = step
+        prompts.follower.version = step
 
 
 def test_a_run_that_was_killed_draws_on_as_if_it_had_not_been(policy):
@@ -130,7 +130,7 @@ def test_a_run_that_was_killed_draws_on_as_if_it_had_not_been(policy):
         for id_, _ in batch:
             rates.add(id_, int(id_[0] == "3"), 2, number)
         publish(policy, rates, used=8 * (number + 1))
-        prompts.weights.version = number + 1
+        prompts.follower.version = number + 1
         return batch
 
     prompts, rates = source(policy, each=4), PassRates()

@@ -10,8 +10,8 @@ import pytest
 
 from swr1.errors import SwrError, UsageError
 from swr1.policy import Policy
-from swr1.rollout.follower import Weights
-from swr1.rollout.prompt_stream import Prompts
+from swr1.rollout.follower import PolicyFollower
+from swr1.rollout.prompt_stream import PromptStream
 from swr1.streams.reading import GROUP_END, SILENCE, Placed
 
 
@@ -67,8 +67,8 @@ def policy(tmp_path):
         yield policy
 
 
-def follow(policy: Policy, lag: int, wait: float = 20) -> Weights:
-    weights = Weights(policy.name, lag, wait)
+def follow(policy: Policy, lag: int, wait: float = 20) -> PolicyFollower:
+    weights = PolicyFollower(policy.name, lag, wait)
     weights.follow()
     return weights
 
@@ -203,7 +203,7 @@ def test_a_version_pruned_while_it_is_read_gives_way_to_a_newer_one(policy):
 
 
 class Inputs:
-    """As much of a stage as `Prompts` needs."""
+    """As much of a stage as `PromptStream` needs."""
 
     shard = (0, 1)
 
@@ -218,10 +218,10 @@ class Inputs:
 
 def test_prompts_that_cannot_be_completed_are_passed_over_but_not_counted():
     """A run that goes on after 3 groups, where p1 never gave one, starts with p4."""
-    prompts = Prompts(Inputs(), 1, None, 3, fits=lambda record: record["id"] != "p1")
+    prompts = PromptStream(Inputs(), 1, None, 3, fits=lambda record: record["id"] != "p1")
     assert next(prompts) is SILENCE
     assert [next(iter(prompts))["id"]] == ["p4"]
-    fresh = Prompts(Inputs(), 1, None)
+    fresh = PromptStream(Inputs(), 1, None)
     assert next(fresh) is SILENCE
     for record in fresh:
         if record["id"] == "p1":
@@ -234,7 +234,7 @@ def test_looking_ahead_gives_nothing():
 
     In silence it is not known, and silence is no prompt.
     """
-    prompts = Prompts(Inputs(), 1, None, 8)
+    prompts = PromptStream(Inputs(), 1, None, 8)
     assert prompts.more() is None
     assert next(prompts) is SILENCE
     assert prompts.more() and prompts.more()

@@ -72,7 +72,7 @@ def test_a_model_is_asked_in_the_fastest_way_that_is_right(kind, training, cache
     assert all(bool(p.grad.isfinite().all()) for p in model.parameters() if p.grad is not None)
 
     hf = open_engine("hf", tmp_path, device="cpu")
-    assert hf._way.name == cache
+    assert hf.variant.name == cache
     requests = [
         Request((str(i), 0, s), e.ids[: int(e.targets[0])].tolist())
         for i, e in enumerate(some)
@@ -215,7 +215,7 @@ def test_a_rollout_in_bfloat16_records_what_a_plain_call_in_it_says(tmp_path):
     make("gemma2").save_pretrained(tmp_path)
     _tokenizer(264).save_pretrained(tmp_path)
     hf = open_engine("hf", tmp_path, dtype="bfloat16", device="cpu")
-    assert hf._way.name == "rows"
+    assert hf.variant.name == "rows"
     requests = [Request((str(n), 0, 0), list(range(5, 5 + n))) for n in (8, 20)]
     done = hf.generate(requests, Sampling(max_tokens=9, seed=1))
     plain = make("gemma2").to(torch.bfloat16)

@@ -49,7 +49,7 @@ trouble = partial(option, panel="What goes wrong")
 
 @dataclass(kw_only=True)
 class PlanConfig:
-    """What is to be planned. None where nothing was said: it is then measured or assumed.
+    """What is to be planned. A field that is None is measured or assumed.
 
     Raises UsageError for an impossible value.
     """

@@ -22,17 +22,17 @@ from swr1.streams.metrics import read_metrics
 
 FEWEST_STEPS = 4  # beyond the first, which includes starting up
 WIDE = 2.0
-BINDING = 0.1  # of the time: a trainer that waits less tells nothing of the engine
+BINDING = 0.1  # of the time: a trainer that waits less shows nothing of the engine
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run tells. Seconds; the rollout's are None where they cannot be told.
+    """What was measured of a run, in seconds. The rollout's are None where they are unknown.
 
     `together`: engine and trainer worked at the same time, so both speeds are those side by side.
     """
 
-    where: str
+    path: str
     steps: int
     batch: int | None
     samples: int  # in a step, all prompts together
@@ -81,23 +81,23 @@ def read_run(path: str, records: list[dict] | None = None, prompt: float = 0.0) 
     fixed, per_token = line(tokens + prompts, compute)
     spent = float((wait + compute).sum())
     swap = base = per_sequence = None
-    together, told = bool(lags.any()), "not told by this run"
+    together, source = bool(lags.any()), "not known from this run"
     if not together:
         by_step = _lengths_by_step(records or [], first_step)
         known = [i for i, row in enumerate(rows) if row["step"] in by_step]
         if len(known) > FEWEST_STEPS:
             features = [_features(by_step[rows[i]["step"]]) for i in known]
             swap, base, per_sequence = fit(np.array(features), wait[known])
-            told = f"{len(known)} waits at K=0, with the lengths of their records"
+            source = f"{len(known)} waits at K=0, with the lengths of their records"
         else:
             swap, per_sequence = line(tokens, wait)
             base = 0.0
-            told = f"{len(rows)} waits at K=0"
+            source = f"{len(rows)} waits at K=0"
     elif wait.sum() > BINDING * spent:
         swap, base, per_sequence = 0.0, 0.0, spent / float(tokens.sum())
-        told = f"{len(rows)} steps in which the trainer waited"
+        source = f"{len(rows)} steps in which the trainer waited"
     return Run(
-        where=str(path),
+        path=str(path),
         steps=len(rows),
         batch=batch,
         samples=round(float(samples.mean())),
@@ -111,7 +111,7 @@ def read_run(path: str, records: list[dict] | None = None, prompt: float = 0.0) 
         step_seconds=spent / len(rows),
         train_idle=float(wait.sum()) / spent,
         lag=float(lags.mean()),
-        rollout_from=told,
+        rollout_from=source,
     )
 
 
@@ -129,10 +129,10 @@ def rollout_speed(path: str | Path, mean: float) -> float:
 
 
 def line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """a, b >= 0 of y = a + b x, by least squares; a = 0 where x cannot tell it.
+    """a, b >= 0 of y = a + b x, by least squares; a = 0 where x does not determine it.
 
-    It can where its largest is WIDE times its smallest and a is 2 standard errors above 0. Steps of one
-    run are often alike in size, and an a of chance would count for every other size.
+    It does if the largest x is WIDE times the smallest and a is 2 standard errors above 0. Steps of one
+    run are often alike in size, and an a that came by chance would count for all other sizes.
     """
     if len(x) > 2 and x.max() >= WIDE * x.min():
         (slope, start), covariance = np.polyfit(x, y, 1, cov=True)
@@ -146,8 +146,8 @@ def fit(features: np.ndarray, seconds: np.ndarray) -> tuple[float, ...]:
     from scipy.optimize import nnls  # type: ignore[import-untyped]
 
     scale = features.mean(axis=0)
-    found, _ = nnls(features / scale, seconds)
-    return tuple(float(value) for value in found / scale)
+    coefficients, _ = nnls(features / scale, seconds)
+    return tuple(float(value) for value in coefficients / scale)
 
 
 def _features(lengths: list[int]) -> tuple[float, ...]:
@@ -157,7 +157,7 @@ def _features(lengths: list[int]) -> tuple[float, ...]:
 
 def _lengths_by_step(records: list[dict], first: int) -> dict[int, list[int]]:
     """Step -> lengths of its completions: their version was made by the step before (K=0)."""
-    found: dict[int, list[int]] = defaultdict(list)
+    by_version: dict[int, list[int]] = defaultdict(list)
     lowest: int | None = None
     for record in records:
         length = completion_length(record)
@@ -165,8 +165,8 @@ def _lengths_by_step(records: list[dict], first: int) -> dict[int, list[int]]:
         if length is None or not isinstance(version, int):
             continue
         lowest = version if lowest is None else min(lowest, version)
-        found[version].append(length)
-    return {version - (lowest or 0) + first: lengths for version, lengths in found.items()}
+        by_version[version].append(length)
+    return {version - (lowest or 0) + first: lengths for version, lengths in by_version.items()}
 
 
 def _batch(path: str) -> int | None:

@@ -126,8 +126,8 @@ def _setting(
     else:
         ledger.assumed("stages between", "no time", "", "rules judge 1.4M tokens a CPU second")
     if w.contention is not None:
-        told = "engine {:g}, trainer {:g}".format(*w.contention)
-        ledger.given("contention", told, "times as long")
+        factors = "engine {:g}, trainer {:g}".format(*w.contention)
+        ledger.given("contention", factors, "times as long")
     return Setting(
         steps=1,
         batch=batch,
@@ -158,13 +158,13 @@ def _setting(
 
 def _batch(w: PlanConfig, ledger: Ledger, run: Run | None) -> int:
     if w.batch is None and run and run.batch:
-        return ledger.measured("batch", run.batch, "prompts", run.where)
+        return ledger.measured("batch", run.batch, "prompts", run.path)
     return ledger.pick("batch", w.batch, 16, "prompts", "train-step's usual size")
 
 
 def _samples(w: PlanConfig, ledger: Ledger, run: Run | None, batch: int) -> int:
     if w.samples is None and run and run.batch:
-        return ledger.measured("samples", max(1, round(run.samples / run.batch)), "", run.where)
+        return ledger.measured("samples", max(1, round(run.samples / run.batch)), "", run.path)
     return ledger.pick("samples", w.samples, 8, "a prompt", "as in the recipes")
 
 
@@ -191,7 +191,7 @@ def _lengths(
         limit = limit or max(1, round(8 * run.length_mean))
         spread = Lognormal.of(run.length_mean, w.length_p95, limit)
         lengths = spread
-        ledger.measured("mean length", run.length_mean, "tokens", run.where)
+        ledger.measured("mean length", run.length_mean, "tokens", run.path)
         _spread(w, ledger, spread)
     else:
         mean = ledger.pick("mean length", w.length_mean, 500.0, "tokens", "an example")
@@ -229,8 +229,10 @@ def _decode(
     if w.block:
         most = most or w.block * samples
     if w.rollout_speed:
-        told = ", ".join(f"{speed:g} at {n}" if n else f"{speed:g}" for n, speed in w.rollout_speed)
-        ledger.given(name, told, "tokens/s at in flight")
+        speeds = ", ".join(
+            f"{speed:g} at {n}" if n else f"{speed:g}" for n, speed in w.rollout_speed
+        )
+        ledger.given(name, speeds, "tokens/s at in flight")
         return costs.decode_of_speeds(w.rollout_speed, most), None
     if w.rollout_metrics and run:
         speed = rollout_speed(w.rollout_metrics, run.length_mean)
@@ -239,7 +241,7 @@ def _decode(
     if run:
         if run.per_sequence is None:
             raise UsageError(
-                f"{run.where} does not tell the engine's speed: at K > 0 its trainer hardly waited."
+                f"{run.path} does not show the engine's speed: at K > 0 its trainer hardly waited."
                 " Add --rollout-metrics FILE (rollout --metrics) or --rollout-speed"
             )
         each, base = 1e6 * run.per_sequence, 1e6 * (run.base or 0.0)
@@ -274,7 +276,7 @@ def _train(w: PlanConfig, ledger: Ledger, shape: Shape | None, run: Run | None) 
     if run:
         text = f"{run.fixed:.2f} s + {1e6 * run.per_token:.0f} us a token"
         side = ", side by side with the engine" if run.together else ""
-        ledger.measured(name, text, "a step", f"{run.steps} steps of {run.where}{side}")
+        ledger.measured(name, text, "a step", f"{run.steps} steps of {run.path}{side}")
         return Train(run.per_token, run.fixed, ranks=w.train_gpus, micro_tokens=micro)
     if shape is None:
         raise UsageError(
@@ -351,7 +353,7 @@ def _memory(
 def _alternatives(
     w: PlanConfig, setting: Setting, steps: int, seconds: float
 ) -> list[dict[str, Any]]:
-    """The same run with one knob turned; none where that would take long to simulate."""
+    """The same run with one option changed; none if these would take long to simulate."""
     if setting.steps * setting.batch * setting.samples > COMPARED:
         return []
     gpus = w.rollout_gpus + w.train_gpus

@@ -40,7 +40,7 @@ class Sequence:
 class Replica:
     """Sequences lie in a heap by where they end, on a clock that counts decode steps.
 
-    `run` is told of ends and of idle and busy times; `debt` is work in seconds that comes before
+    `run` receives ends and idle and busy times; `debt` is work in seconds that comes before
     the next decode step (prefill, a swap of weights, a restart).
     """
 

@@ -200,15 +200,13 @@ class _Run:
 
     def _dispatch_blocks(self, block: int) -> None:
         s = self.setting
-        wanted, enough = min(block, s.batch * max(1, s.max_lag)), s.batch * s.publish_every
+        size, enough = min(block, s.batch * max(1, s.max_lag)), s.batch * s.publish_every
         for replica in self.replicas:
             if replica.load or replica.ended:
                 continue
             room = self._room()
-            if not self.queue and (
-                room >= wanted or (self.given - self.taken < enough and room > 0)
-            ):
-                self._start(min(wanted, room))
+            if not self.queue and (room >= size or (self.given - self.taken < enough and room > 0)):
+                self._start(min(size, room))
             if not self.queue:
                 return
             self._swap(replica)

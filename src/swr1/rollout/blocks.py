@@ -1,11 +1,11 @@
 """The rollout stage: prompt records in, completed records out, block by block.
 
-A block is a fixed number of consecutive records (fewer where `admit` says so); what is in it depends
+A block is a fixed number of consecutive records, or fewer where `admit` says so. Its content depends
 on the input alone, so a stage that is run again computes the same batches. Weights may be swapped
-between blocks, never within one. An engine that streams is asked prompt by prompt instead: what it
-gives for one does not depend on the others.
+between blocks, never within one. An engine that streams is asked prompt by prompt instead, because
+its completions of one prompt do not depend on the others.
 
-The records may come slowly, and say so with SILENCE: nothing that is done waits for the next one.
+The input may be slow; it then contains SILENCE. Finished completions never wait for the next record.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from swr1.errors import DataError
 from swr1.models import trusted
 from swr1.prompts import Prompt, load_prompt
 from swr1.records import float32_list
-from swr1.rollout.follower import Weights
+from swr1.rollout.follower import PolicyFollower
 from swr1.streams.reading import Mark
 
-# What a record completed before may carry: it belongs to the old completion.
+# Fields of a record that was completed before: they belong to the old completion.
 STALE = ("sample", "completion", "generation", "verdicts", "reward", "reward_parts")
 
 
@@ -34,7 +34,7 @@ _Work = tuple[list[tuple[dict, Request]], dict[str, Any]]
 
 
 def stored_epoch(record: dict) -> int:
-    """The time round the source that the record says it belongs to, or 0."""
+    """The epoch that the record has from an earlier rollout, or 0."""
     return record.get("generation", {}).get("epoch", 0)
 
 
@@ -51,29 +51,30 @@ def rollout(
     sampling: Sampling,
     policy_name: str,
     refresh: Callable[[], int | None],
-    admit: Callable[[int], int] = lambda wanted: wanted,
+    admit: Callable[[int], int] = lambda size: size,
     epoch_of: Callable[[dict], int] = stored_epoch,
     done: Container[tuple[str, int, int]] = (),
     on_error: Callable[[dict, DataError], None] = _refuse,
     prompts_per_block: int = 16,
-    patience: float = math.inf,
+    silence_limit: float = math.inf,
 ) -> Iterator[dict]:
     """Complete every record `samples` times: samples 0..n-1 of each, in input order.
 
     Args:
         records: what to complete, with SILENCE where nothing came for a while.
-        admit: called with the size of a block before its records are taken; it may wait, swap in
+        admit: called with the size of a block before its records are taken. It may wait, load
             newer weights, and return a smaller size, at least 1.
-        refresh: called when a block is generated; returns the policy version that it is written
-            with (None for a model without versions), and may swap weights before it does.
+        refresh: called when a block is generated. It may load other weights, and returns the
+            version that the block is written with (None for a model without versions).
         epoch_of: the pass over the prompts that a record belongs to, from 0.
         done: (id, epoch, sample) that need not be yielded again. A block with all of them is not
             generated; a block with some is generated whole, so that the rest come out as they
             would have (not with an engine that streams).
-        on_error: told of a record whose prompt cannot be completed; it raises, or returns to
+        on_error: called with a record whose prompt cannot be completed. It raises, or returns to
             leave the record out.
-        patience: seconds of silence after which a block is begun that is not full. What is computed
-            together then depends on time, too: near ties may fall differently when it is run again.
+        silence_limit: seconds of silence after which a block is begun that is not full. Which
+            records are computed together then depends on time, too, so near ties may fall
+            differently when the stage is run again.
     """
     records = iter(records)
     stream = getattr(engine, "stream", None)
@@ -81,7 +82,7 @@ def rollout(
         prompts_per_block = 1  # nothing depends on company, so no prompt waits for any
 
     def blocks() -> Iterator[_Work | None]:
-        while (block := _take(records, admit(prompts_per_block), patience)) != []:
+        while (block := _take(records, admit(prompts_per_block), silence_limit)) != []:
             if block is None:
                 yield None
                 continue
@@ -121,22 +122,22 @@ def rollout(
                 yield _completed(record, request, completion, facts)
 
 
-def _take(records: Iterator[dict | Mark], size: int, patience: float) -> list[dict] | None:
-    """The next block: `size` records, fewer at the end or after `patience` seconds of silence.
+def _take(records: Iterator[dict | Mark], size: int, silence_limit: float) -> list[dict] | None:
+    """The next block: `size` records, fewer at the end or after `silence_limit` seconds of silence.
 
     None for a silence before the first.
     """
     block: list[dict] = []
-    came = 0.0
+    last_came = 0.0
     for record in records:
         if not isinstance(record, Mark):
             block.append(record)
             if len(block) == size:
                 break
-            came = time.monotonic()
+            last_came = time.monotonic()
         elif not block:
             return None
-        elif time.monotonic() - came >= patience:
+        elif time.monotonic() - last_came >= silence_limit:
             break
     return block
 
@@ -150,10 +151,11 @@ def _streamed(
 ) -> Iterator[dict]:
     """As `rollout`, for an engine whose completions do not depend on their company.
 
-    It reads ahead as it likes, and what is done is not asked for again. A group is given out when
-    it is whole: one that holds an error is left out. In silence it is asked for what is done.
+    The engine reads ahead as far as it likes. Completions that are `done` are not requested again. A
+    group is yielded when it is whole; one with an error is left out. In silence the engine is asked
+    for the completions that are finished.
     """
-    asked: deque[tuple[dict, Request, dict[str, Any], bool]] = deque()
+    requested: deque[tuple[dict, Request, dict[str, Any], bool]] = deque()
 
     def requests() -> Iterator[Request | None]:
         for block in blocks:
@@ -164,13 +166,13 @@ def _streamed(
             owed = [pair for pair in work if pair[1].key not in done]
             for at, (record, request) in enumerate(owed):
                 last = at + 1 == len(owed) or owed[at + 1][0] is not record
-                asked.append((record, request, facts, last))
+                requested.append((record, request, facts, last))
                 yield request
 
     group: list[dict] = []
     failed: DataError | None = None
     for completion in stream(requests(), sampling):
-        record, request, facts, last = asked.popleft()
+        record, request, facts, last = requested.popleft()
         if isinstance(completion, DataError):
             failed = failed or completion
         else:
@@ -186,7 +188,7 @@ def _streamed(
 def _completed(
     record: dict, request: Request, completion: Completion, facts: dict[str, Any]
 ) -> dict:
-    kept = {name: value for name, value in record.items() if name not in STALE}
+    item = {name: value for name, value in record.items() if name not in STALE}
     _, epoch, sample = request.key
     ids, logprobs = completion.token_ids, completion.logprobs
     arrays = {
@@ -199,7 +201,7 @@ def _completed(
     known = {
         name: value for name, value in (arrays | completion.facts).items() if value is not None
     }
-    return kept | {
+    return item | {
         "sample": sample,
         "completion": completion.text,
         "generation": {"epoch": epoch, **facts, **request.facts, **known},
@@ -210,13 +212,13 @@ def complete(
     records: Iterable[dict], policy: str, system_prompt: str, samples: int, sampling: Sampling
 ) -> Iterator[dict]:
     """Complete records with the newest version of a policy and the engine hf, for an evaluation."""
-    weights = Weights(policy, None, 0)
+    follower = PolicyFollower(policy, None, 0)
     return rollout(
         records,
-        open_engine("hf", weights.folder, dtype="auto"),
+        open_engine("hf", follower.folder, dtype="auto"),
         prompt=load_prompt(system_prompt),
         samples=samples,
         sampling=sampling,
         policy_name=policy,
-        refresh=lambda: weights.version,
+        refresh=lambda: follower.version,
     )

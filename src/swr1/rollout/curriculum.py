@@ -1,6 +1,6 @@
 """Which prompts come next: those that the policy passes about half the time.
 
-A prompt that always passes, or never does, gives groups without signal; the chance of a difference
+A prompt that always passes, or never does, gives zero-variance groups; the chance of a difference
 between two samples is 2p(1 - p), greatest at p = 1/2. So prompts are drawn with weights
 
     FLOOR + (1 - FLOOR) * 4p(1 - p)
@@ -9,9 +9,9 @@ where p is the recent pass rate: first of the prompt's cell (all prompts of as m
 starting at 1/2; then of the prompt itself, its own samples against PRIOR samples at the cell's
 rate. Results fade (`PassRates`), and nothing has weight 0, so what was too hard comes again.
 
-Draw number n uses the random numbers of (seed, n) and the pass rates saved with the version that
-the rollout is at: at --max-lag 0 a run that was killed draws on as if it had not been. A prompt is
-not drawn again while it is under way, and its epoch counts its draws.
+Draw number n uses the random numbers of (seed, n) and the pass rates that were saved with the version
+in use. So at --max-lag 0 a run that was killed goes on with the same draws. A prompt is not drawn again
+while it is in flight, and its epoch counts its draws.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from random import Random
 from typing import Any
 
 from swr1.policy import PassRates
-from swr1.rollout.follower import Weights
-from swr1.rollout.prompt_stream import Prompts
+from swr1.rollout.follower import PolicyFollower
+from swr1.rollout.prompt_stream import PromptStream
 from swr1.streams import Placed, Stage
 
 FLOOR = 0.05  # weight of what always or never passes, of the greatest
 PRIOR = 4.0  # samples that the rate of a prompt's cell counts for
-TRIES = 100  # draws until one is not under way; a pool as small as that is gone through in order
+TRIES = 100  # draws until one is not in flight; then the pool is searched in order
 
 
-class Curriculum(Prompts):
+class Curriculum(PromptStream):
     """The prompt records of a stage, drawn by pass rate, `epochs` times as many as there are.
 
     The whole input is read before the first draw, since any prompt may come first.
@@ -44,23 +44,23 @@ class Curriculum(Prompts):
         stage: Stage,
         epochs: int,
         seed: int,
-        weights: Weights,
+        follower: PolicyFollower,
         by: str,
         fits: Callable[[dict], bool],
     ) -> None:
         super().__init__(stage, epochs, seed, 0, fits)
-        self.weights, self.by, self.seed = weights, by, seed
-        self.given = weights.plan["consumed"]
+        self.follower, self.by, self.seed = follower, by, seed
+        self.given = follower.plan["consumed"]
         self._pool: list[Placed] | None = None
         self._cells: list[Any] = []
         self._chances: list[float] = []
         self._rates = PassRates()
         self._drawn_at: int | None = None
         self._epoch_of: dict[str, int] = {}
-        self._under_way: deque[tuple[int, str]] = deque()
+        self._in_flight: deque[tuple[int, str]] = deque()
 
     def more(self) -> bool:
-        """Whether a prompt follows. Which one is known when it is drawn."""
+        """Whether a prompt follows; which one is decided when it is drawn."""
         if self._pool is None:
             records = [r for r in self.stage.read(needs=("id", "prompt")) if r is not None]
             self._pool = [r for r in records if self.fits(r)]
@@ -71,24 +71,24 @@ class Curriculum(Prompts):
         if not self.more():
             raise StopIteration
         assert self._pool is not None
-        version = self.weights.version or 0
+        version = self.follower.version or 0
         if version != self._drawn_at:
-            self._drawn_at, self._rates = version, self.weights.pass_rates()
+            self._drawn_at, self._rates = version, self.follower.pass_rates()
             names = [r["id"] for r in self._pool]
             self._chances = list(accumulate(weigh(names, self._cells, self._rates, version)))
-            used = self.weights.used()
-            while self._under_way and self._under_way[0][0] < used:
-                self._under_way.popleft()
+            used = self.follower.used()
+            while self._in_flight and self._in_flight[0][0] < used:
+                self._in_flight.popleft()
         record = self._pool[self._draw(self._pool, self._chances)]
         id_ = record["id"]
-        self._under_way.append((self.given, id_))
+        self._in_flight.append((self.given, id_))
         epoch = self._epoch_of.get(id_, self._rates.visits(id_))
         self._epoch_of[id_] = epoch + 1
         self.given += 1
         return self._place(record, epoch)
 
     def _draw(self, pool: list[Placed], chances: list[float]) -> int:
-        draw, busy = Random(f"{self.seed}/{self.given}"), {id_ for _, id_ in self._under_way}
+        draw, busy = Random(f"{self.seed}/{self.given}"), {id_ for _, id_ in self._in_flight}
         for _ in range(TRIES):
             # The sum may be rounded up to the end of the last chance.
             at = min(bisect(chances, draw.random() * chances[-1]), len(pool) - 1)
@@ -108,7 +108,7 @@ def weigh(ids: list[str], cells: list[Any], rates: PassRates, version: int) -> l
         total[1] += judged
     weights = []
     for cell, (passed, judged) in zip(cells, recent, strict=True):
-        right, of = sums[str(cell)]
-        p = (passed + PRIOR * right / of) / (judged + PRIOR)
+        cell_passed, cell_judged = sums[str(cell)]
+        p = (passed + PRIOR * cell_passed / cell_judged) / (judged + PRIOR)
         weights.append(FLOOR + (1 - FLOOR) * 4 * p * (1 - p))
     return weights

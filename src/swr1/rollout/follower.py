@@ -1,6 +1,6 @@
 """The weights of a rollout: fixed, or those that a trainer at the other end of the pipe publishes.
 
-`Weights.admit` is where an asynchronous run is bounded: it lets prompts start only when the
+`PolicyFollower.admit` is where an asynchronous run is bounded: it lets prompts start only when the
 published version is new enough for the optimizer step that will use them.
 """
 
@@ -18,19 +18,19 @@ from swr1.records import pack, parse
 from swr1.streams import write_atomically
 from swr1.terminal import say
 
-# Seconds after which a trainer that is not at work is not coming back.
-TRAINER_GONE = 5.0
+TRAINER_GONE = 5.0  # seconds without a trainer at work after which none is expected
+REPORT_EVERY = 30.0  # seconds
 
 
-class Weights:
-    """The weights a rollout uses: fixed, or those that a train-step at the other end publishes.
+class PolicyFollower:
+    """The weights that a rollout uses: fixed, or those that a train-step at the other end publishes.
 
     With `max_lag` K, a prompt whose sample will be used in optimizer step s starts only when the
     version made by step s - K is there. A step uses `batch` groups in the order of the pipe, so
     when `taken` groups were used (by steps up to that version) or dropped (by now), and i prompts
     started before, the next one is used at most (i - taken) // batch steps after that version:
-    it may start while i < taken + (K + 1) * batch. All that is in flight, in whichever stage,
-    pipe or buffer, is among those i - taken. Drops only bring the use of a group forward.
+    it may start while i < taken + (K + 1) * batch. All that is in flight, in any stage, pipe or
+    buffer, is among those i - taken. Drops only bring the use of a group forward.
     """
 
     def __init__(self, name: str, max_lag: int | None, wait: float) -> None:
@@ -52,11 +52,11 @@ class Weights:
         return model_folder(self._name, self.version)
 
     def follow(self, on_end: Callable[[], None] = lambda: None) -> int:
-        """With `max_lag`, wait for the train-step at the other end to say what it does.
+        """With `max_lag`, wait until the train-step at the other end announces its plan.
 
         Returns how many prompts its run has used already. Raises SwrError after --wait seconds,
-        UsageError when it publishes too seldom for `max_lag`, and ReaderClosed when it ends
-        without use for any; `on_end` is called before.
+        UsageError when it publishes too seldom for `max_lag`, and ReaderClosed when it ends and
+        needs no prompts; `on_end` is called before that.
         """
         policy, max_lag = self.policy, self.max_lag
         if policy is None or max_lag is None:
@@ -80,9 +80,9 @@ class Weights:
         return plan["consumed"]
 
     def note_batch(self, batch: int, used: int) -> int | None:
-        """Keep how many prompts are worked on together beside what the trainer announced.
+        """Write how many prompts are worked on together beside the trainer's plan.
 
-        Returns how many there were when the trainer's run began, if it is another number.
+        Returns the number with which the trainer's run began, if that is another one.
         """
         assert self.policy is not None
         note = self.policy.path / "trainer" / "rollout.json"
@@ -97,41 +97,41 @@ class Weights:
         return None
 
     def _check_trainer(self, policy: Policy) -> None:
-        """End with the trainer: our reader may be another process, which does not notice.
+        """End when the trainer ends. Our reader may be another process that does not notice it.
 
-        Raises ReaderClosed when it came to its end, SwrError when it has been gone for TRAINER_GONE
-        seconds.
+        Raises ReaderClosed when the trainer came to its end, and SwrError when it has been gone for
+        TRAINER_GONE seconds.
         """
         now, plan = time.monotonic(), policy.plan()
-        mine = plan["pid"] == self.plan["pid"]
-        if mine and plan.get("ended"):
+        same = plan["pid"] == self.plan["pid"]
+        if same and plan.get("ended"):
             raise ReaderClosed
-        if mine and policy.announced():
+        if same and policy.announced():
             self._trainer_seen = now
         elif now - self._trainer_seen > TRAINER_GONE:
-            other = "" if mine else f"; another one, pid {plan['pid']}, came after it"
+            other = "" if same else f"; another one, pid {plan['pid']}, came after it"
             raise SwrError(
                 f"the train-step on {policy.path} (pid {self.plan['pid']}) ended{other}:"
                 " start the whole pipe again, it goes on where it was"
             )
 
     def admit(
-        self, engine: Any, given: int, wanted: int, on_wait: Callable[[], None] = lambda: None
+        self, engine: Any, given: int, size: int, on_wait: Callable[[], None] = lambda: None
     ) -> int:
-        """Wait until prompts may start after `given` others, and load what is newest then.
+        """Wait until prompts may start after `given` others, and load the newest version.
 
-        Returns how many of `wanted` may start. A block is smaller than wanted where the bound
-        cannot hold it, or where the trainer needs a few more groups before it publishes. At K=0
-        its size depends on `given` and the drops alone, and the trainer tells of those only after
-        `on_wait`, which is called before this waits.
+        Returns how many of `size` prompts may start. It is fewer where the bound cannot hold them
+        all, or where the trainer needs a few more groups before it publishes. At K=0 it depends on
+        `given` and the drops alone. The trainer reports drops only after `on_wait`, which is called
+        before this waits.
 
-        Raises SwrError when --wait seconds were not enough, saying what was waited for, and when
-        the trainer or the policy's folder is gone; ReaderClosed when the trainer is done.
+        Raises SwrError when --wait seconds were not enough, and when the trainer or the policy's
+        folder is gone; ReaderClosed when the trainer is done.
         """
         if self.max_lag is None or self.policy is None:
-            return wanted
+            return size
         try:
-            return self._admit(self.policy, self.max_lag, engine, given, wanted, on_wait)
+            return self._admit(self.policy, self.max_lag, engine, given, size, on_wait)
         except (SwrError, OSError):
             time.sleep(0.2)  # if it is being deleted right now
             if self.policy.exists:
@@ -144,14 +144,14 @@ class Weights:
         max_lag: int,
         engine: Any,
         given: int,
-        wanted: int,
+        size: int,
         on_wait: Callable[[], None],
     ) -> int:
         batch = self.plan["batch"]
         # More would leave no room to go on while the trainer works on what it has.
-        wanted = min(wanted, batch * max(1, max_lag))
+        size = min(size, batch * max(1, max_lag))
         enough = batch * self.plan["publish_every"]  # groups with which a version must come
-        told = False
+        reported = False
         for _ in self._waiting(f"for a version of {policy.path} newer than {self.version}"):
             newest = policy.latest()
             try:
@@ -161,11 +161,11 @@ class Weights:
                     raise
                 continue  # pruned since, so there are newer ones
             room = (max_lag + 1) * batch - ahead
-            if room >= wanted or (ahead < enough and room > 0):
+            if room >= size or (ahead < enough and room > 0):
                 break
-            if not told:
+            if not reported:
                 on_wait()
-                told = True
+                reported = True
             if time.monotonic() - self._looked > 1:
                 self._check_trainer(policy)
                 self._looked = time.monotonic()
@@ -177,27 +177,27 @@ class Weights:
                 if newest in policy.versions():
                     raise
                 newest = policy.latest()
-        return min(wanted, room)
+        return min(size, room)
 
     def pass_rates(self) -> PassRates:
-        """What was saved with the version in use: how often prompts pass."""
+        """How often prompts pass, as it was saved with the version in use."""
         assert self.policy
         return PassRates.load(self.policy.folder(self.version))
 
     def used(self) -> int:
-        """Groups of this run that the steps up to the version in use took."""
+        """How many groups of this run the steps up to the version in use took."""
         assert self.policy
         return self.policy.meta(self.version).get("groups_consumed", 0) - self.plan["before"]
 
     def _waiting(self, what: str) -> Iterator[None]:
-        """One turn every 10 ms; says what it waits for, and raises SwrError after --wait."""
-        started = told = time.monotonic()
+        """One turn every 10 ms. Reports what it waits for, and raises SwrError after --wait."""
+        started = reported = time.monotonic()
         while True:
             yield
             now = time.monotonic()
             if now - started > self.wait:
                 raise SwrError(f"waited {self.wait:g} s {what}: is it running?")
-            if now - told > 30:
+            if now - reported > REPORT_EVERY:
                 say("swr1 rollout", f"waiting {what} ({now - started:.0f} s)")
-                told = now
+                reported = now
             time.sleep(0.01)

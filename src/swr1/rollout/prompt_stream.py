@@ -21,12 +21,13 @@ class _Prompt(Placed):
     at: int
 
 
-class Prompts:
-    """The prompt records of a stage, `epochs` times round, in a new order each time if shuffled.
+class PromptStream:
+    """The prompt records of a stage, `epochs` times, in a new order each time if they are shuffled.
 
-    The first `skip` that `fits` are passed over. Counts what it has given (those too), and notes
-    for each input whether it will have completions. While standard input is silent it gives SILENCE
-    again and again, so that who reads it can do something else.
+    The first `skip` prompts for which `fits` is true are passed over. `given` counts the prompts that
+    were given so far, and those. For each input the stream notes whether it will have completions.
+    While standard input is silent it gives SILENCE again and again, so that its reader can do other
+    work.
     """
 
     def __init__(
@@ -43,17 +44,17 @@ class Prompts:
                 "--epochs and --shuffle need the whole input: with --shard, run once per epoch"
             )
         self.stage, self.epochs, self.shuffle_seed = stage, epochs, shuffle_seed
-        self.keep = again
+        self.repeats = again
         self.given, self.skip, self.fits = 0, skip, fits
-        self._good = bytearray()
+        self._usable = bytearray()
         self._lost: set[int] = set()
         self._stream = self._read()
         self._next: Placed | Mark | None = None
 
     def more(self) -> bool | None:
-        """Whether a prompt follows; reads it, but does not count it as given.
+        """Whether a prompt follows. It is read, but not counted as given.
 
-        None: that cannot be told yet, and SILENCE follows.
+        None means that nobody knows yet, and SILENCE follows.
         """
         self._next = self._next or next(self._stream, None)
         return None if self._next is SILENCE else self._next is not None
@@ -70,23 +71,23 @@ class Prompts:
         return record
 
     def _read(self) -> Iterator[Placed | Mark]:
-        kept: list[Placed] = []
+        records: list[Placed] = []
         for record in self.stage.read_marked(("id", "prompt"), SILENT_AFTER):
             if isinstance(record, Mark):
                 if record is SILENCE and self.shuffle_seed is None:
                     yield record
                 continue
-            self._good.append(record is not None)
+            self._usable.append(record is not None)
             if record is None:
                 continue
-            if self.keep:
-                kept.append(record)
+            if self.repeats:
+                records.append(record)
             if self.shuffle_seed is None:
                 yield from self._give(record, key(record)[1])
         for epoch in range(0 if self.shuffle_seed is not None else 1, self.epochs):
             if self.shuffle_seed is not None:
-                Random(f"{self.shuffle_seed}/{epoch}").shuffle(kept)
-            for record in kept:
+                Random(f"{self.shuffle_seed}/{epoch}").shuffle(records)
+            for record in records:
                 yield from self._give(record, epoch)
 
     def _give(self, record: Placed, epoch: int) -> Iterator[Placed]:
@@ -97,7 +98,7 @@ class Prompts:
 
     def _place(self, record: Placed, epoch: int) -> Placed:
         copy = _Prompt(record)
-        copy.where, copy.epoch, copy.at = record.where, epoch, len(self._good) - 1
+        copy.where, copy.epoch, copy.at = record.where, epoch, len(self._usable) - 1
         return copy
 
     @staticmethod
@@ -105,12 +106,12 @@ class Prompts:
         return record.epoch
 
     def close(self, samples: int) -> None:
-        """Tell the stage what each input gave, so that shards can be merged in order."""
-        if not self.keep:
-            for at, good in enumerate(self._good):
-                self.stage.end_input(samples if good and at not in self._lost else 0)
+        """Tell the stage how many records each input gave, so that shards can be merged in order."""
+        if not self.repeats:
+            for at, usable in enumerate(self._usable):
+                self.stage.end_input(samples if usable and at not in self._lost else 0)
 
     def lose(self, record: Any) -> None:
-        """This record has no completions (its prompt is too long, say), so it is not `given`."""
+        """Count out a record that has no completions, because its prompt is too long, say."""
         self._lost.add(record.at)
         self.given -= 1

@@ -13,15 +13,15 @@ from swr1.prompts import load_prompt, parse_arguments
 from swr1.rollout.blocks import rollout
 from swr1.rollout.config import RolloutConfig
 from swr1.rollout.curriculum import Curriculum
-from swr1.rollout.follower import Weights
-from swr1.rollout.prompt_stream import Prompts
+from swr1.rollout.follower import PolicyFollower
+from swr1.rollout.prompt_stream import PromptStream
 from swr1.rollout.writer import GroupWriter
 from swr1.streams import Stage
 from swr1.streams.stage import default_threads
 
 # Engine options whose defaults are named in a record's trail, too.
 SHAPING = {"dtype": "auto", "recorded": (), "vllm": ()}
-PAUSE = 1.0  # seconds of silence after which a half-full block begins, if somebody waits for it
+SILENCE_LIMIT = 1.0  # seconds after which a block that is not full begins, in a pipe
 
 
 class Rollout:
@@ -57,7 +57,7 @@ class Rollout:
             raise UsageError(
                 f"--max-lag needs new weights all the time: the engine {config.engine!r} {how}"
             )
-        self.follower = Weights(config.policy or "no-policy", config.max_lag, config.wait)
+        self.follower = PolicyFollower(config.policy or "no-policy", config.max_lag, config.wait)
         if config.curriculum and config.max_lag is None:
             raise UsageError("--curriculum goes by what train-step learns: use it with --max-lag")
 
@@ -92,14 +92,14 @@ class Rollout:
     def run(self, stage: Stage) -> None:
         """Complete the prompts that `stage` reads and write them to it.
 
-        With `max_lag` a trainer must be at the other end. Raises what Weights.follow and
-        Weights.admit raise; what stage.drop raises for a prompt that cannot be completed.
+        With `max_lag` a trainer must be at the other end. Raises what PolicyFollower.follow and
+        PolicyFollower.admit raise; what stage.drop raises for a prompt that cannot be completed.
         """
         _Running(self, stage).run()
 
 
 class _Running:
-    """A rollout at work: its parts, and what they tell one another."""
+    """A rollout at work: its parts, and how they are connected."""
 
     def __init__(self, job: Rollout, stage: Stage) -> None:
         self.job, self.stage, self.follower = job, stage, job.follower
@@ -119,7 +119,9 @@ class _Running:
         self.prompts = (
             Curriculum(stage, config.epochs, seed, self.follower, config.by, self.fits)
             if config.curriculum
-            else Prompts(stage, config.epochs, seed if config.shuffle else None, used, self.fits)
+            else PromptStream(
+                stage, config.epochs, seed if config.shuffle else None, used, self.fits
+            )
         )
 
     def run(self) -> None:
@@ -139,8 +141,8 @@ class _Running:
                 done=stage,
                 on_error=self.refuse,
                 prompts_per_block=config.batch,
-                # In a file a block is the same whenever it is run; behind a pipe somebody waits.
-                patience=PAUSE if stage.output == "-" else math.inf,
+                # With a file, the blocks of each run are the same; a pipe's reader must not wait.
+                silence_limit=SILENCE_LIMIT if stage.output == "-" else math.inf,
             ):
                 write(record)
             self.writer.flush()
@@ -151,28 +153,27 @@ class _Running:
         self.prompts.close(config.samples)
 
     def fits(self, record: Any) -> bool:
-        """Whether a prompt can be completed; it is told here only where its turn never comes."""
+        """Whether a prompt can be completed. With a curriculum, one that cannot is dropped here."""
         try:
             self.engine.request((record["id"], 0, 0), record["prompt"], self.job.prompt)
         except DataError as error:
-            if self.job.config.curriculum:  # else it was dropped when its turn came
+            if self.job.config.curriculum:  # else it is dropped when its turn comes
                 self.stage.drop(error.reason, record.where, record)
             return False
         return True
 
-    def admit(self, wanted: int) -> int:
-        """How many of `wanted` prompts may start, when they may; what is done goes out before."""
-        size = wanted
+    def admit(self, size: int) -> int:
+        """How many of `size` prompts may start, once they may; finished records are written before."""
         # No waiting at the end of the input: the trainer may be waiting for it.
         if self.prompts.more():
-            size = self.follower.admit(self.engine, self.prompts.given, wanted, self.rest)
+            size = self.follower.admit(self.engine, self.prompts.given, size, self.rest)
         self.writer.flush()
         return size
 
     def rest(self) -> None:
-        """Wait until the trainer has made progress; the engine may free memory."""
+        """The rollout waits until the trainer has made progress; the engine may free memory."""
         if hasattr(self.engine, "rest"):
-            self.engine.rest()  # before the trainer hears that it is its turn
+            self.engine.rest()  # before the trainer reads that it is its turn
         self.writer.wait()
 
     def refuse(self, record: Any, error: DataError) -> None:

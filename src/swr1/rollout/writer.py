@@ -7,10 +7,10 @@ from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, WAITING, Mark
 
 
 class GroupWriter:
-    """Completed records on their way to a trainer, with the marks that tell it how far they came.
+    """Writes completed records for a trainer, with marks that show it where a group ends.
 
-    The newest record is held until it is known whether the rollout waits after it (`flush` is
-    called before anything else is begun), so that its line ends in the right mark.
+    The newest record is held back until it is known whether the rollout waits after it, so that its
+    line ends in the right mark. `flush` is called before any other work is begun.
     """
 
     def __init__(self, stage: Stage, samples: int) -> None:
@@ -26,7 +26,7 @@ class GroupWriter:
             self._write(self._held, GROUP_END)
 
     def wait(self) -> None:
-        """The rollout waits for the trainer now."""
+        """Mark that the rollout waits for the trainer now."""
         if self._held is not None:
             self._write(self._held, GROUP_END_WAITING)
         else:

@@ -9,7 +9,7 @@ from swr1 import terminal
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-# Mid tones, told apart on dark and light grounds and, by brightness, without colours.
+# Mid tones, distinct on dark and light grounds and, by brightness, without colours.
 GOOD, BAD, UNSURE = "#5faf5f", "#e05561", "#c39a3b"
 
 

@@ -141,7 +141,7 @@ class RunScreen(Screen[None]):
 class RecordList(ScrollView, can_focus=True):
     """The records that meet a condition, as lines; only those on the screen are read.
 
-    `cursor` is a line; `found` says how many lines there are by now.
+    `cursor` is a line; `found` is the number of lines so far.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -184,9 +184,9 @@ class RecordList(ScrollView, can_focus=True):
 
     def advance(self) -> None:
         """Read on for a moment, if the lines on the screen and those after it are not all there."""
-        wanted = self.cursor + self.size.height + AHEAD
+        needed = self.cursor + self.size.height + AHEAD
         stop = time.monotonic() + BUDGET
-        if self.to_the_end or self.following or self.found < wanted:
+        if self.to_the_end or self.following or self.found < needed:
             self.at_end = not (self._match(stop) if self.test else self._index(stop))
         if self.columns is None and self.source.count:
             self.columns = Columns([self.source[n] for n in range(min(self.source.count, 64))])
@@ -368,13 +368,13 @@ class RecordScreen(Screen[None]):
 
     def draw(self) -> None:
         at, record = self.records.line(self.records.cursor)
-        where = f" record {number(at + 1)}"
+        title = f" record {number(at + 1)}"
         if self.records.test is not None:
-            where += f", match {number(self.records.cursor + 1)}"
+            title += f", match {number(self.records.cursor + 1)}"
         colouring = (
             f"tokens by {self.app.colouring}" if self.app.colouring != "none" else "no colours"
         )
-        self.query_one(".title", Static).update(Text(f"{where}   {colouring}"))
+        self.query_one(".title", Static).update(Text(f"{title}   {colouring}"))
         try:
             tokenizer = self.app.tokenizers.of(record)
         except SwrError as error:
@@ -389,8 +389,10 @@ class RecordScreen(Screen[None]):
         self.draw()
 
     def action_colour(self) -> None:
-        ways: Sequence[str] = COLOURINGS
-        self.app.colouring = ways[(ways.index(self.app.colouring) + 1) % len(ways)]
+        colourings: Sequence[str] = COLOURINGS
+        self.app.colouring = colourings[
+            (colourings.index(self.app.colouring) + 1) % len(colourings)
+        ]
         self.draw()
 
     def action_scroll(self, by: int) -> None:

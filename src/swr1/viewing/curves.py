@@ -25,7 +25,7 @@ CURVES = {
     "kl": "KL (nats)",
     "grad_norm": "gradient norm",
 }
-"""What is drawn of a step first, in this order, where a run has it."""
+"""The figures of a step that are drawn first, in this order, if a run has them."""
 
 COUNTERS = {"step", "version", "seconds", "epoch", "groups_consumed", "wait_s", "compute_s"}
 COUNTERS |= {"updates", "samples", "tokens", "target_tokens"}

@@ -31,22 +31,22 @@ def parse(text: str) -> Callable[[Record], bool]:
 
 
 def _condition(word: str) -> Callable[[Record], bool]:
-    found = _CONDITION.fullmatch(word)
-    if not found:
+    match = _CONDITION.fullmatch(word)
+    if not match:
         low = word.lower()
         return lambda record: any(low in text.lower() for text in _texts(record))
-    key, op, wanted = found.groups()
+    key, op, expected = match.groups()
     if op == "~":
-        return lambda r: any(wanted.lower() in _text(v).lower() for v in values(r, key))
+        return lambda r: any(expected.lower() in _text(v).lower() for v in values(r, key))
     try:
-        number = float(wanted)
+        number = float(expected)
     except ValueError:
         number = None
     if op in ("=", "!="):
         want = op == "="
-        return lambda r: any(_equal(v, wanted, number) for v in values(r, key)) == want
+        return lambda r: any(_equal(v, expected, number) for v in values(r, key)) == want
     if number is None:
-        raise UsageError(f"{word!r}: {op} compares numbers, and {wanted!r} is none")
+        raise UsageError(f"{word!r}: {op} compares numbers, and {expected!r} is none")
     compare: Callable[[float], bool] = {
         "<": lambda x: x < number,
         "<=": lambda x: x <= number,
@@ -71,10 +71,10 @@ def values(record: Record, key: str) -> Iterator[Any]:
         return
 
 
-def _equal(value: Any, wanted: str, number: float | None) -> bool:
+def _equal(value: Any, expected: str, number: float | None) -> bool:
     if _is_number(value):
         return value == number
-    return _text(value).lower() == wanted.lower()
+    return _text(value).lower() == expected.lower()
 
 
 def _is_number(value: Any) -> bool:

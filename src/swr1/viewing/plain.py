@@ -24,12 +24,12 @@ from swr1.viewing.tokens import Tokenizers
 def print_view(
     what: str,
     condition: str,
-    wanted: str | None,
+    id_prefix: str | None,
     count: int | None,
     tokenizer: str | None,
     colouring: str,
 ) -> None:
-    """Print a table of the records that meet `condition`, or `wanted`/`count` of them in full.
+    """Print a table of the records that meet `condition`, or `id_prefix`/`count` of them in full.
 
     For a run: its curves, and the names of its record files. Raises UsageError when nothing can be
     found, or no record meets what was asked.
@@ -37,14 +37,14 @@ def print_view(
     console = make_console()
     test = filters.parse(condition)
     run = Run(Path(what), records=["-"]) if what == "-" else find(what)
-    whole = wanted is not None or count is not None
+    whole = id_prefix is not None or count is not None
     if run.policies and not whole:
         _print_run(run, console)
         return
     if not run.records:
         raise UsageError(f"{what} holds no record files")
     source = Source([file for name in run.records for file in record_files(name)])
-    records = _those(source, test, wanted)
+    records = _matching(source, test, id_prefix)
     if not whole:
         _print_table(records, console)
         return
@@ -59,13 +59,17 @@ def print_view(
         printed += 1
     if not printed:
         raise UsageError(
-            f"no record of {what} has the id {wanted!r}" if wanted else f"no record of {what} fits"
+            f"no record of {what} has the id {id_prefix!r}"
+            if id_prefix
+            else f"no record of {what} fits"
         )
 
 
-def _those(source: Source, test: Callable[[Record], bool], wanted: str | None) -> Iterator[Record]:
+def _matching(
+    source: Source, test: Callable[[Record], bool], id_prefix: str | None
+) -> Iterator[Record]:
     for _, record in source.walk():
-        if test(record) and (wanted is None or str(record.get("id", "")).startswith(wanted)):
+        if test(record) and (id_prefix is None or str(record.get("id", "")).startswith(id_prefix)):
             yield record
 
 

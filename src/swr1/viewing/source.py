@@ -45,10 +45,10 @@ def record_files(name: str) -> list[str]:
     if name == "-" or path.is_file() or path.is_fifo():
         return [name]
     if path.is_dir():
-        found = [p for p in sorted(path.iterdir()) if p.is_file() and is_record_file(p)]
-        if not found:
+        files = [p for p in sorted(path.iterdir()) if p.is_file() and is_record_file(p)]
+        if not files:
             raise UsageError(f"no record files ({', '.join(SUFFIXES)}) in {name}")
-        return [str(p) for p in found]
+        return [str(p) for p in files]
     if (part := Path(f"{path}.part")).is_file():
         return [str(part)]
     matches = [m for m in sorted(glob.glob(name, recursive=True)) if is_record_file(Path(m))]
@@ -79,7 +79,7 @@ class _Lines:
             self.more = _unpacked(name)
             self.path = ""
         elif not os.access(name, os.R_OK):
-            open(name, "rb")  # whatever is wrong is told at once
+            open(name, "rb")  # what is wrong is raised at once
 
     def read(self, offset: int, count: int) -> tuple[list[bytes], int]:
         """Up to `count` whole lines from `offset`, and where they end."""

@@ -29,7 +29,7 @@ from swr1.viewing.curves import with_speed
 from swr1.viewing.processes import Process, age, running
 
 RECENT = 120.0  # seconds without a write after which a journal that nobody here has open is stopped
-DEPTH = 3  # folders below the one asked about
+DEPTH = 3  # folders below the given one
 LOGS = ("*.log", "*.out", "*.err")
 _ERROR = re.compile(r"^swr1(?: [\w-]+)?: error: .*", re.MULTILINE)
 
@@ -49,13 +49,13 @@ def inspect(name: str | Path) -> dict[str, Any]:
     outputs: list[dict] = []
     errors: list[dict] = []
     if path.is_dir():
-        for kind, found in _walk(path, DEPTH):
+        for kind, below in _walk(path, DEPTH):
             if kind == "policy":
-                policies.append(_policy(found, processes))
+                policies.append(_policy(below, processes))
             elif kind == "log":
-                errors += _last_error(found)
+                errors += _last_error(below)
             else:
-                outputs.append((_shards if kind == "shards" else _file)(found, processes))
+                outputs.append((_shards if kind == "shards" else _file)(below, processes))
     elif path.name.endswith(SUFFIXES):
         outputs.append(_file(path, processes))
     if not policies and not outputs:
@@ -162,10 +162,10 @@ def _holder(policy: Policy) -> dict[str, Any] | None:
     text = policy.holder()
     if text is None:
         return None
-    found = re.fullmatch(r"(.*) \(pid (\d+) on (.*)\)", text)
-    if not found:
+    match = re.fullmatch(r"(.*) \(pid (\d+) on (.*)\)", text)
+    if not match:
         return {"what": text, "pid": None, "host": None, "here": False}
-    what, pid, host = found.groups()
+    what, pid, host = match.groups()
     return {"what": what, "pid": int(pid), "host": host, "here": host == socket.gethostname()}
 
 
@@ -257,10 +257,14 @@ def _last_error(log: Path) -> list[dict[str, Any]]:
     try:
         with open(log, "rb") as file:
             file.seek(max(file.seek(0, 2) - 2**16, 0))
-            found = _ERROR.findall(file.read().decode(errors="replace"))
+            messages = _ERROR.findall(file.read().decode(errors="replace"))
     except OSError:
         return []
-    return [{"where": str(log), "error": found[-1], "age_s": _rounded(age(log))}] if found else []
+    return (
+        [{"where": str(log), "error": messages[-1], "age_s": _rounded(age(log))}]
+        if messages
+        else []
+    )
 
 
 def _text(value: Any) -> str | None:

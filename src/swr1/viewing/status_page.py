@@ -69,9 +69,9 @@ def _policy(policy: dict[str, Any], root: Path, console: Console) -> None:
     console.print(head)
     trainer = policy["trainer"]
     if trainer:
-        where = f" (pid {trainer['pid']} on {trainer['host']})" if trainer["pid"] else ""
+        process = f" (pid {trainer['pid']} on {trainer['host']})" if trainer["pid"] else ""
         plan = f", batches of {policy['batch']} groups" if policy["batch"] else ", not begun"
-        console.print(f"  held by {trainer['what']}{where}{plan}", markup=False)
+        console.print(f"  held by {trainer['what']}{process}{plan}", markup=False)
     if policy["trouble"]:
         console.print(f"  {policy['trouble']}", style=BAD, markup=False)
     if last := policy["last"]:
@@ -165,6 +165,6 @@ def _list(numbers: list[int]) -> str:
 
 
 def _short(path: str, root: Path) -> str:
-    """The path as seen from the folder asked about."""
+    """The path relative to the given folder."""
     short = os.path.relpath(path, root) if root.is_dir() else path
     return path if short == "." else short

@@ -22,7 +22,7 @@ FILE = "tokenizer.json"
 
 
 class Tokenizers:
-    """Finds the tokenizer of each record, and keeps those found.
+    """Finds the tokenizer of each record, and keeps it.
 
     Args:
         given: a model folder, policy folder, tokenizer.json or hub name, for all records.
@@ -62,12 +62,12 @@ def _file_in(folder: Path) -> Path | None:
 
 def _given_file(name: str) -> Path:
     path = Path(name)
-    found = path if path.is_file() else _file_in(path) or _hub_file(name, local=False)
-    if found is None and not path.exists() and not may_be_on_a_hub(name):
+    file = path if path.is_file() else _file_in(path) or _hub_file(name, local=False)
+    if file is None and not path.exists() and not may_be_on_a_hub(name):
         raise UsageError(f"--tokenizer {name}: {no_folder(name)}")
-    if found is None:
+    if file is None:
         raise UsageError(f"--tokenizer {name}: no {FILE} there, nor under this name on the hub")
-    return found
+    return file
 
 
 def _hub_file(name: str, local: bool) -> Path | None:

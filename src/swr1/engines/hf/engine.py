@@ -86,7 +86,7 @@ class HFEngine:
         end = positions.end(model.config)
         self.context = min(longest or 1 << 30, end or 1 << 30)
         self.turn = positions.threshold(model.config)
-        self._way, slow = choose(self.model, self.context)
+        self.variant, slow = choose(self.model, self.context)
         self._call = Call(self.model)
         if slow:
             say("swr1 rollout", slow)
@@ -243,7 +243,7 @@ class _Batch:
         for row, prompt in enumerate(prompts):
             ids[row, width - len(prompt) :] = torch.tensor(prompt)
         start = torch.tensor([width - len(p) for p in prompts], device=device)
-        cache = engine._way.open(start, self.context)
+        cache = engine.variant.open(start, self.context)
         logits = cache.prefill(engine._call, ids.to(device))
         owners = torch.tensor(owner, device=device)
         cache.share(owners)

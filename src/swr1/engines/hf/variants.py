@@ -1,7 +1,7 @@
 """Which cache a model completes with: the first, from fast to slow, that gives the plain numbers.
 
-    way = choose(model, context)           # tries on three short texts; SwrError if none is right
-    cache = way.open(start, context)       # prefill, share, step, leave, append: see caches.RowCache
+    variant = choose(model, context)           # tries on three short texts; SwrError if none is right
+    cache = variant.open(start, context)       # prefill, share, step, leave, append: see caches.RowCache
 
 Each is tried through its whole life: prompts of uneven length, samples of one prompt, tokens one by
 one, a row that joins, rows that leave. The tries cost some ten passes over a few tokens.
@@ -33,50 +33,54 @@ SLOW = {
 }
 
 
-class Way(NamedTuple):
+class Variant(NamedTuple):
     """How a model completes: the name, and `open(start [rows], context)`, which makes a cache."""
 
     name: str
     open: Callable[[Tensor, int], Any]
 
 
-def _ways(model: Any) -> list[Way]:
+def _variants(model: Any) -> list[Variant]:
     config = model.config
     return [
-        Way("cohorts", lambda start, context: Cohorts(start)),
-        Way("rows", lambda start, context: RowCache(start, context)),
-        Way("runs", lambda start, context: RunCache(start, context, config)),
-        Way("native", lambda start, context: Native(start)),
-        Way("recompute", lambda start, context: Recompute(start)),
+        Variant("cohorts", lambda start, context: Cohorts(start)),
+        Variant("rows", lambda start, context: RowCache(start, context)),
+        Variant("runs", lambda start, context: RunCache(start, context, config)),
+        Variant("native", lambda start, context: Native(start)),
+        Variant("recompute", lambda start, context: Recompute(start)),
     ]
 
 
 @torch.inference_mode()
-def choose(model: Any, context: int) -> tuple[Way, str | None]:
-    """The way for a model in eval mode, and what is to be said of a slow one.
+def choose(model: Any, context: int) -> tuple[Variant, str | None]:
+    """The variant for a model in eval mode, and what is to be said of a slow one.
 
     Raises SwrError in one line for a model that none of them is right for.
     """
     plain = Probe(model)
     far = None
     said = ""
-    for way in _ways(model):
-        if way.name == "cohorts" and (model.device.type != "cpu" or not cohorts.enable(model)):
+    for variant in _variants(model):
+        if variant.name == "cohorts" and (model.device.type != "cpu" or not cohorts.enable(model)):
             continue
         try:
-            if way.name == "rows" and has_states(model.config):
+            if variant.name == "rows" and has_states(model.config):
                 continue
-            off = _try(way, plain, context)
-            if off.close and way.name in STATEFUL and (positions.end(model.config) or 100) >= 100:
+            off = _try(variant, plain, context)
+            if (
+                off.close
+                and variant.name in STATEFUL
+                and (positions.end(model.config) or 100) >= 100
+            ):
                 far = far or Probe(model, longer=4)
-                off = _try(way, far, context)
+                off = _try(variant, far, context)
             if off.close:
-                slow = SLOW.get(way.name)
-                return way, f"{plain.name} {slow} ({said})" if slow else None
+                slow = SLOW.get(variant.name)
+                return variant, f"{plain.name} {slow} ({said})" if slow else None
             said = f"with a faster one it is off by {off.nats:.2g} nats"
         except Exception as error:
             said = f"with a faster one: {probe.reason(error)}"
-        if way.name == "cohorts":
+        if variant.name == "cohorts":
             cohorts.disable(model)
     raise SwrError(
         f"the hf engine cannot run {plain.name}: read token by token it is not what it is read at"
@@ -84,12 +88,12 @@ def choose(model: Any, context: int) -> tuple[Way, str | None]:
     )
 
 
-def _try(way: Way, plain: Probe, context: int) -> Off:
+def _try(variant: Variant, plain: Probe, context: int) -> Off:
     with plain.within():
-        return plain.compare(_complete(way, Call(plain.model), plain, context))
+        return plain.compare(_complete(variant, Call(plain.model), plain, context))
 
 
-def _complete(way: Way, call: Call, plain: Probe, context: int) -> Tensor:
+def _complete(variant: Variant, call: Call, plain: Probe, context: int) -> Tensor:
     """[N, V] logits of the probe's completions, as a rollout would come to them."""
     device = call.model.device
     texts = [ids.to(device) for ids in plain.texts]
@@ -100,7 +104,7 @@ def _complete(way: Way, call: Call, plain: Probe, context: int) -> Tensor:
         for row, i in enumerate(rows):
             ids[row, width - plain.prompts[i] :] = texts[i][: plain.prompts[i]]
         start = torch.tensor([width - plain.prompts[i] for i in rows], device=device)
-        cache = way.open(start, context)
+        cache = variant.open(start, context)
         return cache, cache.prefill(call, ids)
 
     found: dict[int, list[Tensor]] = {i: [] for i in range(len(texts))}

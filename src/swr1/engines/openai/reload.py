@@ -46,24 +46,24 @@ class Reload:
     """Keeps servers at the weights in `folder`.
 
     Args:
-        way: "vllm", or a shell command in which {folder} and {url} are replaced. It ends when the
+        method: "vllm", or a shell command in which {folder} and {url} are replaced. It ends when the
             new weights are in use or the old ones no longer are.
         folder: where the weights are.
     """
 
-    def __init__(self, way: str, folder: str) -> None:
-        if way != "vllm" and "{folder}" not in way:
+    def __init__(self, method: str, folder: str) -> None:
+        if method != "vllm" and "{folder}" not in method:
             raise UsageError("--reload is vllm, or a command with {folder} in it")
-        self.way, self.folder = way, os.path.abspath(folder)
+        self.method, self.folder = method, os.path.abspath(folder)
         self.times, self.seconds = 0, 0.0
         self._given: dict[str, str] = {}  # URL -> the folder a command was run for
 
     async def by_command(self, server: Server) -> None:
         """Run the command, once for each server and folder. One that fails puts it out of use."""
-        if self.way == "vllm" or self._given.get(server.url) == self.folder:
+        if self.method == "vllm" or self._given.get(server.url) == self.folder:
             return
         start = time.monotonic()
-        command = self.way.replace("{folder}", shlex.quote(self.folder))
+        command = self.method.replace("{folder}", shlex.quote(self.folder))
         command = command.replace("{url}", shlex.quote(server.url))
         done = await asyncio.to_thread(
             subprocess.run,
@@ -73,7 +73,7 @@ class Reload:
             stdout=2,
         )
         if done.returncode:
-            server.out = f"{self.way!r} ended with {done.returncode} for {self.folder}"
+            server.out = f"{self.method!r} ended with {done.returncode} for {self.folder}"
             raise Trouble("reload", server.out)
         self._given[server.url] = self.folder
         self._count(start)
@@ -85,7 +85,7 @@ class Reload:
         only; one that cannot load the folder is put out
         of use.
         """
-        if self.way != "vllm" or held == self.folder:
+        if self.method != "vllm" or held == self.folder:
             return held
         base, start = server.root, time.monotonic()
         if await fetch(f"{base}/weight_info") is None:
