@@ -1,4 +1,4 @@
-"""A server's words without our key in them, also where it is shown in pieces or encoded."""
+"""Takes our key out of a server's messages, also where it is cut in pieces or encoded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Mask:
 
     def __init__(self, key: str | None) -> None:
         data = (key or "").encode()
-        # base64 of a text that the key stands in depends on where it begins, modulo three.
+        # The base64 code of a text with the key in it depends on the key's position, modulo three.
         coded = [b64encode(bytes(n) + data).decode().rstrip("=")[4 * bool(n) :] for n in range(3)]
         forms = [key or "", quote(key or "", safe=""), data.hex(), *coded]
         forms = [_letters(form)[0].lower() for form in forms]
@@ -37,6 +37,6 @@ class Mask:
 
 
 def _letters(text: str) -> tuple[str, list[int]]:
-    """The letters and digits of a text, and where each stands in it."""
+    """The letters and digits of a text, and the position of each."""
     places = [i for i, c in enumerate(text) if c.isalnum()]
     return "".join(text[i] for i in places), places

@@ -47,7 +47,7 @@ WRONG = 3  # answers by another model, and none by the right one, after which a 
 LARGEST_REPLY = 2**27  # bytes; a reply of 1M tokens with log-probabilities is about 100 MB
 LONGEST_REST = 30.0
 PAUSE = wait_random_exponential(multiplier=0.2, max=5)  # seconds between attempts of a request
-PATIENCE = (5.0, 30.0)  # seconds without any answer after which that is told, and told again
+REPORT_AFTER = (5.0, 30.0)  # seconds without any answer until the first report, and all others
 
 
 class Trouble(Exception):
@@ -85,9 +85,9 @@ class Server:
                 " it in the environment (OPENAI_API_KEY, or --key-env NAME)"
             )
         self.url = url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
-        self.root = self.url.removesuffix("/v1")  # where a maker's own endpoints are
-        self.facts: Any = None  # what was learnt of it
-        self.known = False  # else that is asked before the next request
+        self.root = self.url.removesuffix("/v1")  # under which a maker's own endpoints are
+        self.facts: Any = None  # what `learn` returned
+        self.known = False  # whether `facts` are; they are learnt before the next request
         self.learning = asyncio.Lock()
         self.in_flight = self.failures = self.wrong = 0
         self.rests_until = self.last_ok = self.failed_at = 0.0
@@ -140,7 +140,7 @@ class Servers:
             ),
         )
         self.answers = 0
-        self._last_answer = self._told = time.monotonic()
+        self._last_answer = self._reported = time.monotonic()
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -183,7 +183,7 @@ class Servers:
             try:
                 async with asyncio.timeout(self.timeout):
                     async with server.learning:
-                        if server.out:  # found out while this request waited
+                        if server.out:  # it failed while this request waited
                             raise Trouble("given up", server.out)
                         if not server.known:
                             server.facts = await self.learn(server, partial(self._fetch, server))
@@ -209,7 +209,7 @@ class Servers:
             server.failures = 0
             server.counts["ok"] += make is not None
             self.answers += 1
-            server.last_ok = self._last_answer = self._told = time.monotonic()
+            server.last_ok = self._last_answer = self._reported = time.monotonic()
             return result
 
         class Enough(stop_base):
@@ -242,8 +242,8 @@ class Servers:
                 return min(free, key=lambda s: (s.in_flight, s.counts.total()))
             if now - began > self.retry_for:
                 raise SwrError(f"no server answered for {self.retry_for:g} s: {self.state()}")
-            if now - self._told > PATIENCE[self._told > self._last_answer]:
-                self._told = now
+            if now - self._reported > REPORT_AFTER[self._reported > self._last_answer]:
+                self._reported = now
                 what = f"waiting for an answer ({now - self._last_answer:.0f} s): {self.state()}"
                 say("swr1", what)
             await asyncio.sleep(0.02)
@@ -284,10 +284,10 @@ class Servers:
         if status >= 400:
             message = self.clean(f"{status} {_message(content)}")
             if status in LIMITED or status >= 500:
-                asked = _retry_after(reply.headers.get("retry-after"))
-                if asked is None and status in LIMITED:
-                    asked = 1.0
-                raise Trouble(str(status), message, asked)
+                rest = _retry_after(reply.headers.get("retry-after"))
+                if rest is None and status in LIMITED:
+                    rest = 1.0
+                raise Trouble(str(status), message, rest)
             if status in (401, 403, 404):
                 server.out = message
                 raise Trouble(str(status), message)
@@ -304,14 +304,14 @@ class Servers:
 
     def state(self) -> str:
         """Each server and how it did."""
-        return "; ".join(_told(s) for s in self.servers)
+        return "; ".join(map(_state, self.servers))
 
     def counts(self) -> Counter[str]:
         """How attempts went, over all servers."""
         return sum((s.counts for s in self.servers), Counter())
 
 
-def _told(server: Server) -> str:
+def _state(server: Server) -> str:
     counts = ", ".join(f"{n} {kind}" for kind, n in server.counts.most_common()) or "not asked"
     return f"{server.url} {counts}" + (f", given up ({server.out})" if server.out else "")
 
@@ -319,8 +319,8 @@ def _told(server: Server) -> str:
 def _message(body: bytes) -> str:
     """The text in an error's body, in whichever of the usual places it stands."""
     try:
-        told = orjson.loads(body)
-        error = told.get("error", told)
+        reply = orjson.loads(body)
+        error = reply.get("error", reply)
         return str(error.get("message", error) if isinstance(error, dict) else error)
     except (orjson.JSONDecodeError, AttributeError):
         return body[:200].decode(errors="replace")

@@ -52,7 +52,7 @@ def test_a_prompt_is_kept_once_and_goes_with_its_last_sample(engine):
 
         def kept():
             [cohort] = cache.cohorts
-            return [len(pairs[0][0]) for pairs in (cohort.prompts, cohort.own)]
+            return [len(pairs[0][0]) for pairs in (cohort.prompts, cohort.written)]
 
         assert kept() == [3, 8]
         alive = torch.tensor([True, False, True, False, True, True, True, True])

@@ -33,7 +33,7 @@ class Request:
     """One completion to write. `key` is (record id, epoch, sample): it names the random stream.
 
     `content` is for engines that send something else than token ids, which may be unknown then.
-    `facts`: what the record's `generation` says of how the prompt was rendered.
+    `facts` go into the record's `generation`: how the prompt was rendered.
     """
 
     key: tuple[str, int, int]
@@ -104,8 +104,8 @@ class Sampling:
 class Completion:
     """What the policy wrote. `token_ids` has the end token; `text` leaves special tokens out.
 
-    What an engine cannot know is None. `facts` replace fields of the record's `generation` that
-    the stage would have written, where this completion is not as the stage was asked for it.
+    A field that an engine cannot know is None. `facts` replace fields of the record's `generation`
+    that the stage would write, if the completion differs from what the stage asked for.
     """
 
     token_ids: list[int] | None
@@ -118,10 +118,10 @@ class Completion:
 class Engine(Protocol):
     """What a stage asks of an engine.
 
-    An engine may have more: `stream(requests, sampling)`, which yields a Completion, or the
-    DataError that it came to, per request in their order, and may read ahead: None among the
-    requests says that no other came for a while, and that what is done shall be given; `summary()`, a line
-    for people, with `counts()`, a Counter of how its attempts went; and the class attributes
+    An engine may have more. `stream(requests, sampling)` yields a Completion, or the DataError that
+    it came to, for each request in order. It may read ahead; a None among the requests means that no
+    request came for a while and that finished completions are to be yielded. `summary()` is a line
+    for people and `counts()` a Counter of how its attempts went. There are class attributes, too:
     `fixed_weights = True`, when `load` and therefore `--max-lag` cannot be used (or only with its
     option `reload`), `needs_policy = False`, when `--policy` means nothing to it, and `Options`, a
     dataclass of its options. The class is called with a model's folder or name and an instance of
@@ -133,7 +133,7 @@ class Engine(Protocol):
     dtype: str
 
     def load(self, folder: str) -> None:
-        """Take the weights of another version, in place where that is possible."""
+        """Load the weights of another version, in place if that is possible."""
 
     def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
         """The request for one sample. Raises DataError for a prompt that cannot be completed."""

@@ -1,10 +1,11 @@
-"""Completions that were recorded before, in place of a policy: for tests, demos, verifiers' bugs.
+"""The engine replay: completions that were recorded before, in place of a policy.
 
     swr1 rollout puzzles.jsonl --engine replay --recorded rollouts.jsonl --samples 4 | swr1 verify format
 
-A request is answered by its (id, epoch, sample); one that was not recorded is an error which names
-it. What comes out says by which policy, engine and sampling it was written, with the token ids and
-log-probabilities of that time: sampling options of the replay change nothing. Needs no torch.
+It serves tests, demos and bug reports for verifiers. A request is answered by its (id, epoch, sample);
+one that was not recorded is an error that names it. The records name the policy, engine and sampling of
+the recording, with its token ids and log-probabilities; sampling options of the replay change nothing.
+It needs no torch.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from swr1.prompts import Prompt
 from swr1.records import key, pack, parse
 from swr1.streams.reading import read
 
-# What a replay says itself: they are about the group it makes.
+# Fields that the rollout stage writes: they are about the group that the replay makes.
 OWN = ("epoch", "group")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayOptions:
-    """Where the completions are: they are kept in memory, compressed, at about 4 bytes a token."""
+    """Files of completions. They are held in memory, compressed, at about 4 bytes a token."""
 
     LABEL = "replay"
 
@@ -66,11 +67,11 @@ class ReplayEngine:
         if not files:
             raise UsageError("the engine replay needs --recorded FILE: completions made before")
         self.files = ", ".join(files)
-        self._kept: dict[tuple[str, int, int], bytes] = {}
+        self._recorded: dict[tuple[str, int, int], bytes] = {}
         for record, _ in read(files, on_bad=_refuse, needs=("id", "completion")):
             assert isinstance(record, dict)
             what = [record["completion"], record.get("generation", {})]
-            self._kept[key(record)] = zlib.compress(pack(what), 1)
+            self._recorded[key(record)] = zlib.compress(pack(what), 1)
 
     def load(self, folder: str) -> None:
         """Nothing: what was recorded stays as it is."""
@@ -81,11 +82,11 @@ class ReplayEngine:
     def stream(
         self, requests: Iterable[Request | None], sampling: Sampling
     ) -> Iterator[Completion | DataError]:
-        """The recorded completion of each request, or the error that there is none."""
+        """The recorded completion of each request, or the error that known is none."""
         for request in requests:
             if request is None:
                 continue
-            packed = self._kept.get(request.key)
+            packed = self._recorded.get(request.key)
             yield self._missing(request.key) if packed is None else _completion(packed)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
@@ -94,10 +95,10 @@ class ReplayEngine:
 
     def _missing(self, key: tuple[str, int, int]) -> DataError:
         name, epoch, sample = key
-        there = sorted({(e, s) for n, e, s in self._kept if n == name})
+        known = sorted({(e, s) for n, e, s in self._recorded if n == name})
         what = (
-            f"its (epoch, sample) are {', '.join(map(str, there[:8]))}"
-            if there
+            f"its (epoch, sample) are {', '.join(map(str, known[:8]))}"
+            if known
             else "none of this id is"
         )
         return DataError(
@@ -125,8 +126,8 @@ def _completion(packed: bytes) -> Completion:
     )
 
 
-def _refuse(where: str, reason: str, raw: Any) -> None:
-    raise DataError(reason, where)
+def _refuse(place: str, reason: str, raw: Any) -> None:
+    raise DataError(reason, place)
 
 
 Engine = ReplayEngine

@@ -211,14 +211,14 @@ class RowCache(Cache):
         return call(last[:, None], **self.advance(1))
 
     def share(self, owner: Tensor) -> None:
-        """Give the rows to those who own them: `owner` names the row that each gets."""
+        """Copy each prompt's row to its samples: `owner` names the row that each sample gets."""
         self.select(owner)
 
     def leave(self, alive: Tensor) -> Tensor:
         """Drop the rows not alive; returns the old numbers [rows] of the others."""
-        kept = alive.nonzero()[:, 0]
-        self.select(kept)
-        return kept
+        remaining = alive.nonzero()[:, 0]
+        self.select(remaining)
+        return remaining
 
     def select(self, rows: Tensor) -> None:
         """Keep these rows (one may be named repeatedly), without the columns none of them owns."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-# What architectures call that which is kept between two calls.
+# The names that architectures have for the state that is kept between two calls.
 STATES = ("past_key_values", "cache_params", "state")
 
 
@@ -29,7 +29,7 @@ class Call:
         return self.whole(ids, **options)[0]
 
     def whole(self, ids: Tensor, **options: Any) -> tuple[Tensor, Any]:
-        """The logits, and what the model kept."""
+        """The logits, and the state that the model returned."""
         if "state" in options:
             options[self.state or "past_key_values"] = options.pop("state")
         given = {k: v for k, v in options.items() if self.any or k in self.names}

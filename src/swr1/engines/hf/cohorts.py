@@ -7,7 +7,7 @@
         cache.step(call, last)               # and on, token by token
 
 On a CPU a step's attention costs what it reads. So the sequences that start together, a cohort, have
-tensors of their own: whoever starts later has no columns before its beginning. In a cohort every
+tensors of their own: a sequence that starts later has no columns before its beginning. In a cohort each
 sequence has written the same number of tokens, so these need no mask. A prompt's keys and values are
 kept once and multiplied with the queries of all its samples in one product. A sequence that ends
 leaves at once: the last one of its cohort takes its place, which moves one sequence, not all.
@@ -35,7 +35,7 @@ class _Cohort:
 
     Attributes:
         prompts: for each layer keys and values [prompts, heads, prompt columns, head size].
-        own: the same of what was written since, [rows, heads, columns, head size], room included.
+        written: the same of what was written since, [rows, heads, columns, head size], room included.
         start: [prompts] the first column of each prompt; what lies before is padding.
         owner: [rows] the prompt of each sequence.
         steps: how many tokens of each sequence are in the cache after this pass.
@@ -45,7 +45,7 @@ class _Cohort:
         self.start, self.steps = start, 0
         self.shared = False
         self.prompts: list[Pair] = []
-        self.own: list[Pair] = []
+        self.written: list[Pair] = []
 
     @property
     def columns(self) -> int:
@@ -90,17 +90,17 @@ class _Cohort:
             before += self.hidden
         scores = torch.cat([self._apart(before, query), query @ keys.transpose(2, 3)], -1)
         weights = torch.softmax(scores, -1, dtype=torch.float32).to(query.dtype)
-        of_prompt, of_own = weights.split([self.columns, self.steps], -1)
+        of_prompt, of_written = weights.split([self.columns, self.steps], -1)
         out = self._apart(self._together(of_prompt) @ prompt_values, query)
-        return out.add_(of_own @ values)
+        return out.add_(of_written @ values)
 
     def _write(self, layer: int, key: Tensor, value: Tensor) -> Pair:
         if self.steps == 1:
-            self.own.append((_room(key), _room(value)))
-        keys, values = self.own[layer]
+            self.written.append((_room(key), _room(value)))
+        keys, values = self.written[layer]
         if self.steps > keys.shape[2]:
             keys, values = _room(keys[: self.size]), _room(values[: self.size])
-            self.own[layer] = keys, values
+            self.written[layer] = keys, values
         keys, values = (x[: self.size, :, : self.steps] for x in (keys, values))
         keys[:, :, -1:], values[:, :, -1:] = key, value
         return keys, values
@@ -126,7 +126,7 @@ class _Cohort:
         if len(order) == self.size:
             return order
         moved = [(new, old) for new, old in enumerate(order) if new != old]
-        self.own = [_move(pair, moved, len(order)) for pair in self.own]
+        self.written = [_move(pair, moved, len(order)) for pair in self.written]
         self.owner = self.owner[order]
         used = set(self.owner.tolist())
         prompts = _fill([p in used for p in range(len(self.start))])
@@ -245,7 +245,11 @@ def attention(
     cohorts: Cohorts | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
-    """What transformers calls in every layer; with prompts, or without a cache, it is its SDPA."""
+    """What transformers calls in every layer; with prompts, or without a cache, it is its SDPA.
+
+    training/packing.py has such a hook, too. They share no code but the call of SDPA: that one keeps
+    the completions of a packed row apart, this one shares a prompt's keys and values.
+    """
     if cohorts is not None and cohorts.shared:
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
         return cohorts.attend(module.layer_idx, query * scale, key, value), None

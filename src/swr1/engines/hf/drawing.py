@@ -1,7 +1,7 @@
 """Drawing a token from logits with a given uniform number, and the log-probability it had.
 
 The uniform number comes from the sequence's own stream, so a draw depends on the distribution and
-on the sequence, never on who else is in the batch.
+on the sequence, never on what else is in the batch.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
     if sampling.top_k == 0 and sampling.top_p == 1 and sampling.min_p == 0:
         ids = _invert(logprobs.exp(), uniform)
         return ids, _at(logprobs, ids)
-    kept, order = _cut(logprobs, sampling)
-    place = _invert(kept.exp(), uniform)
-    return _at(order, place), _at(kept, place)
+    logprobs, order = _cut(logprobs, sampling)
+    place = _invert(logprobs.exp(), uniform)
+    return _at(order, place), _at(logprobs, place)
 
 
 def _cut(logprobs: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
@@ -65,8 +65,8 @@ def _invert(probs: Tensor, uniform: Tensor) -> Tensor:
     total = mass[:, -1:]
     below = torch.nextafter(total, torch.zeros_like(total))
     target = torch.minimum(uniform[:, None].to(mass.dtype) * total, below)
-    found = torch.searchsorted(mass, target, right=True).squeeze(-1)
-    return found.clamp(max=probs.shape[-1] - 1)  # NaN sorts last; the caller sees it in the logprob
+    index = torch.searchsorted(mass, target, right=True).squeeze(-1)
+    return index.clamp(max=probs.shape[-1] - 1)  # NaN sorts last; the caller sees it in the logprob
 
 
 def _at(values: Tensor, ids: Tensor) -> Tensor:

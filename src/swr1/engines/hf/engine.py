@@ -115,14 +115,14 @@ class HFEngine:
         if not files or _shape(models.load_config(folder)) != _shape(self.model.config):
             self._create(folder)
             return
-        own = self.model.state_dict()
+        state = self.model.state_dict()
         with ExitStack() as stack:
             opened = [stack.enter_context(safe_open(f, framework="pt")) for f in files]
-            found = {key: tensors for tensors in opened for key in tensors.keys()}  # noqa: SIM118
-            missing = own.keys() - found.keys() - self.model.all_tied_weights_keys.keys()
-            if not missing and found.keys() <= own.keys():
-                for key, tensors in found.items():
-                    own[key].copy_(tensors.get_tensor(key))
+            stored = {key: tensors for tensors in opened for key in tensors.keys()}  # noqa: SIM118
+            missing = state.keys() - stored.keys() - self.model.all_tied_weights_keys.keys()
+            if not missing and stored.keys() <= state.keys():
+                for key, tensors in stored.items():
+                    state[key].copy_(tensors.get_tensor(key))
                 return
         self._create(folder)  # stored under other names: transformers knows how to map them
 
@@ -206,7 +206,7 @@ class HFEngine:
 class _Batch:
     """The sequences being written. Per-row tensors are kept in one dict, so rows move together.
 
-    where: index of the request; step: tokens written; limit: most tokens it may have; alive: still
+    request: its index; step: tokens written; limit: most tokens it may have; alive: still
     writing; stopped: ended by itself; tokens, logprobs, uniforms: [rows, max_tokens + 1], one column
     for a full row to write beyond its end; logits: of the next token; last: the token before it.
     """
@@ -251,7 +251,7 @@ class _Batch:
         count, most = len(requests), self.sampling.max_tokens
         room = torch.tensor([self.context - len(r.prompt_ids) for _, r in requests])
         rows = {
-            "where": torch.tensor([i for i, _ in requests]),
+            "request": torch.tensor([i for i, _ in requests]),
             "step": torch.zeros(count, dtype=torch.long),
             "limit": room.clamp(max=most),
             "alive": torch.ones(count, dtype=torch.bool),
@@ -282,7 +282,7 @@ class _Batch:
         """Write one token to every row and note which rows that finished."""
         rows = self.rows
         step, alive = rows["step"], rows["alive"]
-        at = step[:, None]  # a finished row's step stands still: it writes what nobody reads
+        at = step[:, None]  # a finished row's step does not move: nobody reads what it writes
         token, logprob = draw(rows["logits"], rows["uniforms"].gather(1, at)[:, 0], self.sampling)
         rows["tokens"].scatter_(1, at, token[:, None])
         rows["logprobs"].scatter_(1, at, logprob[:, None])
@@ -296,7 +296,7 @@ class _Batch:
         self.alive = int(alive.sum())
 
     def _at_stop_string(self, token: Tensor, alive: Tensor) -> Tensor:
-        found = torch.zeros_like(alive)
+        stopped = torch.zeros_like(alive)
         candidates = (self.engine._enders(self.sampling.stop)[token] & alive).nonzero()[:, 0]
         tails = [
             self.rows["tokens"][row, max(0, end - self.tail) : end].tolist()
@@ -305,30 +305,32 @@ class _Batch:
             )
         ]
         for row, text in zip(candidates.tolist(), self.engine._decode(tails), strict=True):
-            found[row] = any(stop in text for stop in self.sampling.stop)
-        return found
+            stopped[row] = any(stop in text for stop in self.sampling.stop)
+        return stopped
 
     def leave(self) -> dict[int, Completion]:
         """Take the finished rows out of the batch: request index -> completion."""
         rows, alive = self.rows, self.rows["alive"]
-        gone = {name: rows[name][~alive].cpu() for name in ("where", "step", "stopped", "tokens")}
+        gone = {name: rows[name][~alive].cpu() for name in ("request", "step", "stopped", "tokens")}
         logprobs = rows["logprobs"][~alive].cpu().numpy()
         lengths = gone["step"].tolist()
         ids = [row[:n] for row, n in zip(gone["tokens"].tolist(), lengths, strict=True)]
         texts = self.engine._decode(ids)
         done = {}
-        for row, (where, stopped) in enumerate(
-            zip(gone["where"].tolist(), gone["stopped"].tolist(), strict=True)
+        for row, (request, stopped) in enumerate(
+            zip(gone["request"].tolist(), gone["stopped"].tolist(), strict=True)
         ):
             scores = logprobs[row, : lengths[row]].copy()
             if not np.isfinite(scores).all():
                 raise SwrError(
                     "the model gave NaN: its weights have diverged, or dtype is too narrow"
                 )
-            done[where] = Completion(ids[row], scores, "stop" if stopped else "length", texts[row])
+            done[request] = Completion(
+                ids[row], scores, "stop" if stopped else "length", texts[row]
+            )
         assert self.cache is not None
-        kept = self.cache.leave(alive)
-        self.rows = {name: value[kept] for name, value in rows.items()} if len(kept) else {}
+        order = self.cache.leave(alive)
+        self.rows = {name: value[order] for name, value in rows.items()} if len(order) else {}
         return done
 
     def advance(self) -> None:

@@ -1,13 +1,13 @@
-"""Completing with what an architecture itself keeps between two calls, and without keeping anything.
+"""Completing with the state that an architecture itself keeps between two calls, and without any.
 
     cache = Native(start)            # as `caches.RowCache`
     cache.prefill(call, ids)         # the prompts, in groups of one length: nothing is padded
     cache.share(owner)
     cache.step(call, last)           # group by group
 
-`Native` holds whatever the model's forward gives back: a cache of transformers, lists of states, or
-states that it leaves in its modules. A group has one length from beginning to end, so it does not
-matter how the architecture counts positions, and no mask is needed. `Recompute` reads every sequence
+`Native` holds what the model's forward returns: a cache of transformers, lists of states, or states
+that it leaves in its modules. All rows of a group have the same length from beginning to end, so it does
+not matter how the architecture counts positions, and no mask is needed. `Recompute` reads every sequence
 from its beginning for every token; it is right for all that is causal, and slow.
 """
 
@@ -25,42 +25,42 @@ from swr1.engines.hf.call import Call
 
 @dataclass
 class _Group:
-    """Rows of one length: their numbers, what the model keeps of them, and what its modules do."""
+    """Rows of one length: their numbers, the state that the model returns, and that in its modules."""
 
     rows: Tensor
-    kept: Any
+    state: Any
     held: dict[tuple[str, str], Tensor]
 
     def select(self, index: Tensor) -> None:
         """Keep these of the group's rows (one may be named repeatedly)."""
         count = len(self.rows)
-        self.kept = _select(self.kept, index, count)
+        self.state = _select(self.state, index, count)
         self.held = {key: _select(value, index, count) for key, value in self.held.items()}
 
 
-def _select(kept: Any, index: Tensor, count: int) -> Any:
+def _select(state: Any, index: Tensor, count: int) -> Any:
     """Rows `index` of all that belongs to `count` rows, however deep it lies."""
-    if isinstance(kept, Tensor):
-        own = kept.ndim > 0 and len(kept) == count
-        return kept.index_select(0, index.to(kept.device)) if own else kept
-    if isinstance(kept, (Cache, EncoderDecoderCache)):
-        kept.reorder_cache(index)
-    elif isinstance(kept, dict):
-        for key, value in kept.items():
-            kept[key] = _select(value, index, count)
-    elif isinstance(kept, (list, tuple)):
-        return type(kept)([_select(value, index, count) for value in kept])
-    elif hasattr(kept, "__dict__") and not isinstance(kept, type):
-        for key, value in vars(kept).items():
+    if isinstance(state, Tensor):
+        per_row = state.ndim > 0 and len(state) == count
+        return state.index_select(0, index.to(state.device)) if per_row else state
+    if isinstance(state, (Cache, EncoderDecoderCache)):
+        state.reorder_cache(index)
+    elif isinstance(state, dict):
+        for key, value in state.items():
+            state[key] = _select(value, index, count)
+    elif isinstance(state, (list, tuple)):
+        return type(state)([_select(value, index, count) for value in state])
+    elif hasattr(state, "__dict__") and not isinstance(state, type):
+        for key, value in vars(state).items():
             if isinstance(value, (Tensor, dict, list, tuple)):
-                setattr(kept, key, _select(value, index, count))
-    return kept
+                setattr(state, key, _select(value, index, count))
+    return state
 
 
 class Native:
     """`start` [prompts] is the first column of each prompt, as for `caches.RowCache`."""
 
-    eager = True  # only the groups that somebody leaves are copied
+    eager = True  # only groups that a row leaves are copied
 
     def __init__(self, start: Tensor) -> None:
         self.start = start
@@ -74,11 +74,11 @@ class Native:
             given = {}
             if call.state == "past_key_values" and call.model.config.get_text_config().use_cache:
                 given["state"] = DynamicCache(config=call.model.config)
-            logits, kept = call.whole(ids[rows, first:], use_cache=True, **given)
-            kept = given.get("state") if kept is None else kept
-            if kept is None:
-                raise ValueError("it gives nothing back that would go on")
-            self.groups.append(_Group(rows, kept, _held(call.model, len(rows))))
+            logits, state = call.whole(ids[rows, first:], use_cache=True, **given)
+            state = given.get("state") if state is None else state
+            if state is None:
+                raise ValueError("it returns no state to go on from")
+            self.groups.append(_Group(rows, state, _held(call.model, len(rows))))
             parts.append(logits)
         return self._arranged(parts)
 
@@ -88,8 +88,8 @@ class Native:
         for group in self.groups:
             _hold(call.model, group.held)
             ids = last[group.rows][:, None]
-            logits, kept = call.whole(ids, state=group.kept, use_cache=True)
-            group.kept = group.kept if kept is None else kept  # some change what they were given
+            logits, state = call.whole(ids, state=group.state, use_cache=True)
+            group.state = group.state if state is None else state  # some change it in place
             group.held = _held(call.model, len(group.rows))
             parts.append(logits)
         return self._arranged(parts)
@@ -101,15 +101,15 @@ class Native:
         return out
 
     def share(self, owner: Tensor) -> None:
-        """Give the rows to those who own them: `owner` names the row that each gets."""
+        """Copy each prompt's row to its samples: `owner` names the row that each sample gets."""
         self._regroup([(owner == row).nonzero()[:, 0] for row in range(int(owner.max()) + 1)])
 
     def leave(self, alive: Tensor) -> Tensor:
         """Drop the rows not alive; returns the old numbers [rows] of the others."""
-        kept = alive.nonzero()[:, 0]
+        remaining = alive.nonzero()[:, 0]
         numbers = alive.cumsum(0) - 1
         self._regroup([numbers[i : i + 1][alive[i : i + 1]] for i in range(len(alive))])
-        return kept
+        return remaining
 
     def _regroup(self, new: list[Tensor]) -> None:
         """`new`: for each row the numbers that it has from now on, none, one or several."""
@@ -176,14 +176,14 @@ class Recompute:
         return whole[torch.cat(order).argsort().to(whole.device)]
 
     def share(self, owner: Tensor) -> None:
-        """Give the rows to those who own them: `owner` names the row that each gets."""
+        """Copy each prompt's row to its samples: `owner` names the row that each sample gets."""
         self.texts = [self.texts[i] for i in owner.tolist()]
 
     def leave(self, alive: Tensor) -> Tensor:
         """Drop the rows not alive; returns the old numbers [rows] of the others."""
-        kept = alive.nonzero()[:, 0]
-        self.share(kept)
-        return kept
+        remaining = alive.nonzero()[:, 0]
+        self.share(remaining)
+        return remaining
 
     def append(self, other: Recompute) -> None:
         """Add the rows of `other` below these."""

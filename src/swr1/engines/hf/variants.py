@@ -1,7 +1,7 @@
 """Which cache a model completes with: the first, from fast to slow, that gives the plain numbers.
 
-    variant = choose(model, context)           # tries on three short texts; SwrError if none is right
-    cache = variant.open(start, context)       # prefill, share, step, leave, append: see caches.RowCache
+    variant = choose(model, context)       # tries on three short texts; SwrError if none is right
+    cache = variant.open(start, context)       # its methods: see caches.RowCache
 
 Each is tried through its whole life: prompts of uneven length, samples of one prompt, tokens one by
 one, a row that joins, rows that leave. The tries cost some ten passes over a few tokens.
@@ -24,8 +24,8 @@ from swr1.engines.hf.native import Native, Recompute
 from swr1.errors import SwrError
 from swr1.probe import Off, Probe
 
-# What remembers more than keys and values is asked longer texts as well: a state may be summed up
-# only now and then.
+# Variants that hold more than keys and values are tried on longer texts as well: a state may be
+# updated only now and then.
 STATEFUL = ("runs", "native")
 SLOW = {
     "native": "runs with its own cache, prompts of one length at a time",
@@ -53,13 +53,13 @@ def _variants(model: Any) -> list[Variant]:
 
 @torch.inference_mode()
 def choose(model: Any, context: int) -> tuple[Variant, str | None]:
-    """The variant for a model in eval mode, and what is to be said of a slow one.
+    """The variant for a model in eval mode, and what is to be why of a slow one.
 
     Raises SwrError in one line for a model that none of them is right for.
     """
     plain = Probe(model)
     far = None
-    said = ""
+    why = ""
     for variant in _variants(model):
         if variant.name == "cohorts" and (model.device.type != "cpu" or not cohorts.enable(model)):
             continue
@@ -76,15 +76,15 @@ def choose(model: Any, context: int) -> tuple[Variant, str | None]:
                 off = _try(variant, far, context)
             if off.close:
                 slow = SLOW.get(variant.name)
-                return variant, f"{plain.name} {slow} ({said})" if slow else None
-            said = f"with a faster one it is off by {off.nats:.2g} nats"
+                return variant, f"{plain.name} {slow} ({why})" if slow else None
+            why = f"with a faster one it is off by {off.nats:.2g} nats"
         except Exception as error:
-            said = f"with a faster one: {probe.reason(error)}"
+            why = f"with a faster one: {probe.reason(error)}"
         if variant.name == "cohorts":
             cohorts.disable(model)
     raise SwrError(
         f"the hf engine cannot run {plain.name}: read token by token it is not what it is read at"
-        f" once ({said.removeprefix('with a faster one ').removeprefix('it is ')})"
+        f" once ({why.removeprefix('with a faster one ').removeprefix('it is ')})"
     )
 
 
@@ -107,29 +107,29 @@ def _complete(variant: Variant, call: Call, plain: Probe, context: int) -> Tenso
         cache = variant.open(start, context)
         return cache, cache.prefill(call, ids)
 
-    found: dict[int, list[Tensor]] = {i: [] for i in range(len(texts))}
+    logits_of: dict[int, list[Tensor]] = {i: [] for i in range(len(texts))}
     cache, logits = begin([0, 2])
     owner = torch.tensor([0, 0, 1], device=device)
     cache.share(owner)
     rows, logits = [0, 1, 2], logits[owner]
     while rows:
         for row, i in enumerate(rows):
-            if i >= 0:  # a row that joined only keeps company
-                found[i].append(logits[row])
-        after = [plain.prompts[i] + len(found[i]) if i >= 0 else 0 for i in rows]
+            if i >= 0:  # a row that joined later is not compared
+                logits_of[i].append(logits[row])
+        after = [plain.prompts[i] + len(logits_of[i]) if i >= 0 else 0 for i in rows]
         alive = [n < len(texts[i]) for n, i in zip(after, rows, strict=True)]
         if not all(alive):
-            kept = cache.leave(torch.tensor(alive, device=device)).tolist()
-            rows, after = [rows[k] for k in kept], [after[k] for k in kept]
+            order = cache.leave(torch.tensor(alive, device=device)).tolist()
+            rows, after = [rows[k] for k in order], [after[k] for k in order]
         if not any(i >= 0 for i in rows):
             break
         last = [
             texts[i][n - 1] if i >= 0 else texts[0][0] for i, n in zip(rows, after, strict=True)
         ]
         logits = cache.step(call, torch.stack(last))
-        if len(found[0]) == 1:
+        if len(logits_of[0]) == 1:
             other, more = begin([2])
             other.share(torch.tensor([0], device=device))
             cache.append(other)
             rows, logits = [*rows, -1], torch.cat([logits, more])
-    return torch.cat([torch.stack(found[i]) for i in range(len(texts))])
+    return torch.cat([torch.stack(logits_of[i]) for i in range(len(texts))])

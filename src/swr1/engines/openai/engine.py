@@ -70,14 +70,14 @@ class OpenAIEngine:
         self.options = options
         self.send = options.send or ("ids" if is_folder else "messages")
         _check(options, self.send)
-        self.version, self.dtype = "unknown", "unknown"  # a record has what its server said
+        self.version, self.dtype = "unknown", "unknown"  # a record has what its server reports
         self.folder, self.prices = str(folder), _prices(options.price)
         needs_tokenizer = is_folder or self.send != "messages"
         self.tokenizer = self._tokenizer(folder) if needs_tokenizer else None
         self._decode = Decoder(self.tokenizer) if self.tokenizer else None
         self.tokens: Counter[str] = Counter()
         self.reload = Reload(options.reload, self.folder) if options.reload else None
-        # What is in flight is all there is when other weights come: nothing is read ahead.
+        # With new weights to come nothing is read ahead: only requests in flight may be unfinished.
         self.stream = None if self.reload else self._stream
         self.servers = Servers(
             urls,
@@ -102,7 +102,7 @@ class OpenAIEngine:
                 " it gets others"
             )
         if not Path(folder).is_dir():
-            raise SwrError(f"{folder} is not there (any more)")
+            raise SwrError(f"{folder} does not exist (any more)")
         self.folder = str(folder)
         self.reload.folder = os.path.abspath(folder)
         self.servers.forget()
@@ -111,8 +111,8 @@ class OpenAIEngine:
         """The request for one sample; DataError if the prompt is not text where it must be, or is
         too long, as far as that is known before it is sent."""
         if self.send == "messages":
-            told = {"template": {"arguments": dict(prompt.arguments)}} if prompt.arguments else {}
-            return Request(key, [], _turns(key[0], messages, prompt), told)
+            facts = {"template": {"arguments": dict(prompt.arguments)}} if prompt.arguments else {}
+            return Request(key, [], _turns(key[0], messages, prompt), facts)
         made = Request.of(key, self.tokenizer, messages, prompt)
         if not self.stream:  # an error that comes later would end the block
             _fits(self.servers.submit(self.servers.meet()).result(), made)
@@ -149,7 +149,7 @@ class OpenAIEngine:
         made: list[Completion | DataError] = []
         try:
             async with self._slots:
-                while owed := unit[len(made) :]:  # a server may give fewer than it was asked for
+                while owed := unit[len(made) :]:  # a server may return fewer than were requested
                     made += await self.servers.ask(*self._exchange(owed, sampling))
             return made
         except (Refused, GivenUp) as error:
@@ -278,10 +278,10 @@ class OpenAIEngine:
             held = await weights_of(server, fetch) or held
         if self.reload:
             held = await self.reload.in_place(server, held, fetch)
-        has, wanted = (Path(str(name)).name for name in (held, self.folder))
-        if VERSION.fullmatch(has) and VERSION.fullmatch(wanted) and has != wanted:
+        served, named = (Path(str(name)).name for name in (held, self.folder))
+        if VERSION.fullmatch(served) and VERSION.fullmatch(named) and served != named:
             raise UsageError(
-                f"{server.url} has version {has} of a policy, and --policy means {wanted}: name the"
+                f"{server.url} has version {served} of a policy, and --policy means {named}: name the"
                 " folder of the version that is served"
             )
         context = self.options.context or card.get("max_model_len")
@@ -290,16 +290,16 @@ class OpenAIEngine:
 
     def summary(self) -> str:
         """For people: each server and how it did, tokens, and what they cost."""
-        told = f"{self.tokens['prompt']:,} prompt tokens, {self.tokens['completion']:,} written"
+        summary = f"{self.tokens['prompt']:,} prompt tokens, {self.tokens['completion']:,} written"
         if self.prices:
             cost = sum(
                 self.tokens[kind] * price / 1e6
                 for kind, price in zip(("prompt", "completion"), self.prices, strict=True)
             )
-            told += f", cost {cost:.4g}"
+            summary += f", cost {cost:.4g}"
         if self.reload:
-            told += f"; {self.reload.summary()}"
-        return f"{self.servers.state()}; {told}"
+            summary += f"; {self.reload.summary()}"
+        return f"{self.servers.state()}; {summary}"
 
     def counts(self) -> Counter[str]:
         """How attempts went: "ok", or what went wrong, over all servers."""

@@ -11,7 +11,7 @@ served = partial(option, panel="The engine openai: any OpenAI-compatible server"
 
 @dataclass(frozen=True, kw_only=True)
 class OpenAIOptions:
-    """Which servers there are, how they are asked, and what they can do.
+    """The servers, how requests are made, and what they can do.
 
     in_flight: over all servers. per_request: with more than 1 (`n`) prompt tokens are saved, but
     the seed is then that of the group's first sample, so that a sample depends on its company.

@@ -38,8 +38,8 @@ def _tied(folder: str) -> bool:
 
 async def weights_of(server: Server, fetch: Fetch) -> str | None:
     """The folder that a vLLM server in development mode was given last, if any."""
-    told = (await fetch(f"{server.root}/weight_info") or {}).get("weight_version")
-    return None if told == "default" else told
+    version = (await fetch(f"{server.root}/weight_info") or {}).get("weight_version")
+    return None if version == "default" else version
 
 
 class Reload:

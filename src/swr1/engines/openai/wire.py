@@ -1,7 +1,7 @@
 """What OpenAI-compatible servers are sent and what they answer, make by make.
 
-All take the same few fields. What makes a completion fit for training (token ids, sampling without
-a hidden top-k, stop strings kept) is said in each make's own words.
+All take the same few fields. What makes a completion fit for training (token ids, sampling without a
+hidden top-k, stop strings in the text) has other names in each make.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from swr1.engines import Request, Sampling
 from swr1.servers import Server, Trouble
 
-# A model's folder or the server itself may set other defaults than none: all are said.
+# A model's folder or the server itself may set defaults of its own: all are sent.
 NO_PENALTY = {"repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
 MAKES: dict[str, dict[str, Any]] = {
     "vllm": NO_PENALTY
@@ -22,7 +22,7 @@ MAKES: dict[str, dict[str, Any]] = {
     | {"include_stop_str_in_output": True},
     "sglang": NO_PENALTY | {"no_stop_trim": True},
     "llamacpp": {"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0},
-    # The server of the Python package: no token ids, neither sent nor told.
+    # The server of the Python package: no token ids, in either direction.
     "llamacpp-python": {"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0},
     "openai": {},
     "plain": {},
@@ -50,7 +50,7 @@ HOW = {
 
 @dataclass
 class Facts:
-    """What a server said of itself: its make, the model to ask for, its context in tokens."""
+    """What a server reports of itself: its make, the model to ask for, its context in tokens."""
 
     make: str
     version: str
@@ -61,7 +61,7 @@ class Facts:
 
 @dataclass
 class Answer:
-    """One choice. What the server did not tell is None; `lacks` says why."""
+    """One choice. A field that the server did not send is None; `lacks` says why."""
 
     text: str
     finish_reason: str
@@ -97,8 +97,8 @@ def body(
         return "/completions", sent | {"prompt": first.content, "logprobs": 1}
     messages = first.content
     sent |= {"messages": messages, "logprobs": True}
-    if told := first.facts.get("template"):
-        sent["chat_template_kwargs"] = told["arguments"]
+    if template := first.facts.get("template"):
+        sent["chat_template_kwargs"] = template["arguments"]
     if messages[-1]["role"] == "assistant":
         sent |= {"add_generation_prompt": False, "continue_final_message": True}
     if make == "openai":
@@ -113,8 +113,8 @@ def _room(facts: Facts, request: Request, sampling: Sampling) -> int:
     return min(sampling.max_tokens, facts.context - len(request.prompt_ids))
 
 
-def answers(server: Server, reply: Any, asked: int) -> list[Answer]:
-    """The choices of a reply, at most `asked`. Raises Trouble for what is no answer."""
+def answers(server: Server, reply: Any, most: int) -> list[Answer]:
+    """The choices of a reply, at most `most`. Raises Trouble for what is no answer."""
     facts: Facts = server.facts
     if not isinstance(reply, dict) or not isinstance(reply.get("choices"), list):
         raise Trouble("no choices", f"an answer without choices: {str(reply)[:80]}")
@@ -122,7 +122,7 @@ def answers(server: Server, reply: Any, asked: int) -> list[Answer]:
     if isinstance(named, str) and not _same_model(named, facts):
         raise Trouble("wrong model", f"answers as model {named!r}, asked for {facts.model!r}")
     try:
-        made = [_answer(choice, reply) for choice in reply["choices"][:asked]]
+        made = [_answer(choice, reply) for choice in reply["choices"][:most]]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Trouble("bad choice", f"a choice that cannot be read: {error!r}") from None
     if not made:
@@ -162,14 +162,14 @@ def _with_thoughts(message: dict[str, Any]) -> str:
 
 def _tokens(choice: dict[str, Any]) -> tuple[list[int] | None, np.ndarray | None]:
     """Token ids and log-probabilities, in whichever of the usual places they stand."""
-    told = choice.get("logprobs") or {}
+    scores = choice.get("logprobs") or {}
     values: Any
-    if isinstance(told.get("content"), list):
-        values = [token.get("logprob") for token in told["content"]]
-        names = [token.get("token") for token in told["content"]]
-        numbers = [token.get("id") for token in told["content"]]
+    if isinstance(scores.get("content"), list):
+        values = [token.get("logprob") for token in scores["content"]]
+        names = [token.get("token") for token in scores["content"]]
+        numbers = [token.get("id") for token in scores["content"]]
     else:
-        values, names, numbers = told.get("token_logprobs"), told.get("tokens") or [], [None]
+        values, names, numbers = scores.get("token_logprobs"), scores.get("tokens") or [], [None]
     ids = choice.get("token_ids")
     if ids is None and names:
         if all(isinstance(n, int) for n in numbers):

@@ -119,7 +119,7 @@ class VLLMEngine:
             dtype = library.auto_dtype(source.base)
         self.tokenizer = load_tokenizer(source.tokenizer)
         lora = {"enable_lora": True, "max_lora_rank": source.max_rank} if source.adapter else {}
-        asked = {
+        arguments = {
             "model": source.base,
             "dtype": dtype,
             "trust_remote_code": trusted(),
@@ -131,8 +131,8 @@ class VLLMEngine:
         }
         with library.logging_to(self.log):
             try:
-                arguments = library.AsyncEngineArgs(**asked)
-                self._llm = library.AsyncLLM.from_engine_args(arguments)
+                engine_arguments = library.AsyncEngineArgs(**arguments)
+                self._llm = library.AsyncLLM.from_engine_args(engine_arguments)
             except Exception as error:
                 raise self._failure(error) from error
         config = self._llm.model_config
@@ -152,9 +152,9 @@ class VLLMEngine:
         if isinstance(error, SwrError):
             return error
         log = self.log.read_text(errors="replace")[-50_000:] if self.log.exists() else ""
-        told = explain(f"{log}\n{type(error).__name__}: {error}", str(self.log))
-        self._keep_log |= str(self.log) in str(told)
-        return told
+        failure = explain(f"{log}\n{type(error).__name__}: {error}", str(self.log))
+        self._keep_log |= str(self.log) in str(failure)
+        return failure
 
     def _submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -206,7 +206,7 @@ class VLLMEngine:
         self._taking += time.monotonic() - started
 
     async def _take(self, source: Source) -> None:
-        """The weights of `source` in place of those there are; wakes an engine that sleeps."""
+        """Load the weights of `source` in place; wakes an engine that sleeps."""
         asleep, self._asleep = self._asleep, False
         if source.adapter:
             if asleep:
@@ -239,12 +239,12 @@ class VLLMEngine:
         self._shut_down()
         self._start(source)
         took = time.monotonic() - started
-        say("swr1 rollout", f"vllm is there again ({took:.0f} s)")
+        say("swr1 rollout", f"vllm has started again ({took:.0f} s)")
 
     def rest(self) -> None:
         """The stage waits for a version now: with `sleep`, the GPU's memory is free until then."""
         if self.options.sleep and not self._asleep:
-            # What a new version replaces need not be kept; an adapter's base is kept in RAM.
+            # A new version replaces all weights, so none are kept; an adapter's base is kept in RAM.
             level = 1 if self.source.adapter else 2
             self._wait(self._llm.sleep(level), "for the engine to sleep")
             self._asleep = True
@@ -261,10 +261,10 @@ class VLLMEngine:
         if not ids:
             raise DataError(f"{name}: the prompt is empty")
         if len(ids) + 1 > self.context:
-            asked = self._arguments["max_model_len"]
+            limited = self._arguments["max_model_len"]
             raise DataError(
                 f"{name}: the prompt is too long: {len(ids) + 1} tokens are needed, one for the"
-                f" answer included, and the {'--context is' if asked else 'model has'}"
+                f" answer included, and the {'--context is' if limited else 'model has'}"
                 f" {self.context}"
             )
         return request
@@ -371,10 +371,10 @@ class VLLMEngine:
 
     def summary(self) -> str:
         """For people: what serves them, and what new versions cost."""
-        told = f"vllm {self.version}, {self.dtype}, context {self.context:,}"
+        summary = f"vllm {self.version}, {self.dtype}, context {self.context:,}"
         if self._taken:
-            told += f"; {self._taken} versions taken, {self._taking / self._taken:.2f} s each"
-        return told
+            summary += f"; {self._taken} versions taken, {self._taking / self._taken:.2f} s each"
+        return summary
 
     def counts(self) -> Counter[str]:
         """Completions, for the metrics."""

@@ -71,8 +71,11 @@ def defaults() -> dict[str, Any]:
 
 def end_tokens(base: str, tokenizer: Any) -> list[int]:
     """End tokens: the generation config's, the tokenizer's, and ChatML's end of a turn."""
-    told = models.load_generation_config(base).eos_token_id
-    ends = {*(told if isinstance(told, list) else [told]), tokenizer.eos_token_id}
+    ends_of_config = models.load_generation_config(base).eos_token_id
+    ends = {
+        *(ends_of_config if isinstance(ends_of_config, list) else [ends_of_config]),
+        tokenizer.eos_token_id,
+    }
     ends.add(tokenizer.get_vocab().get("<|im_end|>"))
     return sorted(ends - {None})
 

@@ -61,21 +61,21 @@ class Source:
         path, rank = Path(folder), 0
         base, adapter = str(folder), None
         if (path / ADAPTER).is_file():
-            told = _json(path / ADAPTER)
-            base, adapter, rank = str(told.get("base_model_name_or_path") or ""), str(path), 0
-            if told.get("peft_type", "LORA") != "LORA" or told.get("use_dora"):
+            config = _json(path / ADAPTER)
+            base, adapter, rank = str(config.get("base_model_name_or_path") or ""), str(path), 0
+            if config.get("peft_type", "LORA") != "LORA" or config.get("use_dora"):
                 raise DataError("the engine vllm serves LoRA adapters only", str(path))
-            ranks = [told.get("r", 8), *(told.get("rank_pattern") or {}).values()]
+            ranks = [config.get("r", 8), *(config.get("rank_pattern") or {}).values()]
             rank = max(ranks)
             if not base:
                 raise DataError("it does not say base_model_name_or_path", str(path / ADAPTER))
             if (path / base / "config.json").is_file():
                 base = str(path / base)
-        where = Path(base)
+        model = Path(base)
         shape: Any = base
-        if adapter is None and (where / "config.json").is_file():
-            config = {k: v for k, v in _json(where / "config.json").items() if k not in MAY_DIFFER}
-            shape = config, tensor_names(where)
+        if adapter is None and (model / "config.json").is_file():
+            config = {k: v for k, v in _json(model / "config.json").items() if k not in MAY_DIFFER}
+            shape = config, tensor_names(model)
         return cls(str(folder), base, adapter, rank, shape)
 
     @property
@@ -86,8 +86,8 @@ class Source:
     @property
     def tokenizer(self) -> str:
         """The folder that has the tokenizer."""
-        own = self.adapter and (Path(self.adapter) / "tokenizer_config.json").is_file()
-        return self.folder if own else self.base
+        has_tokenizer = self.adapter and (Path(self.adapter) / "tokenizer_config.json").is_file()
+        return self.folder if has_tokenizer else self.base
 
 
 def tensor_names(folder: Path) -> frozenset[str] | None:
@@ -253,14 +253,14 @@ EXPLAINED: tuple[tuple[str, type[SwrError], str], ...] = (
 )
 
 
-def explain(told: str, log: str) -> SwrError:
-    """The error to raise for what vLLM `told` (of an exception, or the end of its log)."""
-    said = [PREFIX.sub("", line).strip() for line in told.splitlines()]
-    flat = " ".join(said)
+def explain(output: str, log: str) -> SwrError:
+    """The error to raise for vLLM's `output` (an exception's text, or the end of its log)."""
+    lines = [PREFIX.sub("", line).strip() for line in output.splitlines()]
+    flat = " ".join(lines)
     for pattern, kind, words in EXPLAINED:
         if match := re.search(pattern, flat, re.DOTALL):
             return kind("vllm: " + words.format(*match.groups()))
-    errors = [line for line in said if re.match(r"[\w.]*(Error|Exception)\b", line)]
+    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
     causes = [line for line in errors if "root cause" not in line]
-    cause = (causes or errors or list(filter(None, said)) or ["it did not say why"])[-1]
+    cause = (causes or errors or list(filter(None, lines)) or ["it did not say why"])[-1]
     return SwrError(f"vllm: {cause[:400]} (its log: {log})")
