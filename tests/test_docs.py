@@ -34,11 +34,13 @@ def test_every_subcommand_is_documented():
         assert f"## swr1 {file.stem.replace('_', '-')}\n" in text
 
 
-def test_every_folder_is_in_the_architecture_page():
+def test_every_room_and_file_is_in_the_architecture_page():
     text = (DOCS / "architecture.md").read_text()
     for folder in (DOCS.parent / "src" / "swr1").iterdir():
         if folder.is_dir() and folder.name != "__pycache__" and not folder.name.endswith("info"):
             assert f"  {folder.name}/" in text
+        elif folder.suffix == ".py" and not folder.name.startswith("_"):
+            assert f"  {folder.name} " in text
 
 
 def anchors(page: Path) -> set[str]:
