@@ -17,11 +17,14 @@ import importlib
 import json
 import os
 import pkgutil
+import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 SWR1 = str(Path(sys.executable).parent / "swr1")
 
@@ -54,6 +57,29 @@ def start(args, **options) -> subprocess.Popen:
     command, env = [SWR1, *map(str, args)], options.get("env") or os.environ
     kind = Forked if read_at_start(env) == FORKED_WITH else subprocess.Popen
     return kind(command, **options)
+
+
+def pipeline(line: str, cwd, timeout: float = 200) -> subprocess.CompletedProcess:
+    """`swr1 A | swr1 B | ...` as bash runs it with pipefail; stderr is that of all stages."""
+    commands = [shlex.split(part)[1:] for part in line.split(" | ")]
+    stages: list[subprocess.Popen] = []
+    with tempfile.TemporaryFile() as said:
+        source: Any = subprocess.DEVNULL
+        for args in commands:
+            stage = start(args, cwd=cwd, stdin=source, stdout=subprocess.PIPE, stderr=said)
+            if stages:
+                source.close()
+            source = stage.stdout
+            stages.append(stage)
+        try:
+            out, _ = stages[-1].communicate(timeout=timeout)
+            codes = [stage.wait(timeout) for stage in stages]
+        finally:
+            for stage in stages:
+                stage.kill()
+        said.seek(0)
+        code = next((code for code in reversed(codes) if code), 0)
+        return subprocess.CompletedProcess(line, code, out.decode(), said.read().decode())
 
 
 def read_at_start(env) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import time
 
 import pytest
@@ -11,13 +10,14 @@ import pytest
 from swr1.policy import PassRates
 from tests.chaos.pipe import Pipe, read_rows, wait_until
 from tests.conftest import SWR1, VARIED_REWARD, load, run_swr1
+from tests.forked import pipeline
 
 STEPS = 4
 
 
 def line(policy: str) -> str:
     return (
-        f"set -o pipefail; {SWR1} rollout prompts.jsonl --policy {policy} --max-lag 0 --shuffle"
+        f"{SWR1} rollout prompts.jsonl --policy {policy} --max-lag 0 --shuffle"
         " --epochs 9 --samples 4 --max-tokens 24 --batch 4 --system-prompt logic-rl-terse"
         f" | {SWR1} verify format knights | {SWR1} reward ./varied.py:reward"
         f" | {SWR1} train-step grpo --policy {policy} --batch 4 --lr 1e-2 --steps {STEPS} --kl 0"
@@ -35,9 +35,7 @@ def world(tmp_path_factory):
         "init-policy killed --from start",
     ):
         run_swr1(*args.split(), cwd=folder, check=True)
-    done = subprocess.run(
-        ["bash", "-c", line("unbroken")], cwd=folder, capture_output=True, text=True, timeout=200
-    )
+    done = pipeline(line("unbroken"), folder)
     assert done.returncode == 0, done.stderr
     for row in load(folder / "unbroken" / "metrics.jsonl"):
         assert row["grad_norm"] > 0  # else equal weights would prove nothing
@@ -62,9 +60,7 @@ def test_each_version_says_how_often_prompts_passed(world):
 
 def test_a_finished_run_is_left_alone(world):
     before = (world / "unbroken" / "latest" / "model.safetensors").read_bytes()
-    done = subprocess.run(
-        ["bash", "-c", line("unbroken")], cwd=world, capture_output=True, text=True, timeout=60
-    )
+    done = pipeline(line("unbroken"), world, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "is done already" in done.stderr
     assert (world / "unbroken" / "latest" / "model.safetensors").read_bytes() == before
@@ -73,7 +69,7 @@ def test_a_finished_run_is_left_alone(world):
 def test_a_trainer_that_stops_reading_and_then_all_processes_killed(world):
     """Started again, the weights are those of the unbroken run, bit for bit."""
     metrics = world / "killed" / "metrics.jsonl"
-    with Pipe(line("killed"), world) as running:
+    with Pipe(f"set -o pipefail; {line('killed')}", world) as running:
         wait_until(lambda: read_rows(world / "killed"), 100, "a step")
         trainer = running.stages()["train-step"]
         os.kill(trainer, signal.SIGSTOP)
@@ -84,8 +80,9 @@ def test_a_trainer_that_stops_reading_and_then_all_processes_killed(world):
         os.killpg(running.bash.pid, signal.SIGKILL)
         running.bash.wait()
     assert len(load(metrics)) < STEPS
+    again = f"set -o pipefail; {line('killed')}"
     done = subprocess.run(
-        ["bash", "-c", line("killed")], cwd=world, capture_output=True, text=True, timeout=200
+        ["bash", "-c", again], cwd=world, capture_output=True, text=True, timeout=200
     )
     assert done.returncode == 0, done.stderr
     weights = [
@@ -113,7 +110,7 @@ def test_samples_that_are_dropped_on_the_way_hold_nothing_up(world):
     (world / "skipping.py").write_text(SKIPPING)
     run_swr1(*"init-policy lossy --from start".split(), cwd=world, check=True)
     text = line("lossy").replace("./varied.py:reward", "./skipping.py:reward --on-null skip")
-    done = subprocess.run(["bash", "-c", text], cwd=world, capture_output=True, text=True)
+    done = pipeline(text, world)
     assert done.returncode == 0, done.stderr
     assert "in a group that never completed" in done.stderr
     rows = load(world / "lossy" / "metrics.jsonl")
@@ -130,7 +127,7 @@ def test_samples_that_are_dropped_on_the_way_hold_nothing_up(world):
 def start(world, name: str, text: str | None = None) -> Pipe:
     """Begin the line (or `text`) on a fresh policy of this name."""
     run_swr1("init-policy", name, "--from", "start", cwd=world, check=True)
-    return Pipe(text or line(name), world)
+    return Pipe(f"set -o pipefail; {text or line(name)}", world)
 
 
 def complaints(said: str) -> list[str]:
