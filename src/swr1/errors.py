@@ -52,4 +52,12 @@ class ReaderClosed(Ending):
 
 def no_folder(name: object) -> str:
     """What is said of a policy's folder that is not there."""
-    return f"no such folder; make a policy with: swr1 init-policy {name}"
+    return f"no such folder; {how_to_make(name)}"
+
+
+def how_to_make(policy: object) -> str:
+    """The commands that make a policy's folder, in a message."""
+    return (
+        f"make a policy with: swr1 init-policy {policy} puzzles.jsonl (a small new one on your"
+        f" records), or: swr1 init-policy {policy} --from MODEL"
+    )

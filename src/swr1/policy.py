@@ -32,7 +32,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from swr1.errors import DataError, SwrError, no_folder
+from swr1.errors import DataError, SwrError, how_to_make, no_folder
 from swr1.streams.files import fsync_folder
 
 MARKER = "swr1.json"
@@ -65,7 +65,7 @@ def resolve(name: str | Path) -> Policy | None:
     if path.exists():
         raise DataError(
             "neither a policy folder (versions/) nor a model folder (config.json);"
-            f" make a policy with: swr1 init-policy {name}",
+            f" {how_to_make(name)}",
             str(name),
         )
     if not may_be_on_a_hub(str(name)):

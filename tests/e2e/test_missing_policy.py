@@ -29,6 +29,6 @@ def test_every_command_says_how_a_policy_is_made(command, tmp_path):
     (tmp_path / "old").mkdir()
     done = run_swr1(*command.split(), cwd=tmp_path)
     name = next(word for word in command.split() if word.endswith("kk"))
-    said = f"{name}: no such folder; make a policy with: swr1 init-policy {name}"
+    said = f"{name}: no such folder; make a policy with: swr1 init-policy {name} puzzles.jsonl (a small"
     assert done.returncode in (2, 65)
     assert said in done.stderr and done.stderr.count("\n") == 1, done.stderr
