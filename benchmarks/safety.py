@@ -40,11 +40,13 @@ from _judges import HEAD, Encoder, certain, figures, records_of, refuses, row
 
 from swr1.errors import UsageError
 from swr1.training import engine, heads
-from swr1.training.classifier import GUARD_LABELS, split_key
+from swr1.training.classifier import split_key
+from swr1.training.config import GuardConfig
 from swr1.training.held_out import accuracy, is_held_out, softmax
 from swr1.training.pairs import pairs
 from swr1.verifiers.completions.text import prompt_text
 
+GUARD_LABELS = GuardConfig.labels
 SAFE, UNSAFE, _ = range(len(GUARD_LABELS))
 PROMPT_TOKENS = 48
 PUBLISHED = "jailbroken_llama_guard1"
