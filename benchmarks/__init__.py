@@ -1,0 +1,1 @@
+"""Figures of docs/ are measured here; the tests use some of the tools."""
