@@ -20,7 +20,7 @@ CURVES = {
     "lag_max": "lag, largest",
     "ratio_max": "ratio, largest",
     "clip_share": "clipped share",
-    "zero_variance_groups": "groups, no signal",
+    "zero_variance_groups": "zero-variance",
     "entropy": "entropy (nats)",
     "kl": "KL (nats)",
     "grad_norm": "gradient norm",
