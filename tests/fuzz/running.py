@@ -63,10 +63,10 @@ def warm_up() -> None:
     """Import what the subcommands import, so that a fork need not."""
     import pyarrow.parquet
 
-    from swr1 import commands
+    from swr1.commands import _group
 
     assert pyarrow.parquet
-    for file in commands._files().values():
+    for file in _group._files().values():
         importlib.import_module(f"swr1.commands.{file.stem}")
     for name in ("evals.metrics", "analysis.reasoning", "evals.suites", "viewing.plain"):
         importlib.import_module(f"swr1.{name}")
