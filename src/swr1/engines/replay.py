@@ -26,7 +26,7 @@ from swr1.records import key, pack, parse
 from swr1.streams.reading import read
 
 # Fields that the rollout stage writes: they are about the group that the replay makes.
-OWN = ("epoch", "group")
+ROLLOUT_FIELDS = ("epoch", "group")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ class ReplayEngine:
 
 def _completion(packed: bytes) -> Completion:
     text, generation = parse(zlib.decompress(packed))
-    facts: dict[str, Any] = {n: v for n, v in generation.items() if n not in OWN}
+    facts: dict[str, Any] = {n: v for n, v in generation.items() if n not in ROLLOUT_FIELDS}
     before = facts.get("engine") or {}
     facts["engine"] = {
         "name": ReplayEngine.name,

@@ -56,10 +56,10 @@ def messages(value: Any) -> Messages:
 def _read(text: str) -> Any:
     if not _LOOKS_LIKE_MESSAGES.match(text):
         return text
-    found = unpacked(text)
-    if isinstance(found, str):
+    parsed = unpacked(text)
+    if isinstance(parsed, str):
         raise DataError(f"broken JSON: messages as text that cannot be read: {text[:60]!r}")
-    return found
+    return parsed
 
 
 def _message(one: Any, number: int) -> dict[str, Any]:
@@ -70,14 +70,14 @@ def _message(one: Any, number: int) -> dict[str, Any]:
     if not isinstance(role, str) or not role:
         names = ", ".join(map(repr, list(one)[:4])) or "nothing"
         raise DataError(f"{which} has no role (it has {names}): a role and a content are needed")
-    kept = {k: v for k, v in one.items() if v is not None}
+    fields = {k: v for k, v in one.items() if v is not None}
     content = one.get("content")
-    if content is None and role == "assistant" and isinstance(kept.get("refusal"), str):
-        content = kept.pop("refusal")
+    if content is None and role == "assistant" and isinstance(fields.get("refusal"), str):
+        content = fields.pop("refusal")
     if content is None:
         calls = ": it calls tools, and a record holds text" if one.get("tool_calls") else ""
         raise DataError(f"{which}, of the {role}, has no content{calls}")
-    return {**kept, "role": role, "content": _content(content, f"{which}, of the {role},")}
+    return {**fields, "role": role, "content": _content(content, f"{which}, of the {role},")}
 
 
 def _content(content: Any, which: str) -> Any:
@@ -121,17 +121,17 @@ def last_turn(turns: Messages) -> tuple[Messages, str | None]:
     return turns[:-1], joined(turns[-1]["content"], "the assistant's turn")
 
 
-def turns_of(said: Any, what: str) -> Messages:
+def turns_of(value: Any, what: str) -> Messages:
     """What the assistant said, a text or messages (as JSON, too), as messages that end with it."""
-    if isinstance(said, str):
-        said = _read(said)
-        if isinstance(said, str):
-            return [{"role": "assistant", "content": said}]
-    if isinstance(said, dict):
-        said = [said]
-    if not isinstance(said, list) or not said:
-        raise DataError(f"no {what}: {str(said)[:60]!r} is neither a text nor messages")
-    turns = [_message(one, number) for number, one in enumerate(said, 1)]
+    if isinstance(value, str):
+        value = _read(value)
+        if isinstance(value, str):
+            return [{"role": "assistant", "content": value}]
+    if isinstance(value, dict):
+        value = [value]
+    if not isinstance(value, list) or not value:
+        raise DataError(f"no {what}: {str(value)[:60]!r} is neither a text nor messages")
+    turns = [_message(one, number) for number, one in enumerate(value, 1)]
     if turns[-1]["role"] != "assistant":
         raise DataError(
             f"no {what}: its last turn is the {turns[-1]['role']}'s, not the assistant's"
@@ -139,9 +139,9 @@ def turns_of(said: Any, what: str) -> Messages:
     return turns
 
 
-def completed(prompt: Messages, said: Any) -> tuple[Messages, str]:
+def completed(prompt: Messages, continuation: Any) -> tuple[Messages, str]:
     """(prompt, completion) of a prompt and what followed it; its earlier turns go to the prompt."""
-    *earlier, last = turns_of(said, "completion")
+    *earlier, last = turns_of(continuation, "completion")
     return [*prompt, *earlier], joined(last["content"], "the completion")
 
 
@@ -184,9 +184,9 @@ def restored(
             raise DataError(
                 f"no item: column 'swr1' holds {str(swr1)[:60]!r}, not what export wrote"
             )
-    kept = {"info": fields.get("info") or {}, "answer": fields.get("answer")}
-    kept = {"task": fields.get("task"), "prompt": prompt, **kept, "completion": completion}
-    return {name: value for name, value in kept.items() if value is not None}
+    item = {"info": fields.get("info") or {}, "answer": fields.get("answer")}
+    item = {"task": fields.get("task"), "prompt": prompt, **item, "completion": completion}
+    return {name: value for name, value in item.items() if value is not None}
 
 
 def truth(value: Any) -> tuple[Any, dict[str, Any]]:
@@ -199,19 +199,19 @@ def truth(value: Any) -> tuple[Any, dict[str, Any]]:
     if not isinstance(known, dict):
         return value, {}
     holds = {k: v for k, v in known.items() if v not in (None, "", [])}
-    kept = {"ground_truth": known} if len(holds) > 1 else {}
+    extra = {"ground_truth": known} if len(holds) > 1 else {}
     if isinstance(holds.get("names"), list) and "solution" in holds:
-        return _knights(holds), {"task": "knights", **kept}
+        return _knights(holds), {"task": "knights", **extra}
     if isinstance(holds.get("text"), list) and "answer_start" in holds:
-        return list(dict.fromkeys(holds["text"])), {"answers": "any", **kept}
+        return list(dict.fromkeys(holds["text"])), {"answers": "any", **extra}
     if "value" in holds and isinstance(holds.get("aliases"), list):
-        return list(dict.fromkeys([holds["value"], *holds["aliases"]])), {"answers": "any", **kept}
+        return list(dict.fromkeys([holds["value"], *holds["aliases"]])), {"answers": "any", **extra}
     for name in ("target", "ground_truth", "value", "answer", "solution", "label"):
         if name in holds:
             answer, more = truth(holds[name])
             if name == "target" and isinstance(answer, list):
                 more = {"answers": "any", **more}
-            return answer, {**more, **kept}
+            return answer, {**more, **extra}
     return value, {}
 
 
@@ -227,5 +227,5 @@ def _knights(holds: dict[str, Any]) -> list[list[str]]:
 
 def rest_of(row: dict[str, Any], known: Any) -> dict[str, Any]:
     """The columns that no field is for, for `info`; one named `source` gives way to ours."""
-    kept = {k: v for k, v in row.items() if k not in known and v is not None}
-    return plain({f"published_{k}" if k == "source" else k: v for k, v in kept.items()}, False)
+    columns = {k: v for k, v in row.items() if k not in known and v is not None}
+    return plain({f"published_{k}" if k == "source" else k: v for k, v in columns.items()}, False)

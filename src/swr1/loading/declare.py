@@ -69,10 +69,10 @@ def dataset(
 
     def decorate(function: Callable[..., Any]) -> Any:
         name = function.__module__.rpartition(".")[2].replace("_", "-")
-        moved, wanted = frozenset(uses), None if keeps is None else frozenset(keeps)
+        moved, allowed = frozenset(uses), None if keeps is None else frozenset(keeps)
 
-        def is_kept(column: str, value: Any) -> bool:
-            named = column not in moved if wanted is None else column in wanted
+        def goes_to_info(column: str, value: Any) -> bool:
+            named = column not in moved if allowed is None else column in allowed
             return named and value not in (None, "")
 
         @functools.wraps(function)
@@ -80,16 +80,16 @@ def dataset(
             if trouble := check(row):
                 raise DataError(f"unknown columns: {trouble}")
             made = function(row, **options) or []
-            told = {"split": row.split} if row.split else {}
+            facts = {"split": row.split} if row.split else {}
             if about:
-                told |= {
+                facts |= {
                     "dataset": name,
                     "split": row.split or about.split,
                     "licence": about.licence,
                     "citation": about.citation,
                 }
-            kept = {k: v for k, v in row.items() if is_kept(k, v)}
-            base = {f"published_{k}" if k in _OURS else k: v for k, v in kept.items()} | told
+            columns = {k: v for k, v in row.items() if goes_to_info(k, v)}
+            base = {f"published_{k}" if k in _OURS else k: v for k, v in columns.items()} | facts
             items = made if isinstance(made, list) else [made]
             return [one | {"info": base | one["info"]} for one in items]
 
@@ -99,8 +99,8 @@ def dataset(
 
         def other(row: Any) -> str | None:
             """The data set whose columns a row has, if it has more of them than of this one's."""
-            own = max(len(shape) for shape in shapes if _fits(row, [shape]))
-            return _other(name, row, own)
+            width = max(len(shape) for shape in shapes if _fits(row, [shape]))
+            return _other(name, row, width)
 
         load.about, load.shapes = about, shapes  # type: ignore[attr-defined]
         load.check, load.other = check, other  # type: ignore[attr-defined]
@@ -116,14 +116,14 @@ def _fits(row: Any, shapes: Iterable[Shape]) -> bool:
 def _complain(name: str, row: Any, shapes: Sequence[Shape]) -> str:
     if not isinstance(row, dict):
         return f"not a row of {name}: an object with columns was expected. {KINDS}"
-    found = [str(column)[:40] for column in row]
+    columns = [str(column)[:40] for column in row]
     nearest = max(shapes, key=lambda shape: len(row.keys() & set(shape)))
     missing = [column for column in nearest if column not in row]
     text = (
-        f"not a file of {name}: no column {_listed(missing)}; found {_listed(found[:12])}"
-        f"{' ...' if len(found) > 12 else ''}."
+        f"not a file of {name}: no column {_listed(missing)}; found {_listed(columns[:12])}"
+        f"{' ...' if len(columns) > 12 else ''}."
     )
-    near = {column: get_close_matches(column, set(found) - set(nearest), 1) for column in missing}
+    near = {column: get_close_matches(column, set(columns) - set(nearest), 1) for column in missing}
     renamed = [f"{old[0]!r} to {new!r}" for new, old in near.items() if old]
     if other := _other(name, row):
         text += f" These are columns of `swr1 load {other}`."

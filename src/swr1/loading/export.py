@@ -47,13 +47,13 @@ def export(
     for number, record in enumerate(stage.read(("id", "prompt"))):
         if record is None:
             continue
-        own = _kind(record)
-        kind = kind or own
+        record_kind = _kind(record)
+        kind = kind or record_kind
         if shape == "openai" and kind == "prompt" and not model:
             raise UsageError("prompts alone become requests of OpenAI's batches: name --model")
         try:
-            if own != kind:
-                raise DataError(f"another kind of record: a {own}, the first was a {kind}")
+            if record_kind != kind:
+                raise DataError(f"another kind of record: a {record_kind}, the first was a {kind}")
             prompt = _messages(record["prompt"], system)
             row = _MAKERS[shape](record, prompt, kind, number, model)
         except DataError as error:
@@ -129,7 +129,7 @@ def _trl(
     if kind == "completion":
         row["completion"] = _turn(assistant_text(record))
     elif kind == "pair":
-        row |= {side: _turn(said) for side, said in _pair(record).items()}
+        row |= {side: _turn(text) for side, text in _pair(record).items()}
     task, answer = record.get("task") or "", _as_text(record.get("answer"))
     return row | {"id": record["id"], "task": task, "answer": answer, "swr1": _rest(record)}
 
@@ -211,8 +211,8 @@ def _pair(record: Record) -> dict[str, str]:
     return sides
 
 
-def _turn(said: str) -> Messages:
-    return [{"role": "assistant", "content": said}]
+def _turn(text: str) -> Messages:
+    return [{"role": "assistant", "content": text}]
 
 
 def _as_text(answer: Any) -> str:
@@ -222,5 +222,5 @@ def _as_text(answer: Any) -> str:
 
 
 def _rest(record: Record) -> str:
-    kept = {name: record[name] for name in ("task", "answer", "info") if name in record}
-    return pack(kept).decode()
+    fields = {name: record[name] for name in ("task", "answer", "info") if name in record}
+    return pack(fields).decode()

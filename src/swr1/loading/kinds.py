@@ -79,12 +79,12 @@ def _kind_of_pipe() -> str:
 
 def _first_lines(name: str) -> tuple[bytes, bytes]:
     """The first two lines of a file that are not blank, stripped."""
-    found: list[bytes] = []
+    lines: list[bytes] = []
     with open_lines(name) as stream:
-        while len(found) < 2 and (line := stream.readline(MAX_LINE + 1)):
-            line = (line if found else line.removeprefix(BOM)).strip()
-            found += [line] * bool(line)
-    return (*found, b"", b"")[:2]  # type: ignore[return-value]
+        while len(lines) < 2 and (line := stream.readline(MAX_LINE + 1)):
+            line = (line if lines else line.removeprefix(BOM)).strip()
+            lines += [line] * bool(line)
+    return (*lines, b"", b"")[:2]  # type: ignore[return-value]
 
 
 def _refuse_others(name: str, begin: bytes) -> None:

@@ -57,7 +57,7 @@ def load_rows(
     index, shards = stage.shard
     broken: list[tuple[str, Any]] = []  # why the line that comes as None is none
 
-    def on_bad(where: str, reason: str, raw: Any) -> None:
+    def on_bad(place: str, reason: str, raw: Any) -> None:
         broken.append((reason, raw))
 
     sources = [file_rows(name, on_bad) for name in files]
@@ -65,29 +65,29 @@ def load_rows(
     check = getattr(load, "check", None)
     copies = Copies(numbered=check is not None)
     checked = None  # the file whose columns are known to be right
-    for number, (row, where) in enumerate(pair for rows in sources for pair in rows):
+    for number, (row, place) in enumerate(pair for rows in sources for pair in rows):
         reason, raw = broken.pop() if broken else ("", row)
         mine = number % shards == index
         if not mine and not copies.numbered:
             continue
         stage.came += mine
         try:
-            if check and _file_of(where) != checked:
+            if check and _file_of(place) != checked:
                 if trouble := f"{reason}. {KINDS}" if reason else check(row):
-                    raise _WrongFile(trouble, where)
-                items = _first(load, _placed(row, where, split), where, options or {})
-                checked = _file_of(where)
+                    raise _WrongFile(trouble, place)
+                items = _first(load, _placed(row, place, split), place, options or {})
+                checked = _file_of(place)
             elif reason:
                 raise DataError(reason)
             else:
-                items = _called(load, _placed(row, where, split), options or {})
+                items = _called(load, _placed(row, place, split), options or {})
             items = items if isinstance(items, list) else [items]
-            records = [copies.name(_record(item, where), where) for item in items]
+            records = [copies.name(_record(item, place), place) for item in items]
         except _WrongFile:
             raise
         except DataError as error:
             if mine:
-                _drop(stage, error.reason, where, raw)
+                _drop(stage, error.reason, place, raw)
                 stage.end_input(0)
             continue
         if not mine:
@@ -100,14 +100,14 @@ def load_rows(
         stage.end_input(len(records))
 
 
-def _first(load: Any, row: Any, where: str, options: dict[str, Any]) -> Any:
+def _first(load: Any, row: Any, place: str, options: dict[str, Any]) -> Any:
     """The items of a file's first row; when it is bad, perhaps the file is of another data set."""
     try:
         return _called(load, row, options)
     except DataError as error:
         if other := load.other(row):
             hint = f"{error.reason}. These are columns of `swr1 load {other}`"
-            raise _WrongFile(hint, where) from None
+            raise _WrongFile(hint, place) from None
         raise
 
 
@@ -133,16 +133,16 @@ class Copies:
         self._seen: dict[Any, str] = {}
         self._count: dict[str, int] = {}
 
-    def name(self, record: Record, where: str) -> Record:
+    def name(self, record: Record, place: str) -> Record:
         """`record` with the `id` and `sample` it must have; DataError for a forbidden copy."""
         same: Any = record["id"]
         if self.numbered:
             info = record["info"]
             same = hash((same, record.get("completion"), info.get("model"), str(info.get("pair"))))
         before = self._seen.get(same)
-        if before and not (self.numbered and _file_of(before) == _file_of(where)):
+        if before and not (self.numbered and _file_of(before) == _file_of(place)):
             raise DataError(f"seen before: the same item as {before}")
-        _remember(self._seen, same, where)
+        _remember(self._seen, same, place)
         if self.numbered:
             copies = self._count.get(record["id"], 0)
             _remember(self._count, record["id"], copies + 1)
@@ -159,16 +159,16 @@ def _remember(recent: dict[Any, Any], name: Any, value: Any) -> None:
         del recent[next(iter(recent))]
 
 
-def _file_of(where: str) -> str:
-    return where.rpartition(":")[0]
+def _file_of(place: str) -> str:
+    return place.rpartition(":")[0]
 
 
-def _placed(row: Any, where: str, split: str | None) -> Any:
+def _placed(row: Any, place: str, split: str | None) -> Any:
     if not isinstance(row, dict):
         return row
     placed = Row(row)
-    placed.file = PurePosixPath(_file_of(where)).name
-    placed.split = split or _split_of(_file_of(where))
+    placed.file = PurePosixPath(_file_of(place)).name
+    placed.split = split or _split_of(_file_of(place))
     return placed
 
 
@@ -179,7 +179,7 @@ def _split_of(file: str) -> str | None:
     return named.group(1) if named else None
 
 
-def _record(item: Any, where: str) -> Record:
+def _record(item: Any, place: str) -> Record:
     """The record of a loader's item, checked as stages check what they read."""
     if not isinstance(item, dict) or not isinstance(item.get("info") or {}, dict):
         raise DataError(f"no item: the loader gave {str(item)[:60]!r}, not task, prompt and info")
@@ -188,7 +188,7 @@ def _record(item: Any, where: str) -> Record:
     source = info.pop("source", None) or {}
     if not isinstance(source, dict):
         info["published_source"], source = source, {}
-    info["source"] = {**source, "where": where}
+    info["source"] = {**source, "where": place}
     checked_prompt(item.get("prompt"))
     by = info["model"] if isinstance(info.get("model"), str) else None
     name = make_id(item.get("task", ""), item["prompt"], item.get("answer"), by)
@@ -200,9 +200,9 @@ def _record(item: Any, where: str) -> Record:
     return record
 
 
-def _drop(stage: Stage, reason: str, where: str, raw: Any) -> None:
+def _drop(stage: Stage, reason: str, place: str, raw: Any) -> None:
     if stage.on_error == "fail":
         reason += " (to go on: --on-error skip, or --on-error quarantine PATH to set rows aside)"
-    stage.drop(reason, where, raw)
+    stage.drop(reason, place, raw)
     if stage.drops.total() > 3:  # the stage tells of the first three only
-        stage.say(f"dropped {where}: {reason}")
+        stage.say(f"dropped {place}: {reason}")

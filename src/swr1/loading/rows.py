@@ -37,20 +37,22 @@ def find_sources(names: Sequence[str], split: str | None = None) -> tuple[list[s
     for name in names:
         folder = Path(name)
         if name != "-" and folder.is_dir():
-            found = sorted(p for p in folder.rglob("*") if p.name.endswith(SUFFIXES))
-            found = [p for p in found if not p.name.endswith(_NOT_ROWS)]
+            paths = sorted(p for p in folder.rglob("*") if p.name.endswith(SUFFIXES))
+            paths = [p for p in paths if not p.name.endswith(_NOT_ROWS)]
             word = re.compile(rf"(?<![^\W_]){re.escape(split or '')}(?![^\W_])")
-            kept = [p for p in found if split is None or word.search(str(p.relative_to(folder)))]
-            if not kept:
-                of = f" of the split {split!r} among {len(found)}" if split and found else ""
+            matching = [
+                p for p in paths if split is None or word.search(str(p.relative_to(folder)))
+            ]
+            if not matching:
+                of = f" of the split {split!r} among {len(paths)}" if split and paths else ""
                 raise UsageError(f"no file{of} ({', '.join(SUFFIXES)}) in {name}")
-            files += map(str, kept)
+            files += map(str, matching)
         elif re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not (
             folder.exists() or folder.parent.is_dir() or name.endswith(SUFFIXES)
         ):
             hub.append(name)
-        elif not folder.exists() and (found_by_glob := sorted(glob.glob(name, recursive=True))):
-            files += [m for m in found_by_glob if m.endswith(SUFFIXES)]
+        elif not folder.exists() and (glob_matches := sorted(glob.glob(name, recursive=True))):
+            files += [m for m in glob_matches if m.endswith(SUFFIXES)]
         else:
             files += expand([name])
     return files, hub
@@ -80,14 +82,14 @@ def _parquet_rows(name: str, on_bad: OnBad) -> Rows:
         for batch in pq.ParquetFile(name).iter_batches(batch_size=256):
             for row in _batch_rows(batch):
                 number += 1
-                where = f"{name}:row {number}"
+                place = f"{name}:row {number}"
                 if isinstance(row, Exception):
-                    on_bad(where, f"unreadable values: {row}", None)
+                    on_bad(place, f"unreadable values: {row}", None)
                     row = None
-                yield row, where
+                yield row, place
     except (pa.ArrowException, OSError) as error:
-        where = f"{name}:row {number + 1}" if number else name
-        raise DataError(f"not a Parquet file, or a damaged one ({error})", where) from None
+        place = f"{name}:row {number + 1}" if number else name
+        raise DataError(f"not a Parquet file, or a damaged one ({error})", place) from None
 
 
 def _batch_rows(batch: Any) -> Iterable[Any]:
@@ -119,11 +121,11 @@ def _json_rows(name: str, on_bad: OnBad) -> Rows:
     if rows is None:
         raise DataError("neither a list of rows nor an object that holds one", name)
     for number, row in enumerate(rows, 1):
-        where = f"{'stdin' if name == '-' else name}:row {number}"
+        place = f"{'stdin' if name == '-' else name}:row {number}"
         if isinstance(row, _Cut):
-            on_bad(where, f"cut cells: the viewer left out a part of {', '.join(row)}", None)
+            on_bad(place, f"cut cells: the viewer left out a part of {', '.join(row)}", None)
             row = None
-        yield row, where
+        yield row, place
 
 
 class _Cut(list):
@@ -167,7 +169,7 @@ def _at(row: Any, name: str) -> Any:
 def _csv_rows(name: str, on_bad: OnBad) -> Rows:
     """The rows of a CSV file, each with the line that it begins on."""
     csv.field_size_limit(2**27)  # completions are longer than Python's limit for a field
-    where, at_end = f"{name}:1", False
+    place, at_end = f"{name}:1", False
 
     def watched(text: Iterable[str]) -> Iterator[str]:
         nonlocal at_end
@@ -179,10 +181,10 @@ def _csv_rows(name: str, on_bad: OnBad) -> Rows:
             reader = csv.reader(watched(text))
             header = next(reader, [])
             if twice := {column for column in header if header.count(column) > 1}:
-                raise DataError(f"several columns are named {', '.join(sorted(twice))!r}", where)
+                raise DataError(f"several columns are named {', '.join(sorted(twice))!r}", place)
             begins = reader.line_num + 1
             for fields in reader:
-                where, begins = f"{name}:{begins}", reader.line_num + 1
+                place, begins = f"{name}:{begins}", reader.line_num + 1
                 if not fields:
                     continue
                 trouble = ""
@@ -191,17 +193,17 @@ def _csv_rows(name: str, on_bad: OnBad) -> Rows:
                 elif at_end:  # the reader looked for more, so a quote is open
                     trouble = "torn row: a quote that opens in it is never closed"
                 if trouble:
-                    on_bad(where, trouble, fields)
-                    yield None, where
+                    on_bad(place, trouble, fields)
+                    yield None, place
                 else:
                     missing = [None] * (len(header) - len(fields))
-                    yield dict(zip(header, [*fields, *missing], strict=True)), where
+                    yield dict(zip(header, [*fields, *missing], strict=True)), place
     except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"not a CSV file in UTF-8, or a damaged one ({error})", where) from None
+        raise DataError(f"not a CSV file in UTF-8, or a damaged one ({error})", place) from None
     except DAMAGE as error:
         if not compression(name):
             raise
-        raise damaged(error, where) from None
+        raise damaged(error, place) from None
 
 
 def hub_rows(name: str, subset: str | None, split: str | None) -> Rows:

@@ -38,7 +38,7 @@ SIZES = {
 OPTIMIZERS = {"adamw": 8, "muon": 4, "adamw8bit": 2, "adafactor": 0, "sgd": 0}
 
 # Float32 probabilities that a forward pass keeps at most (training/logprobs.py), in bytes.
-KEPT_PROBABILITIES = 2**26 * 4
+PROBABILITY_BYTES = 2**26 * 4
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Shape:
             "gradients": 4.0 * share,
             "optimizer": float(OPTIMIZERS[optimizer]) * share,
             "activations": self.activation_bytes(width, checkpointing) * micro_tokens,
-            "probabilities": float(min(KEPT_PROBABILITIES, 4 * micro_tokens * self.vocabulary)),
+            "probabilities": float(min(PROBABILITY_BYTES, 4 * micro_tokens * self.vocabulary)),
         }
         if reference:
             parts["reference"] = 2.0 * share

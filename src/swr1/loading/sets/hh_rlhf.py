@@ -32,7 +32,7 @@ def load(row):
         same -= 1
     if not same or chosen[same][0] != "Assistant" or rejected[same][0] != "Assistant":
         raise DataError("no pair: the dialogues have no turn of the user in common")
-    prompt = [{"role": ROLES[who], "content": said} for who, said in chosen[:same]]
+    prompt = [{"role": ROLES[who], "content": words} for who, words in chosen[:same]]
     pair = {"chosen": _ending(chosen[same:]), "rejected": _ending(rejected[same:])}
     return item("safety", prompt, pair=pair)
 
@@ -43,14 +43,14 @@ def turns(dialogue: str) -> list[tuple[str, str]]:
     if before.strip() or not parts:
         raise DataError("no dialogue: it does not begin with a blank line and 'Human:'")
     joined: list[tuple[str, str]] = []
-    for who, said in zip(parts[::2], parts[1::2], strict=True):
+    for who, words in zip(parts[::2], parts[1::2], strict=True):
         if joined and joined[-1][0] == who:
-            joined[-1] = (who, f"{joined[-1][1]}\n\n{said.strip()}")
+            joined[-1] = (who, f"{joined[-1][1]}\n\n{words.strip()}")
         else:
-            joined.append((who, said.strip()))
+            joined.append((who, words.strip()))
     return joined
 
 
 def _ending(rest: list[tuple[str, str]]) -> str:
     first, *more = rest
-    return first[1] + "".join(f"\n\n{who}: {said}" for who, said in more)
+    return first[1] + "".join(f"\n\n{who}: {words}" for who, words in more)

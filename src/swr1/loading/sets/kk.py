@@ -39,20 +39,20 @@ def load(row: dict[str, Any], keep_prompt: bool = False) -> dict[str, Any]:
     """
     shape, text, index = _shape(row)
     try:
-        told, own = read_within(text)
+        puzzle, puzzle_text = read_within(text)
     except DataError as error:
         raise DataError(f"unreadable text: {error.reason}") from None
-    solutions = solve(told.statements, most=2)
+    solutions = solve(puzzle.statements, most=2)
     if solutions.count != 1:
         kind = "several solutions" if solutions.count else "no solution"
         raise DataError(f"{kind}: the text fits {solutions.count} worlds, not exactly one")
     world = solutions.worlds[0]
-    if differences := _differences(row, shape, told, world):
+    if differences := _differences(row, shape, puzzle, world):
         raise DataError(f"stored data differ: {'; '.join(differences)}")
-    prompt = [{"role": "user", "content": text if keep_prompt else own}]
+    prompt = [{"role": "user", "content": text if keep_prompt else puzzle_text}]
     if keep_prompt and isinstance(row.get("prompt"), list):
         prompt = row["prompt"]
-    names, roles, statements = told
+    names, roles, statements = puzzle
     info = {
         "people": len(names),
         "names": names,
@@ -81,7 +81,9 @@ def _shape(row: Any) -> tuple[str, str, Any]:
     )
 
 
-def _differences(row: dict[str, Any], shape: str, told: Told, world: tuple[bool, ...]) -> list[str]:
+def _differences(
+    row: dict[str, Any], shape: str, puzzle: Told, world: tuple[bool, ...]
+) -> list[str]:
     """What the row says otherwise than its text, in words; columns that are not there say nothing."""
     gym = shape == "reasoning-gym"
     about = _value(row["metadata"]) if gym else row
@@ -89,11 +91,15 @@ def _differences(row: dict[str, Any], shape: str, told: Told, world: tuple[bool,
     truth = _value((truth or {}).get("ground_truth")) or {}
     terms = _value(about.get("knight_knave_terms" if gym else "knight_knave")) or {}
     stored: list[tuple[str, Any, Any]] = [
-        ("names", _value(about.get("names")), told.names),
-        ("roles", [terms.get("knight"), terms.get("knave")] if terms else None, [*told.roles[:2]]),
+        ("names", _value(about.get("names")), puzzle.names),
+        (
+            "roles",
+            [terms.get("knight"), terms.get("knave")] if terms else None,
+            [*puzzle.roles[:2]],
+        ),
         ("solution", _value(about.get("solution")), list(world)),
     ]
-    statements = [as_lists(s) for s in told.statements]
+    statements = [as_lists(s) for s in puzzle.statements]
     for name, holder in (("statements", about), ("reward_model statements", truth)):
         if (value := _value(holder.get("statements"))) is not None:
             stored.append((name, _statements(value, gym), statements))
@@ -102,7 +108,7 @@ def _differences(row: dict[str, Any], shape: str, told: Told, world: tuple[bool,
     texts.append(("reward_model solution_text_format", truth.get("solution_text_format")))
     for name, text in texts:
         if text is not None:
-            stored.append((name, _claimed(text, told), _named(enumerate(world), told)))
+            stored.append((name, _claimed(text, puzzle), _named(enumerate(world), puzzle)))
     return [
         f"{name} {_shown(theirs)}, by the text {_shown(ours)}"
         for name, theirs, ours in stored
@@ -110,12 +116,12 @@ def _differences(row: dict[str, Any], shape: str, told: Told, world: tuple[bool,
     ]
 
 
-def _claimed(text: Any, told: Told) -> list[str]:
-    return _named(read_claims(str(text), told.names, told.roles), told)
+def _claimed(text: Any, puzzle: Told) -> list[str]:
+    return _named(read_claims(str(text), puzzle.names, puzzle.roles), puzzle)
 
 
-def _named(claims: Any, told: Told) -> list[str]:
-    return [f"{told.names[person]} {told.roles.word(truth)}" for person, truth in claims]
+def _named(claims: Any, puzzle: Told) -> list[str]:
+    return [f"{puzzle.names[person]} {puzzle.roles.word(truth)}" for person, truth in claims]
 
 
 def _statements(value: Any, gym: bool) -> Any:

@@ -49,7 +49,7 @@ def is_number(text: str) -> bool:
 def listed(value) -> list[str]:
     """A list that the file keeps as the text of a Python list."""
     try:
-        found = ast.literal_eval(value) if isinstance(value, str) else list(value)
-        return [str(part) for part in found]
+        parts = ast.literal_eval(value) if isinstance(value, str) else list(value)
+        return [str(part) for part in parts]
     except (ValueError, SyntaxError, TypeError):
         raise DataError(f"no list: {str(value)[:60]!r}") from None

@@ -34,7 +34,7 @@ def load(row, images=""):
         words = row["queries"] if part == "chat" else row[f"{name}_instructions"]
         shown = picture(f"{part}/{path}", images)
         items += [
-            item("safety", with_pictures([shown], said), category=part, harmful=harmful)
-            for said in words
+            item("safety", with_pictures([shown], query), category=part, harmful=harmful)
+            for query in words
         ]
     return items

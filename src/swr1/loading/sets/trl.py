@@ -5,7 +5,7 @@ from swr1.loading.chat import completed, fork, last_turn, messages, rest_of, res
 from swr1.loading.declare import dataset
 
 ANSWERS = ("answer", "solution", "ground_truth", "target")
-OWN = {"prompt", "completion", "chosen", "rejected", "messages", "task", "swr1"}
+COLUMNS = {"prompt", "completion", "chosen", "rejected", "messages", "task", "swr1"}
 
 
 @dataset(None, ("prompt",), ("messages",), ("chosen", "rejected"), keeps=())
@@ -15,9 +15,9 @@ def load(row, task="qa"):
     chosen, rejected, whole = row.get("chosen"), row.get("rejected"), row.get("messages")
     named = next((name for name in ANSWERS if row.get(name) not in (None, "")), None)
     answer, more = truth(row[named]) if named else (None, {})
-    info = rest_of(row, OWN | {named} | ({"id", "answer"} if row.get("swr1") else set()))
+    info = rest_of(row, COLUMNS | {named} | ({"id", "answer"} if row.get("swr1") else set()))
     before = None if prompt is None else messages(prompt)
-    said = None
+    reply = None
     if chosen is not None or rejected is not None:
         before, info["pair"] = fork(before, chosen, rejected)
         if whole not in (None, chosen):
@@ -25,16 +25,16 @@ def load(row, task="qa"):
         if completion is not None:
             info["completion"] = completion
     elif completion is not None:
-        before, said = completed(messages(prompt), completion)
+        before, reply = completed(messages(prompt), completion)
         if whole is not None:
             info["messages"] = whole
     elif whole is not None:  # the prompt is in the conversation
         turns = messages(whole)
         if before and turns[: len(before)] != before and prompt:
             info["published_prompt"] = prompt
-        before, said = last_turn(turns)
+        before, reply = last_turn(turns)
     if before is None:
         raise DataError("no prompt: neither `prompt` nor `messages` holds one")
     known = more.pop("task", task)
     made = {"task": row.get("task") or known, "answer": answer, "info": info | more}
-    return restored(row.get("swr1"), made, before, said)
+    return restored(row.get("swr1"), made, before, reply)

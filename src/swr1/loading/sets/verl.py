@@ -4,7 +4,7 @@ from swr1.errors import DataError
 from swr1.loading.chat import completed, messages, rest_of, restored, truth, unpacked
 from swr1.loading.declare import dataset
 
-OWN = {"data_source", "prompt", "ability", "reward_model", "extra_info", "responses"}
+COLUMNS = {"data_source", "prompt", "ability", "reward_model", "extra_info", "responses"}
 TASKS = {"MATH": "math", "fact-reasoning": "qa"}  # how DAPO and Search-R1 name what we judge
 
 
@@ -23,7 +23,7 @@ def load(row, task=""):
     if kind in (None, ""):
         raise DataError("no task: the ability is empty; name a task with --set task=NAME")
     info = rest_of(extra, {"swr1"})
-    for name, value in rest_of(row, OWN).items():
+    for name, value in rest_of(row, COLUMNS).items():
         info[f"published_{name}" if info.get(name, value) != value else name] = value
     if beside := rest_of(reward_model, {"style", "ground_truth"}):
         info["reward_model"] = beside
