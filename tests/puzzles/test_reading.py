@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from swr1.errors import DataError
 from swr1.puzzles.reading import (
     PUBLISHED_REPORTS,
-    Told,
+    ParsedPuzzle,
     read_claims,
     read_puzzle,
     read_statement,
@@ -41,7 +41,7 @@ def tellings(draw, language):
     one = statement_of(st.integers(0, people - 1))
     said = draw(st.lists(one, min_size=people, max_size=people))
     dice = draw(st.lists(st.integers(0, 2**32 - 1), min_size=people, max_size=people))
-    return Told(names, roles, tuple(map(as_tuples, said))), dice
+    return ParsedPuzzle(names, roles, tuple(map(as_tuples, said))), dice
 
 
 def retold(told, dice, wording):
@@ -71,7 +71,7 @@ def test_also_at_five_levels_and_four_parts(wording):
     for _ in range(40):
         people = rng.randint(2, 8)
         said = tuple(deep_statement(rng, people, 5, 4) for _ in range(people))
-        told = Told(
+        told = ParsedPuzzle(
             rng.sample(NAMES[language], people), find_roles(rng.choice(PAIRS), language), said
         )
         assert retold(told, [rng.getrandbits(32) for _ in said], wording) == told
@@ -97,7 +97,7 @@ latin = st.text(st.characters(categories=["Lu", "Ll"]), min_size=2, max_size=7).
 )
 def test_names_of_any_letters(names, dice):
     said = tuple(("knave", i - 1) if i else ("knight", len(names) - 1) for i in range(len(names)))
-    told = Told(names, KNIGHTS, said)
+    told = ParsedPuzzle(names, KNIGHTS, said)
     assert retold(told, [dice] * len(names), "varied") == told
 
 
@@ -153,12 +153,12 @@ def test_perturbed_variants():
         return [s.format(*words) for s in sentences]
 
     names = ["Ann", "Bo", "Cy"]
-    usual = Told(names, KNIGHTS, statements)
+    usual = ParsedPuzzle(names, KNIGHTS, statements)
     assert read_puzzle(published(names, said(ann, bo, cy))) == usual
     assert read_puzzle(published(names, said(cy, ann, bo))) == usual  # each keeps what it said
     hero = said(ann, bo, cy, words=("hero", "villain"))
     told = read_puzzle(published(names, hero, "hero", "villain"))  # "heros"
-    assert told == Told(names, find_roles("hero/villain"), statements)
+    assert told == ParsedPuzzle(names, find_roles("hero/villain"), statements)
     odd = ["Ænwyn van Pelt", "Zé", "Dr. Bo"]
     renamed = [
         s.replace("Ann", odd[0])
@@ -168,10 +168,10 @@ def test_perturbed_variants():
         .replace("Dr. Zé ", "Dr. Bo ")
         for s in said(ann, bo, cy)
     ]
-    assert read_puzzle(published(odd, renamed)) == Told(odd, KNIGHTS, statements)
+    assert read_puzzle(published(odd, renamed)) == ParsedPuzzle(odd, KNIGHTS, statements)
     # Knights lie: "knight" is now the liar's word, whichever order the words come in.
     swapped = said(ann, bo, cy, words=("knave", "knight"))
-    flipped = Told(names, find_roles("knave/knight"), statements)
+    flipped = ParsedPuzzle(names, find_roles("knave/knight"), statements)
     assert read_puzzle(published(names, swapped, flipped=True)) == flipped
     assert read_puzzle(published(names, swapped, "knave", "knight")) == flipped
 
@@ -217,7 +217,7 @@ def test_nested_with_brackets_and_a_note_on_the_layout():
 def test_within_a_prompt(text, around):
     told, own = read_within(around.format(text))
     assert own == text
-    assert told == Told(["Zoey", "Bo"], KNIGHTS, (("knight", 1), ("knight", 1)))
+    assert told == ParsedPuzzle(["Zoey", "Bo"], KNIGHTS, (("knight", 1), ("knight", 1)))
 
 
 # --- doubts -------------------------------------------------------------------------------------

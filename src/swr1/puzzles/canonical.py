@@ -46,10 +46,10 @@ def canonical_form(statements: Sequence[Statement]) -> tuple:
     outcomes: dict[tuple, list[int]] = {}  # form -> the people tried as the first, on the way to it
 
     def relabelled(new: Sequence[int]) -> tuple:
-        told: list[tuple] = [()] * len(new)
+        renamed: list[tuple] = [()] * len(new)
         for speaker, statement in enumerate(statements):
-            told[new[speaker]] = _map_people(statement, new)
-        return tuple(told)
+            renamed[new[speaker]] = _map_people(statement, new)
+        return tuple(renamed)
 
     def swap_changes_nothing(p: int, q: int) -> bool:
         new = list(people)
@@ -147,12 +147,13 @@ def hash_sum(statements: tuple[tuple, ...]) -> int:
 
 
 def puzzle_code(statements: tuple[tuple, ...]) -> int:
-    """64 bits that tell a puzzle (as tuples, names and order included) from every other."""
-    return sum([_told_hash(s, speaker) for speaker, s in enumerate(statements)]) & (1 << 64) - 1
+    """64 bits that differ between any two puzzles (as tuples, names and order included)."""
+    total = sum([_statement_hash(s, speaker) for speaker, s in enumerate(statements)])
+    return total & (1 << 64) - 1
 
 
 @lru_cache(maxsize=1 << 16)
-def _told_hash(statement: tuple, speaker: int) -> int:
+def _statement_hash(statement: tuple, speaker: int) -> int:
     return _hash64((speaker, statement))
 
 

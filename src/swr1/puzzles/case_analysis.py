@@ -41,9 +41,9 @@ def by_cases(puzzle: Puzzle, rng: Random, stop: float) -> list[Form]:
     forms: list[Form] = []
     for world in product((True, False), repeat=len(people)):
         for person in people:
-            found = values(puzzle.statements[person], world)
-            fits = found[-1] == world[person]
-            forms.append(["try", list(world), person, found, fits])
+            part_values = values(puzzle.statements[person], world)
+            fits = part_values[-1] == world[person]
+            forms.append(["try", list(world), person, part_values, fits])
             if not fits:
                 break
             if person == people[-1] or rng.random() < stop:
@@ -60,12 +60,12 @@ def values(statement: Statement, world: Sequence[bool]) -> list[bool]:
 
 def tell_try(puzzle: Puzzle, form: Form) -> str:
     """The line of a "try" form."""
-    _, world, person, found, fits = form
+    _, world, person, part_values, fits = form
     names = puzzle.names
-    told = iter([YES[value] for value in found])
+    words = iter([YES[value] for value in part_values])
     return (
         f"{'with' if person else 'try'} {tell_world(puzzle, world)} ; {names[person]} says"
-        f" {_says(puzzle.statements[person], names, world, told)} ,"
+        f" {_says(puzzle.statements[person], names, world, words)} ,"
         f" {names[person]} {HONESTY[world[person]]} {FITS[fits]} ."
     )
 
@@ -78,10 +78,10 @@ def tell_world(puzzle: Puzzle, world: Sequence[bool]) -> str:
 def read_try(puzzle: Puzzle, line: str) -> Form | None:
     """The form of a line; None if it is none, ["garbled"] if it tells the puzzle or world wrong."""
     first, _, rest = line.partition(" ")
-    head, found, rest = rest.partition(" ; ")
+    head, semicolon, rest = rest.partition(" ; ")
     name, says, rest = rest.partition(" says ")
-    told, comma, verdict = rest.rpartition(" , ")
-    if first not in ("try", "with") or not (found and says and comma):
+    statement_text, comma, verdict = rest.rpartition(" , ")
+    if first not in ("try", "with") or not (semicolon and says and comma):
         return None
     world = read_world(puzzle, head)
     if world is None or name not in puzzle.names:
@@ -89,7 +89,7 @@ def read_try(puzzle: Puzzle, line: str) -> Form | None:
     person = puzzle.names.index(name)
     blanks = iter(lambda: "\0", None)
     pieces = _says(puzzle.statements[person], puzzle.names, world, blanks).split("\0")
-    parts = _read_blanks(pieces, YES, told)
+    parts = _read_blanks(pieces, YES, statement_text)
     fits = _read_blanks([f"{name} {HONESTY[world[person]]} ", " ."], FITS, verdict)
     return ["try", world, person, parts, fits[0]] if parts and fits else ["garbled"]
 
@@ -102,15 +102,15 @@ def read_world(puzzle: Puzzle, text: str) -> list[bool] | None:
 
 def _read_blanks(pieces: Sequence[str], words: tuple[str, str], text: str) -> list[bool] | None:
     """Which of two words stands in each gap between the pieces; None if the text is another."""
-    told, at = [], 0
+    choices, at = [], 0
     for piece in pieces[:-1]:
         at = at + len(piece) if text.startswith(piece, at) else len(text)
         word = next((word for word in words if text.startswith(word, at)), None)
         if word is None:
             return None
-        told.append(word == words[True])
+        choices.append(word == words[True])
         at += len(word)
-    return told if text[at:] == pieces[-1] else None
+    return choices if text[at:] == pieces[-1] else None
 
 
 def _is_simple(statement: Statement) -> bool:
@@ -119,18 +119,18 @@ def _is_simple(statement: Statement) -> bool:
 
 
 def _says(
-    statement: Statement, names: Sequence[str], world: Sequence[bool], told: Iterator[str]
+    statement: Statement, names: Sequence[str], world: Sequence[bool], words: Iterator[str]
 ) -> str:
     """The statement with what the world says of each person in it, and each part's value."""
     kind, *parts = statement
     if _is_simple(statement):
         leaf, denied = (parts[0], "not ") if kind == "not" else (statement, "")
-        return f"{names[leaf[1]]} {HONESTY[world[leaf[1]]]} {denied}{leaf[0]} {next(told)}"
+        return f"{names[leaf[1]]} {HONESTY[world[leaf[1]]]} {denied}{leaf[0]} {next(words)}"
     if kind == "not":
-        return f"not ( {_says(parts[0], names, world, told)} ) = {next(told)}"
+        return f"not ( {_says(parts[0], names, world, words)} ) = {next(words)}"
     texts = []
     for part in parts:
-        text = _says(part, names, world, told)
+        text = _says(part, names, world, words)
         texts.append(text if _is_simple(part) else f"( {text} )")
     joined = f"if {texts[0]} then {texts[1]}" if kind == "implies" else f" {kind} ".join(texts)
-    return f"{joined} = {next(told)}"
+    return f"{joined} = {next(words)}"

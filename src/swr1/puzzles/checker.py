@@ -160,8 +160,10 @@ class Checker:
                 return
             case ["garbled" | "guess" as reason]:
                 raise _Wrong(reason)
-            case ["try", list(roles), person, list(found), bool(fits)] if self._are(person, roles):
-                self._try(tuple(roles), person, found, fits)
+            case ["try", list(roles), person, list(part_values), bool(fits)] if self._are(
+                person, roles
+            ):
+                self._try(tuple(roles), person, part_values, fits)
             case ["conclude", list(roles)] if self._are(0, roles):
                 self._conclude(tuple(roles))
             case ["back", person] if self._are(person):
@@ -198,10 +200,10 @@ class Checker:
         return type(person) is int and 0 <= person < self.people and is_world
 
     def _meaning(self, person: int) -> Meaning:
-        found = meaning(person, self.statements[person])
-        if found is None:
+        words = meaning(person, self.statements[person])
+        if words is None:
             raise _TooWide
-        return found
+        return words
 
     # --- assumptions -------------------------------------------------------------------------
 
@@ -285,12 +287,16 @@ class Checker:
         if self._meaning(person).truth(known) != truth or (known[person] == truth) != fitting:
             raise _Wrong("wrong-value" if fitting else "no-contradiction")
 
-    def _try(self, world: tuple[bool, ...], person: int, found: list[Any], fits: bool) -> None:
+    def _try(
+        self, world: tuple[bool, ...], person: int, part_values: list[Any], fits: bool
+    ) -> None:
         if world in self.refuted:
             raise _Wrong("refuted-before")
         if world != self.world and self.world is not None and self.world not in self.refuted:
             raise _Wrong("left-open")
-        if found != values(self.statements[person], world) or fits != (found[-1] == world[person]):
+        if part_values != values(self.statements[person], world) or fits != (
+            part_values[-1] == world[person]
+        ):
             raise _Wrong("wrong-value")
         if world != self.world:
             self.world, self.tried = world, set()

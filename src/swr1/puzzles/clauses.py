@@ -137,17 +137,17 @@ def parse_clause(clause: str, roles: Roles, language: str) -> tuple:
     pattern, tokens, at = _lexer(roles, language), [], 0
     clause = clause.strip()
     while at < len(clause):
-        found = pattern.match(clause, at)
-        if found is None:
+        match = pattern.match(clause, at)
+        if match is None:
             unknown = short(clause[at:].strip())
             raise DataError(f"not understood: {unknown} (an unknown person, role or connective)")
-        name, denied, truth, _ = found.groups()[:4]
+        name, denied, truth, _ = match.groups()[:4]
         if name:
             kind = ("NO_" if denied else "") + ("KNIGHT" if truth else "KNAVE")
             tokens.append(Token(kind, name, at))
         else:
-            tokens.append(Token(found.lastgroup or "", found[0], at))
-        at = found.end()
+            tokens.append(Token(match.lastgroup or "", match[0], at))
+        at = match.end()
     try:
         return _parser(language)(tokens)
     except UnexpectedInput as error:

@@ -56,15 +56,15 @@ TEXT_BLOCK = 64  # positions per block of random words for names and wording
 DISTINCT = ("text", "form")
 
 Drawn = tuple[tuple[tuple, ...], tuple[bool, ...]]  # statements, the only world that fits
-Wanted = Callable[[tuple[tuple, ...]], bool]  # whether a puzzle belongs to the split
+Accepts = Callable[[tuple[tuple, ...]], bool]  # whether a puzzle belongs to the split
 
 
 def parse_people(text: str) -> tuple[int, int]:
     """ "3-7" -> (3, 7) and "5" -> (5, 5). Raises UsageError for anything else."""
-    found = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", text)
-    if not found:
+    match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", text)
+    if not match:
         raise UsageError(f"people must be a number or a range such as 3-7, not {text!r}")
-    return int(found[1]), int(found[2] or found[1])
+    return int(match[1]), int(match[2] or match[1])
 
 
 def generate(
@@ -114,21 +114,21 @@ def generate(
         _check_enough(size, start + n, lo, hi, config, rules)
 
     drawn: dict[str, Any] = {"depth": depth, "width": width, "seed": seed}
-    told = {"split": split, "test_share": config.test_share} if split else {}
-    told |= rules.changes()
+    facts = {"split": split, "test_share": config.test_share} if split else {}
+    facts |= rules.changes()
     if config.knights is not None:
-        told["knights"] = config.knights
+        facts["knights"] = config.knights
     if config.distinct != "text":
-        told["distinct"] = config.distinct
+        facts["distinct"] = config.distinct
 
-    def wanted(statements: tuple[tuple, ...]) -> bool:
+    def accepts(statements: tuple[tuple, ...]) -> bool:
         return split is None or in_split(hash_sum(statements), split, config.test_share)
 
     def records() -> Iterator[dict[str, Any]]:
         span = hi - lo + 1
         sizes = range(lo, hi + 1)
         puzzles = [
-            numbered(s, depth, width, seed, wanted, rules, config.knights, config.distinct)
+            numbered(s, depth, width, seed, accepts, rules, config.knights, config.distinct)
             for s in sizes
         ]
         tellers = [_teller(pool, size, seed, retell) for size in sizes]
@@ -137,7 +137,7 @@ def generate(
             statements, solution = puzzles[which](turn // retell)
             chosen, words = tellers[which](turn)
             puzzle = Puzzle(chosen, statements, solution, called)
-            info = {**drawn, "index": index, **told}
+            info = {**drawn, "index": index, **facts}
             if config.difficulty:
                 info["difficulty"] = difficulty_of(statements)
             if trace:
@@ -153,7 +153,7 @@ def numbered(
     depth: int,
     width: int,
     seed: int,
-    wanted: Wanted,
+    accepts: Accepts,
     rules: Rules = PUBLISHED,
     knights: float | None = None,
     distinct: str = "text",
@@ -169,11 +169,11 @@ def numbered(
     if people >= LARGE:
         return lru_cache(maxsize=1)(
             lambda number: draw_large(
-                people, depth, width, f"{key}/{number}", rules, knights, wanted
+                people, depth, width, f"{key}/{number}", rules, knights, accepts
             )
         )
     puzzles = enumerate(
-        _unique_puzzles(people, depth, width, key, wanted, rules, knights, distinct)
+        _unique_puzzles(people, depth, width, key, accepts, rules, knights, distinct)
     )
 
     @lru_cache(maxsize=1)
@@ -189,7 +189,7 @@ def _unique_puzzles(
     depth: int,
     width: int,
     key: str,
-    wanted: Wanted,
+    accepts: Accepts,
     rules: Rules,
     knights: float | None,
     distinct: str,
@@ -202,7 +202,7 @@ def _unique_puzzles(
     seen = CodeSet()
 
     def is_new(statements: tuple[tuple, ...]) -> bool:
-        if not wanted(statements):
+        if not accepts(statements):
             return False
         if distinct == "form":
             return seen.add(int(canonical_key(statements)[:16], 16))
@@ -248,9 +248,11 @@ def _check(n: int, lo: int, hi: int, start: int, config: PuzzleConfig, rules: Ru
         f"depth must be 2 to {MAX_DEPTH}, not {depth}"
         + " (at depth 1 no puzzle has exactly one solution)" * (depth == 1),
     )
-    told_of = lo - (not rules.self_reference)
+    mentionable = lo - (not rules.self_reference)
     # Parts of a statement differ, and where none is trivial they are about different people.
-    most = min(MAX_WIDTH, statement_count(lo, depth - 1, 2, rules) if rules.trivial else told_of)
+    most = min(
+        MAX_WIDTH, statement_count(lo, depth - 1, 2, rules) if rules.trivial else mentionable
+    )
     need(
         2 <= width <= most,
         f"width must be 2 to {most} for {lo} people at depth {depth}, not {width}",
@@ -307,20 +309,20 @@ def _teller(
     roles of it.
     """
     words_at = _text_words(size, seed)
-    told: dict[tuple[str, ...], None] = {}  # how the puzzle at hand was told, in order
+    namings: dict[tuple[str, ...], None] = {}  # of the puzzle at hand so far, in order
     first = 0  # the position of its first telling
 
     def tell(position: int) -> tuple[list[str], array]:
         nonlocal first
         if position - first >= retell:
             first = position - position % retell
-            told.clear()
-        for telling in range(first + len(told), position + 1):
+            namings.clear()
+        for telling in range(first + len(namings), position + 1):
             words = words_at(telling)
             chosen = tuple(_choose(pool, words[:size]))
-            if chosen in told:
-                chosen = next(p for p in _arrangements(pool, words) if p not in told)
-            told[chosen] = None
+            if chosen in namings:
+                chosen = next(p for p in _arrangements(pool, words) if p not in namings)
+            namings[chosen] = None
         return list(chosen), words[size:]
 
     return tell

@@ -34,11 +34,11 @@ def draw_large(
     key: str,
     rules: Rules,
     knights: float | None,
-    wanted: Callable[[tuple[tuple, ...]], bool],
+    accepts: Callable[[tuple[tuple, ...]], bool],
 ) -> tuple[tuple[tuple, ...], tuple[bool, ...]]:
     """The puzzle of this key: statements, and the only world that fits.
 
-    With `knights` a planted world, as in space.draw_planted. Candidates that are not `wanted` are
+    With `knights` a planted world, as in space.draw_planted. Candidates that `accepts` refuses are
     passed over. Raises UsageError when TRIES candidates bring nothing.
     """
     draw = chain.from_iterable(random_words(key, 1 << 12)).__next__
@@ -46,13 +46,13 @@ def draw_large(
     roles: list[bool] = []
     for attempt in range(TRIES):
         if knights is None:
-            told = tuple([statement(speaker) for speaker in range(people)])
+            statements = tuple([statement(speaker) for speaker in range(people)])
         else:
             if attempt % PLANTED == 0:
                 roles = [draw() < knights * (1 << 32) for _ in range(people)]
-            told = fitting(statement, roles)
-        if wanted(told) and (world := unique(told)):
-            return told, world
+            statements = fitting(statement, roles)
+        if accepts(statements) and (world := unique(statements)):
+            return statements, world
     raise UsageError(
         f"no puzzle with exactly one solution among {TRIES} candidates of {people} people: change"
         " the weights, the share of knights, or the number of people"

@@ -132,15 +132,15 @@ def _checked(lines: Sequence[str], place: str) -> list[str]:
     names: dict[tuple[str, ...], str] = {}  # by their words in lower case
     whole: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
-        name, where = " ".join(line.partition("#")[0].split()), f"{place}:{number}"
+        name, location = " ".join(line.partition("#")[0].split()), f"{place}:{number}"
         name = unicodedata.normalize("NFC", name)
         if not name:
             continue
         if problem := _problem(name):
-            raise DataError(f"{name!r} cannot serve as a name: {problem}", where)
+            raise DataError(f"{name!r} cannot serve as a name: {problem}", location)
         words = _words(name)
         if words in names:
-            raise DataError(f"{name!r} is listed twice; leave one out", where)
+            raise DataError(f"{name!r} is listed twice; leave one out", location)
         names[words] = whole[name.casefold()] = name
     for words, name in names.items():
         parts = [names.get(words[i:j]) for i, j in combinations(range(len(words) + 1), 2)]
@@ -160,8 +160,8 @@ def _problem(name: str) -> str | None:
     if not re.fullmatch(r"\w(?:[\w '’.·-]*\w)?", name) or _TAKEN & set(_words(name)):
         return RULE
     if _CHINESE.search(name):
-        if found := next((character for character in name if character in NEIGHBOURS), None):
-            return f"{found} may stand next to a name in the text, so it may not be part of one"
+        if neighbour := next((character for character in name if character in NEIGHBOURS), None):
+            return f"{neighbour} may stand next to a name in the text, so it may not be part of one"
         if name in _LITERAL:
             return "it is part of the puzzle's own sentences"
     return None

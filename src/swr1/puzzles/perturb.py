@@ -92,17 +92,19 @@ def perturb(record: Record, kind: str, seed: int = 0, choice: Any = None) -> Rec
     puzzle, info, messages = puzzle_of(record), record["info"], record["prompt"]
     if not messages:
         raise DataError("the prompt holds no message", f"record {record['id']}")
-    told, around = _how_told(puzzle, info, messages[-1]["content"])
-    if not told.wording and kind != "wording":
+    retelling, around = _retelling_of(puzzle, info, messages[-1]["content"])
+    if not retelling.wording and kind != "wording":
         raise Impossible("not in a known wording (perturb wording first)")
-    new = make(told, Dice(f"perturb/{seed}/{record['id']}/{kind}"), choice)
+    new = make(retelling, Dice(f"perturb/{seed}/{record['id']}/{kind}"), choice)
     if not changes:
         try:
             check_names(new.puzzle.names, new.puzzle.roles)
         except UsageError:
             raise Impossible("a role looks like a name or a word of the text") from None
     link = {"kind": kind, "of": record["id"], "changes_solution": changes}
-    item = as_item(new.puzzle, new.wording, new.dice, _kept(info, changes) | {"perturbed": link})
+    item = as_item(
+        new.puzzle, new.wording, new.dice, _lasting_info(info, changes) | {"perturbed": link}
+    )
     text = item["prompt"][0]["content"]
     item["prompt"] = [*messages[:-1], messages[-1] | {"content": text.join(around)}]
     name = make_id(item["task"], item["prompt"], [item["answer"], link])
@@ -110,7 +112,7 @@ def perturb(record: Record, kind: str, seed: int = 0, choice: Any = None) -> Rec
     return {"v": VERSION, "id": name, **item, **trail}
 
 
-def _kept(info: dict[str, Any], changes: bool) -> dict[str, Any]:
+def _lasting_info(info: dict[str, Any], changes: bool) -> dict[str, Any]:
     """What still holds of the puzzle, less what `as_item` says anew."""
     gone = {"people", "names", "roles", "statements", "wording"}
     gone |= {"steps", "difficulty", "seed", "index"} | (
@@ -129,20 +131,20 @@ def _rules_of(info: dict[str, Any]) -> Rules:
     )
 
 
-def _how_told(
+def _retelling_of(
     puzzle: Puzzle, info: dict[str, Any], content: Any
 ) -> tuple[Retelling, tuple[str, str]]:
     """How the puzzle is told in this text, and what stands around it.
 
     The wording is "" where none of ours gives this text.
     """
-    wording, found = str(info.get("wording")), None
+    wording, placed_dice = str(info.get("wording")), None
     if wording in WORDINGS and isinstance(content, str):
         names = tuple(puzzle.names)
-        found = _find_dice(wording, puzzle.statements, puzzle.roles, names, content)
-    if not found:
+        placed_dice = _find_dice(wording, puzzle.statements, puzzle.roles, names, content)
+    if not placed_dice:
         return Retelling(puzzle, "", [], _rules_of(info)), ("", "")
-    dice, start, end = found
+    dice, start, end = placed_dice
     return Retelling(puzzle, wording, dice, _rules_of(info)), (content[:start], content[end:])
 
 
@@ -181,12 +183,12 @@ def _agreement(a: str, b: str) -> int:
 # Kinds that change the solution
 
 
-def statement(told: Retelling, dice: Dice, retries: int | None) -> Retelling:
+def statement(retelling: Retelling, dice: Dice, retries: int | None) -> Retelling:
     """One random person says something else, drawn as the generator draws.
 
     Where draws find nothing and the puzzle is small, all that can be said is tried.
     """
-    puzzle, rules = told.puzzle, told.rules
+    puzzle, rules = retelling.puzzle, retelling.rules
     people = len(puzzle.names)
     depth = max(2, *map(_depth, puzzle.statements))
     width = max(2, *map(_width, puzzle.statements))
@@ -201,41 +203,45 @@ def statement(told: Retelling, dice: Dice, retries: int | None) -> Retelling:
                 raise Impossible("its rules leave somebody nothing to say") from None
 
     def listed() -> Iterator[tuple[int, tuple]]:
-        told = (all_statements(people, speaker, depth, width, rules) for speaker in range(people))
-        yield from dice.shuffled([(p, s) for p, said in enumerate(told) for s in said])
+        by_speaker = (
+            all_statements(people, speaker, depth, width, rules) for speaker in range(people)
+        )
+        yield from dice.shuffled(
+            [(p, s) for p, statements in enumerate(by_speaker) for s in statements]
+        )
 
     small = statement_count(people, depth, width, rules) * people <= LISTED
     candidates = chain(drawn(), listed()) if small else drawn()
-    return told._replace(puzzle=_first_that_differs(puzzle, candidates, all_of_them=small))
+    return retelling._replace(puzzle=_first_that_differs(puzzle, candidates, all_of_them=small))
 
 
-def leaf(told: Retelling, dice: Dice, retries: int | None) -> Retelling:
+def leaf(retelling: Retelling, dice: Dice, retries: int | None) -> Retelling:
     """One random leaf becomes another that its speaker may say; none is tried twice."""
-    puzzle = told.puzzle
+    puzzle = retelling.puzzle
     people = len(puzzle.names)
     everything = [
         (speaker, other)
-        for speaker, said in enumerate(puzzle.statements)
-        for other in other_leaves(said, leaves(people, speaker, told.rules))
-        if told.rules.trivial or not is_trivial(other)
+        for speaker, original in enumerate(puzzle.statements)
+        for other in other_leaves(original, leaves(people, speaker, retelling.rules))
+        if retelling.rules.trivial or not is_trivial(other)
     ]
     tries = min(len(everything), RETRIES if retries is None else retries)
     candidates, whole = islice(dice.shuffled(everything), tries), tries == len(everything)
-    return told._replace(puzzle=_first_that_differs(puzzle, candidates, all_of_them=whole))
+    return retelling._replace(puzzle=_first_that_differs(puzzle, candidates, all_of_them=whole))
 
 
-def other_leaves(said: tuple, choices: Sequence[tuple]) -> Iterator[tuple]:
-    """Every statement that differs from `said` in one leaf.
+def other_leaves(original: tuple, choices: Sequence[tuple]) -> Iterator[tuple]:
+    """Every statement that differs from `original` in one leaf.
 
     Two parts may become the same ("X and X"), as in the published kind: without those, 212 and not
     306 of the 399 puzzles of 2 people could be perturbed.
     """
-    if said[0] in LEAVES:
-        yield from (choice for choice in choices if choice != said)
+    if original[0] in LEAVES:
+        yield from (choice for choice in choices if choice != original)
         return
-    for at, part in enumerate(said[1:], 1):
+    for at, part in enumerate(original[1:], 1):
         for other in other_leaves(part, choices):
-            yield (*said[:at], other, *said[at + 1 :])
+            yield (*original[:at], other, *original[at + 1 :])
 
 
 def _first_that_differs(
@@ -243,79 +249,89 @@ def _first_that_differs(
 ) -> Puzzle:
     """The puzzle with the first (speaker, statement) that leaves one solution, and a new one."""
     solved_with: dict[int, Callable[[tuple], tuple[bool, ...] | None]] = {}
-    for speaker, said in candidates:
+    for speaker, candidate in candidates:
         if speaker not in solved_with:
             solved_with[speaker] = _solver(puzzle.statements, speaker)
-        solution = solved_with[speaker](said)
+        solution = solved_with[speaker](candidate)
         if solution and solution != puzzle.solution:
-            told = (*puzzle.statements[:speaker], said, *puzzle.statements[speaker + 1 :])
-            return puzzle._replace(statements=told, solution=solution)
+            statements = (
+                *puzzle.statements[:speaker],
+                candidate,
+                *puzzle.statements[speaker + 1 :],
+            )
+            return puzzle._replace(statements=statements, solution=solution)
     raise Impossible("there is none" if all_of_them else "none found in so many tries")
 
 
-def _solver(told: Sequence[tuple], speaker: int) -> Callable[[tuple], tuple[bool, ...] | None]:
+def _solver(
+    statements: Sequence[tuple], speaker: int
+) -> Callable[[tuple], tuple[bool, ...] | None]:
     """From what the speaker says, all others unchanged, to the only solution (None: not one)."""
-    people = len(told)
+    people = len(statements)
     if people > TABLE_PEOPLE:
-        return lambda said: unique([*told[:speaker], said, *told[speaker + 1 :]])
-    others = [fitting_worlds(s, p, people) for p, s in enumerate(told) if p != speaker]
+        return lambda candidate: unique(
+            [*statements[:speaker], candidate, *statements[speaker + 1 :]]
+        )
+    others = [fitting_worlds(s, p, people) for p, s in enumerate(statements) if p != speaker]
     rest = reduce(and_, others, (1 << (1 << people)) - 1)
 
-    def by_table(said: tuple) -> tuple[bool, ...] | None:
-        fits = rest & fitting_worlds(said, speaker, people)
+    def by_table(candidate: tuple) -> tuple[bool, ...] | None:
+        fits = rest & fitting_worlds(candidate, speaker, people)
         return world_roles(fits.bit_length() - 1, people) if fits.bit_count() == 1 else None
 
     return by_table
 
 
-def _depth(told: tuple) -> int:
-    return 1 if told[0] in LEAVES else 1 + max(map(_depth, told[1:]))
+def _depth(statement: tuple) -> int:
+    return 1 if statement[0] in LEAVES else 1 + max(map(_depth, statement[1:]))
 
 
-def _width(told: tuple) -> int:
-    return 1 if told[0] in LEAVES else max(len(told) - 1, *map(_width, told[1:]))
+def _width(statement: tuple) -> int:
+    return 1 if statement[0] in LEAVES else max(len(statement) - 1, *map(_width, statement[1:]))
 
 
 # Kinds that keep it
 
 
-def names(told: Retelling, dice: Dice, source: str | Sequence[str] | None) -> Retelling:
+def names(retelling: Retelling, dice: Dice, source: str | Sequence[str] | None) -> Retelling:
     """Everybody has another name, none of those before."""
-    puzzle = told.puzzle
-    usual = default_names(find_wording(told.wording).language, 2 * len(puzzle.names))
+    puzzle = retelling.puzzle
+    usual = default_names(find_wording(retelling.wording).language, 2 * len(puzzle.names))
     pool = read_names(usual if source is None else source)
     others = [name for name in pool if name not in puzzle.names]
     if len(others) < len(puzzle.names):
         raise Impossible("too few other names in the list")
     chosen = list(islice(dice.shuffled(others), len(puzzle.names)))
-    return told._replace(puzzle=puzzle._replace(names=chosen))
+    return retelling._replace(puzzle=puzzle._replace(names=chosen))
 
 
-def roles(told: Retelling, dice: Dice, pair: str | None) -> Retelling:
+def roles(retelling: Retelling, dice: Dice, pair: str | None) -> Retelling:
     """Another pair of words; by default a built-in one, flipped where the words were flipped."""
-    language, called = find_wording(told.wording).language, told.puzzle.roles
+    language, called = find_wording(retelling.wording).language, retelling.puzzle.roles
     was_flipped = (called.liar, called.truth) in _pairs(language)
     words = [p for p in _pairs(language) if {*p} != {called.truth, called.liar}]
     drawn = words[dice.below(len(words))]
     chosen = find_roles(pair or "/".join(reversed(drawn) if was_flipped else drawn), language)
     if chosen[:2] == called[:2]:
         raise Impossible("these are its roles already")
-    return told._replace(puzzle=told.puzzle._replace(roles=chosen))
+    return retelling._replace(puzzle=retelling.puzzle._replace(roles=chosen))
 
 
 def _pairs(language: str) -> list[tuple[str, str]]:
     return list(PAIRS.values() if language == "zh" else PAIRS)
 
 
-def flip(told: Retelling, dice: Dice, choice: None) -> Retelling:
+def flip(retelling: Retelling, dice: Dice, choice: None) -> Retelling:
     """The words for truth tellers and liars change places."""
-    truth, liar, truths, liars = told.puzzle.roles
-    return told._replace(puzzle=told.puzzle._replace(roles=Roles(liar, truth, liars, truths)))
+    truth, liar, truths, liars = retelling.puzzle.roles
+    return retelling._replace(
+        puzzle=retelling.puzzle._replace(roles=Roles(liar, truth, liars, truths))
+    )
 
 
-def order(told: Retelling, dice: Dice, choice: None) -> Retelling:
+def order(retelling: Retelling, dice: Dice, choice: None) -> Retelling:
     """The people speak, and are listed, in another order; all of it is renumbered accordingly."""
-    puzzle = told.puzzle
+    puzzle = retelling.puzzle
     people = list(range(len(puzzle.names)))
     if len(people) < 2:
         raise Impossible("one person has no other order")
@@ -329,31 +345,33 @@ def order(told: Retelling, dice: Dice, choice: None) -> Retelling:
         tuple(puzzle.solution[p] for p in old),
         puzzle.roles,
     )
-    return told._replace(puzzle=moved, dice=[told.dice[p] for p in old])
+    return retelling._replace(puzzle=moved, dice=[retelling.dice[p] for p in old])
 
 
-def wording(told: Retelling, dice: Dice, name: str | None) -> Retelling:
+def wording(retelling: Retelling, dice: Dice, name: str | None) -> Retelling:
     """Another wording; by default the next one in the same language. Names stay as they are."""
-    language = find_wording(told.wording).language if told.wording else "en"
-    same = [w for w, of in WORDINGS.items() if of.language == language and w != told.wording]
+    language = find_wording(retelling.wording).language if retelling.wording else "en"
+    same = [w for w, of in WORDINGS.items() if of.language == language and w != retelling.wording]
     chosen = name or same[0]
-    puzzle, other = told.puzzle, find_wording(chosen).language
-    if chosen == told.wording:
+    puzzle, other = retelling.puzzle, find_wording(chosen).language
+    if chosen == retelling.wording:
         raise Impossible("it is told in this wording already")
     if other != language:
         words = dict(zip(chain(*_pairs(language)), chain(*_pairs(other)), strict=True))
         truth, liar = (words.get(word, word) for word in puzzle.roles[:2])
         puzzle = puzzle._replace(roles=find_roles(f"{truth}/{liar}", other))
     for _ in range(RETRIES):  # few people may by chance be told of in the very same words
-        new = told._replace(puzzle=puzzle, wording=chosen, dice=[dice.word() for _ in puzzle.names])
-        if not told.wording or _template(new) != _template(told):
+        new = retelling._replace(
+            puzzle=puzzle, wording=chosen, dice=[dice.word() for _ in puzzle.names]
+        )
+        if not retelling.wording or _template(new) != _template(retelling):
             return new
     raise Impossible("it reads the same in both wordings")
 
 
-def _template(told: Retelling) -> str:
-    puzzle = told.puzzle
-    return WORDINGS[told.wording].text(puzzle.statements, told.dice, puzzle.roles)
+def _template(retelling: Retelling) -> str:
+    puzzle = retelling.puzzle
+    return WORDINGS[retelling.wording].text(puzzle.statements, retelling.dice, puzzle.roles)
 
 
 class Kind(NamedTuple):

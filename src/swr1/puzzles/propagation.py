@@ -57,12 +57,12 @@ def propagate(puzzle: Puzzle) -> list[Form]:
     words = [meaning(p, s) for p, s in enumerate(puzzle.statements)]
     if None in words:
         raise DataError(f"a statement concerns more than {MAX_PEOPLE} people: use another style")
-    told: Sequence[Meaning] = words  # type: ignore[assignment]
+    meanings: Sequence[Meaning] = words  # type: ignore[assignment]
     blocks = [Block(-1, True, {}, [])]
-    news = set(range(len(told)))  # statements that may settle something new
+    news = set(range(len(meanings)))  # statements that may settle something new
     while True:
         block = blocks[-1]
-        facts, clash = _derive(told, block.known, news)
+        facts, clash = _derive(meanings, block.known, news)
         block.facts.extend(facts)
         block.known.update({fact.person: fact.role for fact in facts})
         if clash and clash.truth is not None:
@@ -72,30 +72,30 @@ def propagate(puzzle: Puzzle) -> list[Form]:
             fact = _refuted(block, clash)
             blocks[-1].facts.append(fact)
             blocks[-1].known[fact.person] = fact.role
-            news = _concerned(told, fact.person)
-        elif len(block.known) == len(told):
+            news = _concerned(meanings, fact.person)
+        elif len(block.known) == len(meanings):
             return _conclusion(blocks)
         else:
-            person, role = (clash.person, True) if clash else _choose(told, block.known)
+            person, role = (clash.person, True) if clash else _choose(meanings, block.known)
             blocks.append(Block(person, role, block.known | {person: role}, []))
-            news = _concerned(told, person)
+            news = _concerned(meanings, person)
 
 
 def _derive(
-    told: Sequence[Meaning], known: Mapping[int, bool], news: set[int]
+    meanings: Sequence[Meaning], known: Mapping[int, bool], news: set[int]
 ) -> tuple[list[Fact], Clash | None]:
     """What follows from what is known, one statement at a time, until a clash or the end."""
     known, news = dict(known), set(news)
     facts: list[Fact] = []
     while news:
         for speaker in sorted(news):
-            words = told[speaker]
+            words = meanings[speaker]
             if not words.worlds(known) & words.fits:
                 needed = _needed(words, known, None)
                 truth = words.truth(known) if speaker in known else None
                 return facts, Clash(speaker, truth, set(needed))
         speaker = min(news)
-        words = told[speaker]
+        words = meanings[speaker]
         worlds = words.worlds(known) & words.fits
         for person in words.people:
             if person not in known and worlds & words.leaf(person) in (0, worlds):
@@ -106,7 +106,7 @@ def _derive(
                     Fact(person, role, [["infer", person, role, speaker, given]], set(needed))
                 )
                 known[person] = role
-                news |= _concerned(told, person)
+                news |= _concerned(meanings, person)
                 break
         else:
             news.discard(speaker)
@@ -128,19 +128,19 @@ def _needed(words: Meaning, known: Mapping[int, bool], person: int | None) -> di
     return needed
 
 
-def _concerned(told: Sequence[Meaning], person: int) -> set[int]:
-    return {speaker for speaker, words in enumerate(told) if person in words.people}
+def _concerned(meanings: Sequence[Meaning], person: int) -> set[int]:
+    return {speaker for speaker, words in enumerate(meanings) if person in words.people}
 
 
-def _choose(told: Sequence[Meaning], known: Mapping[int, bool]) -> tuple[int, bool]:
+def _choose(meanings: Sequence[Meaning], known: Mapping[int, bool]) -> tuple[int, bool]:
     """Whose role to assume: the quickest to a contradiction, else what settles the most people."""
     best: tuple[int, int, int] | None = None
     choice = (-1, True)
-    for person in range(len(told)):
+    for person in range(len(meanings)):
         if person in known:
             continue
         for role in (True, False):
-            facts, clash = _derive(told, {**known, person: role}, _concerned(told, person))
+            facts, clash = _derive(meanings, {**known, person: role}, _concerned(meanings, person))
             merit = (1, -len(facts), 0) if clash else (0, len(facts), role)
             if best is None or merit > best:
                 best, choice = merit, (person, role)
@@ -149,18 +149,18 @@ def _choose(told: Sequence[Meaning], known: Mapping[int, bool]) -> tuple[int, bo
 
 def _refuted(block: Block, clash: Clash) -> Fact:
     """The opposite of an assumption, shown by only those facts that the contradiction rests on."""
-    needed, kept = set(clash.rests_on), []
+    needed, grounds = set(clash.rests_on), []
     for fact in reversed(block.facts):
         if fact.person in needed:
             needed |= fact.rests_on
-            kept.append(fact)
+            grounds.append(fact)
     steps = [
         ["assume", block.person, block.role],
-        *[step for fact in reversed(kept) for step in fact.steps],
+        *[step for fact in reversed(grounds) for step in fact.steps],
         ["contradiction", clash.person, clash.truth],
         ["must", block.person, not block.role],
     ]
-    inside = {block.person, *(fact.person for fact in kept)}
+    inside = {block.person, *(fact.person for fact in grounds)}
     return Fact(block.person, not block.role, steps, needed - inside)
 
 

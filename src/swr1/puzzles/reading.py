@@ -26,7 +26,7 @@ from swr1.puzzles.roles import PAIRS, Roles, find_roles
 from swr1.puzzles.wording import REPORTS, REPORTS_ZH, SAYS, SAYS_TERSE, TEXTS
 
 
-class Told(NamedTuple):
+class ParsedPuzzle(NamedTuple):
     """What a text says: names[i] says statements[i]; people in the order of the opening."""
 
     names: list[str]
@@ -43,14 +43,18 @@ class Frame(NamedTuple):
 
 
 _MET = "You meet {count} inhabitants: {people}."
-_ASKED = "So who is {one} and who is {other}?"
+_QUESTION = "So who is {one} and who is {other}?"
 _ISLAND = "A very special island is inhabited only by {kinds}. "
 FRAMES = [
     Frame(
-        "en", f"{_ISLAND}{{Truths}} always tell the truth, and {{liars}} always lie. {_MET}", _ASKED
+        "en",
+        f"{_ISLAND}{{Truths}} always tell the truth, and {{liars}} always lie. {_MET}",
+        _QUESTION,
     ),
     Frame(
-        "en", f"{_ISLAND}{{Liars}} always lie, and {{truths}} always tell the truth. {_MET}", _ASKED
+        "en",
+        f"{_ISLAND}{{Liars}} always lie, and {{truths}} always tell the truth. {_MET}",
+        _QUESTION,
     ),
     *[Frame(language, text.intro, text.question) for language, text in TEXTS.items()],
 ]
@@ -112,8 +116,8 @@ def read_statement(
 def read_claims(text: str, names: list[str], roles: Roles) -> list[tuple[int, bool]]:
     """(person, tells the truth) for every "X is a knight" of an answer, in the order of the text."""
     language = _language(text)
-    found = claims_pattern(roles, language).finditer(_Masks(list(names), language).hide(text))
-    return [(ord(m[1]) - FIRST, bool(m[3]) is not bool(m[2])) for m in found]
+    matches = claims_pattern(roles, language).finditer(_Masks(list(names), language).hide(text))
+    return [(ord(m[1]) - FIRST, bool(m[3]) is not bool(m[2])) for m in matches]
 
 
 def _language(text: str) -> str:
@@ -177,7 +181,7 @@ def _reports(language: str) -> re.Pattern:
     return re.compile(r"\s*(?:" + "|".join(sorted(patterns)) + ")")
 
 
-def read_puzzle(text: str, roles: Roles | None = None) -> Told:
+def read_puzzle(text: str, roles: Roles | None = None) -> ParsedPuzzle:
     """Who is there, and what each of them says. Raises DataError naming what could not be read.
 
     Args:
@@ -188,7 +192,7 @@ def read_puzzle(text: str, roles: Roles | None = None) -> Told:
     return read_within(text, roles)[0]
 
 
-def read_within(text: str, roles: Roles | None = None) -> tuple[Told, str]:
+def read_within(text: str, roles: Roles | None = None) -> tuple[ParsedPuzzle, str]:
     """`read_puzzle`, and the part of the text that is the puzzle."""
     openings = [(m, f, q) for f, opening, q in _frames() for m in opening.finditer(text)]
     if not openings and SAYS_TERSE.partition("{what}")[0].replace("{who}", "") in text:
@@ -207,18 +211,21 @@ def read_within(text: str, roles: Roles | None = None) -> tuple[Told, str]:
             'no question after the statements, such as "So who is a knight and who is a knave?"'
         )
     middle = text[opening.end() : end.start()]
-    told_roles = _roles(opening.groupdict(), end.groupdict(), frame.language)
+    stated_roles = _roles(opening.groupdict(), end.groupdict(), frame.language)
     count = opening.groupdict().get("count")
-    names, said = _people(middle, frame, int(count) if count else None)
+    names, reports = _people(middle, frame, int(count) if count else None)
     masks = _Masks(names, frame.language)
-    sentences = _sentences(masks.hide(said).strip(), masks, frame.language)
+    sentences = _sentences(masks.hide(reports).strip(), masks, frame.language)
     statements = [
-        _said(who, sentences, masks, told_roles, frame.language) for who in range(len(names))
+        _statement_of(who, sentences, masks, stated_roles, frame.language)
+        for who in range(len(names))
     ]
-    return Told(names, told_roles, tuple(statements)), text[opening.start() : end.end()]
+    return ParsedPuzzle(names, stated_roles, tuple(statements)), text[opening.start() : end.end()]
 
 
-def _said(who: int, sentences: dict[int, str], masks: _Masks, roles: Roles, language: str) -> tuple:
+def _statement_of(
+    who: int, sentences: dict[int, str], masks: _Masks, roles: Roles, language: str
+) -> tuple:
     name = masks.names[who]
     if who not in sentences:
         raise DataError(f"{name} says nothing")
@@ -228,23 +235,23 @@ def _said(who: int, sentences: dict[int, str], masks: _Masks, roles: Roles, lang
         raise DataError(f"statement of {name}, {error.reason}") from None
 
 
-def _sentences(said: str, masks: _Masks, language: str) -> dict[int, str]:
+def _sentences(text: str, masks: _Masks, language: str) -> dict[int, str]:
     """Person -> clause, from sentences in any order."""
     pattern, clauses, at = _reports(language), {}, 0
-    while at < len(said):
-        found = pattern.match(said, at)
-        if found is None:
+    while at < len(text):
+        match = pattern.match(text, at)
+        if match is None:
             sentence = re.split(
-                r"(?<=[。.])(?:\s|$)" if language == "en" else "(?<=。)", said[at:].strip()
+                r"(?<=[。.])(?:\s|$)" if language == "en" else "(?<=。)", text[at:].strip()
             )[0]
             raise DataError(f"sentence not understood: {short(masks.show(sentence))}")
-        one, other = (group for group in found.groups() if group is not None)
+        one, other = (group for group in match.groups() if group is not None)
         who, clause = (one, other) if re.fullmatch(NAME, one) else (other, one)
         person = ord(who) - FIRST
         if person in clauses:
             raise DataError(f"{masks.names[person]} speaks twice")
         clauses[person] = clause
-        at = found.end()
+        at = match.end()
     return clauses
 
 
@@ -271,13 +278,13 @@ def _people(middle: str, frame: Frame, count: int | None) -> tuple[list[str], st
     return names, middle[ends[at].end() :]
 
 
-def _speaks(names: list[str], said: str, language: str) -> bool:
+def _speaks(names: list[str], text: str, language: str) -> bool:
     """Whether a sentence of one of them comes next, no name being a sentence about another."""
     for name in names:
         others = [n for n in names if n != name]
         if ". " in name and others and _Masks(others, language).hide(name) != name:
             return False
-    return bool(_reports(language).match(_Masks(names, language).hide(said).strip()))
+    return bool(_reports(language).match(_Masks(names, language).hide(text).strip()))
 
 
 def _listed(text: str, language: str) -> list[str]:
@@ -314,7 +321,7 @@ def _roles(opening: dict[str, str], question: dict[str, str], language: str) -> 
         raise DataError(str(error)) from None
     if truths is None or liars is None:
         return roles
-    plurals = (_as_told(truths, truth, roles.truths), _as_told(liars, liar, roles.liars))
+    plurals = (_plural_form(truths, truth, roles.truths), _plural_form(liars, liar, roles.liars))
     return roles._replace(truths=plurals[0], liars=plurals[1])
 
 
@@ -324,7 +331,7 @@ def _plural_fits(word: str, plural: str | None) -> bool:
     return plural[: max(1, len(word) - 2)] == word.lower()[: max(1, len(word) - 2)]
 
 
-def _as_told(plural: str, word: str, regular: str) -> str:
+def _plural_form(plural: str, word: str, regular: str) -> str:
     """The plural, with a small letter where only a sentence's beginning made it a capital.
 
     mem-kk adds "s" to every word ("heros"), which is no other word than the regular plural.
@@ -337,7 +344,7 @@ def _as_told(plural: str, word: str, regular: str) -> str:
 # --- without an opening ------------------------------------------------------------------------
 
 
-def _read_terse(text: str, roles: Roles | None) -> tuple[Told, str]:
+def _read_terse(text: str, roles: Roles | None) -> tuple[ParsedPuzzle, str]:
     """Only "X says : ... ." one after the other, names being those who speak."""
     says = SAYS_TERSE.removeprefix("{who}").partition("{what}")[0]
     first, *rest = text.split(says)
@@ -358,9 +365,9 @@ def _read_terse(text: str, roles: Roles | None) -> tuple[Told, str]:
         roles = _usual_roles(" ".join(clauses))
     masks = _Masks(names, "en")
     sentences = {i: masks.hide(clause) for i, clause in enumerate(clauses)}
-    statements = tuple(_said(i, sentences, masks, roles, "en") for i in range(len(names)))
+    statements = tuple(_statement_of(i, sentences, masks, roles, "en") for i in range(len(names)))
     whole = text[begin : len(text) - len(after)]
-    return Told(names, roles, statements), whole.strip()
+    return ParsedPuzzle(names, roles, statements), whole.strip()
 
 
 def _usual_roles(text: str) -> Roles:

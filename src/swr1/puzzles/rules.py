@@ -46,10 +46,10 @@ class Rules(NamedTuple):
 
     def changes(self) -> dict[str, Any]:
         """What differs from the published rules, as it stands in a record's info."""
-        told: dict[str, Any] = {}
+        changed: dict[str, Any] = {}
         if self.weights != PUBLISHED.weights:
-            told["weights"] = dict(zip(KINDS, self.weights, strict=True))
-        return told | {
+            changed["weights"] = dict(zip(KINDS, self.weights, strict=True))
+        return changed | {
             name: False for name in ("self_reference", "trivial") if not getattr(self, name)
         }
 
@@ -109,8 +109,8 @@ def is_trivial(statement: tuple) -> bool:
 def leaves(people: int, speaker: int, rules: Rules = PUBLISHED) -> list[tuple]:
     """The 2 * people - 1 leaves a speaker may say (2 * people - 2 without self-reference)."""
     others = [("knave", i) for i in range(people) if i != speaker]
-    told = range(people) if rules.self_reference else [i for _, i in others]
-    return [("knight", i) for i in told] + others
+    mentionable = range(people) if rules.self_reference else [i for _, i in others]
+    return [("knight", i) for i in mentionable] + others
 
 
 def statement_drawer(
@@ -123,12 +123,12 @@ def statement_drawer(
     def below(k: int) -> int:
         return draw() * k >> 32
 
-    def parts_of(speaker: int, level: int, wanted: int) -> list[tuple]:
+    def parts_of(speaker: int, level: int, count: int) -> list[tuple]:
         parts: list[tuple] = []
         for _ in range(REDRAWS):
             if (part := statement(speaker, level)) not in parts:
                 parts.append(part)
-                if len(parts) == wanted:
+                if len(parts) == count:
                     return parts
         raise UsageError(NOTHING_TO_SAY)
 
@@ -140,11 +140,11 @@ def statement_drawer(
             return heard[speaker][below(len(heard[speaker]))]
         if kind == "not":
             return (kind, statement(speaker, level - 1))
-        wanted = 2 + below(width - 1) if kind in ("and", "or") else 2
+        count = 2 + below(width - 1) if kind in ("and", "or") else 2
         for _ in range(REDRAWS):
-            told = (kind, *parts_of(speaker, level - 1, wanted))
-            if rules.trivial or not is_trivial(told):
-                return told
+            drawn = (kind, *parts_of(speaker, level - 1, count))
+            if rules.trivial or not is_trivial(drawn):
+                return drawn
         raise UsageError(NOTHING_TO_SAY)
 
     return lambda speaker: statement(speaker, depth)
@@ -152,12 +152,12 @@ def statement_drawer(
 
 def fitting(statement: Callable[[int], tuple], roles: Sequence[bool]) -> tuple[tuple, ...]:
     """One statement per person, each drawn with `statement` until it fits the world `roles`."""
-    told = []
+    statements = []
     for speaker, role in enumerate(roles):
         for _ in range(REDRAWS):
-            if evaluate(said := statement(speaker), roles) == role:
+            if evaluate(candidate := statement(speaker), roles) == role:
                 break
         else:
             raise UsageError(NOTHING_TO_SAY)
-        told.append(said)
-    return tuple(told)
+        statements.append(candidate)
+    return tuple(statements)

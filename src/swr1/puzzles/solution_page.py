@@ -26,33 +26,33 @@ def print_solutions(text: str, most: int, explain: bool) -> None:
     Raises DataError for a text that is no puzzle.
     """
     names, roles, statements = read_puzzle(text)
-    found = solve(statements, most)
-    if not found.worlds:
+    solutions = solve(statements, most)
+    if not solutions.worlds:
         print("No solution: whoever tells the truth, somebody's words do not fit.")
         return
     if explain:
-        puzzle = Puzzle(names, statements, found.worlds[0], roles)
+        puzzle = Puzzle(names, statements, solutions.worlds[0], roles)
         trace = trace_fields(puzzle, "search", Random(0))["trace"]
         print(trace.partition("<think>")[2].partition("</think>")[0].strip(), end="\n\n")
-    if found.count > 1:
-        _print_several(found, names, roles)
+    if solutions.count > 1:
+        _print_several(solutions, names, roles)
         return
     print("One solution:")
     grammar = CHINESE if "\u3400" <= roles.truth[0] <= "\u9fff" else ENGLISH
     table = Table("who", "is", "says", box=SIMPLE_HEAD, pad_edge=False)
-    for name, role, statement in zip(names, found.worlds[0], statements, strict=True):
-        said = clause(statement, grammar, roles).format(*names)
-        table.add_row(*map(escape, [name, roles.word(role), said]))
+    for name, role, statement in zip(names, solutions.worlds[0], statements, strict=True):
+        claim = clause(statement, grammar, roles).format(*names)
+        table.add_row(*map(escape, [name, roles.word(role), claim]))
     console(highlight=False).print(table)
 
 
-def _print_several(found: Solutions, names: list[str], roles: Roles) -> None:
-    worlds, count, exact = found
+def _print_several(solutions: Solutions, names: list[str], roles: Roles) -> None:
+    worlds, count, exact = solutions
     shown = f"; {len(worlds)} of them" if len(worlds) < count else ""
     print(f"{'' if exact else 'At least '}{count:,} solutions{shown}:")
     for i, world in enumerate(worlds, 1):
         truths, liars = (
-            ", ".join(name for name, role in zip(names, world, strict=True) if role == wanted)
-            for wanted in (True, False)
+            ", ".join(name for name, role in zip(names, world, strict=True) if role == is_truthful)
+            for is_truthful in (True, False)
         )
         print(f"{i}. {roles.truths}: {truths or '-'}; {roles.liars}: {liars or '-'}")

@@ -143,8 +143,8 @@ def solve(statements: Sequence[Statement], most: int = 2) -> Solutions:
 
 def unique(statements: Sequence[Statement]) -> World | None:
     """The only world that fits, None where none or several do."""
-    found = solve(statements, most=2)
-    return found.worlds[0] if found.count == 1 else None
+    solutions = solve(statements, most=2)
+    return solutions.worlds[0] if solutions.count == 1 else None
 
 
 def puzzle_in(
@@ -166,8 +166,8 @@ def puzzle_in(
         if not (turns and isinstance(turns[-1], str)):
             raise DataError("neither info.statements nor a prompt with a text to read")
         pair = info.get("roles")
-        told = read_puzzle(turns[-1], find_roles("/".join(pair)) if pair else None)
-        return told.names, (told.roles.truth, told.roles.liar), told.statements
+        puzzle = read_puzzle(turns[-1], find_roles("/".join(pair)) if pair else None)
+        return puzzle.names, (puzzle.roles.truth, puzzle.roles.liar), puzzle.statements
     statements = info["statements"]
     names = info.get("names") or [name for name, _ in record.get("answer") or ()]
     if not isinstance(statements, list) or len(names) != len(statements):
@@ -182,16 +182,16 @@ def solve_record(record: Record, most: int = 2, reread: bool = False) -> dict[st
     whether the record's answer gives everyone the role they have in a world that fits (None
     without an answer). Raises DataError as `puzzle_in` and `solve` do.
     """
-    told = puzzle_in(record, reread)
-    if told is None:
+    puzzle = puzzle_in(record, reread)
+    if puzzle is None:
         return None
-    names, words, statements = told
-    found, answer = solve(statements, most), record.get("answer")
+    names, words, statements = puzzle
+    solutions, answer = solve(statements, most), record.get("answer")
     return {
-        "count": min(found.count, LARGEST),
-        "exact": found.exact and found.count <= LARGEST,
+        "count": min(solutions.count, LARGEST),
+        "exact": solutions.exact and solutions.count <= LARGEST,
         "worlds": [
-            [name for name, role in zip(names, w, strict=True) if role] for w in found.worlds
+            [name for name, role in zip(names, w, strict=True) if role] for w in solutions.worlds
         ],
         "agrees": _fits(answer, names, words, statements) if answer else None,
     }
@@ -202,8 +202,8 @@ def _fits(
 ) -> bool:
     """Whether an answer [[name, role], ...], in any order, makes every statement fit."""
     try:
-        told = {name: words.index(role) == 0 for name, role in answer}
-        world = [told[name] for name in names]
+        is_knight = {name: words.index(role) == 0 for name, role in answer}
+        world = [is_knight[name] for name in names]
     except (ValueError, TypeError, KeyError):
         return False
     return len(answer) == len(names) and all(
@@ -255,18 +255,18 @@ def _by_sat(statements: Sequence[Statement], most: int) -> Solutions:
     with Solver(name=SAT_SOLVER, bootstrap_with=clauses.clauses) as solver:
         for group in components(statements):
             # One model more than wanted tells whether these are all.
-            found = list(islice(_models(solver, group, clauses.new()), most + 1))
-            if len(found) <= most:
-                count *= len(found)
+            models = list(islice(_models(solver, group, clauses.new()), most + 1))
+            if len(models) <= most:
+                count *= len(models)
             elif len(group) <= MAX_PEOPLE:  # the table counts them all
                 new = {person: i for i, person in enumerate(group)}
-                told = [renumbered(statements[person], new) for person in group]
-                count *= solution_table(told).bit_count()
+                group_statements = [renumbered(statements[person], new) for person in group]
+                count *= solution_table(group_statements).bit_count()
             else:
-                count, exact = count * len(found), False
-            if not found:
+                count, exact = count * len(models), False
+            if not models:
                 return Solutions([], 0, True)
-            worlds = [[*world, *more] for world, more in islice(product(worlds, found), most)]
+            worlds = [[*world, *more] for world, more in islice(product(worlds, models), most)]
     by_person = [sorted(world, key=abs) for world in worlds]
     by_number = sorted((tuple([x > 0 for x in world]) for world in by_person), key=_number)
     return Solutions(by_number, count, exact)
@@ -276,9 +276,9 @@ def _models(solver: Any, group: Sequence[int], selector: int) -> Iterator[list[i
     """The group's literals in each of its worlds; the selector makes the solver forget them."""
     while solver.solve(assumptions=[selector]):
         model = solver.get_model()
-        found = [model[person] for person in group]
-        yield found
-        solver.add_clause([-selector, *[-x for x in found]])
+        literals = [model[person] for person in group]
+        yield literals
+        solver.add_clause([-selector, *[-x for x in literals]])
 
 
 def _number(world: World) -> World:

@@ -99,9 +99,11 @@ def _groups(
         else:
             sizes = _numbers_of_parts(kind, width)
             for k in sizes:
-                told = ((kind, *chosen) for chosen in permutations(parts, k))
-                kept = told if rules.trivial else (s for s in told if not is_trivial(s))
-                yield chance / len(sizes), kept
+                candidates = ((kind, *chosen) for chosen in permutations(parts, k))
+                choices = (
+                    candidates if rules.trivial else (s for s in candidates if not is_trivial(s))
+                )
+                yield chance / len(sizes), choices
 
 
 def fitting_worlds(statement: tuple, speaker: int, people: int) -> int:
@@ -151,11 +153,11 @@ def count_puzzles(
 
 def list_puzzles(people: int, depth: int, width: int, rules: Rules = PUBLISHED) -> Iterator[Draw]:
     """Every puzzle with one solution, in a fixed order; feasible up to 3 people at depth 2."""
-    told = [
+    by_speaker = [
         [(s, fitting_worlds(s, p, people)) for s in all_statements(people, p, depth, width, rules)]
         for p in range(people)
     ]
-    for choice in product(*told):
+    for choice in product(*by_speaker):
         fits = reduce(and_, [worlds for _, worlds in choice])
         if fits.bit_count() == 1:
             yield tuple([s for s, _ in choice]), fits.bit_length() - 1
@@ -235,8 +237,10 @@ def _draw_from_tables(people: int, width: int, key: str, rules: Rules) -> Iterat
             fits = list(map(and_, fits, map(worlds[p].__getitem__, picks[p])))
         for i, world in enumerate(fits):
             if world and not world & (world - 1):
-                told = [s[chances[column[i]]] for s, column in zip(statements, picks, strict=True)]
-                yield tuple(told), world.bit_length() - 1
+                chosen = [
+                    s[chances[column[i]]] for s, column in zip(statements, picks, strict=True)
+                ]
+                yield tuple(chosen), world.bit_length() - 1
         yield None
 
 
@@ -249,12 +253,12 @@ def _draw_nested(
     while True:
         for _ in range(BLOCK):
             fits = (1 << (1 << people)) - 1
-            told: list[tuple] = []
-            while fits and len(told) < people:
-                told.append(statement(len(told)))
-                fits &= fitting_worlds(told[-1], len(told) - 1, people)
+            statements: list[tuple] = []
+            while fits and len(statements) < people:
+                statements.append(statement(len(statements)))
+                fits &= fitting_worlds(statements[-1], len(statements) - 1, people)
             if fits and not fits & (fits - 1):
-                yield tuple(told), fits.bit_length() - 1
+                yield tuple(statements), fits.bit_length() - 1
         yield None
 
 
@@ -275,9 +279,9 @@ def draw_planted(
         world = sum([(draw() < knights * (1 << 32)) << person for person in range(people)])
         roles = world_roles(world, people)
         for _ in range(PLANTED):
-            told = fitting(statement, roles)
-            fits = reduce(and_, [worlds(said, p, people) for p, said in enumerate(told)])
+            statements = fitting(statement, roles)
+            fits = reduce(and_, [worlds(s, p, people) for p, s in enumerate(statements)])
             if not fits & (fits - 1):
-                yield told, world
+                yield statements, world
                 break
         yield None

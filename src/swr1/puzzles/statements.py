@@ -84,12 +84,12 @@ def solution_table(statements: Sequence[Statement]) -> int:
 
 def solutions(statements: Sequence[Statement]) -> list[tuple[bool, ...]]:
     """All worlds that fit, each a tuple "person i is a knight", by increasing world number."""
-    fits, found = solution_table(statements), []
+    fits, worlds = solution_table(statements), []
     while fits:
         lowest = fits & -fits
-        found.append(world_roles(lowest.bit_length() - 1, len(statements)))
+        worlds.append(world_roles(lowest.bit_length() - 1, len(statements)))
         fits ^= lowest
-    return found
+    return worlds
 
 
 def world_roles(world: int, people: int) -> tuple[bool, ...]:

@@ -129,8 +129,8 @@ def read_step(line: str, puzzle: Puzzle) -> Form | None:
     if len(line) > LONGEST:
         return None
     for key, pattern in _patterns(puzzle.roles, max(map(len, puzzle.names))).items():
-        if (found := pattern.fullmatch(line)) and (
-            form := _read(puzzle, key, found.groupdict(), line)
+        if (match := pattern.fullmatch(line)) and (
+            form := _read(puzzle, key, match.groupdict(), line)
         ):
             return form
     return None
@@ -254,8 +254,8 @@ def _read(puzzle: Puzzle, key: str, words: dict[str, str], line: str) -> Form | 
             form.append(words["role"] == role_text(roles, True))
     if kind == "infer":
         speaker = names.index(words.get("speaker") or words["who"])
-        told = [[speaker, words["its"] == role_text(roles, True)]] if "its" in words else []
-        form += [speaker, told + given]
+        premises = [[speaker, words["its"] == role_text(roles, True)]] if "its" in words else []
+        form += [speaker, premises + given]
     return form if _fill(puzzle, key, form) == line else ["garbled"]
 
 
@@ -268,13 +268,13 @@ def _read_list(puzzle: Puzzle, text: str, each: dict[str, str]) -> list[list[Any
         for role in (True, False)
     }
     longest_first = sorted(items, key=len, reverse=True) if text else []
-    found: list[list[Any]] = []
+    pairs: list[list[Any]] = []
     while text:
         item = next((item for item in longest_first if text.startswith(item)), None)
         if item is None:
             return None
-        found.append(list(items[item]))
+        pairs.append(list(items[item]))
         text = text[len(item) :]
         between = next((mark for mark in ("，", ", ", " and ") if text.startswith(mark)), "")
         text = text[len(between) :]
-    return found
+    return pairs

@@ -272,18 +272,20 @@ def _report(speaker: int, report: str) -> tuple[str, str, bool]:
 
 def plain(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
     intro, question = _frame(len(statements), roles)
-    said = [f"{{{i}}} says that {clause(s, ENGLISH, roles)}." for i, s in enumerate(statements)]
-    return " ".join([intro, *said, question])
+    sentences = [
+        f"{{{i}}} says that {clause(s, ENGLISH, roles)}." for i, s in enumerate(statements)
+    ]
+    return " ".join([intro, *sentences, question])
 
 
 def varied(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
     intro, question = _frame(len(statements), roles)
-    said = []
+    sentences = []
     for i, s in enumerate(statements):
         before, after, capital = _report(i, REPORTS[dice[i] * len(REPORTS) >> 32])
         text = _capital_phrase(s, roles) if capital else clause(s, ENGLISH, roles)
-        said.append(before + text + after)
-    return " ".join([intro, *said, question])
+        sentences.append(before + text + after)
+    return " ".join([intro, *sentences, question])
 
 
 def terse(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
@@ -295,17 +297,17 @@ def terse(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str
 
 def chinese(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
     intro, question = _frame(len(statements), roles, "zh")
-    said = [f"{{{i}}}说：{clause(s, CHINESE, roles)}。" for i, s in enumerate(statements)]
-    return "".join([intro, *said, question])
+    sentences = [f"{{{i}}}说：{clause(s, CHINESE, roles)}。" for i, s in enumerate(statements)]
+    return "".join([intro, *sentences, question])
 
 
 def chinese_varied(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
     intro, question = _frame(len(statements), roles, "zh")
-    said = []
+    sentences = []
     for i, s in enumerate(statements):
         before, after, _ = _report(i, REPORTS_ZH[dice[i] * len(REPORTS_ZH) >> 32])
-        said.append(before + clause(s, CHINESE, roles) + after)
-    return "".join([intro, *said, question])
+        sentences.append(before + clause(s, CHINESE, roles) + after)
+    return "".join([intro, *sentences, question])
 
 
 class Wording(NamedTuple):

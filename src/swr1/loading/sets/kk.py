@@ -14,7 +14,7 @@ from typing import Any
 
 from swr1.errors import DataError
 from swr1.puzzles.item import Puzzle
-from swr1.puzzles.reading import Told, read_claims, read_within
+from swr1.puzzles.reading import ParsedPuzzle, read_claims, read_within
 from swr1.puzzles.solver import solve
 from swr1.puzzles.statements import as_lists
 
@@ -82,7 +82,7 @@ def _shape(row: Any) -> tuple[str, str, Any]:
 
 
 def _differences(
-    row: dict[str, Any], shape: str, puzzle: Told, world: tuple[bool, ...]
+    row: dict[str, Any], shape: str, puzzle: ParsedPuzzle, world: tuple[bool, ...]
 ) -> list[str]:
     """What the row says otherwise than its text, in words; columns that are not there say nothing."""
     gym = shape == "reasoning-gym"
@@ -116,11 +116,11 @@ def _differences(
     ]
 
 
-def _claimed(text: Any, puzzle: Told) -> list[str]:
+def _claimed(text: Any, puzzle: ParsedPuzzle) -> list[str]:
     return _named(read_claims(str(text), puzzle.names, puzzle.roles), puzzle)
 
 
-def _named(claims: Any, puzzle: Told) -> list[str]:
+def _named(claims: Any, puzzle: ParsedPuzzle) -> list[str]:
     return [f"{puzzle.names[person]} {puzzle.roles.word(truth)}" for person, truth in claims]
 
 
