@@ -69,7 +69,7 @@ def _run(args: list[str]) -> None:
             standard.abandon()  # what a full disk did not take, Python would try again at its exit
         stopped = ending.swallowed()  # then what was raised is only what became of it
         if not stopped and not isinstance(error, Stopped):
-            say(name, f"error: {_told(error)}")
+            say(name, f"error: {_message_of(error)}")
         code = getattr(stopped or error, "exit_code", 1)
     except ModuleNotFoundError as error:
         if not (needed := advice(error)):
@@ -81,7 +81,7 @@ def _run(args: list[str]) -> None:
     sys.exit(code)
 
 
-def _told(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     if not isinstance(error, OSError):
         return str(error)
     place = f"{error.filename}: " if error.filename else ""

@@ -88,7 +88,7 @@ def command(
                 if record is not None and keep(record) is not None:
                     pool.add(record)
             except DataError as error:
-                stage.drop(error.reason, error.where or record.where, record)
+                stage.drop(error.reason, error.location or record.location, record)
         taken = take(pool.held, n, balance, bins, weights)
         for _ in range(len(pool.held) - len(taken)):
             stage.count_drop("not sampled")

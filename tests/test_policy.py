@@ -66,7 +66,7 @@ def test_no_complete_version_says_what_is_missing_and_what_to_do(policy: Policy)
     (policy.folder(0) / MARKER).unlink()
     with pytest.raises(DataError, match=rf"(?s){MARKER}.*000000.*init-policy") as error:
         policy.latest()
-    assert error.value.where == str(policy.path / "versions")
+    assert error.value.location == str(policy.path / "versions")
     with pytest.raises(DataError, match="no such folder; make a policy"):
         Policy(policy.path / "elsewhere").latest()
     with pytest.raises(DataError, match="not a policy folder"):
@@ -77,7 +77,7 @@ def test_a_broken_marker_is_named(policy: Policy):
     (policy.folder(0) / MARKER).write_text('{"version": ')
     with pytest.raises(DataError, match="not JSON") as error:
         policy.meta()
-    assert error.value.where and error.value.where.endswith(f"000000/{MARKER}")
+    assert error.value.location and error.value.location.endswith(f"000000/{MARKER}")
 
 
 def test_failing_save_leaves_nothing_behind(policy: Policy):
@@ -161,7 +161,7 @@ def test_a_version_with_a_torn_marker_is_not_opened(policy: Policy, content: str
     for read in (policy.folder, policy.meta, lambda: model_folder(policy.path)):
         with pytest.raises(DataError, match="marker") as error:
             read()
-        assert error.value.where and "000000" in error.value.where
+        assert error.value.location and "000000" in error.value.location
 
 
 @pytest.mark.parametrize(

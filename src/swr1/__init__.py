@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-if TYPE_CHECKING:  # for editors and type checkers; _WHERE says the same when the program runs
+if (
+    TYPE_CHECKING
+):  # for editors and type checkers; _NAMES_BY_MODULE says the same when the program runs
     from swr1.api import advantages as advantages
     from swr1.api import load_policy as load_policy
     from swr1.api import make_puzzles as make_puzzles
@@ -40,7 +42,7 @@ if TYPE_CHECKING:  # for editors and type checkers; _WHERE says the same when th
     from swr1.types import Record as Record
     from swr1.types import Verdict as Verdict
 
-_WHERE = {
+_NAMES_BY_MODULE = {
     "api": "advantages load_policy make_puzzles open_verifiers policy_loss read_records save_version"
     " write_records",
     "engines": "Sampling open_engine",
@@ -57,7 +59,9 @@ _WHERE = {
     "training.sft": "train_sft",
     "types": "Message Record Verdict",
 }
-_MODULES = {name: f"swr1.{module}" for module, names in _WHERE.items() for name in names.split()}
+_MODULES = {
+    name: f"swr1.{module}" for module, names in _NAMES_BY_MODULE.items() for name in names.split()
+}
 
 __all__ = [*_MODULES]
 

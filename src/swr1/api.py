@@ -27,8 +27,8 @@ def read_records(
     from swr1.errors import DataError
     from swr1.streams import read
 
-    def refuse(reason: str, where: str, *_: Any) -> None:
-        raise DataError(reason, where)
+    def refuse(reason: str, location: str, *_: Any) -> None:
+        raise DataError(reason, location)
 
     for record, _ in read([os.fspath(file) for file in files], on_bad=refuse, needs=needs):
         yield cast("Record", record)

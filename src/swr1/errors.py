@@ -16,14 +16,14 @@ class UsageError(SwrError):
 
 
 class DataError(SwrError):
-    """Bad input data. `where` is "FILE:LINE" or another place a person can go to."""
+    """Bad input data. `location` is "FILE:LINE" or another place a person can go to."""
 
     exit_code = 65
 
-    def __init__(self, message: str, where: str | None = None) -> None:
-        self.where = where
+    def __init__(self, message: str, location: str | None = None) -> None:
+        self.location = location
         self.reason = message
-        super().__init__(f"{where}: {message}" if where else message)
+        super().__init__(f"{location}: {message}" if location else message)
 
 
 class Ending(BaseException):

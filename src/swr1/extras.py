@@ -15,16 +15,16 @@ _REQUIREMENT = re.compile(r"""([\w.-]+)[^;]*(?:;.*?\bextra == ["']([\w-]+)["'])?
 
 def packages() -> dict[str, str]:
     """Import name -> the extra it belongs to, "" for the core; the first that declares it."""
-    found: dict[str, str] = {}
+    extras: dict[str, str] = {}
     try:
         declared = requires("swr1") or []
     except PackageNotFoundError:  # run from a folder, not installed
-        return found
+        return extras
     for line in declared:
         match = _REQUIREMENT.match(line)
         if match and (name := match[1].lower()) != "swr1":
-            found.setdefault(_IMPORTED_AS.get(name, name).replace("-", "_"), match[2] or "")
-    return found
+            extras.setdefault(_IMPORTED_AS.get(name, name).replace("-", "_"), match[2] or "")
+    return extras
 
 
 def advice(error: ImportError) -> str | None:
@@ -33,5 +33,5 @@ def advice(error: ImportError) -> str | None:
     known = packages()
     if not isinstance(error, ModuleNotFoundError) or name not in known:
         return None
-    wanted = f"'swr1[{known[name]}]'" if known[name] else "swr1"
-    return f"this needs {name}: pip install {wanted}"
+    requirement = f"'swr1[{known[name]}]'" if known[name] else "swr1"
+    return f"this needs {name}: pip install {requirement}"

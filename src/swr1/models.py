@@ -33,7 +33,7 @@ MAX_LAYERS = 10_000  # so many tiny ones take a minute to build
 POINTER = b"version https://git-lfs"
 
 _trusted = False
-_told: set[str] = set()
+_notes_made: set[str] = set()
 
 
 def trust_remote_code(allowed: bool) -> None:
@@ -211,8 +211,11 @@ def adapter_base(folder: str | Path) -> str | None:
         raise SwrError(f"{file} does not say base_model_name_or_path, the model it belongs to")
     mapped = facts.get("auto_mapping") or {}
     library = mapped.get("parent_library") if isinstance(mapped, dict) else "?"
-    own = library is not None and str(library).partition(".")[0] not in ("transformers", "peft")
-    if (own or facts.get("megatron_config")) and not _trusted:
+    has_custom_code = library is not None and str(library).partition(".")[0] not in (
+        "transformers",
+        "peft",
+    )
+    if (has_custom_code or facts.get("megatron_config")) and not _trusted:
         raise _code_refused(folder, "its adapter_config.json")
     near = Path(folder) / base
     if near.is_dir():
@@ -266,10 +269,10 @@ def _merged(model: Any, folder: str) -> Any:
     """The model with the adapter of `folder` added into its weights."""
     from peft import PeftModel
 
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         wrapped = PeftModel.from_pretrained(model, folder)
-    for warning in said:
+    for warning in caught:
         if "missing adapter keys" in str(warning.message):
             raise SwrError(f"the adapter {folder} does not fit its base: {_first_line(warning)}")
     if not hasattr(wrapped, "merge_and_unload"):
@@ -291,10 +294,10 @@ def _refuse_holes(
         )
     wrong = sorted(m for m in info["mismatched_keys"] if not may_miss(model, m[0]))
     if wrong:
-        name, stored, wanted = wrong[0]
+        name, stored, needed = wrong[0]
         raise SwrError(
             f"cannot load {what} from {folder}: {name} is {_sizes(stored)} there, and its config"
-            f" says {_sizes(wanted)} ({len(wrong)} weights have another size)"
+            f" says {_sizes(needed)} ({len(wrong)} weights have another size)"
         )
     if info.get("error_msgs"):
         raise SwrError(f"cannot load {what} from {folder}: {_first_line(info['error_msgs'][0])}")
@@ -440,6 +443,6 @@ def _first_line(error: Any) -> str:
 
 def _note(text: str) -> None:
     """A line on standard error, once, from the first rank."""
-    if text not in _told and os.environ.get("RANK", "0") == "0":
-        _told.add(text)
+    if text not in _notes_made and os.environ.get("RANK", "0") == "0":
+        _notes_made.add(text)
         print(f"note: {text}", file=sys.stderr, flush=True)

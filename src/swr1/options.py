@@ -73,12 +73,12 @@ def option(default: Any, /, help: str | None = None, *names: str, **settings: An
 
 def options_of(*classes: Any) -> dict[str, dataclasses.Field]:
     """The fields of these dataclasses that are options, by name; the first of a name counts."""
-    found: dict[str, dataclasses.Field] = {}
+    options: dict[str, dataclasses.Field] = {}
     for one in classes:
         for f in dataclasses.fields(one):
             if KEY in f.metadata:
-                found.setdefault(f.name, f)
-    return found
+                options.setdefault(f.name, f)
+    return options
 
 
 def flag_of(name: str, f: dataclasses.Field | None = None) -> str:

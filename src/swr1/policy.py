@@ -87,12 +87,12 @@ def recorded(name: Any, near: Iterable[Path] = (Path(),)) -> Iterator[Path]:
     """
     if not isinstance(name, str) or not name or "\0" in name or len(name) > 4096:
         return
-    wanted = Path(name)
-    if ".." in wanted.parts:
+    recorded_path = Path(name)
+    if ".." in recorded_path.parts:
         return
     for base in map(Path.absolute, near):
-        if len(base.parts) > 1 and (found := base / wanted).is_relative_to(base):
-            yield found
+        if len(base.parts) > 1 and (folder := base / recorded_path).is_relative_to(base):
+            yield folder
 
 
 class Policy:
@@ -130,9 +130,9 @@ class Policy:
                 f"not a policy folder; make one with: swr1 init-policy {self.path}",
                 str(self.path),
             )
-        found = ", ".join(f"{n:06d}" for n in self._numbered()) or "none"
+        numbers = ", ".join(f"{n:06d}" for n in self._numbered()) or "none"
         raise DataError(
-            f"no version has its marker {MARKER} (version folders: {found}): the copy or the"
+            f"no version has its marker {MARKER} (version folders: {numbers}): the copy or the"
             f" publishing of this policy was cut short. Copy it again, or start over with:"
             f" swr1 init-policy {self.path} --force",
             str(self.path / "versions"),
@@ -146,9 +146,9 @@ class Policy:
         """
         number = self.latest() if version is None else version
         if not (self._at(number) / MARKER).is_file():
-            there = ", ".join(map(str, self.versions())) or "none"
+            complete = ", ".join(map(str, self.versions())) or "none"
             raise DataError(
-                f"no complete version {number} (there: {there}); older ones may have been pruned",
+                f"no complete version {number} (there: {complete}); older ones may have been pruned",
                 str(self.path),
             )
         if self._at(number).resolve().parent != (self.path / "versions").resolve():
@@ -327,13 +327,13 @@ class Policy:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with open(self.path / ".lock", "a+") as file:
-            for patience in (0.05, 0.05, 0.1, 0.3, None):
+            for delay in (0.05, 0.05, 0.1, 0.3, None):
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except OSError:
-                    if patience:  # it may be a rollout that looks whether a trainer is there
-                        time.sleep(patience)
+                    if delay:  # it may be a rollout that looks whether a trainer is there
+                        time.sleep(delay)
                         continue
                 file.seek(0)
                 holder = file.read().strip() or "another process"

@@ -19,8 +19,8 @@ from swr1.errors import SwrError
 
 def threshold(config: Any) -> int | None:
     """The longest sequence in tokens that has the first set of factors; None: all have the same."""
-    found = [n for kind, n in _changes(config) if kind == "longrope"]
-    return min(found, default=None)
+    lengths = [n for kind, n in _changes(config) if kind == "longrope"]
+    return min(lengths, default=None)
 
 
 def end(config: Any) -> int | None:
@@ -29,8 +29,8 @@ def end(config: Any) -> int | None:
     Beyond it dynamic RoPE depends on what ran before; and where an indexer chooses the keys that a
     token sees (DeepSeek-V3.2, GLM-5), the rounding of another batch or cache chooses others.
     """
-    found = [n for kind, n in _changes(config) if kind == "dynamic"]
-    return min([*found, *_chosen(config)], default=None)
+    lengths = [n for kind, n in _changes(config) if kind == "dynamic"]
+    return min([*lengths, *_chosen(config)], default=None)
 
 
 def _chosen(config: Any) -> Iterator[int]:

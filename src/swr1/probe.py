@@ -108,20 +108,20 @@ class Probe:
         exact = self.model.dtype == torch.float32 and self.autocast in (None, torch.float32)
         return 3e-4 if exact and not getattr(self.model, "is_loaded_in_4bit", False) else 0.05
 
-    def compare(self, found: Tensor) -> Off:
-        """`found`: [N] the log-probabilities of `tokens`, or [N, V] logits or log-probabilities."""
+    def compare(self, computed: Tensor) -> Off:
+        """`computed`: [N] the log-probabilities of `tokens`, or [N, V] logits or log-probabilities."""
         want = self.table
-        if found.ndim == 2:
-            found = torch.log_softmax(found.float(), -1)
+        if computed.ndim == 2:
+            computed = torch.log_softmax(computed.float(), -1)
         else:
             want = want.gather(1, self.tokens[:, None])[:, 0]
-        return _off(found.float(), want, self.spread, self._tolerance)
+        return _off(computed.float(), want, self.spread, self._tolerance)
 
 
-def _off(found: Tensor, want: Tensor, spread: float, tolerance: float) -> Off:
+def _off(computed: Tensor, want: Tensor, spread: float, tolerance: float) -> Off:
     """Close: the root mean square of the differences is small beside how far log-probabilities of
     this model lie apart. What sees another text, or has a wrong position, is off by as much."""
-    gap = torch.where(found == want, 0.0, (found - want).abs())
+    gap = torch.where(computed == want, 0.0, (computed - want).abs())
     gap = torch.where(gap.isfinite(), gap, float("inf"))
     root = float(gap.square().mean().sqrt())
     return Off(float(gap.max()), root <= tolerance * (spread + 0.01))

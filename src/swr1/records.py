@@ -342,29 +342,29 @@ def _validate_all(record: Record, needs: tuple[str, ...]) -> None:
 
 def _check(name: str, value: Any, kind: str, shape: type | None) -> None:
     if kind != "json":
-        wanted, right = _PLAIN[kind]
+        expected, right = _PLAIN[kind]
         if not right(value):
-            raise ValueError(f"field {name!r} must be {wanted}, it is {_name_of(value)}")
+            raise ValueError(f"field {name!r} must be {expected}, it is {_name_of(value)}")
     elif shape is not None and type(value) is not shape:
-        wanted = "a list" if shape is list else "an object"
-        raise ValueError(f"field {name!r} must be {wanted}, it is {_name_of(value)}")
+        expected = "a list" if shape is list else "an object"
+        raise ValueError(f"field {name!r} must be {expected}, it is {_name_of(value)}")
     if name == "prompt" and not all(map(_is_message, value)):
         raise ValueError(
             "field 'prompt' must hold messages with 'role' and 'content': a text, or a list of"
             " objects for the content"
         )
     if name == "verdicts":
-        for verdict, told in value.items():
-            if not _is_verdict(told):
+        for verdict, entry in value.items():
+            if not _is_verdict(entry):
                 raise ValueError(
                     f"field 'verdicts': {verdict!r} must be an object whose score is a finite"
                     " number or null and whose label is a text"
                 )
     if name == "reward_parts":
-        for part, told in value.items():
-            if type(told) is not dict:
+        for part, entry in value.items():
+            if type(entry) is not dict:
                 raise ValueError(
-                    f"field 'reward_parts': {part!r} must be an object, it is {_name_of(told)}"
+                    f"field 'reward_parts': {part!r} must be an object, it is {_name_of(entry)}"
                 )
 
 

@@ -1,4 +1,4 @@
-"""One way in for everything a user may want more of: verifiers, rewards, engines, objectives.
+"""The plugin registry: verifiers, rewards, engines and objectives by name.
 
 A registry reads names from the files of a folder (`knights.py` is "knights", `long_name.py` and
 `long_name/__init__.py` are "long-name"), from Python entry points, and from `./file.py:attribute`.
@@ -79,8 +79,8 @@ class Registry:
                 f" Known: {', '.join(self.names())}; or a file: ./mine.py:{self.attribute}"
             )
         module, _, attribute = self._targets[name].partition(":")
-        found = self._imported(name, module, lambda: importlib.import_module(module))
-        return self._function(name, found, attribute or self.attribute)
+        imported = self._imported(name, module, lambda: importlib.import_module(module))
+        return self._function(name, imported, attribute or self.attribute)
 
     def file(self, name: str) -> Path | None:
         """The source file of what `get` would give; None if there is none. Imports nothing."""
@@ -129,22 +129,24 @@ class Registry:
         except BaseException as error:
             if isinstance(error, ModuleNotFoundError) and not self.is_foreign(target):
                 raise
-            where, why = _origin(error, file)
-            raise UsageError(f"{where}: cannot import the {self.kind} {target!r}: {why}") from None
+            location, why = _origin(error, file)
+            raise UsageError(
+                f"{location}: cannot import the {self.kind} {target!r}: {why}"
+            ) from None
 
     def _function(self, target: str, module: Any, attribute: str) -> Any:
-        found = getattr(module, attribute, None)
+        function = getattr(module, attribute, None)
         file = getattr(module, "__file__", None) or module.__name__
-        if found is None:
+        if function is None:
             raise UsageError(
                 f"{file} has no {attribute!r}: the {self.kind} {target!r} is the function of that name"
             )
-        if not callable(found):
-            kind = type(found).__name__
+        if not callable(function):
+            kind = type(function).__name__
             raise UsageError(
                 f"{file}: {attribute!r} is no function but of type {kind} ({self.kind} {target!r})"
             )
-        return found
+        return function
 
 
 def _stem(file: Path) -> str:
@@ -160,8 +162,10 @@ def _origin(error: BaseException, file: str) -> tuple[str, str]:
         return f"{error.filename}:{error.lineno}", f"{type(error).__name__}: {error.msg}"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
     name = Path(file).name
-    own = [f for f in frames if Path(f.filename).name == name] or frames[1:]
-    return (f"{own[-1].filename}:{own[-1].lineno}" if own else file), why
+    frames_of_file = [f for f in frames if Path(f.filename).name == name] or frames[1:]
+    return (
+        f"{frames_of_file[-1].filename}:{frames_of_file[-1].lineno}" if frames_of_file else file
+    ), why
 
 
 def digest_of_files(*targets: str) -> dict[str, str]:
@@ -169,12 +173,12 @@ def digest_of_files(*targets: str) -> dict[str, str]:
 
     What a file of the user's says shapes the records as an option does.
     """
-    found = {}
+    digests = {}
     for target in targets:
         path = Path(target.rpartition(":")[0] if ".py:" in target else target)
         if path.is_file():
-            found[target] = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
-    return found
+            digests[target] = hashlib.blake2b(path.read_bytes(), digest_size=4).hexdigest()
+    return digests
 
 
 def parse_options(function: Any, pairs: Iterable[str]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Source(Sink):
         for number, record in enumerate(self.read_from, 1):
             validate(record, needs)
             placed = Placed(record)
-            placed.where = f"records:{number}"
+            placed.location = f"records:{number}"
             yield placed
 
 

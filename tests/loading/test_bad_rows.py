@@ -95,7 +95,7 @@ def one(tmp_path, name, row, **options):
     try:
         records = loaded(name, tmp_path / "rows.jsonl", **options)
     except DataError as error:
-        return error.reason if error.where == f"{tmp_path}/rows.jsonl:1" else "no place"
+        return error.reason if error.location == f"{tmp_path}/rows.jsonl:1" else "no place"
     return records[0] if len(records) == 1 else records
 
 

@@ -105,7 +105,7 @@ def test_a_bad_row_says_why(tmp_path, name, row, told):
     path = write(tmp_path / "bad.jsonl", [row])
     with pytest.raises(DataError, match=told) as caught:
         loaded(name, path)
-    assert caught.value.where == f"{path}:1"
+    assert caught.value.location == f"{path}:1"
 
 
 def test_the_page_lists_them_all():

@@ -31,7 +31,7 @@ def test_one_id_far_apart_is_found_and_both_places_named(tmp_path, monkeypatch):
     b = write(tmp_path / "b.jsonl", [f"b{i}" for i in range(50)] + ["a7"])
     with pytest.raises(DataError, match=r"id a7 .*a\.jsonl:8 already") as error:
         merged(a, b)
-    assert error.value.where == f"{b}:51"
+    assert error.value.location == f"{b}:51"
     assert len(merged(a)) == 100
 
 

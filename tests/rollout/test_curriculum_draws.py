@@ -23,7 +23,7 @@ class Inputs:
         for people in (2, 3, 4):
             for i in range(self.each):
                 record = Placed(id=f"{people}-{i}", prompt=[], info={"people": people})
-                record.where = "x:1"
+                record.location = "x:1"
                 yield record
 
 

@@ -207,12 +207,12 @@ class Inputs:
 
     shard = (0, 1)
 
-    def read_marked(self, needs, patience):
+    def read_marked(self, needs, silence_limit):
         yield SILENCE
         yield GROUP_END
         for i in range(10):
             record = Placed(id=f"p{i}", prompt=[])
-            record.where = f"x:{i}"
+            record.location = f"x:{i}"
             yield record
 
 

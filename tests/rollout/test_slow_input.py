@@ -186,7 +186,7 @@ def slow_stdin(monkeypatch, *parts):
         monkeypatch.setattr(standard._Streams, "input", stdin.fileno())
         monkeypatch.setattr(standard._Streams, "reader", None)
         writer.start()
-        yield partial(read, ["-"], marks=True, patience=0.05)
+        yield partial(read, ["-"], marks=True, silence_limit=0.05)
         writer.join()
 
 

@@ -48,7 +48,7 @@ def test_silence_is_told_in_the_middle_of_a_line_too(monkeypatch):
         monkeypatch.setattr(standard._Streams, "input", writer.stdout.fileno())
         came = [
             bytes(r) if isinstance(r, Mark) else (r["id"], where)
-            for r, where in read(["-"], on_bad=lambda *bad: None, marks=True, patience=0.3)
+            for r, where in read(["-"], on_bad=lambda *bad: None, marks=True, silence_limit=0.3)
         ]
     records = [c for c in came if isinstance(c, tuple)]
     assert records == [("a", "stdin:1"), ("b", "stdin:2")]

@@ -99,7 +99,7 @@ def test_bad_records_are_refused_by_name_and_place(path: str, value, message: st
 
     with pytest.raises(DataError, match=message) as error:
         read_sample(Placed(broken(path, value)), VOCAB)
-    assert error.value.where == "rewarded.jsonl:7"
+    assert error.value.location == "rewarded.jsonl:7"
     assert "record 'a'" in str(error.value)
 
 

@@ -313,7 +313,7 @@ def test_a_broken_state_is_named(tmp_path, start, records):
     (policy.path / "trainer" / "000003" / MARKER).write_text("{")
     with pytest.raises(DataError, match=r"state is broken") as error:
         rl(policy, records, steps=6)
-    assert error.value.where and "trainer/000003" in error.value.where
+    assert error.value.location and "trainer/000003" in error.value.location
 
 
 @pytest.mark.parametrize(

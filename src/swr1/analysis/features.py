@@ -95,9 +95,9 @@ def repeated(words: Sequence[str], n: int = _NGRAM) -> tuple[int, int]:
 def copies(words: Sequence[str], prompt: Sequence[str]) -> bool:
     """Whether the reasoning contains the prompt: at least half of its runs of six words."""
     n = _PROMPT_NGRAM
-    wanted = set(zip(*(prompt[i:] for i in range(n)), strict=False))
-    there = wanted & set(zip(*(words[i:] for i in range(n)), strict=False))
-    return bool(wanted) and len(there) >= _COPIED * len(wanted)
+    prompt_ngrams = set(zip(*(prompt[i:] for i in range(n)), strict=False))
+    copied = prompt_ngrams & set(zip(*(words[i:] for i in range(n)), strict=False))
+    return bool(prompt_ngrams) and len(copied) >= _COPIED * len(prompt_ngrams)
 
 
 class Claims(NamedTuple):

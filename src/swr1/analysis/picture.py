@@ -54,16 +54,16 @@ def reasoning_picture(result: Result, out: str | Path) -> None:
 
 def _compared(result: Result, outcome: str) -> list[str]:
     """Words, else other signs, that enough completions have and lack; the most frequent."""
-    found = result["with_and_without"]
+    comparisons = result["with_and_without"]
 
     def least(sign: str) -> int:
-        return min(found[sign][outcome][side]["n"] for side in ("with", "without"))
+        return min(comparisons[sign][outcome][side]["n"] for side in ("with", "without"))
 
     for kind in ("word:", "sign:"):
-        names = [n for n in found if n.startswith(kind) and least(n) >= _FEWEST]
+        names = [n for n in comparisons if n.startswith(kind) and least(n) >= _FEWEST]
         if names:
             names = sorted(names, key=least)[-_MOST_COMPARED:]
-            return sorted(names, key=lambda n: found[n][outcome]["all"]["difference"])
+            return sorted(names, key=lambda n: comparisons[n][outcome]["all"]["difference"])
     return []
 
 
@@ -79,12 +79,12 @@ def _compare(axes: Axes, result: Result, names: list[str], outcome: str) -> None
     axes.grid(axis="y", visible=False)
     axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
     for at, name in enumerate(names):
-        found = result["with_and_without"][name][outcome]
-        ends = [scale * found[side]["value"] for side in ("without", "with")]
+        comparison = result["with_and_without"][name][outcome]
+        ends = [scale * comparison[side]["value"] for side in ("without", "with")]
         axes.plot(ends, [at, at], color="#DDDDDD", linewidth=3, zorder=1)
         for side, colour in (("without", _PALE), ("with", COLOURS[0])):
-            value = scale * found[side]["value"]
-            low, high = (scale * end for end in found[side]["interval"] or [value / scale] * 2)
+            value = scale * comparison[side]["value"]
+            low, high = (scale * end for end in comparison[side]["interval"] or [value / scale] * 2)
             axes.errorbar(
                 value,
                 at,
@@ -96,11 +96,11 @@ def _compare(axes: Axes, result: Result, names: list[str], outcome: str) -> None
                 capsize=2.5,
                 label=side if at == 0 else None,
             )
-    found = result["with_and_without"]
+    comparison = result["with_and_without"]
     total = result["records"]
     axes.set_yticks(
         range(len(names)),
-        [f"{_label(n)}  ({100 * found[n]['completions'] / total:.0f}%)" for n in names],
+        [f"{_label(n)}  ({100 * comparison[n]['completions'] / total:.0f}%)" for n in names],
     )
     axes.set_ylim(-0.7, len(names) - 0.3)
     _legend(axes)
@@ -157,18 +157,18 @@ def _line(
     # Records without a version have no place on the axis, unless nothing else is there.
     if places == [None]:
         places = [0]
-    kept = [
+    points = [
         (at, cell)
         for at, cell in zip(places, cells, strict=True)
         if at is not None and cell["value"] is not None
     ]
-    if not kept:
+    if not points:
         _nothing(axes, "not recorded")
         return
-    x = [at for at, _ in kept]
-    y = [scale * cell["value"] for _, cell in kept]
+    x = [at for at, _ in points]
+    y = [scale * cell["value"] for _, cell in points]
     low, high = (
-        [scale * (cell["interval"] or [cell["value"]] * 2)[end] for _, cell in kept]
+        [scale * (cell["interval"] or [cell["value"]] * 2)[end] for _, cell in points]
         for end in (0, 1)
     )
     marker = "osD^vPX"[style % 7]

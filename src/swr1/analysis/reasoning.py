@@ -141,7 +141,7 @@ class Analysis:
             raise DataError(
                 f"sample {sample} of {id_} (epoch {epoch}) came twice; give each file once, and"
                 " systems whose records do not name a policy one at a time",
-                getattr(record, "where", None),
+                getattr(record, "location", None),
             )
         samples.add(sample)
         stratum = (*key, int(_BANDS * log2(max(length, 1))))
@@ -165,17 +165,17 @@ class Analysis:
         ids = generation.get("token_ids")
         tokenizer = None
         if ids is not None:
-            tokenizer = self._tokenizer or self._own_tokenizer(generation.get("policy") or {})
+            tokenizer = self._tokenizer or self._policy_tokenizer(generation.get("policy") or {})
         self.units["script"]["tokens" if tokenizer else "letters"] += 1
         return tokenizer.count(ids) if tokenizer and ids is not None else scripts_of(text)
 
-    def _own_tokenizer(self, policy: dict[str, Any]) -> TokenScripts | None:
+    def _policy_tokenizer(self, policy: dict[str, Any]) -> TokenScripts | None:
         name = str(policy.get("name") or "")
         if name not in self._tokenizers:
             here = Path().absolute()
             folders = filter(os.path.isdir, recorded(name, [here, *here.parents]))
-            found = next(folders, None)
-            self._tokenizers[name] = open_tokenizer(str(found), needed=False) if found else None
+            folder = next(folders, None)
+            self._tokenizers[name] = open_tokenizer(str(folder), needed=False) if folder else None
         return self._tokenizers[name]
 
     def _right(self, record: Record) -> int | None:
@@ -262,45 +262,45 @@ class Analysis:
         return parts + ([("-", {}, unknown)] if unknown else [])
 
     def _cell(self, columns: dict[str, Any], cluster: Any, members: Any) -> dict[str, Any]:
-        own = {name: column[members] for name, column in columns.items()}
+        sums = {name: column[members] for name, column in columns.items()}
         cluster = cluster[members]
-        n = own["n"]
-        means = {name: _mean(own[name], n, cluster) for name in _MEANS}
-        rates = {name: _mean(own[name], own[of], cluster) for name, of in _RATES.items()}
+        n = sums["n"]
+        means = {name: _mean(sums[name], n, cluster) for name in _MEANS}
+        rates = {name: _mean(sums[name], sums[of], cluster) for name, of in _RATES.items()}
         for rate in rates.values():
             if rate["interval"]:
                 rate["interval"] = [max(0.0, rate["interval"][0]), min(1.0, rate["interval"][1])]
         return {
             "completions": int(n.sum()),
             "puzzles": len({*cluster.tolist()}),
-            "right": _share(own["right:y"], own["right:n"], cluster),
-            "score": _mean(own["score:y"] / _SCORE_UNIT, own["score:n"], cluster),
+            "right": _share(sums["right:y"], sums["right:n"], cluster),
+            "score": _mean(sums["score:y"] / _SCORE_UNIT, sums["score:n"], cluster),
             **means,
             "rates": rates,
-            "signs": {sign: _share(own[sign], n, cluster) for sign in self.markers},
+            "signs": {sign: _share(sums[sign], n, cluster) for sign in self.markers},
             "per_completion": {
-                word.name: float(own[f"count:{word.name}"].sum() / n.sum()) for word in self.words
+                word.name: float(sums[f"count:{word.name}"].sum() / n.sum()) for word in self.words
             },
         }
 
     def _association(
         self, columns: dict[str, Any], cluster: Any, together: Any, sign: str
     ) -> dict[str, Any]:
-        found: dict[str, Any] = {"completions": int(columns[sign].sum())}
+        association: dict[str, Any] = {"completions": int(columns[sign].sum())}
         for outcome, unit in _OUTCOMES.items():
             n, y = columns[f"{outcome}:n"], columns[f"{outcome}:y"] / unit
             x, xy = columns[f"{sign}:{outcome}:n"], columns[f"{sign}:{outcome}:y"] / unit
             level = _share if outcome == "right" else _mean
             sums = Sums(n, x, y, xy, cluster)
-            there, absent = level(xy, x, cluster), level(y - xy, n - x, cluster)
-            found[outcome] = {
-                "with": there,
+            present, absent = level(xy, x, cluster), level(y - xy, n - x, cluster)
+            association[outcome] = {
+                "with": present,
                 "without": absent,
-                "all": difference(there, absent),
+                "all": difference(present, absent),
                 "same_prompt": within(sums.merged(together)),
                 "same_prompt_and_length": within(sums),
             }
-        return found
+        return association
 
 
 def _share(y: np.ndarray, n: np.ndarray, cluster: np.ndarray) -> dict[str, Any]:

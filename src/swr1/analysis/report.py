@@ -85,8 +85,8 @@ def _with_and_without(result: Result) -> Table:
     for name in ("% of all", "with", "without", "same prompt", "same length too"):
         table.add_column(name, justify="right", no_wrap=True)
     for sign in _in_order(result):
-        found = result["with_and_without"][sign]
-        right = found["right"]
+        comparison = result["with_and_without"][sign]
+        right = comparison["right"]
         group = sign.startswith("group:")
         table.add_row(
             escape(_label(sign) if not sign.startswith("word:") else f"  {_label(sign)}"),
@@ -102,12 +102,12 @@ def _with_and_without(result: Result) -> Table:
 
 def _in_order(result: Result) -> Iterator[str]:
     """The signs that occur: each group before its words, then the others."""
-    found = result["with_and_without"]
+    comparisons = result["with_and_without"]
     of = result["word_groups"]
     for group in dict.fromkeys(of.values()):
         names = [f"group:{group}", *(f"word:{word}" for word, its in of.items() if its == group)]
-        yield from (name for name in names if found[name]["completions"])
-    yield from (n for n, f in found.items() if n.startswith("sign:") and f["completions"])
+        yield from (name for name in names if comparisons[name]["completions"])
+    yield from (n for n, f in comparisons.items() if n.startswith("sign:") and f["completions"])
 
 
 def _notes(result: Result) -> Iterator[str]:
@@ -166,14 +166,14 @@ def _label(sign: str) -> str:
     return MARKERS[name] if kind == "sign" else name
 
 
-def _points(found: Result | None) -> str:
-    if found is None:
+def _points(gain: Result | None) -> str:
+    if gain is None:
         return "-"
-    text = f"{100 * found['difference']:+.0f}"
-    if found["interval"]:
-        low, high = found["interval"]
+    text = f"{100 * gain['difference']:+.0f}"
+    if gain["interval"]:
+        low, high = gain["interval"]
         return f"{text} [{100 * low:+.0f}, {100 * high:+.0f}]"
-    return f"{text} ({found['puzzles']})"
+    return f"{text} ({gain['puzzles']})"
 
 
 def _whole_range(interval: Sequence[float] | None) -> str:

@@ -54,10 +54,10 @@ class Word(NamedTuple):
 
     def count(self, text: Text) -> int:
         """How often it occurs; each spelling is counted for itself."""
-        found = sum(text.tokens[token] for token in self.tokens)
+        count = sum(text.tokens[token] for token in self.tokens)
         if self.pattern and (not self.hints or any(hint in text.text for hint in self.hints)):
-            found += sum(1 for _ in self.pattern.finditer(text.text))
-        return found
+            count += sum(1 for _ in self.pattern.finditer(text.text))
+        return count
 
 
 def _plain(text: str) -> str:

@@ -51,7 +51,7 @@ class Request:
             facts = {"prefill": made.prefill} | template_facts(tokenizer, prompt)
             return cls(key, made.ids, made.text, facts)
         except DataError as error:
-            raise DataError(f"record {key[0]!r}: {error.reason}", error.where) from None
+            raise DataError(f"record {key[0]!r}: {error.reason}", error.location) from None
 
 
 @dataclass(frozen=True, slots=True)

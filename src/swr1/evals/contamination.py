@@ -43,7 +43,7 @@ class Held:
         self.by = by
         self.groups: dict[str, str] = {}  # id -> size
         self.places: dict[str, str] = {}  # id -> FILE:LINE
-        self.found: dict[str, list[dict[str, str]]] = {}  # id -> its matches, named
+        self.matches: dict[str, list[dict[str, str]]] = {}  # id -> its matches, named
         self.times: dict[str, int] = {}  # id -> how many records match
         self.items: dict[str, Item] = {}  # id -> its samples, right and judged
         self._shapes: set[int] = set()
@@ -62,12 +62,12 @@ class Held:
     def _noted(self, records: Iterable[Record]) -> Iterator[Record]:
         for record in records:
             if (name := record["id"]) not in self.groups:
-                told = _statements(record)
+                statements = _statements(record)
                 value = record["info"].get(self.by)
                 self.groups[name] = "-" if value is None else str(value)
-                self.places[name] = _where(record)
-                self._shapes.add(_shape(told))
-                self._by_key.setdefault(canonical_key(told), []).append(name)
+                self.places[name] = _location(record)
+                self._shapes.add(_shape(statements))
+                self._by_key.setdefault(canonical_key(statements), []).append(name)
             yield record
 
     def look_through(self, seen: Iterable[Record]) -> dict[str, Any]:
@@ -80,16 +80,16 @@ class Held:
         """
         for record in seen:
             self.looked_through += 1
-            told = _statements(record)
-            if _shape(told) not in self._shapes:
+            statements = _statements(record)
+            if _shape(statements) not in self._shapes:
                 continue
-            for name in self._by_key.get(canonical_key(told), ()):
-                named = self.found.setdefault(name, [])
+            for name in self._by_key.get(canonical_key(statements), ()):
+                named = self.matches.setdefault(name, [])
                 self.times[name] = self.times.get(name, 0) + 1
                 # The very same item is always named, also when it comes late.
                 exact = record["id"] == name
                 if record["id"] not in {of["id"] for of in named} and (exact or len(named) < MOST):
-                    named.append({"id": record["id"], "where": _where(record)})
+                    named.append({"id": record["id"], "where": _location(record)})
         sizes = sorted(set(self.groups.values()), key=by_number)
         return {
             "by": self.by,
@@ -97,21 +97,21 @@ class Held:
             "all": self._cell(list(self.groups)),
             "groups": {s: self._cell([n for n, g in self.groups.items() if g == s]) for s in sizes},
             "matches": [
-                {"id": n, "where": self.places[n], "records": self.times[n], "of": self.found[n]}
+                {"id": n, "where": self.places[n], "records": self.times[n], "of": self.matches[n]}
                 for n in self.groups
-                if n in self.found
+                if n in self.matches
             ],
         }
 
     def _cell(self, names: list[str]) -> dict[str, Any]:
-        seen = [name for name in names if name in self.found]
+        seen = [name for name in names if name in self.matches]
         cell: dict[str, Any] = {
             "puzzles": len(names),
             "seen": len(seen),
-            "same_id": sum(name in {of["id"] for of in self.found[name]} for name in seen),
+            "same_id": sum(name in {of["id"] for of in self.matches[name]} for name in seen),
         }
         if self.items:
-            unseen = [name for name in names if name not in self.found]
+            unseen = [name for name in names if name not in self.matches]
             for label, part in (("right_seen", seen), ("right_unseen", unseen)):
                 items = [self.items[name] for name in part]
                 cell[label] = share_of([i["correct"] for i in items], [i["judged"] for i in items])
@@ -156,22 +156,25 @@ def _again(first: Record, rest: Iterator[Record]) -> Iterator[Record]:
     yield from rest
 
 
-def _where(record: Record) -> str:
-    return getattr(record, "where", None) or f"record {record['id']}"
+def _location(record: Record) -> str:
+    return getattr(record, "location", None) or f"record {record['id']}"
 
 
 def _statements(record: Record) -> list[tuple]:
     try:
-        told = [as_tuples(s) for s in record["info"]["statements"]]
-        _shape(told)
+        statements = [as_tuples(s) for s in record["info"]["statements"]]
+        _shape(statements)
     except (KeyError, TypeError, IndexError, ValueError):
         raise DataError(
             "not a puzzle with info.statements; `swr1 gen-puzzles` and `swr1 load kk` make those",
-            _where(record),
+            _location(record),
         ) from None
-    return told
+    return statements
 
 
-def _shape(told: list[tuple]) -> int:
+def _shape(statements: list[tuple]) -> int:
     """64 bits that all variants of a puzzle share, and few others."""
-    return sum(shape_hash(said, speaker) for speaker, said in enumerate(told)) & (1 << 64) - 1
+    return (
+        sum(shape_hash(statement, speaker) for speaker, statement in enumerate(statements))
+        & (1 << 64) - 1
+    )

@@ -97,8 +97,8 @@ def estimate(
         raise DataError("no records: give rollouts that were judged (`swr1 verify`, `swr1 reward`)")
     names = sorted(cells, key=by_number)
     answers = [cells[name].cell(sizes, resamples, seed) for name in names]
-    told = [(cell, draws) for cell, draws in answers if draws]
-    if not told:
+    fitted_cells = [(cell, draws) for cell, draws in answers if draws]
+    if not fitted_cells:
         raise DataError(
             "every prompt has one sample, which cannot tell whether a second would differ:"
             " run `swr1 rollout --samples 4` or more"
@@ -107,20 +107,22 @@ def estimate(
         "by": by,
         "value": value or "reward",
         "groups": {name: cell for name, (cell, _) in zip(names, answers, strict=True)},
-        "all": _together([cell for cell, _ in answers], told),
+        "all": _together([cell for cell, _ in answers], fitted_cells),
     }
 
 
 def _value(record: Record, value: str) -> float | None:
-    where = getattr(record, "where", None) or f"record {record.get('id')}"
+    location = getattr(record, "location", None) or f"record {record.get('id')}"
     if value == "reward":
         if "reward" not in record:
-            raise DataError("no `reward`: run `swr1 reward` on it, or count right and wrong", where)
+            raise DataError(
+                "no `reward`: run `swr1 reward` on it, or count right and wrong", location
+            )
         return record["reward"]
     name = record.get("task") or ""
     verdict = (record.get("verdicts") or {}).get(name)
     if verdict is None:
-        raise DataError(f"no verdict {name!r}: run `swr1 verify {name}` first", where)
+        raise DataError(f"no verdict {name!r}: run `swr1 verify {name}` first", location)
     score = verdict.get("score")
     return None if score is None else float(score == 1)
 
@@ -138,7 +140,7 @@ class _Tally:
         if mark in self.seen:
             raise DataError(
                 f"sample {mark[2]} of epoch {mark[1]} occurs twice; give each file once",
-                getattr(record, "where", None) or f"record {mark[0]}",
+                getattr(record, "location", None) or f"record {mark[0]}",
             )
         self.seen.add(mark)
         counts = self.groups.setdefault(mark[:2], {})
@@ -244,8 +246,8 @@ def fit_alike(counts: Any, weights: Sequence[Any], sizes: Sequence[int]) -> list
     fits = []
     for w in weights:
         box_ = [(-_LOG_BOUND, _LOG_BOUND)] * len(start)
-        found = minimize(loss, start, args=(w,), jac=True, method="L-BFGS-B", bounds=box_)
-        a = np.exp(found.x)
+        fit = minimize(loss, start, args=(w,), jac=True, method="L-BFGS-B", bounds=box_)
+        a = np.exp(fit.x)
         chances = {
             n: float(
                 np.exp(gammaln(a + n) - gammaln(a) + gammaln(a.sum()) - gammaln(a.sum() + n)).sum()
@@ -253,7 +255,7 @@ def fit_alike(counts: Any, weights: Sequence[Any], sizes: Sequence[int]) -> list
             for n in sizes
         }
         fits.append({n: min(1.0, chance) for n, chance in chances.items()})
-        start = np.clip(found.x, -4, 4) if len(fits) == 1 else start
+        start = np.clip(fit.x, -4, 4) if len(fits) == 1 else start
     return fits
 
 
@@ -276,22 +278,24 @@ def _signal(n: int, draws: Sequence[float], prompts: int, fitted: bool) -> Signa
 
 
 def _best(sizes: dict[str, Signal]) -> int | None:
-    found = max(sizes.items(), key=lambda item: item[1]["worth"], default=None)
-    return int(found[0]) if found and found[1]["worth"] > 0 else None
+    best = max(sizes.items(), key=lambda item: item[1]["worth"], default=None)
+    return int(best[0]) if best and best[1]["worth"] > 0 else None
 
 
-def _together(cells: list[Cell], told: list[tuple[Cell, dict[int, list[float]]]]) -> Cell:
+def _together(cells: list[Cell], fitted_cells: list[tuple[Cell, dict[int, list[float]]]]) -> Cell:
     """All cells, each counted by its prompts: the model is fitted within cells only."""
     samples, prompts = sum(c["samples"] for c in cells), sum(c["prompts"] for c in cells)
-    heavy = sum(c["prompts"] for c, _ in told)
+    heavy = sum(c["prompts"] for c, _ in fitted_cells)
     sizes: dict[str, Signal] = {}
-    for n in told[0][1]:
-        columns = zip(*(draws[n] for _, draws in told), strict=False)
+    for n in fitted_cells[0][1]:
+        columns = zip(*(draws[n] for _, draws in fitted_cells), strict=False)
         mixed = [
-            sum(c["prompts"] * x for (c, _), x in zip(told, column, strict=True)) / heavy
+            sum(c["prompts"] * x for (c, _), x in zip(fitted_cells, column, strict=True)) / heavy
             for column in columns
         ]
-        sizes[str(n)] = _signal(n, mixed, heavy, any(c["sizes"][str(n)]["fitted"] for c, _ in told))
+        sizes[str(n)] = _signal(
+            n, mixed, heavy, any(c["sizes"][str(n)]["fitted"] for c, _ in fitted_cells)
+        )
     return {
         "prompts": prompts,
         "samples": samples,
@@ -319,8 +323,8 @@ def report(result: Estimate) -> RenderableType:
     for name, cell in every:
         style = "bold" if name == "all" else ""
         mean = f"{cell['mean']:.2f}" if result["value"] == "reward" else f"{cell['mean']:.1%}"
-        said = [_share(cell["sizes"].get(n)) for n in sizes]
-        waste.add_row(name, str(cell["prompts"]), f"{cell['k']:.3g}", mean, *said, style=style)
+        shares = [_share(cell["sizes"].get(n)) for n in sizes]
+        waste.add_row(name, str(cell["prompts"]), f"{cell['k']:.3g}", mean, *shares, style=style)
         groups = [
             f"{s['useful_per_1000']:.0f}" if (s := cell["sizes"].get(n)) else "-" for n in sizes
         ]

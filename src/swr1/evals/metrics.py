@@ -206,9 +206,9 @@ def pool(summary: Summary, groups: Sequence[str]) -> Cell:
     shares = [i["correct"] / i["judged"] for i in items]
 
     def mean(value: Callable[[Cell], float | None], weight: Callable[[Cell], int]) -> float | None:
-        kept = [(v, weight(c)) for c in cells if (v := value(c)) is not None]
-        total = sum(w for _, w in kept)
-        return fsum(v * w for v, w in kept) / total if total else None
+        weighted = [(v, weight(c)) for c in cells if (v := value(c)) is not None]
+        total = sum(w for _, w in weighted)
+        return fsum(v * w for v, w in weighted) / total if total else None
 
     return {
         "puzzles": sum(c["puzzles"] for c in cells),
@@ -264,23 +264,23 @@ def paired(before: Summary, after: Summary, groups: Sequence[str] | None = None)
 
 
 def _score(record: Record, name: str) -> float | None:
-    where = _where(record)
+    location = _location(record)
     if record.get("completion") is None:
-        raise DataError("no completion: run `swr1 rollout`, then `swr1 verify`", where)
+        raise DataError("no completion: run `swr1 rollout`, then `swr1 verify`", location)
     verdicts = record.get("verdicts") or {}
     if name not in verdicts:
         has = f"has: {', '.join(sorted(verdicts))}" if verdicts else "has none"
         if not name:
-            raise DataError(f"no task, so no verdict to count; name the verdict ({has})", where)
-        raise DataError(f"no verdict {name!r} ({has}): run `swr1 verify {name}` first", where)
+            raise DataError(f"no task, so no verdict to count; name the verdict ({has})", location)
+        raise DataError(f"no verdict {name!r} ({has}): run `swr1 verify {name}` first", location)
     score = (verdicts[name] or {}).get("score", "missing")
     if score is not None and not isinstance(score, int | float):
-        raise DataError(f"verdict {name!r} has no numeric or null score: {score!r}", where)
+        raise DataError(f"verdict {name!r} has no numeric or null score: {score!r}", location)
     return score
 
 
-def _where(record: Record) -> str:
-    return getattr(record, "where", None) or f"record {record.get('id')}"
+def _location(record: Record) -> str:
+    return getattr(record, "location", None) or f"record {record.get('id')}"
 
 
 def refuse_twice(record: Record, seen: set[tuple[str, int, int]]) -> None:
@@ -289,7 +289,7 @@ def refuse_twice(record: Record, seen: set[tuple[str, int, int]]) -> None:
         raise DataError(
             f"sample {key[2]} of epoch {key[1]} occurs twice; give each file once, and two runs"
             " (another policy, or greedy and sampled) as separate inputs",
-            _where(record),
+            _location(record),
         )
     seen.add(key)
 

@@ -125,10 +125,10 @@ def _curve(
 
     steps = np.array([_number(row, "step") for row in rows])
     values = np.array([_number(row, key) for row in rows]) * scale
-    there = ~np.isnan(values)
-    if not there.any():
+    present = ~np.isnan(values)
+    if not present.any():
         return False
-    steps, values = steps[there], values[there]
+    steps, values = steps[present], values[present]
     if len(values) < _SMOOTHED_FROM:
         axes.plot(steps, values, color=colour, linewidth=1.8, marker="o", markersize=3, label=label)
         return True

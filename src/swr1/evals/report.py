@@ -132,8 +132,8 @@ def _side_by_side(sides: Mapping[str, dict[str, Summary]], trained: Sequence[obj
         for name in runs:
             table.add_column(f"{side}\n{escape(name)}", justify="right")
     # Length and format of the runs of the first way of decoding, in order.
-    told = range(len(next(iter(sides.values()))))
-    link = "→" if len(told) == 2 else "/"
+    first_runs = range(len(next(iter(sides.values()))))
+    link = "→" if len(first_runs) == 2 else "/"
     table.add_column(summaries[0]["length_unit"], justify="right", no_wrap=True)
     table.add_column("format", justify="right", no_wrap=True)
     for size, cells in rows:
@@ -143,8 +143,8 @@ def _side_by_side(sides: Mapping[str, dict[str, Summary]], trained: Sequence[obj
             first, *others = (cell["accuracy"] for cell in cells[at : at + len(runs)])
             row += [percent(first), *(_gained(first, other) for other in others)]
             at += len(runs)
-        row.append(link.join(number(cells[i]["length_mean"], 0) for i in told))
-        row.append(link.join(percent(cells[i]["format_rate"], 0) for i in told))
+        row.append(link.join(number(cells[i]["length_mean"], 0) for i in first_runs))
+        row.append(link.join(percent(cells[i]["format_rate"], 0) for i in first_runs))
         table.add_row(*row, style=row_style(size))
     return table
 
@@ -179,8 +179,8 @@ def _gain_lines(side: str, runs: Mapping[str, Summary], trained: Sequence[object
         for label, part in _parts([before, after], trained).items():
             change = paired(before, after, part)
             if change:
-                where = f"{side}, {before['by']} {', '.join(part)} ({label})"
-                lines.append(f"{where}: {start} → {name} {_change(change)}")
+                heading = f"{side}, {before['by']} {', '.join(part)} ({label})"
+                lines.append(f"{heading}: {start} → {name} {_change(change)}")
     return lines
 
 
@@ -200,22 +200,22 @@ def cautions(summaries: Mapping[str, Summary]) -> list[str]:
     """What would mislead if it were not said."""
     lines = []
     for name, summary in summaries.items():
-        said = f"{name}: " if name else ""
+        prefix = f"{name}: " if name else ""
         groups = summary["groups"].items()
         nulls = [f"{cell['unjudged']} at {size}" for size, cell in groups if cell["unjudged"]]
         if nulls:
-            lines.append(f"{said}not judged, so neither right nor wrong: {', '.join(nulls)}")
+            lines.append(f"{prefix}not judged, so neither right nor wrong: {', '.join(nulls)}")
         cut = [
             f"{percent(cell['truncated_share'], 0)}% at {size}"
             for size, cell in groups
             if (cell["truncated_share"] or 0) >= _CUT
         ]
         if cut:
-            lines.append(f"{said}cut at the length limit: {', '.join(cut)}")
+            lines.append(f"{prefix}cut at the length limit: {', '.join(cut)}")
         if summary["decoding"] == "mixed":
-            lines.append(f"{said}samples of several ways of decoding are mixed")
+            lines.append(f"{prefix}samples of several ways of decoding are mixed")
         if len(summary["policies"]) > 1:
-            lines.append(f"{said}samples of {len(summary['policies'])} policy versions are mixed")
+            lines.append(f"{prefix}samples of {len(summary['policies'])} policy versions are mixed")
     return lines
 
 

@@ -52,9 +52,9 @@ class Measure:
 
     def takes(self, record: Record, info: Mapping[str, Any]) -> bool:
         """Whether the record is one of those measured."""
-        for name, wanted in self.when:
-            found = record.get("task") if name == "task" else info.get(name)
-            if found not in wanted if isinstance(wanted, list) else found != wanted:
+        for name, required in self.when:
+            value = record.get("task") if name == "task" else info.get(name)
+            if value not in required if isinstance(required, list) else value != required:
                 return False
         return info.get("dataset") == self.dataset
 
@@ -89,38 +89,39 @@ def load_measures(suites: Sequence[str] = (), file: str | Path | None = None) ->
             tables.append((str(file), tomllib.loads(Path(file).read_text(encoding="utf-8"))))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise UsageError(f"cannot read the measures {file}: {error}") from None
-    found: dict[str, Measure] = {}
-    for where, table in tables:
+    measures: dict[str, Measure] = {}
+    for source, table in tables:
         for row in table.get("measure", []):
-            one = _measure(row, where)
-            found[one.key] = one
-    known = sorted({suite for one in found.values() for suite in one.suites})
+            one = _measure(row, source)
+            measures[one.key] = one
+    known = sorted({suite for one in measures.values() for suite in one.suites})
     for suite in suites:
         if suite not in known:
             raise UsageError(
                 f"unknown suite {suite!r}.{suggest(suite, known)} Known: {', '.join(known)}"
             )
-    return [one for one in found.values() if not suites or set(suites) & set(one.suites)]
+    return [one for one in measures.values() if not suites or set(suites) & set(one.suites)]
 
 
-def _measure(row: dict[str, Any], where: str) -> Measure:
+def _measure(row: dict[str, Any], source: str) -> Measure:
     fields = Measure.__dataclass_fields__
     for key in row:
         if key not in fields:
-            raise UsageError(f"{where}: a measure has no {key!r}.{suggest(key, list(fields))}")
+            raise UsageError(f"{source}: a measure has no {key!r}.{suggest(key, list(fields))}")
     for key in ("dataset", "name", "suites", "verdict", "good"):
         if key not in row:
-            raise UsageError(f"{where}: the measure {row.get('name', row)!r} lacks {key!r}")
+            raise UsageError(f"{source}: the measure {row.get('name', row)!r} lacks {key!r}")
     if row["good"] not in ("low", "high") or row.get("axis", "safety") not in AXES:
         raise UsageError(
-            f"{where}: {row['name']!r}: good is low or high, axis is {' or '.join(AXES)}"
+            f"{source}: {row['name']!r}: good is low or high, axis is {' or '.join(AXES)}"
         )
-    told = row["verdict"]
-    if not told or not all(
-        isinstance(name, str) for name in (told.values() if isinstance(told, dict) else [told])
+    verdict = row["verdict"]
+    if not verdict or not all(
+        isinstance(name, str)
+        for name in (verdict.values() if isinstance(verdict, dict) else [verdict])
     ):
         raise UsageError(
-            f"{where}: {row['name']!r}: verdict is a name, or a table of names by task, not {told!r}"
+            f"{source}: {row['name']!r}: verdict is a name, or a table of names by task, not {verdict!r}"
         )
     frozen = {
         "suites": tuple(row["suites"]),
@@ -177,8 +178,8 @@ def measure(
         refuse_twice(record, seen)
         info = record.get("info") or {}
         if not isinstance(record.get("completion"), str):
-            where = getattr(record, "where", None) or f"record {record.get('id')}"
-            raise DataError("no completion: run `swr1 rollout`, then `swr1 verify`", where)
+            location = getattr(record, "location", None) or f"record {record.get('id')}"
+            raise DataError("no completion: run `swr1 rollout`, then `swr1 verify`", location)
         mine = by_dataset.get(str(info.get("dataset")), [])
         if not mine:
             run.unmeasured[str(info.get("dataset") or record.get("task") or "?")] += 1

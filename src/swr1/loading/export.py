@@ -57,7 +57,7 @@ def export(
             prompt = _messages(record["prompt"], system)
             row = _MAKERS[shape](record, prompt, kind, number, model)
         except DataError as error:
-            stage.drop(error.reason, record.where, record)
+            stage.drop(error.reason, record.location, record)
             continue
         stage.went += 1
         yield row

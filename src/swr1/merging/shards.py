@@ -21,14 +21,14 @@ Pair = tuple[Record | None, str]
 LOOK_FIRST = 2**16  # records after which duplicates are looked for; then at every doubling
 
 
-def _refuse(where: str, reason: str, raw: Any) -> NoReturn:
-    raise DataError(reason, where)
+def _refuse(location: str, reason: str, raw: Any) -> NoReturn:
+    raise DataError(reason, location)
 
 
 def merge_records(
     inputs: Sequence[str], partial: bool = False, on_bad: OnBad = _refuse
 ) -> Iterator[Pair]:
-    """The records of shard folders and files, each once, with the place they come from.
+    """The records of shard folders and files, each once, with the place it comes from.
 
     Args:
         inputs: shard folders (put back in order), files (one after the other), or "-".
@@ -43,9 +43,9 @@ def merge_records(
     marks = array("q")
     look = LOOK_FIRST
     groups: dict[tuple[str, int], tuple[int, set[int]]] = {}  # size and what came, while open
-    for record, where in _all(inputs, on_bad):
+    for record, location in _all(inputs, on_bad):
         if record is None:
-            yield record, where
+            yield record, location
             continue
         marks.append(hash(mark(record)))
         size = record["generation"].get("group", 1) if "generation" in record else 1
@@ -56,7 +56,7 @@ def merge_records(
                 came.add(sample)
                 if len(came) == size:
                     del groups[name, epoch]
-        yield record, where
+        yield record, location
         if len(marks) == look:
             _refuse_twins(marks, inputs)
             look *= 2
@@ -74,7 +74,7 @@ def merge_records(
 
 def _all(inputs: Sequence[str], on_bad: OnBad) -> Iterator[Pair]:
     for name in inputs:
-        whole = not Path(name).is_dir()  # a record that stands in two files is told by us
+        whole = not Path(name).is_dir()  # two files of one record are reported by `_refuse_twins`
         yield from cast("Iterator[Pair]", read([name], on_bad=on_bad, unique=whole))  # no marks
 
 
@@ -100,7 +100,7 @@ def _refuse_twins(marks: array, inputs: Sequence[str]) -> None:
     import numpy as np
 
     hashes = np.frombuffer(marks, np.int64)
-    hashes.sort()  # in place: their order tells nothing
+    hashes.sort()  # in place: their order has no meaning
     twins = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
     if not twins:
         return
@@ -111,7 +111,7 @@ def _refuse_twins(marks: array, inputs: Sequence[str]) -> None:
             ", ".join(inputs),
         )
     first: dict[Any, str] = {}
-    for record, where in _all(inputs, lambda where, reason, raw: None):
+    for record, location in _all(inputs, lambda place, reason, raw: None):
         if record is None:
             continue
         twin = mark(record)
@@ -120,7 +120,7 @@ def _refuse_twins(marks: array, inputs: Sequence[str]) -> None:
             raise DataError(
                 f"id {name} (epoch {epoch}, sample {sample}) stands at {first[twin]} already:"
                 " these shards overlap",
-                where,
+                location,
             )
         if hash(twin) in twins:
-            first[twin] = where
+            first[twin] = location

@@ -54,20 +54,20 @@ def zero_variance_groups(reward: Tensor, group: Tensor) -> Tensor:
 def _scores(token_reward: Tensor, seq: Tensor, group: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Score of each sequence [S], its mask [S] (has tokens), and the count per group [G]."""
     score = segment_sum(token_reward.double(), seq, len(group))
-    there = lengths(seq, len(group)) > 0
+    present = lengths(seq, len(group)) > 0
     n = int(group.max()) + 1 if len(group) else 0
-    return score, there, segment_sum(there.double(), group, n)
+    return score, present, segment_sum(present.double(), group, n)
 
 
 def _centred(token_reward: Tensor, seq: Tensor, group: Tensor) -> Tensor:
     """Score minus the mean of its group [S]; 0 in groups of one or of equal scores."""
-    score, there, count = _scores(token_reward, seq, group)
-    total = segment_sum(torch.where(there, score, 0.0), group, len(count))
-    alike = zero_variance_groups(score[there], group[there])
+    score, present, count = _scores(token_reward, seq, group)
+    total = segment_sum(torch.where(present, score, 0.0), group, len(count))
+    alike = zero_variance_groups(score[present], group[present])
     alive = torch.zeros(len(count), dtype=torch.bool, device=score.device)
     alive[: len(alike)] = ~alike
     centred = score - (total / count.clamp(min=1))[group]
-    return torch.where(there & alive[group], centred, 0.0)
+    return torch.where(present & alive[group], centred, 0.0)
 
 
 def whiten(x: Tensor, eps: float = 1e-8) -> Tensor:
@@ -94,9 +94,9 @@ def grpo_batch(token_reward: Tensor, seq: Tensor, group: Tensor, *, eps: float =
 
     Source: "Tricks or traps?", arXiv 2508.08221, section 4.1; TRL's `scale_rewards` "batch".
     """
-    score, there, _ = _scores(token_reward, seq, group)
+    score, present, _ = _scores(token_reward, seq, group)
     centred = _centred(token_reward, seq, group)
-    std = score[there].std() if int(there.sum()) > 1 else score.new_zeros(())
+    std = score[present].std() if int(present.sum()) > 1 else score.new_zeros(())
     return (centred / (std + eps))[seq].float()
 
 
@@ -165,11 +165,11 @@ def canon_length(
     the order of the input; here what stands across the border belongs to both halves by
     its share, so that no order matters.
     """
-    score, there, _ = _scores(token_reward, seq, group)
+    score, present, _ = _scores(token_reward, seq, group)
     length = lengths(seq, len(group)).double()
     out = torch.zeros_like(score)
-    for g in torch.unique(group[there]):
-        members = torch.nonzero((group == g) & there).flatten()
+    for g in torch.unique(group[present]):
+        members = torch.nonzero((group == g) & present).flatten()
         reward, size = score[members], length[members]
         equal = bool(reward.max() <= reward.min())
         if len(members) == 1 or (equal and canon_alpha == 1 and canon_beta == 0):

@@ -120,7 +120,7 @@ def boost_live(advantage: Tensor, seq: Tensor, group: Tensor, cap: float) -> Ten
 
     Source: the code of CPGD, arXiv 2505.12504 (`clip_filter_like_weight`).
     """
-    there = group[lengths(seq, len(group)) > 0]
+    present = group[lengths(seq, len(group)) > 0]
     alive = group[torch.unique(seq[advantage != 0])]
-    groups, live = len(torch.unique(there)), len(torch.unique(alive))
+    groups, live = len(torch.unique(present)), len(torch.unique(alive))
     return advantage * min(groups / live, cap) if live else advantage

@@ -80,7 +80,7 @@ class Attacks:
         if last.get("role") != "user" or not isinstance(text, str):
             raise DataError(
                 "only a prompt that ends with a user's text can be attacked",
-                getattr(record, "where", "") or f"record {record.get('id')}",
+                getattr(record, "location", "") or f"record {record.get('id')}",
             )
         turns = []
         if kind == MANY_SHOT:

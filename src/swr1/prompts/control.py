@@ -59,7 +59,7 @@ class Control:
         """The text with the mark in every control token that is typed in it."""
         if self.pattern is None:
             return text
-        marked = self.pattern.sub(lambda found: f"{found[0][0]}{mark}{found[0][1:]}", text)
+        marked = self.pattern.sub(lambda match: f"{match[0][0]}{mark}{match[0][1:]}", text)
         if marked == text and self._loose and text.strip() and self._hidden(text):
             at = len(text) - len(text.lstrip()) + 1
             marked = text[:at] + mark + text[at:]
@@ -68,8 +68,8 @@ class Control:
     def _hidden(self, text: str) -> bool:
         """Whether a control token appears when the tokenizer normalises the text."""
         normalizer = getattr(getattr(self.tokenizer, "backend_tokenizer", None), "normalizer", None)
-        found = normalizer.normalize_str(text) if normalizer else text
-        return bool(self._loose and self._loose.search(found))
+        normalised = normalizer.normalize_str(text) if normalizer else text
+        return bool(self._loose and self._loose.search(normalised))
 
     def ids(self, text: str, mark: str) -> list[int]:
         """Token ids of a text, without a start token; what carries the mark is letters.
@@ -84,12 +84,12 @@ class Control:
             raise DataError(NO_CHARACTERS)
         renamed, names, numbers = self._renamed
         if everything := _any_of(names):
-            text = everything.sub(lambda found: names[found[0]], text)
+            text = everything.sub(lambda token_ids: names[token_ids[0]], text)
         for instead in ("", _BREAK):
-            found = renamed.encode(text.replace(mark, instead), add_special_tokens=False).ids
+            token_ids = renamed.encode(text.replace(mark, instead), add_special_tokens=False).ids
             # Where words are looked up whole, or pieces are chosen from a list that has them too.
-            if not self._ids.intersection(found):
-                return [i for i in (numbers.get(i, i) for i in found) if i >= 0]
+            if not self._ids.intersection(token_ids):
+                return [i for i in (numbers.get(i, i) for i in token_ids) if i >= 0]
         raise DataError(
             "the prompt holds a control token that the tokenizer can read in no other way"
         )
@@ -103,10 +103,10 @@ class Control:
         made.no_padding()
         made.no_truncation()
         made.encode_special_tokens = True
-        told = {str(t): t for t in self.tokenizer.added_tokens_decoder.values()}
+        added_tokens = {str(t): t for t in self.tokenizer.added_tokens_decoder.values()}
         names = {name: f"{_EDGE}{n}{_EDGE}" for n, name in enumerate(self.special)}
         for name, new in [*names.items(), ("", _BREAK)]:
-            old = told.get(name)
+            old = added_tokens.get(name)
             sides = {k: getattr(old, k) for k in ("lstrip", "rstrip", "single_word")} if old else {}
             made.add_tokens([AddedToken(new, special=False, normalized=False, **sides)])
         numbers: dict[int, int] = {made.token_to_id(names[n]): self.special[n] for n in names}

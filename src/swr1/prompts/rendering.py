@@ -81,8 +81,8 @@ def rendered(tokenizer: Any, messages: list[dict], prompt: Prompt) -> Rendered:
         raise DataError("the prompt must end with a turn that the assistant answers")
     system, prefill = prompt.system, prompt.prefill
     if turns[0]["role"] == "system":
-        own = turns.pop(0)["content"]
-        system = f"{system}\n\n{own}" if system else own
+        first_system = turns.pop(0)["content"]
+        system = f"{system}\n\n{first_system}" if system else first_system
     control = control_of(tokenizer)
     mark = free_mark([system or "", prefill, *(t["content"] for t in turns)])
     for turn in turns:
@@ -128,7 +128,7 @@ def template_facts(tokenizer: Any, prompt: Prompt) -> dict[str, Any]:
 
 def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
     """KEY=VALUE of --template; values are JSON (true, 3, "x"), or else text."""
-    found: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         key = key.strip()
@@ -140,10 +140,10 @@ def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"--template {key}: that is not the template's to know")
         words = {"true": True, "false": False, "none": None}
         try:
-            found[key] = words[value.lower()] if value.lower() in words else json.loads(value)
+            arguments[key] = words[value.lower()] if value.lower() in words else json.loads(value)
         except ValueError:
-            found[key] = value
-    return found
+            arguments[key] = value
+    return arguments
 
 
 def _turn(message: dict) -> dict[str, Any]:
@@ -201,8 +201,8 @@ def _opened(text: str, content: str, control: re.Pattern[str] | None) -> str:
     tail = text[at + len(content.strip()) :] if at >= 0 else text
     if control:
         tail = control.split(tail)[-1]
-    found = _TAGS_AT_END.search(tail)
-    return _ROLE.sub("", found[0]) if found else ""
+    tags = _TAGS_AT_END.search(tail)
+    return _ROLE.sub("", tags[0]) if tags else ""
 
 
 @lru_cache(maxsize=16)

@@ -62,7 +62,7 @@ def as_item(
 def puzzle_of(record: dict[str, Any]) -> Puzzle:
     """The puzzle that a record holds. Raises DataError, saying what is missing or does not fit."""
     info, answer = record.get("info") or {}, record.get("answer")
-    place = getattr(record, "where", "") or f"record {record.get('id')}"
+    place = getattr(record, "location", "") or f"record {record.get('id')}"
     if record.get("task") != "knights" or "statements" not in info:
         raise DataError(
             "not a puzzle with info.statements; `swr1 gen-puzzles` and `swr1 load kk` make those",

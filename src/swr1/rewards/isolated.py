@@ -39,7 +39,7 @@ class IsolatedReward:
         except DataError as error:
             raise DataError(
                 f"the reward {self.name} on record {record.get('id')!r}: {error.reason}",
-                getattr(record, "where", None),
+                getattr(record, "location", None),
             ) from None
 
     def close(self) -> None:

@@ -98,7 +98,7 @@ class PromptStream:
 
     def _place(self, record: Placed, epoch: int) -> Placed:
         copy = _Prompt(record)
-        copy.where, copy.epoch, copy.at = record.where, epoch, len(self._usable) - 1
+        copy.location, copy.epoch, copy.at = record.location, epoch, len(self._usable) - 1
         return copy
 
     @staticmethod

@@ -158,7 +158,7 @@ class _Running:
             self.engine.request((record["id"], 0, 0), record["prompt"], self.job.prompt)
         except DataError as error:
             if self.job.config.curriculum:  # else it is dropped when its turn comes
-                self.stage.drop(error.reason, record.where, record)
+                self.stage.drop(error.reason, record.location, record)
             return False
         return True
 
@@ -179,4 +179,4 @@ class _Running:
     def refuse(self, record: Any, error: DataError) -> None:
         """Drop a prompt that cannot be completed."""
         self.prompts.lose(record)
-        self.stage.drop(error.reason, record.where, record)
+        self.stage.drop(error.reason, record.location, record)

@@ -152,8 +152,8 @@ def _inputs(values: Iterable[str], folders: list[str]) -> Iterator[tuple[str, st
         for form in forms:
             if "\0" in form:
                 continue
-            found = [form] if os.path.lexists(form) else glob.glob(form, recursive=True)
-            for name in found:
+            paths = [form] if os.path.lexists(form) else glob.glob(form, recursive=True)
+            for name in paths:
                 if not os.path.isdir(name):
                     yield name, value
                     yield str(marker_of(name)), value
@@ -174,8 +174,8 @@ def _family(path: str | Path) -> list[str]:
     if name == "-" or (os.path.exists(name) and not os.path.isfile(name) | os.path.isdir(name)):
         return []  # a device or a pipe is no file
     if _is_folder(name):
-        there = os.listdir(name) if os.path.isdir(name) else []
-        return [os.path.join(name, n) for n in ("plan.json", *filter(_SHARD.fullmatch, there))]
+        names = os.listdir(name) if os.path.isdir(name) else []
+        return [os.path.join(name, n) for n in ("plan.json", *filter(_SHARD.fullmatch, names))]
     part = f"{name}.part"
     return [name, part, str(marker_of(name)), str(marker_of(part))]
 
@@ -186,15 +186,15 @@ def _is_folder(name: str) -> bool:
 
 def _identities(name: str) -> set[Any]:
     """What makes a file the same as another; nothing for a device or a pipe."""
-    found: set[Any] = set()
+    identities: set[Any] = set()
     with suppress(OSError, ValueError):
         state = os.stat(name)
         if not stat.S_ISREG(state.st_mode):
             return set()
-        found.add(_inode(state))
+        identities.add(_inode(state))
     with suppress(OSError, ValueError):
-        found.add(os.path.realpath(name))
-    return found
+        identities.add(os.path.realpath(name))
+    return identities
 
 
 def _inode(state: os.stat_result) -> tuple[int, int] | None:

@@ -46,7 +46,7 @@ def _read_to_a_pause(stream: Any) -> None:
             tail = came
         elif tail.endswith(b"\n") or not tail:
             break
-    # From here on the sender is told, and not only when this process has ended.
+    # From here on the sender is informed, and not only when this process has ended.
     os.dup2(os.open(os.devnull, os.O_RDONLY), fd)
 
 

@@ -231,12 +231,14 @@ def _check_schema(schema: pa.Schema, path: Path) -> None:
             raise bad(f"column {field.name!r} is {field.type}, not {SCHEMA.field(at).type}")
 
 
-def _is_like(found: pa.DataType, wanted: pa.DataType) -> bool:
+def _is_like(actual: pa.DataType, expected: pa.DataType) -> bool:
     """Whether values of one type are values of the other, but for their size."""
     for of_kind in (pa.types.is_integer, pa.types.is_floating, _is_text):
-        if of_kind(wanted):
-            return of_kind(found) or (pa.types.is_dictionary(found) and of_kind(found.value_type))
-    return _is_list(found) and _is_like(found.value_type, wanted.value_type)
+        if of_kind(expected):
+            return of_kind(actual) or (
+                pa.types.is_dictionary(actual) and of_kind(actual.value_type)
+            )
+    return _is_list(actual) and _is_like(actual.value_type, expected.value_type)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -33,7 +33,7 @@ DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, OSError)  # of a compressed fi
 RECENT = 2**17  # how far back, at least, a duplicate is seen in a stream: bounded memory
 
 OnBad = Callable[[str, str, Any], None]
-"""Called with (where, reason, what was read) for a bad record; may raise to stop."""
+"""Called with (location, reason, what was read) for a bad record; may raise to stop."""
 
 
 class Mark(bytes):
@@ -58,12 +58,12 @@ class MarkedPlace(str):
     mark: Mark
 
 
-def _marked(where: str, line: bytes) -> str:
+def _marked(location: str, line: bytes) -> str:
     tabs = len(line) - len(line.rstrip(b"\t\n"))
     mark = {len(m): m for m in (GROUP_END, GROUP_END_WAITING, WAITING)}.get(tabs)
     if mark is None:
-        return where
-    place = MarkedPlace(where)
+        return location
+    place = MarkedPlace(location)
     place.mark = mark
     return place
 
@@ -71,7 +71,7 @@ def _marked(where: str, line: bytes) -> str:
 class Placed(dict):
     """A record that knows where it was read, for stages that hold many at a time."""
 
-    where: str
+    location: str
 
 
 def expand(inputs: Sequence[str]) -> list[str]:
@@ -130,17 +130,17 @@ def shard_files(folder: Path) -> list[str]:
     return files
 
 
-def open_lines(name: str, patience: float | None = None) -> Any:
+def open_lines(name: str, silence_limit: float | None = None) -> Any:
     """A buffered byte stream of the file's text, decompressed where it is; "-" is stdin.
 
-    With `patience` the lines of stdin are interspersed with SILENCE.
+    With `silence_limit` the lines of stdin are interspersed with SILENCE.
     """
     if name == "-":
         fd = standard.input_fd()
         if standard.input_is_terminal():
             print("Waiting for records on standard input (Ctrl-D ends it)", file=sys.stderr)
-        if patience is not None:
-            return _PatientLines(_Patient(fd, patience), 1 << 16)
+        if silence_limit is not None:
+            return _TimedLines(_TimedInput(fd, silence_limit), 1 << 16)
         return standard.input_stream()
     packed = compression(name)
     if packed == "gzip":
@@ -159,17 +159,17 @@ def compression(name: str) -> str | None:
     return "gzip" if name.endswith(".gz") else "zstd" if name.endswith(".zst") else None
 
 
-def damaged(error: Exception, where: str) -> DataError:
-    """What to tell of a compressed file that ended, or broke, after `where` (see `DAMAGE`)."""
+def damaged(error: Exception, location: str) -> DataError:
+    """The error for a compressed file that ended, or broke, after `location` (see `DAMAGE`)."""
     return DataError(
         f"the compressed file is truncated or damaged after this line ({str(error).rstrip('.')});"
         " make it again, or cut it with `zcat FILE | head -n N`",
-        where,
+        location,
     )
 
 
 class _Zstd(io.RawIOBase):
-    """pyarrow's zstd stream (it tells a truncated file from a whole one) as a raw stream."""
+    """pyarrow's zstd stream (it distinguishes a truncated file from a whole one) as a raw stream."""
 
     def __init__(self, name: str) -> None:
         import pyarrow as pa
@@ -185,27 +185,27 @@ class _Zstd(io.RawIOBase):
         return len(data)
 
 
-class _Patient(io.RawIOBase):
+class _TimedInput(io.RawIOBase):
     """Standard input as a raw stream that has nothing to give after so many seconds of silence."""
 
-    def __init__(self, fd: int, patience: float) -> None:
-        self._fd, self._patience = fd, patience
+    def __init__(self, fd: int, silence_limit: float) -> None:
+        self._fd, self._silence_limit = fd, silence_limit
         self.silent = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        if not select.select([self._fd], [], [], self._patience)[0]:
+        if not select.select([self._fd], [], [], self._silence_limit)[0]:
             self.silent = True
             return None
         return os.readv(self._fd, [buffer])
 
 
-class _PatientLines(io.BufferedReader):
+class _TimedLines(io.BufferedReader):
     """Its lines, and SILENCE between them."""
 
-    raw: _Patient
+    raw: _TimedInput
     _begun = b""
 
     def readline(self, size: int | None = -1, /) -> bytes:
@@ -218,51 +218,51 @@ class _PatientLines(io.BufferedReader):
 
 
 def lines(
-    name: str, on_bad: OnBad, marks: bool = False, patience: float | None = None
+    name: str, on_bad: OnBad, marks: bool = False, silence_limit: float | None = None
 ) -> Iterator[tuple[Any, str]]:
-    """(parsed line or None when bad, where) for every line that is not blank.
+    """(parsed line or None when bad, location) for every line that is not blank.
 
     Args:
-        marks: tell the marks of the stream: one that is a line of its own comes as a `Mark`
+        marks: yield the marks of the stream: one that is a line of its own comes as a `Mark`
             instead of a record, one that ends a record's line is in its place, a `MarkedPlace`.
-        patience: yield SILENCE, too, when standard input was silent for so many seconds.
+        silence_limit: yield SILENCE, too, when standard input was silent for so many seconds.
     """
     label = "stdin" if name == "-" else name
-    where = f"{label}:1"
+    location = f"{label}:1"
     try:
-        with open_lines(name, patience) as stream, leaving_whole_lines(stream, name):
+        with open_lines(name, silence_limit) as stream, leaving_whole_lines(stream, name):
             number = 0
             for line in iter(partial(stream.readline, MAX_LINE + 1), b""):
                 if line is SILENCE:
-                    yield SILENCE, where
+                    yield SILENCE, location
                     continue
                 number += 1
-                where = f"{label}:{number}"
+                location = f"{label}:{number}"
                 if len(line) > MAX_LINE:
                     while line is SILENCE or (line and not line.endswith(b"\n")):
                         line = stream.readline(MAX_LINE)
                     reason = f"the line is longer than {MAX_LINE // 2**20} MB: not a record"
-                    on_bad(where, reason, None)
-                    yield None, where
+                    on_bad(location, reason, None)
+                    yield None, location
                     continue
                 if number == 1:
                     line = line.removeprefix(b"\xef\xbb\xbf")
                 if line.isspace():
-                    if marks and (place := _marked(where, line)).__class__ is MarkedPlace:
-                        yield place.mark, where
+                    if marks and (place := _marked(location, line)).__class__ is MarkedPlace:
+                        yield place.mark, location
                     continue
                 if marks and line[-2:] == GROUP_END:
-                    where = _marked(where, line)
+                    location = _marked(location, line)
                 try:
                     record = parse(line)
                 except ValueError as error:
-                    on_bad(where, _why_broken(line, error), line)
+                    on_bad(location, _why_broken(line, error), line)
                     record = None
-                yield record, where
+                yield record, location
     except DAMAGE as error:
         if name == "-" or not compression(name):
             raise
-        raise damaged(error, where) from None
+        raise damaged(error, location) from None
 
 
 def _why_broken(line: bytes, error: ValueError) -> str:
@@ -292,12 +292,12 @@ def _rows(name: str, on_bad: OnBad) -> Iterator[tuple[Any, str]]:
     from swr1.streams.parquet import read_parquet
 
     for number, record in enumerate(read_parquet(Path(name)), 1):
-        where = f"{name}:row {number}"
+        location = f"{name}:row {number}"
         if isinstance(record, ValueError):
-            on_bad(where, str(record), None)
-            yield None, where
+            on_bad(location, str(record), None)
+            yield None, location
         else:
-            yield record, where
+            yield record, location
 
 
 def read(
@@ -308,7 +308,7 @@ def read(
     shard: tuple[int, int] = (0, 1),
     block: int = 1,
     marks: bool = False,
-    patience: float | None = None,
+    silence_limit: float | None = None,
     unique: bool = True,
 ) -> Iterator[tuple[Record | Mark | None, str]]:
     """Validated records of all inputs in order, each with "FILE:LINE".
@@ -316,11 +316,11 @@ def read(
     Args:
         inputs: files, globs, "-" (the default) for stdin, and shard folders, whose shards are put
             back in the order of an unsharded run.
-        on_bad: told of each bad record (broken, wrong type, missing field, duplicate id). When
+        on_bad: called for each bad record (broken, wrong type, missing field, duplicate id). When
             it returns, the record is yielded as None, so that positions stay countable.
         shard: (i, n) keeps the blocks whose number is i modulo n.
         block: records that stay together, since an engine's batch must not depend on sharding.
-        marks, patience: as in `lines`.
+        marks, silence_limit: as in `lines`.
         unique: whether a record that comes twice is bad.
 
     Raises DataError for an input that is empty, truncated, unfinished or of another schema.
@@ -335,15 +335,15 @@ def read(
         return (
             _rows(name, on_bad)
             if name.endswith(".parquet")
-            else lines(name, on_bad, marks, patience)
+            else lines(name, on_bad, marks, silence_limit)
         )
 
     for name, pairs in _streams(inputs, open_file):
         empty = True
-        for record, where in pairs:
+        for record, location in pairs:
             empty = empty and record is SILENCE
             if record.__class__ is Mark:
-                yield record, where
+                yield record, location
                 continue
             position += 1
             if shards > 1 and (position // block) % shards != index:
@@ -360,9 +360,9 @@ def read(
                         if len(seen) == RECENT:
                             seen, before = set(), seen
                 except ValueError as error:
-                    on_bad(where, str(error), record)
+                    on_bad(location, str(error), record)
                     record = None
-            yield record, where
+            yield record, location
         if empty and not (marker_of(name).exists() or Path(name).is_dir()):
             if name == "-":
                 raise DataError("no record came: did the stage before fail?", "stdin")
@@ -373,8 +373,10 @@ def _streams(
     inputs: Sequence[str], open_file: Callable[[str], Iterator[tuple[Any, str]]]
 ) -> Iterator[tuple[str, Iterator[tuple[Any, str]]]]:
     """Each file, or shard folder, with its records and their places."""
-    found = [(name, _files(name)) for name in inputs or ("-",)]  # complain before any is read
-    for name, files in found:
+    files_by_input = [
+        (name, _files(name)) for name in inputs or ("-",)
+    ]  # complain before any is read
+    for name, files in files_by_input:
         if Path(name).is_dir() and read_plan(Path(name)):
             yield name, in_order(files, open_file)
         else:

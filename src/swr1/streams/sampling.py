@@ -51,13 +51,13 @@ def look_up(record: Record, path: str) -> Any:
     return value
 
 
-def matches(value: Any, wanted: str) -> bool:
+def matches(value: Any, expected: str) -> bool:
     """Whether a value is the wanted one, or a number in the range "LO-HI" (both included)."""
     if _is_number(value):
-        if between := _RANGE.fullmatch(wanted):
+        if between := _RANGE.fullmatch(expected):
             return float(between[1]) <= value <= float(between[2])
-        return re.fullmatch(_NUMBER, wanted) is not None and value == float(wanted)
-    return (value if isinstance(value, str) else pack(value).decode()) == wanted
+        return re.fullmatch(_NUMBER, expected) is not None and value == float(expected)
+    return (value if isinstance(value, str) else pack(value).decode()) == expected
 
 
 def parse_condition(text: str) -> Callable[[Record], bool]:
@@ -68,12 +68,12 @@ def parse_condition(text: str) -> Callable[[Record], bool]:
     parts = _CONDITION.fullmatch(text.strip())
     if not parts:
         raise UsageError(f"a condition is KEY=VALUE, KEY=LO-HI or KEY>=NUMBER, not {text!r}")
-    path, sign, wanted = (part.strip() for part in parts.groups())
+    path, sign, expected = (part.strip() for part in parts.groups())
     if sign in ("=", "!="):
-        return lambda record: matches(look_up(record, path), wanted) == (sign == "=")
-    if not re.fullmatch(_NUMBER, wanted):
-        raise UsageError(f"{text!r}: {sign} needs a number, not {wanted!r}")
-    limit, compare = float(wanted), _COMPARE[sign]
+        return lambda record: matches(look_up(record, path), expected) == (sign == "=")
+    if not re.fullmatch(_NUMBER, expected):
+        raise UsageError(f"{text!r}: {sign} needs a number, not {expected!r}")
+    limit, compare = float(expected), _COMPARE[sign]
 
     def test(record: Record) -> bool:
         value = look_up(record, path)
@@ -155,12 +155,12 @@ def take(
 
     def share_of(value: Any) -> Hashable | None:
         if mix:
-            return next((wanted for wanted in mix if matches(value, wanted)), None)
+            return next((entry for entry in mix if matches(value, entry)), None)
         if bins:
             return bisect_left(numbers, value) * bins // len(numbers) if _is_number(value) else None
         return _rank(value)
 
-    shares: dict[Hashable, list[Held]] = {wanted: [] for wanted in mix or ()}
+    shares: dict[Hashable, list[Held]] = {entry: [] for entry in mix or ()}
     for h in sorted(held, key=lambda h: (h.luck, h.place)):
         name = share_of(h.value)
         if name is not None:

@@ -165,34 +165,34 @@ class Stage:
     # --- reading -----------------------------------------------------------------------------
 
     def read(self, needs: Sequence[str] = ("id",)) -> Iterator[Placed | None]:
-        """The valid input records of this shard, each with its `where`.
+        """The valid input records of this shard, each with its `location`.
 
         A bad record is dropped by the policy and comes as None: close it with `end_input`.
         """
         return cast("Iterator[Placed | None]", self._read(needs, marks=False))
 
     def read_marked(
-        self, needs: Sequence[str], patience: float | None
+        self, needs: Sequence[str], silence_limit: float | None
     ) -> Iterator[Placed | Mark | None]:
-        """As `read`, with the marks of a pipe; SILENCE when none came for `patience` seconds."""
-        return self._read(needs, marks=True, patience=patience)
+        """As `read`, with the marks of a pipe; SILENCE when none came for `silence_limit` seconds."""
+        return self._read(needs, marks=True, silence_limit=silence_limit)
 
     def _read(self, needs: Sequence[str], **more: Any) -> Iterator[Placed | Mark | None]:
-        for record, where in self._pairs(needs, **more):
+        for record, location in self._pairs(needs, **more):
             if isinstance(record, Mark):
                 yield record
                 continue
             self.came += 1
             if record is None:
                 yield None
-                if isinstance(where, MarkedPlace):
-                    yield where.mark
+                if isinstance(location, MarkedPlace):
+                    yield location.mark
                 continue
             placed = Placed(record)
-            placed.where = where
+            placed.location = location
             yield placed
-            if isinstance(where, MarkedPlace):
-                yield where.mark
+            if isinstance(location, MarkedPlace):
+                yield location.mark
 
     def map(
         self, function: Callable[[Record], Record | None], needs: Sequence[str] = ("id",)
@@ -200,12 +200,12 @@ class Stage:
         """Apply `function` to each record and write what it returns; None was dropped by it."""
         done = self.writer.done
         runs = self._per_input
-        for record, where in self._pairs(needs, marks=True):
+        for record, location in self._pairs(needs, marks=True):
             if record.__class__ is Mark:
                 self.mark(record)
                 continue
             self.came += 1
-            written, mark = 0, where.mark if where.__class__ is MarkedPlace else None
+            written, mark = 0, location.mark if location.__class__ is MarkedPlace else None
             if record is not None:
                 if done and key(record) in self:
                     written = 1
@@ -216,7 +216,7 @@ class Stage:
                             self.write(result, mark)
                             written, mark = 1, None
                     except DataError as error:
-                        self.drop(error.reason, error.where or where, record)
+                        self.drop(error.reason, error.location or location, record)
             if mark:
                 self.mark(mark)
             if runs and runs[-1][0] == written:
@@ -237,7 +237,7 @@ class Stage:
                     written += 1
             except DataError as error:
                 assert record is not None
-                self.drop(error.reason, error.where or record.where, record)
+                self.drop(error.reason, error.location or record.location, record)
             self.end_input(written)
 
     def _pairs(self, needs: Sequence[str], **more: Any) -> Iterator[tuple[Any, str]]:
@@ -246,23 +246,23 @@ class Stage:
             self.inputs, on_bad=self.on_bad, needs=needs, shard=self.shard, block=self.block, **more
         )
 
-    def on_bad(self, where: str, reason: str, raw: Any) -> None:
+    def on_bad(self, location: str, reason: str, raw: Any) -> None:
         """`drop`, as readers of records call it."""
-        self.drop(reason, where, raw)
+        self.drop(reason, location, raw)
 
-    def drop(self, reason: str, where: str, raw: Any = None) -> None:
+    def drop(self, reason: str, location: str, raw: Any = None) -> None:
         """Drop a record for a reason, by the policy: fail here, or count it, or set it aside."""
         ending.check()  # what came of a record that a signal interrupted is no fault of its own
         if self.on_error == "fail":
-            raise DataError(reason, where)
+            raise DataError(reason, location)
         if self._quarantine:
             text = raw.decode(errors="backslashreplace") if isinstance(raw, bytes) else raw
-            line = {"where": where, "reason": reason, "record": text}
+            line = {"where": location, "reason": reason, "record": text}
             with naming(cast("Path", self.quarantine_path)):
                 self._quarantine.write(pack(line, orjson.OPT_APPEND_NEWLINE))
         self.count_drop(reason)
         if self.drops.total() <= 3:
-            self.say(f"dropped {where}: {reason}")
+            self.say(f"dropped {location}: {reason}")
 
     def count_drop(self, reason: str) -> None:
         """Count a drop that is not an error (an option asked for it)."""
@@ -295,9 +295,9 @@ class Stage:
 
     # --- writing -----------------------------------------------------------------------------
 
-    def __contains__(self, wanted: Any) -> bool:
+    def __contains__(self, target: Any) -> bool:
         """Whether a stopped run of this output has this (id, epoch, sample) already."""
-        return wanted[2] in self.writer.done.get(wanted[:2], ())
+        return target[2] in self.writer.done.get(target[:2], ())
 
     def write(self, record: Record, mark: Mark | None = None) -> None:
         """Write a record, and at the end of its line a mark."""

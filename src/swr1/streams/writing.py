@@ -71,15 +71,15 @@ class _Buffer:
         if self._error is not None:
             self._raise()
 
-    def close(self, patience: float | None = None) -> None:
-        """Hand over what is there, or what can be handed over in `patience` seconds.
+    def close(self, timeout: float | None = None) -> None:
+        """Hand over what is there, or what can be handed over in `timeout` seconds.
 
         Raises ReaderClosed or OSError when that cannot be.
         """
         with self._lock:
             self._closing = True
             self._wake.notify()
-            self._room.wait_for(lambda: self._done, patience)
+            self._room.wait_for(lambda: self._done, timeout)
         self._raise()
 
     def _run(self) -> None:
@@ -300,8 +300,8 @@ def _compressor(name: str, file: BinaryIO) -> Iterator[Any]:
     else:
         import pyarrow as pa
 
-        own = os.fdopen(os.dup(file.fileno()), "wb")  # pyarrow closes what it is given
-        with pa.CompressedOutputStream(pa.PythonFile(own, "w"), "zstd") as target:
+        duplicate = os.fdopen(os.dup(file.fileno()), "wb")  # pyarrow closes what it is given
+        with pa.CompressedOutputStream(pa.PythonFile(duplicate, "w"), "zstd") as target:
             yield target
 
 
@@ -353,7 +353,7 @@ def is_complete(path: Path, run: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def shard_of(
-    folder: Path, wanted: tuple[int, int] | None, environ: dict[str, str]
+    folder: Path, requested: tuple[int, int] | None, environ: dict[str, str]
 ) -> tuple[int, int]:
     """(i, n) for a run that writes into `folder`; n is what its plan froze at the first start.
 
@@ -362,7 +362,7 @@ def shard_of(
     """
     plan = read_plan(folder)
     planned = plan["shards"] if plan else None
-    if wanted is None and "SLURM_ARRAY_TASK_ID" in environ:
+    if requested is None and "SLURM_ARRAY_TASK_ID" in environ:
         task = _of_slurm(environ, "ID", 0)
         low = _of_slurm(environ, "MIN", 0)
         high = _of_slurm(environ, "MAX", 0)
@@ -378,11 +378,11 @@ def shard_of(
             if whole and tasks > planned:
                 raise UsageError(_other_plan(folder, planned, tasks))
             return task, planned
-        wanted = (task, tasks)
-    wanted = wanted or (0, planned or 1)
-    if planned is not None and wanted[1] != planned:
-        raise UsageError(_other_plan(folder, planned, wanted[1]))
-    return wanted
+        requested = (task, tasks)
+    requested = requested or (0, planned or 1)
+    if planned is not None and requested[1] != planned:
+        raise UsageError(_other_plan(folder, planned, requested[1]))
+    return requested
 
 
 def _of_slurm(environ: dict[str, str], name: str, default: int) -> int:
@@ -392,9 +392,9 @@ def _of_slurm(environ: dict[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _other_plan(folder: Path, planned: int, asked: int) -> str:
+def _other_plan(folder: Path, planned: int, requested: int) -> str:
     return (
-        f"{folder} was started with {planned} shards, not {asked}: use --shard I/{planned}"
+        f"{folder} was started with {planned} shards, not {requested}: use --shard I/{planned}"
         f" (under Slurm: --array=0-{planned - 1}), or another folder"
     )
 

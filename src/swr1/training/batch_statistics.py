@@ -136,7 +136,7 @@ def _overlong(samples: list[Sample], objective: Objective) -> Tensor:
             raise DataError(
                 f"record {s.id!r}: no `generation.sampling.max_tokens` to punish long answers by;"
                 " give --length, or --overlong 0",
-                s.where,
+                s.location,
             )
     return overlong_penalty(
         torch.tensor([s.tokens for s in samples]),

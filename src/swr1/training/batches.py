@@ -163,6 +163,6 @@ def lag(sample: Sample, run: Run) -> int:
             f"record {sample.id!r}, sample {sample.sample}: written by version {sample.version} of"
             f" {sample.policy}, but {run.policy.path} is at version {run.version}; train the policy"
             " that sampled, or make the rollouts again",
-            sample.where,
+            sample.location,
         )
     return run.steps_since(sample.version)

@@ -90,7 +90,7 @@ def train_guard(
                         if found not in number
                         else "it has no completion to judge"
                     ),
-                    getattr(record, "where", None),
+                    getattr(record, "location", None),
                 )
             ids = heads.encode(tokenizer, record["prompt"], assistant_text(record))
             origin = ""
@@ -161,7 +161,7 @@ def train_process_model(
             try:
                 ids, ends = heads.encode_steps(tokenizer, record["prompt"], turn, steps)
             except DataError as error:
-                where = getattr(record, "where", None)
+                where = getattr(record, "location", None)
                 raise DataError(f"record {record['id']!r}: {error.reason}", where) from None
             judged = [k for k, ok in enumerate(right) if ok is not None]
             values = torch.tensor([int(bool(right[k])) for k in judged], dtype=torch.long)
@@ -389,7 +389,7 @@ def split_key(record: Record, fields: str, what: str = "split by") -> str:
         if value is not None:
             return item_of(str(value)) if field.strip() == "id" else str(value)
     raise DataError(
-        f"record {record['id']!r} has no {fields!r} to {what}", getattr(record, "where", None)
+        f"record {record['id']!r} has no {fields!r} to {what}", getattr(record, "location", None)
     )
 
 

@@ -53,7 +53,7 @@ class Sample:
     truncated: bool
     version: int | None
     policy: str
-    where: str | None
+    location: str | None
     lag: int = 0
     weight: Tensor | None = None
     ref: Tensor | None = None
@@ -66,12 +66,12 @@ def read_sample(record: dict, vocab: int, allow_truncated_sampling: bool = False
     unequal token arrays, ids outside the vocabulary, no reward, log-probabilities of a distribution
     that is not the one trained on.
     """
-    where = getattr(record, "where", None)
+    location = getattr(record, "location", None)
     try:
-        return _sample_of(record, vocab, allow_truncated_sampling, where)
+        return _sample_of(record, vocab, allow_truncated_sampling, location)
     except _Bad as error:
         name = f"record {record.get('id')!r}, sample {record.get('sample')}"
-        raise DataError(f"{name}: {error}", where) from None
+        raise DataError(f"{name}: {error}", location) from None
 
 
 class _Bad(Exception):
@@ -79,7 +79,7 @@ class _Bad(Exception):
 
 
 def _sample_of(
-    record: dict, vocab: int, allow_truncated_sampling: bool, where: str | None
+    record: dict, vocab: int, allow_truncated_sampling: bool, location: str | None
 ) -> Sample:
     generation = record.get("generation")
     if not isinstance(generation, dict):
@@ -126,7 +126,7 @@ def _sample_of(
         version=source.get("version"),
         policy=str(source.get("name") or ""),
         ref=ref,
-        where=where,
+        location=location,
     )
 
 
@@ -260,14 +260,14 @@ def gather(
             raise DataError(
                 f"record {sample.id!r}, sample {sample.sample}: the group of epoch {sample.epoch} is"
                 f" complete already with {sample.size} samples; is a file given twice?",
-                getattr(record, "where", None),
+                getattr(record, "location", None),
             )
         if hash(key) in ended:
             raise DataError(
                 f"record {sample.id!r}, sample {sample.sample}: it comes after the end of its group:"
                 " a stage of this pipe changes the order of records, on which rollout --max-lag"
                 " relies; leave that stage out, or make it keep the order",
-                getattr(record, "where", None),
+                getattr(record, "location", None),
             )
         if hash(key) in given_up:
             dropped[NEVER_COMPLETED] += 1
@@ -277,7 +277,7 @@ def gather(
         if sample.sample in group:
             raise DataError(
                 f"record {sample.id!r}: sample {sample.sample} of epoch {sample.epoch} is there twice",
-                getattr(record, "where", None),
+                getattr(record, "location", None),
             )
         group[sample.sample] = sample
         if len(group) >= sample.size:

@@ -63,7 +63,7 @@ def _reward(record: Record) -> float:
 
 def _carried(record: Record) -> tuple[Record, Record]:
     """The two completions of a record that carries a pair."""
-    where = getattr(record, "where", None)
+    where = getattr(record, "location", None)
     holder = record if "chosen" in record else (record.get("info") or {}).get("pair") or {}
     turns = [holder.get("chosen"), holder.get("rejected")]
     if None in turns:

@@ -107,7 +107,7 @@ class Recorded(Scorer):
                 raise DataError(
                     f"record {s.id!r}, sample {s.sample}: no `generation.ref_logprobs`, which"
                     " --reference records takes the KL from",
-                    s.where,
+                    s.location,
                 )
             out.append(s.ref)
         return out

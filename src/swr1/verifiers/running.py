@@ -324,7 +324,7 @@ class Verifiers:
             elif key(record) in stage:
                 line.append((1, {}, None))
             else:
-                where = record.where
+                where = record.location
                 mark = where.mark if isinstance(where, MarkedPlace) else None
                 try:
                     line.append((record, self._submit(record), mark))
@@ -332,7 +332,7 @@ class Verifiers:
                     go_on(ahead)
                     continue
                 except DataError as error:
-                    stage.drop(error.reason, error.where or where, record)
+                    stage.drop(error.reason, error.location or where, record)
                     line.append((0, {}, None))
             passed = None
             go_on(ahead)

@@ -36,7 +36,7 @@ def score_of(record: dict[str, Any], turn: str) -> tuple[str, float]:
     if info.get("dataset") != "village":
         raise DataError(
             "not a request of the village; `swr1 gen-requests` makes those",
-            getattr(record, "where", "") or f"record {record.get('id')}",
+            getattr(record, "location", "") or f"record {record.get('id')}",
         )
     answers = _ANSWER.findall(turn)
     words = _WORD.findall(answers[-1].lower()) if answers else []
