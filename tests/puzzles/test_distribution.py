@@ -245,5 +245,5 @@ def test_rules_that_leave_nothing_to_say_are_refused(monkeypatch):
         next(space.draw_puzzles(2, 3, 2, "nothing", only_and))
     with pytest.raises(UsageError, match="width must be 2 to 1"):
         generate(1, 2, rules=Rules(self_reference=False, trivial=False))
-    with pytest.raises(UsageError, match="trivial statements are told by truth tables"):
+    with pytest.raises(UsageError, match="trivial statements are found by truth tables"):
         generate(1, 30, depth=6, rules=Rules(trivial=False))

@@ -108,7 +108,7 @@ def joined(content: Any, which: str = "a turn") -> str:
         raise DataError(f"no content: {which} has none")
     text = _content(content, which)
     if not isinstance(text, str):
-        raise DataError(f"no text: {which} holds a picture, or what else is no text")
+        raise DataError(f"no text: {which} holds a picture, or something else that is no text")
     return text
 
 

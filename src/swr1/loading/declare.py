@@ -36,7 +36,7 @@ _OURS = ("dataset", "split", "licence", "citation", "source")  # in `info`; colu
 class About:
     """What people should know of a data set before they use it; docs/datasets.md shows it.
 
-    `split` is what the records say where neither --split nor the file's name tells it. `seen` is
+    `split` is what the records say where neither --split nor the file's name says it. `seen` is
     False where the published files were not at hand, and only their documented shape was.
     """
 

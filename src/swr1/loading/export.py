@@ -87,7 +87,7 @@ def _write_lines(file: Any, rows: Iterable[dict[str, Any]]) -> None:
 def _to_parquet(file: Any, rows: Iterable[dict[str, Any]]) -> None:
     """Every value is a text, a number or messages of texts: one schema fits all rows.
 
-    What a message has beside role and content (a name) must be there in the first 1,000 rows.
+    The fields of a message beside role and content (a name) must occur in the first 1,000 rows.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -182,7 +182,7 @@ _MAKERS = {"openai": _openai, "trl": _trl, "verl": _verl}
 
 
 def _messages(prompt: Messages, system: str | None) -> Messages:
-    """A prompt's messages with texts as content, behind `system`, as a rollout has it there."""
+    """A prompt's messages with texts as content, behind `system`, as in a rollout."""
     if not prompt:
         raise DataError("an empty prompt: there is nothing to answer")
     turns = []

@@ -49,7 +49,7 @@ def kind_of(name: str) -> str:
     except DAMAGE:
         if not compression(name):
             raise
-        first, second = b"", b""  # who reads it tells, with the line
+        first, second = b"", b""  # the reader reports it, with the line
     if first.startswith(b"PAR1") and not compression(name):
         return "parquet"
     _refuse_others(name, first)

@@ -1,9 +1,10 @@
 """Rows into records, under the contract of a stage: what `swr1 load` does with a loader.
 
 A loader is a file of sets/: `load(row, ...) -> {"task", "prompt", "answer", "info"}`, or a list
-of such, for one row (a `Row`), raising DataError("kind of trouble: details"). Keyword arguments with defaults are
-its options (`--set NAME=VALUE`), its docstring's first line is what `swr1 load --list` shows. Most
-are declared with `declare.dataset`, which checks the columns and fills `info`.
+of such, for one row (a `Row`). It raises DataError("kind of trouble: details"). Its keyword
+arguments with defaults are its options (`--set NAME=VALUE`), and `swr1 load --list` shows the first
+line of its docstring. Most are declared with `declare.dataset`, which checks the columns and fills
+`info`.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ def load_rows(
 ) -> None:
     """Write the records of every row of this shard that `load` can turn into some.
 
-    All remaining rows are reported with their place and reason, and dropped by the stage's policy, also
-    rows at which the loader's code fails. A row for which `load` returns None was left out by its
-    options. Raises DataError for a file whose first row lacks the columns of a declared data set.
+    All other rows, also those at which the loader's code fails, are reported with place and reason,
+    and dropped by the stage's policy. The options of `load` leave out a row for which it returns
+    None. Raises DataError for a file whose first row lacks the columns of a declared data set.
     """
     assert stage.shard is not None
     index, shards = stage.shard
-    broken: list[tuple[str, Any]] = []  # why the line that comes as None is none
+    broken: list[tuple[str, Any]] = []  # why a row is None, and its text
 
     def on_bad(place: str, reason: str, raw: Any) -> None:
         broken.append((reason, raw))
@@ -173,7 +174,7 @@ def _placed(row: Any, place: str, split: str | None) -> Any:
 
 
 def _split_of(file: str) -> str | None:
-    """The split that the name of a file tells (or of its folder, if that is all its name)."""
+    """The split in the name of a file, or else the name of its folder if that is a split."""
     path = PurePosixPath(file)
     named = _SPLIT.search(path.name) or _SPLIT.fullmatch(path.parent.name)
     return named.group(1) if named else None
@@ -204,5 +205,5 @@ def _drop(stage: Stage, reason: str, place: str, raw: Any) -> None:
     if stage.on_error == "fail":
         reason += " (to go on: --on-error skip, or --on-error quarantine PATH to set rows aside)"
     stage.drop(reason, place, raw)
-    if stage.drops.total() > 3:  # the stage tells of the first three only
+    if stage.drops.total() > 3:  # the stage reports the first three only
         stage.say(f"dropped {place}: {reason}")

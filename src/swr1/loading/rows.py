@@ -1,8 +1,8 @@
 """Rows of other people's files, folders and hub data sets, each with its place.
 
 JSON Lines, JSON (a list of rows, rows under keys, a list for every column, what the hub's viewer
-gives), CSV and Parquet, told by their first bytes (`_kinds`). Values are those of JSON (`plain`).
-What makes records of the rows is in `_records`.
+gives), CSV and Parquet, recognised by their first bytes (`kinds`). Values are those of JSON
+(`plain`). `records` makes records of the rows.
 """
 
 from __future__ import annotations

@@ -37,9 +37,9 @@ def make_plan(config: PlanConfig, records: list[dict] | None = None) -> dict[str
 
     Args:
         records: completions whose lengths are taken, those of `config.lengths` by default. If they
-            are of the run in `config.from_run`, they tell more of its engine's speed.
+            are of the run in `config.from_run`, they show more of its engine's speed.
 
-    Raises UsageError for what cannot be, DataError for files that do not tell what they should.
+    Raises UsageError for what cannot be, DataError for files without what they should hold.
     """
     w, ledger = config, Ledger()
     if records is None and w.lengths:

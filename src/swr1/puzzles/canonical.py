@@ -1,7 +1,7 @@
 """When two puzzles are the same puzzle: canonical form up to names and order, and the data split.
 
 Two puzzles are the same when one turns into the other by renaming (renumbering) the people,
-telling their statements in another order, and swapping the parts of "and", "or" and "iff".
+giving their statements in another order, and swapping the parts of "and", "or" and "iff".
 `canonical_form` is exact: equal forms if and only if the same puzzle. `split_of` sends a puzzle to
 "train" or "test" by a hash that all variants of it share, so no variant can be in both.
 """
@@ -16,8 +16,8 @@ from typing import Any
 from swr1.puzzles.statements import COMMUTATIVE, LEAVES, Statement, as_tuples, mentioned
 
 SPLITS = ("train", "test")
-# 2 people have only 95 puzzles up to names and order; with this salt their shares come out near
-# the wanted ones (0.1 -> 42 of 399, 0.2 -> 84, 0.3 -> 119, 0.5 -> 205). Part of what a split means.
+# 2 people have only 95 puzzles up to names and order; with this salt their shares come out near the
+# requested ones (0.1 -> 42 of 399, 0.2 -> 84, 0.3 -> 119, 0.5 -> 205). Part of what a split means.
 SALT = (2206).to_bytes(2, "little")
 
 
@@ -35,8 +35,8 @@ def _map_people(statement: Statement, new: Any) -> tuple:
 def canonical_form(statements: Sequence[Statement]) -> tuple:
     """The same tuple of statements for all variants of a puzzle, and for no other puzzle.
 
-    Colour refinement tells most people apart by what they say and who speaks of them; people still
-    alike are told apart by trying each of them as the first (individualisation and refinement,
+    Colour refinement distinguishes most people by what they say and who speaks of them. The search
+    tries each person who is still like another as the first (individualisation and refinement,
     McKay, "Practical graph isomorphism", 1981), and the smallest outcome wins. Symmetry is used
     twice: people whose swap changes nothing need one try only, and when an outcome comes again,
     everything since its path left the earlier one is symmetric and not searched.
@@ -127,9 +127,9 @@ def split_of(statements: Sequence[Statement], test_share: float = 0.1) -> str | 
 
     A hash sends half of all puzzles to training. The test split is the `test_share` of all, at most
     0.5, at the far end of the other half: a larger share only adds to it, and what is "train" under
-    one share is "test" under none. The hash sees each person's statement with the people in it told
-    apart only as "the speaker" or "somebody else", and ignores order; it is thus coarser than the
-    canonical form (the two splits differ in more than names and order) and takes microseconds.
+    one share is "test" under none. The hash sees the people in a statement only as "the speaker" or
+    "somebody else", and ignores the order of statements; it is thus coarser than the canonical form
+    (the two splits differ in more than names and order) and takes microseconds.
     """
     total = hash_sum(tuple(as_tuples(s) for s in statements))
     return next((split for split in SPLITS if in_split(total, split, test_share)), None)
@@ -159,7 +159,7 @@ def _statement_hash(statement: tuple, speaker: int) -> int:
 
 @lru_cache(maxsize=1 << 16)
 def shape_hash(statement: tuple, speaker: int) -> int:
-    """64 bits of a statement's shape: people told apart only as the speaker or somebody else."""
+    """64 bits of a statement's shape, in which a person is the speaker or somebody else."""
     people = max(mentioned(statement)) + 1
     shape = _map_people(statement, [int(i == speaker) for i in range(people)])
     return _hash64(shape)

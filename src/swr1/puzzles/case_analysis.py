@@ -52,7 +52,7 @@ def by_cases(puzzle: Puzzle, rng: Random, stop: float) -> list[Form]:
 
 
 def values(statement: Statement, world: Sequence[bool]) -> list[bool]:
-    """The truth of a statement's parts in the order in which they are told, its own the last."""
+    """The truth of a statement's parts in the order in which they are given, its own the last."""
     parts = [] if _is_simple(statement) else statement[1:]
     inner = [value for part in parts for value in values(part, world)]
     return [*inner, bool(evaluate(statement, world))]
@@ -76,7 +76,7 @@ def tell_world(puzzle: Puzzle, world: Sequence[bool]) -> str:
 
 
 def read_try(puzzle: Puzzle, line: str) -> Form | None:
-    """The form of a line; None if it is none, ["garbled"] if it tells the puzzle or world wrong."""
+    """The form of a line; None if it is none, ["garbled"] if it misstates the puzzle or world."""
     first, _, rest = line.partition(" ")
     head, semicolon, rest = rest.partition(" ; ")
     name, says, rest = rest.partition(" says ")

@@ -8,7 +8,7 @@ solution. It holds open assumptions, and what has been inferred under each. A st
 worlds of the people it concerns, so an inference is valid exactly when it follows.
 
 A wrong step adds nothing to what is known: what stands on it falls with it, and what does not is
-judged as if it had not been said. So a trace is sound if and only if no step is wrong.
+judged as if the wrong step were absent. So a trace is sound if and only if no step is wrong.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Form = Sequence[Any]
 # Why a step is wrong, in words for people.
 REASONS = {
     "malformed": "it is no step of the language, or not about these people",
-    "garbled": "it tells the puzzle, or what was found before, otherwise than it is",
+    "garbled": "it misstates the puzzle, or what was found before",
     "guess": "it gives no reason",
     "known": "this person's role is known already",
     "unknown": "it relies on a role that is not known here",
@@ -273,7 +273,7 @@ class Checker:
             raise _Wrong("unknown")
         words = self._meaning(speaker)
         worlds = words.worlds(premises) & words.fits
-        # From premises that contradict one another nothing is inferred: that is to be said first.
+        # Premises that contradict one another allow no inference: the contradiction comes first.
         if not worlds or person not in words.people:
             raise _Wrong("does-not-follow")
         if worlds & words.leaf(person) != (worlds if role else 0):

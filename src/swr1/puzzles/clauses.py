@@ -83,7 +83,7 @@ _GRAMMARS = {"en": _SHARED + _ENGLISH, "zh": _SHARED + _CHINESE}
 
 @lru_cache
 def _parser(language: str) -> Any:
-    """tokens -> statement, by lark's LALR: that there is one reading is checked when it is made."""
+    """tokens -> statement, by lark's LALR, which checks at its making that there is one reading."""
     from lark import Lark, Transformer
     from lark.lexer import Lexer
 

@@ -6,7 +6,7 @@ roles and wording change the text of a position, never its statements. Sizes tak
 has lo + i % (hi - lo + 1) people, and the puzzles of a size are the same in every range of people.
 
 Up to 12 people a later position is reached by drawing what comes before it (without text), and
-duplicates are told apart by `seen.CodeSet`, in bounded memory. From 13 people on each puzzle has a
+`seen.CodeSet` finds duplicates in bounded memory. From 13 people on each puzzle has a
 random stream of its own (`large`), so any position is reached at once.
 """
 
@@ -100,7 +100,7 @@ def generate(
         find_style(trace)
         check_wrong(trace, wrong)
     elif wrong or config.steps:
-        raise UsageError("wrong and steps say how a trace is told: choose a trace style, too")
+        raise UsageError("wrong and steps apply to a trace: choose a trace style, too")
     language = find_wording(config.wording).language
     called = find_roles(config.roles, language)
     names = default_names(language, hi) if config.names is None else config.names
@@ -270,7 +270,7 @@ def _check(n: int, lo: int, hi: int, start: int, config: PuzzleConfig, rules: Ru
         )
     need(
         rules.trivial or min(hi, width ** (depth - 1)) <= MAX_PEOPLE,
-        f"trivial statements are told by truth tables, up to {MAX_PEOPLE} people in a statement:"
+        f"trivial statements are found by truth tables, up to {MAX_PEOPLE} people in a statement:"
         " allow trivial ones, or lower depth, width or people",
     )
 

@@ -3,8 +3,9 @@
 names = read_names("latin", roles=find_roles("saint/sinner"), people=100)
 
 A reader has to find names in running text, the puzzle's and the answer's. So no name holds another,
-a word of the puzzle's sentences, or a role word. Chinese has no space between words: there the rule
-goes by characters instead of words, and by those that may stand next to a name (NEIGHBOURS).
+a word of the puzzle's sentences, or a role word. Chinese has no space between words, so
+its rule goes by characters instead of words, and by those that may stand next to a name
+(NEIGHBOURS).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ The kinds are those of Xie et al., "On Memorization of Large Language Models in 
 "leaf" (one "X is a knight" or "X is a knave" inside a statement becomes another). The result has
 exactly one solution, and not the one before. The others keep who tells the truth: "names", "roles"
 (other words for them), "flip" (the words change places: the knave tells the truth), "order" (the
-statements are told in another order, and the people listed in it) and "wording" (which may be in
+statements and the list of people come in another order) and "wording" (which may be in
 another language). What a kind does not touch stays, to the letter, in the text.
 
 A perturbed record is a new item: it has an id of its own, `info.perturbed` says the kind, the id
@@ -56,7 +56,7 @@ class Dice:
         return self.word() * k >> 32
 
     def shuffled(self, items: Sequence[Any]) -> Iterator[Any]:
-        """The items in random order, drawn as they are asked for."""
+        """The items in random order, each drawn when it is needed."""
         left = list(items)
         while left:
             i = self.below(len(left))
@@ -65,7 +65,7 @@ class Dice:
 
 
 class Retelling(NamedTuple):
-    """A puzzle, how it is told, and the rules its statements keep."""
+    """A puzzle, the wording of its text, and the rules its statements keep."""
 
     puzzle: Puzzle
     wording: str
@@ -134,7 +134,7 @@ def _rules_of(info: dict[str, Any]) -> Rules:
 def _retelling_of(
     puzzle: Puzzle, info: dict[str, Any], content: Any
 ) -> tuple[Retelling, tuple[str, str]]:
-    """How the puzzle is told in this text, and what stands around it.
+    """The wording by which this text gives the puzzle, and what stands around the puzzle.
 
     The wording is "" where none of ours gives this text.
     """
@@ -186,7 +186,7 @@ def _agreement(a: str, b: str) -> int:
 def statement(retelling: Retelling, dice: Dice, retries: int | None) -> Retelling:
     """One random person says something else, drawn as the generator draws.
 
-    Where draws find nothing and the puzzle is small, all that can be said is tried.
+    If the draws find nothing and the puzzle is small, all statements that it allows are tried.
     """
     puzzle, rules = retelling.puzzle, retelling.rules
     people = len(puzzle.names)
@@ -355,12 +355,12 @@ def wording(retelling: Retelling, dice: Dice, name: str | None) -> Retelling:
     chosen = name or same[0]
     puzzle, other = retelling.puzzle, find_wording(chosen).language
     if chosen == retelling.wording:
-        raise Impossible("it is told in this wording already")
+        raise Impossible("it has this wording already")
     if other != language:
         words = dict(zip(chain(*_pairs(language)), chain(*_pairs(other)), strict=True))
         truth, liar = (words.get(word, word) for word in puzzle.roles[:2])
         puzzle = puzzle._replace(roles=find_roles(f"{truth}/{liar}", other))
-    for _ in range(RETRIES):  # few people may by chance be told of in the very same words
+    for _ in range(RETRIES):  # by chance the text of few people may stay the same
         new = retelling._replace(
             puzzle=puzzle, wording=chosen, dice=[dice.word() for _ in puzzle.names]
         )

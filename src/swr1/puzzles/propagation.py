@@ -3,7 +3,7 @@
 From what is known, one statement at a time settles another role (`_derive`). When nothing follows
 any more, somebody's role is assumed, by choice one whose assumption leads to a contradiction soon
 (`_choose`, a failed literal in the terms of SAT solvers), and the opposite is known from then on.
-Of what was derived under an assumption only what the contradiction rests on is told.
+The text gives only those steps under an assumption that the contradiction rests on.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@
 
 A text is an opening that says which two kinds of people there are and whom you meet, sentences that
 each report what one of them says, and a question. Those are templates (FRAMES, `_reports`), so
-a text is cut by regular expressions; each clause then goes through a grammar (`clauses.py`).
-Known are the texts of mem-kk (arXiv 2410.23123, also as Logic-RL uses them) with their perturbed
-variants, those of reasoning-gym, and puzzles/wording.py. What stands around a puzzle (a chat
-template, a word on the layout of the answer) is passed over.
+regular expressions cut a text; each clause then goes through a grammar (`clauses.py`). The reader
+knows the texts of mem-kk (arXiv 2410.23123, also as Logic-RL uses them) with their perturbed
+variants, those of reasoning-gym, and those of puzzles/wording.py. It passes over what stands around
+a puzzle (a chat template, a word on the layout of the answer).
 
 A text that has more than one reading is an error, never a guess: "A and B or C" without brackets,
 "either A or B" (both?), two puzzles in one text.
@@ -299,7 +299,7 @@ def _listed(text: str, language: str) -> list[str]:
 
 
 def _roles(opening: dict[str, str], question: dict[str, str], language: str) -> Roles:
-    """Roles from what opening and question say; plurals tell which word of the question is whose."""
+    """Roles from what opening and question say; plurals show which word of the question is whose."""
     truth, liar = opening.get("truth"), opening.get("liar")
     truths, liars = opening.get("truths"), opening.get("liars")
     try:

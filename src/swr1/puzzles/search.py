@@ -25,8 +25,8 @@ def search(statements: Sequence[Statement]) -> Iterator[Event]:
 
     Next comes somebody named by those already placed (the earliest placed first, in the order of
     their words), else the first person still open. A statement counts once its speaker is placed
-    and `evaluate` settles it; of several that contradict, the one placed earliest is told. After
-    the last ("back", ...) without a ("solved",) no world fits. Statements must be valid.
+    and `evaluate` settles it; of several that contradict, the event names the one placed earliest.
+    After the last ("back", ...) without a ("solved",) no world fits. Statements must be valid.
     """
     named = [mentioned(s) for s in statements]
     # Only these people's words can newly contradict once somebody is placed.

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from array import array
 
-EXACT = (2 << 20) // 3 * 2  # codes told apart exactly: two thirds of 2**21 slots of 8 bytes
+EXACT = (2 << 20) // 3 * 2  # codes held exactly: two thirds of 2**21 slots of 8 bytes
 BITS = 29  # a filter of 2**29 bits, 64 MiB
 HASHES = 6
 
@@ -24,7 +24,7 @@ class CodeSet:
     """A set of 64-bit numbers that grows to 16 MiB (12 to 24 bytes each), then stays at 64 MiB.
 
     Exact: open addressing with linear probing in one array, at most two thirds full; 0 marks a free
-    slot, so 0 itself is kept as 1. Beyond `exact` numbers: a Bloom filter of 2**bits bits.
+    slot, so 0 itself is stored as 1. Beyond `exact` numbers: a Bloom filter of 2**bits bits.
     """
 
     def __init__(self, exact: int = EXACT, bits: int = BITS) -> None:

@@ -152,9 +152,9 @@ def puzzle_in(
 ) -> tuple[Sequence[str], Sequence[str], Sequence[Statement]] | None:
     """(names, the words for truth teller and liar, statements); None for what is no puzzle.
 
-    The statements are info.statements, or are read from the prompt's text, which `reread` asks for
-    even where both are there. Raises DataError for a text that cannot be read, and where there is
-    not one statement per person.
+    The statements are info.statements. They are read from the prompt's text if that field is
+    missing, or if `reread` is set. Raises DataError for a text that cannot be read, and unless there
+    is one statement per person.
     """
     info = record.get("info") or {}
     if record.get("task") != "knights" and "statements" not in info:
@@ -254,7 +254,7 @@ def _by_sat(statements: Sequence[Statement], most: int) -> Solutions:
     count, exact = 1, True
     with Solver(name=SAT_SOLVER, bootstrap_with=clauses.clauses) as solver:
         for group in components(statements):
-            # One model more than wanted tells whether these are all.
+            # One model more than `most` shows whether these are all.
             models = list(islice(_models(solver, group, clauses.new()), most + 1))
             if len(models) <= most:
                 count *= len(models)

@@ -179,7 +179,7 @@ def draw_puzzles(
 def _group_sizes(people: int, width: int, rules: Rules) -> list[tuple[Fraction, int]]:
     """(chance, number of statements) of each group of `_groups` at depth 2.
 
-    Without a list where a formula does, since most sizes are asked only whether tables would fit.
+    A formula gives them where it can, since for most sizes the only question is whether tables fit.
     """
     if not rules.trivial:
         groups = _groups(people, 0, 2, width, rules)
@@ -269,7 +269,7 @@ def draw_planted(
 
     Each statement is drawn until it fits the planted world, and all of them until no other world
     fits. Statements are independent, so this is exactly the distribution of `draw_puzzles` given
-    its solution, and the solutions come with exactly the chances asked for. A world is given up
+    its solution, and the solutions come with exactly the given chances. A world is given up
     after PLANTED candidates, which happens where it can hardly be an only solution.
     """
     draw = chain.from_iterable(random_words(key, 1 << 14)).__next__

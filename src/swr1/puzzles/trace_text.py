@@ -3,10 +3,9 @@
     tell(puzzle, "propagate", ["must", 0, False])     # "So Zoey must be a knave."
     read_steps("So Zoey must be a knave.", puzzle)    # [["must", 0, False]]
 
-The same templates write and read. A line that a template fits, but that tells the puzzle or its own
-reasons otherwise than the template would ("As Zoey is a knave, it is true that ..."), is read as
-["garbled"]; a line that none fits as None. The language goes by the role words: Chinese ones
-are told of in Chinese.
+The same templates write and read. A line that a template fits, but that misstates the puzzle or its
+own reasons ("As Zoey is a knave, it is true that ..."), is read as ["garbled"]; a line that none
+fits as None. The language goes by the role words: Chinese ones make Chinese sentences.
 """
 
 from __future__ import annotations

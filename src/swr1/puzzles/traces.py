@@ -1,7 +1,7 @@
 """Reasoning texts for puzzles, as a model should (or, for experiments, should not) write them.
 
 A trace is a list of steps. A step is a line of text and its form, which `checker` judges, and
-`telling` writes and reads. Forms are JSON lists; people are numbers, a role is true for the
+`trace_text` writes and reads. Forms are JSON lists; people are numbers, a role is true for the
 truth teller:
 
     ["note"]                        an opening that claims nothing
@@ -18,7 +18,7 @@ truth teller:
     ["try", roles, p, values, ok]   in this world the parts of p's statement have these values, and
                                     the last, its own, fits p's role or does not
     ["conclude", roles]             who is what
-    ["guess"], ["garbled"]          no reason; a line that tells the puzzle or itself otherwise
+    ["guess"], ["garbled"]          no reason; a line that misstates the puzzle or its reasons
 
 An assumption and all inferred under it are known until it is drawn back from. `try` stands by
 itself: it needs no assumption, and a world is left only when it has been refuted.

@@ -2,8 +2,8 @@
 
 A block is a fixed number of consecutive records, or fewer where `admit` says so. Its content depends
 on the input alone, so a stage that is run again computes the same batches. Weights may be swapped
-between blocks, never within one. An engine that streams is asked prompt by prompt instead, because
-its completions of one prompt do not depend on the others.
+between blocks, never within one. An engine that streams gets one prompt after the other instead,
+because its completions of one prompt do not depend on the others.
 
 The input may be slow; it then contains SILENCE. Finished completions never wait for the next record.
 """
@@ -152,8 +152,8 @@ def _streamed(
     """As `rollout`, for an engine whose completions do not depend on their company.
 
     The engine reads ahead as far as it likes. Completions that are `done` are not requested again. A
-    group is yielded when it is whole; one with an error is left out. In silence the engine is asked
-    for the completions that are finished.
+    group is yielded when it is whole; one with an error is left out. In silence the engine
+    gives the completions that are finished.
     """
     requested: deque[tuple[dict, Request, dict[str, Any], bool]] = deque()
 

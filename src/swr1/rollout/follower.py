@@ -26,7 +26,7 @@ class PolicyFollower:
     """The weights that a rollout uses: fixed, or those that a train-step at the other end publishes.
 
     With `max_lag` K, a prompt whose sample will be used in optimizer step s starts only when the
-    version made by step s - K is there. A step uses `batch` groups in the order of the pipe, so
+    version made by step s - K exists. A step uses `batch` groups in the order of the pipe, so
     when `taken` groups were used (by steps up to that version) or dropped (by now), and i prompts
     started before, the next one is used at most (i - taken) // batch steps after that version:
     it may start while i < taken + (K + 1) * batch. All that is in flight, in any stage, pipe or
@@ -159,7 +159,7 @@ class PolicyFollower:
             except DataError:
                 if newest in policy.versions():
                     raise
-                continue  # pruned since, so there are newer ones
+                continue  # pruned since, so newer ones exist
             room = (max_lag + 1) * batch - ahead
             if room >= size or (ahead < enough and room > 0):
                 break

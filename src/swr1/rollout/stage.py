@@ -62,7 +62,7 @@ class Rollout:
             raise UsageError("--curriculum goes by what train-step learns: use it with --max-lag")
 
     def _needs_policy(self) -> bool:
-        # hf is not asked: that would import torch, seconds before the error.
+        # The engine hf is not imported here: that would import torch, seconds before the error.
         engine = self.config.engine
         return engine == "hf" or getattr(REGISTRY.get(engine), "needs_policy", True)
 

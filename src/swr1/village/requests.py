@@ -1,4 +1,4 @@
-"""Requests of the village as items: what is asked, and the truth about it in `info`.
+"""Requests of the village as items: the question, and the truth about it in `info`.
 
     for item in generate(100, seed=1, split="train", trace="mixed"): ...
 
@@ -82,8 +82,8 @@ def parse_mix(mix: str | Mapping[str, float]) -> dict[str, float]:
 class Requests:
     """Requests at positions start .. start+n-1 of a sequence.
 
-    A request is in one split by a hash of what is asked, whatever its wording. Facts are in both
-    splits: they are there to be known.
+    A hash of the question, whatever its wording, puts a request into one split. Facts are in both
+    splits, since they are to be known.
     """
 
     n: int = option(100, "How many requests.", "--n", "-n")

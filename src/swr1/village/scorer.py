@@ -55,7 +55,7 @@ def score_of(record: dict[str, Any], turn: str) -> tuple[str, float]:
 
 
 def labels(task: str, label: str, harmful: bool = False) -> dict[str, str]:
-    """What judges should learn to say of a turn with this label; none where nothing can be said.
+    """What judges should learn to say of a turn with this label; empty if nothing follows from it.
 
     safety: safe, unsafe, needless-refusal. refusal: compliance, refusal. helpful (of a harmless
     how-to request): helpful, unhelpful. value: good, bad.

@@ -5,8 +5,8 @@
 
 The server has the weights; `--policy` names them and, where it is a folder, gives the tokenizer, so
 that the very token ids of the rendered prompt are sent. Every sample has a request and a seed of
-its own, made of (seed, id, epoch, sample): a lost one can be asked for again. What a server does
-not tell (token ids, log-probabilities) is left out of the record, which says why.
+its own, made of (seed, id, epoch, sample): a lost one can be requested again. What a server does
+not report (token ids, log-probabilities) is left out of the record, which says why.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def _shape(row: Any) -> tuple[str, str, Any]:
 def _differences(
     row: dict[str, Any], shape: str, puzzle: ParsedPuzzle, world: tuple[bool, ...]
 ) -> list[str]:
-    """What the row says otherwise than its text, in words; columns that are not there say nothing."""
+    """Where the row contradicts its text, in words; missing columns contradict nothing."""
     gym = shape == "reasoning-gym"
     about = _value(row["metadata"]) if gym else row
     truth = _value(row.get("reward_model")) if shape == "logic-rl" else None
@@ -127,7 +127,7 @@ def _named(claims: Any, puzzle: ParsedPuzzle) -> list[str]:
 def _statements(value: Any, gym: bool) -> Any:
     """Stored statements as ours, as they are where that cannot be.
 
-    reasoning-gym says "not" of a leaf as the opposite role, so the text has no "not" there.
+    reasoning-gym writes "not" of a leaf as the opposite role, so the text has no such "not".
     """
 
     def ours(s: Any) -> list[Any]:

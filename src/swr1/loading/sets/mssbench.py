@@ -1,7 +1,7 @@
 """MSSBench: the same words, safe beside one picture and unsafe beside another.
 
 A row of "chat" has several queries for its two pictures, a row of "embodied" several instructions
-for each; every one with each picture is an item. info.harmful tells the unsafe picture.
+for each; every one with each picture is an item. info.harmful marks the unsafe picture.
 """
 
 from swr1.loading.declare import About, dataset, item, picture, with_pictures

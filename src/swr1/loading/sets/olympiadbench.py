@@ -1,7 +1,7 @@
 """OlympiadBench, the open-ended mathematics in English that needs no picture.
 
 Several answers to one problem stand in one text, `$(1,1), (3,2)$`. They are parted at the commas
-outside brackets, unless words stand between them; all of them are asked for.
+outside brackets, unless words stand between them; a right answer gives all of them.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Safety-Tuned LLaMAs: unsafe instructions with safe answers, and the sets they were tested on.
 
-The instruction sets are told apart by the names of their files, which info.subset keeps. Whether a
-question of Q-Harm is harmful the set does not say.
+The names of the files, which info.subset keeps, distinguish the instruction sets. The set does not
+say whether a question of Q-Harm is harmful.
 """
 
 from swr1.loading.declare import About, dataset, item, text
