@@ -109,7 +109,7 @@ def test_a_prompt_is_there_once_and_the_last_token_not_at_all():
     assert len(layout.ids) == len(layout.positions) == sum(layout.sizes)
     assert layout.positions.tolist()[:9] == [0, 1, 2, 3, 4, 5, 6, 5, 6]
     want = torch.cat([e.ids[e.targets - 1] for e in some])
-    assert torch.equal(layout.ids[layout.where], want)
+    assert torch.equal(layout.ids[layout.predictors], want)
 
 
 def test_interior_masks_and_prompts_that_end_elsewhere(model):

@@ -28,44 +28,46 @@ Bad = Callable[[str], Exception]
 
 @dataclass(frozen=True)
 class Test:
-    """One thing that is wanted: `where` is ("task",), ("gate",), ("info", key...) or (verdict,
+    """One thing that is expected: `path` is ("task",), ("gate",), ("info", key...) or (verdict,
     field); `op` is "in", "not", "at-least" or "below"."""
 
-    where: tuple[str, ...]
+    path: tuple[str, ...]
     op: str
-    wanted: Any
+    expected: Any
 
     @cached_property
     def verdict(self) -> str:
         """The verdict it asks about, or ""."""
-        return "" if self.where[0] in ("task", "gate", "info") else self.where[0]
+        return "" if self.path[0] in ("task", "gate", "info") else self.path[0]
 
     @cached_property
     def accepts(self) -> Callable[[Any], bool]:
-        """Whether a value is what is wanted, as a function."""
-        wanted = self.wanted
+        """Whether a value is the expected one, as a function."""
+        expected = self.expected
         if self.op == "at-least":
-            return lambda value: type(value) in (int, float) and value >= wanted
+            return lambda value: type(value) in (int, float) and value >= expected
         if self.op == "below":
-            return lambda value: type(value) in (int, float) and value < wanted
-        if all(type(w) is str for w in wanted):
-            one = wanted[0]
+            return lambda value: type(value) in (int, float) and value < expected
+        if all(type(w) is str for w in expected):
+            one = expected[0]
             if self.op == "not":
-                return lambda value: value not in wanted
-            return (lambda value: value in wanted) if wanted[1:] else (lambda value: value == one)
+                return lambda value: value not in expected
+            return (
+                (lambda value: value in expected) if expected[1:] else (lambda value: value == one)
+            )
         yes = self.op == "in"
-        if all(type(w) in (int, float) for w in wanted):
-            return lambda value: yes is (type(value) is not bool and value in wanted)
+        if all(type(w) in (int, float) for w in expected):
+            return lambda value: yes is (type(value) is not bool and value in expected)
         # true is not 1: `info.harmful = true` must not take a count for a yes
         return lambda value: (
-            yes is any(value == w and (type(value) is bool) == (type(w) is bool) for w in wanted)
+            yes is any(value == w and (type(value) is bool) == (type(w) is bool) for w in expected)
         )
 
     def __str__(self) -> str:
-        name = ".".join(self.where)
+        name = ".".join(self.path)
         if self.op in ("at-least", "below"):
-            return f"{name} {'>=' if self.op == 'at-least' else '<'} {self.wanted:g}"
-        values = " or ".join(map(show, self.wanted))
+            return f"{name} {'>=' if self.op == 'at-least' else '<'} {self.expected:g}"
+        values = " or ".join(map(show, self.expected))
         return f"{name} {'not ' if self.op == 'not' else ''}{values}"
 
 
@@ -83,7 +85,7 @@ class Condition:
     def plain(self) -> tuple[str, str, Callable[[Any], bool]] | None:
         """(verdict, field, test) where there is but one test, of a verdict."""
         tests = [*self.tests()]
-        return (*tests[0].where, tests[0].accepts) if len(tests) == 1 and tests[0].verdict else None  # type: ignore[return-value]
+        return (*tests[0].path, tests[0].accepts) if len(tests) == 1 and tests[0].verdict else None  # type: ignore[return-value]
 
     def live(
         self, item: Record, facts: tuple[str, ...] = ("task", "info")
@@ -92,7 +94,7 @@ class Condition:
         return tuple(
             case
             for case in self.cases
-            if all(t.accepts(fact(item, t.where)) for t in case if t.where[0] in facts)
+            if all(t.accepts(fact(item, t.path)) for t in case if t.path[0] in facts)
         )
 
     def holds(self, record: Record, gates: tuple[str, ...] = ()) -> bool | None:
@@ -119,7 +121,7 @@ class Condition:
                         break
                 elif (verdict := verdict_of(record, name)) is None:
                     lacks = name
-                elif verdict.get("score") is None or (value := verdict.get(test.where[1])) is None:
+                elif verdict.get("score") is None or (value := verdict.get(test.path[1])) is None:
                     state = None
                 elif not test.accepts(value):
                     state = False
@@ -142,8 +144,8 @@ class Condition:
             verdict = verdict_of(record, test.verdict) if test.verdict else None
             if verdict is None:
                 continue
-            if verdict.get("score") is None or verdict.get(test.where[1]) is None:
-                return reason(test.verdict, verdict, test.where[1])
+            if verdict.get("score") is None or verdict.get(test.path[1]) is None:
+                return reason(test.verdict, verdict, test.path[1])
         return "a verdict: no reason given"
 
     def __str__(self) -> str:
@@ -154,11 +156,11 @@ ALWAYS = Condition(((),))
 
 
 def _fact_holds(test: Test, record: Record, gates: tuple[str, ...]) -> bool:
-    if test.where == ("task",):
+    if test.path == ("task",):
         return test.accepts(record.get("task"))
-    if test.where[0] == "gate":
+    if test.path[0] == "gate":
         return any(test.accepts(gate) for gate in gates or ("",))
-    return test.accepts(fact(record, test.where))
+    return test.accepts(fact(record, test.path))
 
 
 def verdict_of(record: Record, name: str) -> dict[str, Any] | None:
@@ -172,10 +174,10 @@ def verdict_of(record: Record, name: str) -> dict[str, Any] | None:
     return verdict
 
 
-def fact(record: Record, where: tuple[str, ...]) -> Any:
+def fact(record: Record, path: tuple[str, ...]) -> Any:
     """The value of `task` or of a field of `info`; None where it is not there."""
     value: Any = record
-    for key in where:
+    for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
@@ -227,7 +229,7 @@ def parse(
         raise bad(f'a condition is a table such as {{ task = "math" }}, not {table!r}')
     parsed = []
     for case in cases:
-        tests = [t for key, wanted in case.items() for t in _tests((key,), wanted, number, bad)]
+        tests = [t for key, expected in case.items() for t in _tests((key,), expected, number, bad)]
         for test in tests:
             _check(test, known, bad, gates, tasks)
         # what the item is comes first: it is cheap, and decides which verdicts must be there
@@ -238,28 +240,28 @@ def parse(
 _OPS = ("not", "at-least", "below")
 
 
-def _tests(where: tuple[str, ...], wanted: Any, number: Any, bad: Bad) -> Iterator[Test]:
-    if not isinstance(wanted, dict):
-        values = wanted if isinstance(wanted, list) else [wanted]
+def _tests(path: tuple[str, ...], expected: Any, number: Any, bad: Bad) -> Iterator[Test]:
+    if not isinstance(expected, dict):
+        values = expected if isinstance(expected, list) else [expected]
         if not values or any(isinstance(v, dict | list) for v in values):
-            raise bad(f"{'.'.join(where)} is to be one of what? Not of {wanted!r}")
-        yield Test(where, "in", tuple(values))
+            raise bad(f"{'.'.join(path)} is to be one of what? Not of {expected!r}")
+        yield Test(path, "in", tuple(values))
         return
-    if not wanted:
-        raise bad(f"nothing is wanted of {'.'.join(where)}")
-    for key, value in wanted.items():
+    if not expected:
+        raise bad(f"nothing is expected of {'.'.join(path)}")
+    for key, value in expected.items():
         if key not in _OPS:
-            yield from _tests((*where, key), value, number, bad)
+            yield from _tests((*path, key), value, number, bad)
         elif key == "not":
-            yield Test(where, "not", tuple(value) if isinstance(value, list) else (value,))
+            yield Test(path, "not", tuple(value) if isinstance(value, list) else (value,))
         else:
-            yield Test(where, key, number(value))
+            yield Test(path, key, number(value))
 
 
 def _check(
     test: Test, known: Any, bad: Bad, gates: tuple[str, ...], tasks: tuple[str, ...]
 ) -> None:
-    root, name = test.where[0], ".".join(test.where)
+    root, name = test.path[0], ".".join(test.path)
     texts = test.op in ("in", "not")
     if root in ("task", "gate"):
         allowed = tasks if root == "task" else gates
@@ -267,9 +269,9 @@ def _check(
             raise bad(
                 "only an outcome can ask for `gate`, and only where a gate ends the evaluation"
             )
-        if len(test.where) > 1 or not texts:
+        if len(test.path) > 1 or not texts:
             raise bad(f"{name}: `{root}` is a text, with nothing under it")
-        for value in test.wanted:
+        for value in test.expected:
             if allowed and value not in allowed:
                 from swr1.registry import suggest
 
@@ -278,16 +280,16 @@ def _check(
                     f" It has: {', '.join(allowed)}"
                 )
     elif root == "info":
-        if len(test.where) < 2:
+        if len(test.path) < 2:
             raise bad("say which field of `info` is meant: info.harmful = false")
     else:
         look_up(known, root, bad)
-        if len(test.where) != 2 or test.where[1] not in FIELDS:
+        if len(test.path) != 2 or test.path[1] not in FIELDS:
             raise bad(f"of a verdict: {', '.join(f'{root}.{f}' for f in FIELDS)}; not {name!r}")
-        if test.where[1] == "label":
+        if test.path[1] == "label":
             if not texts:
                 raise bad(f"{name} is a text: it cannot be {test.op} a number")
-            for value in test.wanted:
+            for value in test.expected:
                 check_label(known, root, value, bad)
-        elif texts and not all(type(v) in (int, float) for v in test.wanted):
-            raise bad(f"{name} is a number, not {test.wanted[0]!r}")
+        elif texts and not all(type(v) in (int, float) for v in test.expected):
+            raise bad(f"{name} is a number, not {test.expected[0]!r}")

@@ -18,7 +18,7 @@ from swr1.rewards.conditions import fact, show
 from swr1.rewards.ordering import outcome_of, survey
 from swr1.rewards.parts import Part
 from swr1.rewards.recipe import Breakdown, GateResult, PartResult, Recipe
-from swr1.rewards.space import said, states
+from swr1.rewards.space import verdict_text, states
 
 WIDTH = 80
 _AT_MOST = 3  # verdicts changed at once
@@ -70,7 +70,7 @@ def nearest_above(recipe: Recipe, record: Record, breakdown: Breakdown) -> Step 
     names = [n for n in recipe.verdicts_for(record) if n in (record.get("verdicts") or {})]
     choices = {name: states(recipe, record, name) for name in names}
     for count in range(1, _AT_MOST + 1):
-        found: list[Step] = []
+        steps: list[Step] = []
         for changed in itertools.combinations(names, count):
             for chosen in itertools.product(*(choices[name] for name in changed)):
                 new = dict(zip(changed, chosen, strict=True))
@@ -83,9 +83,9 @@ def nearest_above(recipe: Recipe, record: Record, breakdown: Breakdown) -> Step 
                     continue
                 outcomes = outcome_of(recipe, other, result)
                 if outcomes and outcomes != now:
-                    found.append(Step(outcomes[0], total, _changes(recipe, record, new)))
-        if found:
-            return min(found, key=lambda step: step.total)
+                    steps.append(Step(outcomes[0], total, _changes(recipe, record, new)))
+        if steps:
+            return min(steps, key=lambda step: step.total)
     return None
 
 
@@ -93,7 +93,10 @@ def _changes(recipe: Recipe, record: Record, new: dict[str, dict]) -> tuple[str,
     changes = []
     for name, state in new.items():
         for which in recipe.fields_read(record, name):
-            before, after = said(record["verdicts"][name], which), said(state, which)
+            before, after = (
+                verdict_text(record["verdicts"][name], which),
+                verdict_text(state, which),
+            )
             if before != after:
                 changes.append(f"{name}.{which} {after} (it is {before})")
     return tuple(changes)
@@ -104,9 +107,9 @@ def _head(recipe: Recipe, record: Record) -> str:
     if "sample" in record:
         words.append(f"sample {record['sample']}")
     words.append(f"task {record.get('task')}")
-    asked = recipe.live_tests(record, ("task",))
-    for where in dict.fromkeys(t.where for t in asked if t.where[0] == "info"):
-        words.append(f"{'.'.join(where)} {show(fact(record, where))}")
+    tests = recipe.live_tests(record, ("task",))
+    for path in dict.fromkeys(t.path for t in tests if t.path[0] == "info"):
+        words.append(f"{'.'.join(path)} {show(fact(record, path))}")
     return "\n".join([f"recipe {recipe.name}", *_wrapped(", ".join(words))])
 
 
@@ -162,7 +165,7 @@ def _source(result: PartResult, part: Part) -> str:
         return f"fixed, for {part.when}"
     if part.flag is not None:
         return f"flag {show(result.raw)}"
-    return f"{part.verdict}.{part.which} {said({'score': 0, part.which: result.raw}, part.which)}"
+    return f"{part.verdict}.{part.which} {verdict_text({'score': 0, part.which: result.raw}, part.which)}"
 
 
 def _sum(name: str, value: float) -> str:

@@ -55,22 +55,22 @@ def checked(
     return recipe
 
 
-def explain_one(reward: Recipe | Reward, wanted: str, records: Iterable[Record | None]) -> str:
-    """How the first record that `wanted` ("ID" or "ID/SAMPLE") names got its number.
+def explain_one(reward: Recipe | Reward, target: str, records: Iterable[Record | None]) -> str:
+    """How the first record that `target` ("ID" or "ID/SAMPLE") names got its number.
 
     Raises UsageError for a Python reward, which only its author can explain, and where no record
     has that id.
     """
     recipe = _recipe(reward, "--explain")
-    name, slash, sample = wanted.rpartition("/")
+    name, slash, sample = target.rpartition("/")
     if not slash or not (sample.isascii() and sample.isdigit() and len(sample) < 20):
-        name, sample = wanted, ""
+        name, sample = target, ""
     for record in records:
         if record is None or record["id"] != name:
             continue
         if not sample or record.get("sample", 0) == int(sample):
             return explain(recipe, record)
-    raise UsageError(f"no record {wanted!r} in the input: --explain takes ID or ID/SAMPLE")
+    raise UsageError(f"no record {target!r} in the input: --explain takes ID or ID/SAMPLE")
 
 
 def describe_outcomes(reward: Recipe | Reward) -> str:

@@ -40,7 +40,7 @@ def outcome_of(recipe: Recipe, record: Record, breakdown: Breakdown) -> list[str
     gates = (ended.name,) if ended else ()
     names = []
     for name, outcome in recipe.outcomes.items():
-        asks = any(test.where[0] == "gate" for test in outcome.when.tests())
+        asks = any(test.path[0] == "gate" for test in outcome.when.tests())
         if asks != bool(ended):
             continue
         try:
@@ -147,9 +147,9 @@ def _contradictions(recipe: Recipe, ranges: dict[str, Range]) -> Iterator[str]:
         gap = above.low - below.high
         if gap > _EQUAL or (not rule.strict and gap >= -_EQUAL):
             continue
-        wanted = "more than" if rule.strict else "at least as much as"
+        relation = "more than" if rule.strict else "at least as much as"
         yield (
-            f"{recipe.source.place_of(rule.words)}: {rule.above!r} must get {wanted}"
+            f"{recipe.source.place_of(rule.words)}: {rule.above!r} must get {relation}"
             f" {rule.below!r}, but the numbers say otherwise:\n"
             f"  {rule.above!r} gets as little as {above.low:g}: {describe(recipe, above.poorest)}\n"
             f"  {rule.below!r} gets as much as {below.high:g}: {describe(recipe, below.richest)}"

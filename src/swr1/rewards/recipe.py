@@ -160,7 +160,7 @@ class Recipe:
 
     def fields_read(self, item: Record, verdict: str) -> list[str]:
         """Which of label, score, confidence are read of a verdict."""
-        tests = [t.where[1] for t in self.live_tests(item) if t.verdict == verdict]
+        tests = [t.path[1] for t in self.live_tests(item) if t.verdict == verdict]
         parts = [p.which for p in self.live_parts(item) if p.verdict == verdict]
         return list(dict.fromkeys([*parts, *tests]))
 
@@ -173,8 +173,8 @@ class Recipe:
     def _reads(self) -> tuple[tuple[tuple[str, ...], ...], tuple[tuple[str, str], ...]]:
         """All that decides the number: facts of the item, and fields of verdicts."""
         tests = [test for condition in self._deciding() for test in condition.tests()]
-        facts = dict.fromkeys(test.where for test in tests if not test.verdict)
-        fields = [(test.verdict, test.where[1]) for test in tests if test.verdict]
+        facts = dict.fromkeys(test.path for test in tests if not test.verdict)
+        fields = [(test.verdict, test.path[1]) for test in tests if test.verdict]
         fields += [(part.verdict, part.which) for part in self.variants() if part.verdict]
         return (("task",), *(facts.keys() - {("task",)})), tuple(dict.fromkeys(fields))
 
@@ -184,7 +184,7 @@ class Recipe:
         verdicts = record.get("verdicts")
         if type(verdicts) is not dict:
             return None
-        seen = [fact(record, where) for where in facts]
+        seen = [fact(record, path) for path in facts]
         for name, which in fields:
             verdict = verdicts.get(name)
             if type(verdict) is not dict or verdict.get("score") is None:
@@ -228,8 +228,8 @@ class Recipe:
         try:
             return self._evaluate(record)
         except MissingVerdict as error:
-            wanted = " ".join(self.verdicts_for(record))
-            raise DataError(f"{error.reason}: run `swr1 verify {wanted}` first") from None
+            names = " ".join(self.verdicts_for(record))
+            raise DataError(f"{error.reason}: run `swr1 verify {names}` first") from None
 
     def _parts_for(self, record: Record) -> list[tuple[str, tuple[Part, ...]]]:
         """The parts, each with the variants that the record's task leaves open."""

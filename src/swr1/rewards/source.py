@@ -162,24 +162,24 @@ def _read(name: str) -> str:
         raise UsageError(f"cannot read the recipe {name}: {error}") from None
 
 
-def _join(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """`own` over `base`: a table of a name that is there replaces it, a list replaces a list;
+def _join(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    """`table` over `base`: a table of a name that is there replaces it, a list replaces a list;
     gates of a new name come last."""
-    joined = base | {k: v for k, v in own.items() if k not in ("extends", "gate")}
+    joined = base | {k: v for k, v in table.items() if k not in ("extends", "gate")}
     for key in ("numbers", "verdict", "part", "outcome"):
-        if key in base and key in own:
-            joined[key] = base[key] | own[key]
-    gates = {g.get("name"): g for g in [*base.get("gate", []), *own.get("gate", [])]}
+        if key in base and key in table:
+            joined[key] = base[key] | table[key]
+    gates = {g.get("name"): g for g in [*base.get("gate", []), *table.get("gate", [])]}
     if gates:
         joined["gate"] = list(gates.values())
     return joined
 
 
 def _heads(line: str, table: str, name: str) -> bool:
-    found = re.match(r"\s*\[+([^\[\]]+)\]", line)
-    if not found:
+    match = re.match(r"\s*\[+([^\[\]]+)\]", line)
+    if not match:
         return False
-    words = re.sub(r"[\s\"']", "", found[1])
+    words = re.sub(r"[\s\"']", "", match[1])
     return words == (table if table == "gate" or not name else f"{table}.{name}".replace(" ", ""))
 
 

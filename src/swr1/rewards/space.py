@@ -26,47 +26,47 @@ State = dict[str, Any]  # a verdict as far as a recipe reads it: label, score, c
 def items(recipe: Recipe) -> Iterator[Record]:
     """One record without verdicts for each task and each choice of `info` that matters there."""
     tests = [test for c in recipe.conditions() for test in c.tests()]
-    named = [v for t in tests if t.where[0] == "task" for v in t.wanted]
+    named = [v for t in tests if t.path[0] == "task" for v in t.expected]
     for task in recipe.tasks or (*dict.fromkeys(named), OTHER):
         bare: Record = {"id": "example", "task": task}
-        asked = [t for t in recipe.live_tests(bare, ("task",)) if t.where[0] == "info"]
-        fields = dict.fromkeys(t.where for t in asked)
-        choices = [list(_values(t for t in asked if t.where == f)) for f in fields]
+        info_tests = [t for t in recipe.live_tests(bare, ("task",)) if t.path[0] == "info"]
+        fields = dict.fromkeys(t.path for t in info_tests)
+        choices = [list(_values(t for t in info_tests if t.path == f)) for f in fields]
         for chosen in itertools.product(*choices):
             record: Record = {"id": "example", "task": task}
-            for where, value in zip(fields, chosen, strict=True):
-                _put(record, where, value)
+            for path, value in zip(fields, chosen, strict=True):
+                _put(record, path, value)
             yield record
 
 
 def states(recipe: Recipe, item: Record, verdict: str) -> list[State]:
-    """What this verdict may say of such an item, as far as the recipe tells it apart."""
+    """What this verdict may say of such an item, as far as the recipe distinguishes it."""
     tests = [t for t in recipe.live_tests(item) if t.verdict == verdict]
     parts = [p for p in recipe.live_parts(item) if p.verdict == verdict]
-    named = {v for t in tests if t.where[1] == "label" for v in t.wanted}
+    named = {v for t in tests if t.path[1] == "label" for v in t.expected}
     named |= {label for p in parts for label in p.map if label != REST}
     vocabulary = recipe.known[verdict]
     labels = vocabulary.states(named) or [(OTHER, vocabulary.score)]
-    found = []
+    judged = []
     for label, bounds in labels:
         scores = _points(tests, parts, "score", bounds)
         sure = _points(tests, parts, "confidence", vocabulary.bounds("confidence"))
-        found += [
+        judged += [
             {"label": label, "score": score, "confidence": confidence}
             for score in scores
             for confidence in sure
         ]
     tolerant = any(p.null != "null" for p in parts)
-    return [*found, {"label": None, "score": None, "confidence": None}] if tolerant else found
+    return [*judged, {"label": None, "score": None, "confidence": None}] if tolerant else judged
 
 
 def points(recipe: Recipe, item: Record) -> Iterator[Record]:
     """Records with verdicts: every combination that matters for such an item."""
     names = recipe.verdicts_for(item)
-    asked = {t.verdict for t in recipe.live_tests(item)}
+    tested = {t.verdict for t in recipe.live_tests(item)}
     choices = {name: states(recipe, item, name) for name in names}
-    bound = [name for name in names if name in asked]
-    free = [name for name in names if name not in asked]
+    bound = [name for name in names if name in tested]
+    free = [name for name in names if name not in tested]
     known: dict[tuple, list[dict[str, State]]] = {}
     for chosen in itertools.product(*(choices[name] for name in bound)):
         record = {**item, "verdicts": dict(zip(bound, chosen, strict=True))}
@@ -113,29 +113,29 @@ def _ends(
 
 def size(recipe: Recipe, item: Record) -> int:
     """How many records `points` gives, about."""
-    asked = {t.verdict for t in recipe.live_tests(item)}
-    counts = [len(states(recipe, item, n)) for n in recipe.verdicts_for(item) if n in asked]
+    tested = {t.verdict for t in recipe.live_tests(item)}
+    counts = [len(states(recipe, item, n)) for n in recipe.verdicts_for(item) if n in tested]
     return 2 * math.prod(counts)
 
 
 def describe(recipe: Recipe, record: Record) -> str:
     """What the recipe went by in a record: "task math, math.label wrong"."""
     words = [] if record.get("task") in (None, OTHER) else [f"task {record['task']}"]
-    asked = recipe.live_tests(record, ("task",))
-    for where in dict.fromkeys(t.where for t in asked if t.where[0] == "info"):
-        words.append(f"{'.'.join(where)} {show(fact(record, where))}")
-    read = [t.where for t in recipe.live_tests(record) if t.verdict]
+    tests = recipe.live_tests(record, ("task",))
+    for path in dict.fromkeys(t.path for t in tests if t.path[0] == "info"):
+        words.append(f"{'.'.join(path)} {show(fact(record, path))}")
+    read = [t.path for t in recipe.live_tests(record) if t.verdict]
     for part in recipe.live_parts(record):
         if part.verdict and part.when.holds(record):
             read.append((part.verdict, part.which))
     words += [
-        f"{name}.{which} {said(record['verdicts'][name], which)}"
+        f"{name}.{which} {verdict_text(record['verdicts'][name], which)}"
         for name, which in dict.fromkeys(read)
     ]
     return ", ".join(words)
 
 
-def said(verdict: State, which: str) -> str:
+def verdict_text(verdict: State, which: str) -> str:
     """A verdict's label or number, for people."""
     value = None if verdict.get("score") is None else verdict.get(which)
     if value is None:
@@ -149,21 +149,21 @@ def said(verdict: State, which: str) -> str:
 
 
 def _values(tests: Iterable[Test]) -> Iterator[Any]:
-    """Every kind of value that tests of one field of `info` tell apart; None: not there."""
+    """Every kind of value that tests of one field of `info` distinguish; None: absent."""
     seen: list[Any] = [None]
     for test in tests:
         if test.op in ("at-least", "below"):
-            seen += [test.wanted, _beside(test.wanted, -1), _beside(test.wanted, 1)]
+            seen += [test.expected, _beside(test.expected, -1), _beside(test.expected, 1)]
         else:
-            seen += test.wanted
-            if any(type(v) is bool for v in test.wanted):
+            seen += test.expected
+            if any(type(v) is bool for v in test.expected):
                 seen += [True, False]
             else:
                 seen.append(OTHER)
-    kept: list[Any] = []
+    distinct: list[Any] = []
     for value in seen:
-        if not any(value == k and type(value) is type(k) for k in kept):
-            kept.append(value)
+        if not any(value == k and type(value) is type(k) for k in distinct):
+            distinct.append(value)
             yield value
 
 
@@ -174,8 +174,8 @@ def _points(
     compared = [
         float(w)
         for t in tests
-        if t.where[1] == which
-        for w in (t.wanted if t.op in ("in", "not") else [t.wanted])
+        if t.path[1] == which
+        for w in (t.expected if t.op in ("in", "not") else [t.expected])
     ]
     read = [p for p in parts if p.which == which]
     bends = [p.mean + p.scale * end for p in read for end in (p.low, p.high) if math.isfinite(end)]
@@ -203,10 +203,10 @@ def _worth(item: Record, parts: list[Part], verdict: str, state: State) -> float
     return total
 
 
-def _put(record: Record, where: tuple[str, ...], value: Any) -> None:
+def _put(record: Record, path: tuple[str, ...], value: Any) -> None:
     if value is None:
         return
     holder = record
-    for key in where[:-1]:
+    for key in path[:-1]:
         holder = holder.setdefault(key, {})
-    holder[where[-1]] = value
+    holder[path[-1]] = value

@@ -148,15 +148,17 @@ def _restored(row: dict[str, Any]) -> dict[str, Any]:
     if not text:
         return row
     try:
-        kept = orjson.loads(text)
-        info = dict(kept.get("info") or {})
+        exported_record = orjson.loads(text)
+        info = dict(exported_record.get("info") or {})
     except (TypeError, ValueError, AttributeError):
         raise DataError(
             f"the column {EXPORTED!r} is what `swr1 export trl` writes (JSON of task, answer and"
             f" info), not {text!r:.60}"
         ) from None
     rest = {name: value for name, value in row.items() if name not in ("task", "answer")}
-    exported = {name: kept[name] for name in ("task", "answer") if name in kept}
+    exported = {
+        name: exported_record[name] for name in ("task", "answer") if name in exported_record
+    }
     return rest | exported | {"info": {**(row.get("info") or {}), **info}}
 
 

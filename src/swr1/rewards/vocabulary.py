@@ -34,18 +34,18 @@ class Vocabularies(Mapping[str, Vocabulary]):
     """
 
     def __init__(self) -> None:
-        self.own: dict[str, Vocabulary] = {}
+        self.by_recipe: dict[str, Vocabulary] = {}
 
     def __getitem__(self, name: str) -> Vocabulary:
-        found = self.own.get(name)
-        if found is None and name in REGISTRY.names():
-            found = declaration(name).vocabulary
-        if found is None:
+        vocabulary = self.by_recipe.get(name)
+        if vocabulary is None and name in REGISTRY.names():
+            vocabulary = declaration(name).vocabulary
+        if vocabulary is None:
             raise KeyError(name)
-        return found
+        return vocabulary
 
     def __iter__(self) -> Iterator[str]:
-        yield from dict.fromkeys([*self.own, *REGISTRY.names()])
+        yield from dict.fromkeys([*self.by_recipe, *REGISTRY.names()])
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -64,14 +64,14 @@ def declared(tables: Any, bad: Any, folder: Path) -> Vocabularies:
         for key in table.keys() - {"like", "labels", "score", "confidence"}:
             raise bad(f"unknown key {key!r}", name)
         if "like" in table:
-            known.own[name] = _like(
+            known.by_recipe[name] = _like(
                 known, str(table["like"]), lambda text, name=name: bad(text, name), folder
             )
             continue
         score = _bounds(table.get("score", [0, 1]), name, bad)
         labels = dict.fromkeys(table.get("labels", ()), score)
         sure = _bounds(table.get("confidence", [0, 1]), name, bad)
-        known.own[name] = Vocabulary(labels, not labels, score, sure)
+        known.by_recipe[name] = Vocabulary(labels, not labels, score, sure)
     return known
 
 
@@ -87,13 +87,13 @@ def _like(known: Vocabularies, name: str, bad: Any, folder: Path) -> Vocabulary:
 
 
 def _of_verifier(name: str, bad: Any) -> Vocabulary:
-    found = declaration(name)
-    if found.vocabulary is None:
+    declared_facts = declaration(name)
+    if declared_facts.vocabulary is None:
         raise bad(
             f"the verifier {name!r} does not say which labels it gives: write LABELS = "
-            f'{{"ok": 1, "long": 0}} in {found.file}, or a table [verdict.NAME] here'
+            f'{{"ok": 1, "long": 0}} in {declared_facts.file}, or a table [verdict.NAME] here'
         )
-    return found.vocabulary
+    return declared_facts.vocabulary
 
 
 def look_up(known: Mapping[str, Vocabulary], name: str, bad: Any) -> Vocabulary:

@@ -40,10 +40,12 @@ def describe(samples: list[Sample], without_variance: list[bool]) -> dict[str, A
     parts = sorted({name for name, _ in values})
     scores = sorted({name for s in samples for name in s.scores})
     right = {v: mean_of(s.scores[v] == 1 for s in samples if v in s.scores) for v in scores}
-    said = [next((s.scores[v] for v in RIGHT_OR_WRONG if v in s.scores), None) for s in samples]
+    answer_scores = [
+        next((s.scores[v] for v in RIGHT_OR_WRONG if v in s.scores), None) for s in samples
+    ]
     others = [v for v in scores if v != "format"]
-    if any(x is not None for x in said):
-        accuracy = mean_of(x == 1 for x in said if x is not None)
+    if any(x is not None for x in answer_scores):
+        accuracy = mean_of(x == 1 for x in answer_scores if x is not None)
     else:  # a verifier of one's own
         accuracy = right[others[0]] if len(others) == 1 else None
     return {

@@ -41,7 +41,7 @@ LIMITS = {
 
 def model_card(facts: dict[str, Any], encoder: bool = False) -> str:
     """Markdown with the hub's front matter. `facts` is what classifier.json holds."""
-    stage, found = facts["stage"], facts["held_out"]
+    stage, figures = facts["stage"], facts["held_out"]
     tokens = stage == "process-model"
     front = [
         "---",
@@ -84,7 +84,7 @@ def model_card(facts: dict[str, Any], encoder: bool = False) -> str:
         "",
         "## Figures on what was held out",
         "",
-        *(_figures(found, stage) if found else ["Nothing was held out: nothing was measured."]),
+        *(_figures(figures, stage) if figures else ["Nothing was held out: nothing was measured."]),
         "",
         "## Limits",
         "",
@@ -118,46 +118,46 @@ def _dropped(dropped: dict[str, int]) -> str:
     return f" Dropped: {reasons}." if reasons else ""
 
 
-def _figures(found: dict[str, Any], stage: str) -> list[str]:
-    low, high = found["accuracy_interval"]
+def _figures(figures: dict[str, Any], stage: str) -> list[str]:
+    low, high = figures["accuracy_interval"]
     rows = [
         [
             "accuracy",
-            f"{found['accuracy']:.3f} (95% by {found['prompts']} prompts: {low:.3f} to {high:.3f})",
+            f"{figures['accuracy']:.3f} (95% by {figures['prompts']} prompts: {low:.3f} to {high:.3f})",
         ],
     ]
     if stage == "reward-model":
-        rows += [["mean margin", _number(found["margin"])]]
+        rows += [["mean margin", _number(figures["margin"])]]
     else:
-        rows += [["always the most frequent label", _number(found["majority"])]]
-        rows += [["macro F1", _number(found["macro_f1"])]]
-    if "first_error" in found:
+        rows += [["always the most frequent label", _number(figures["majority"])]]
+        rows += [["macro F1", _number(figures["macro_f1"])]]
+    if "first_error" in figures:
         rows += [
             [
                 "traces whose first wrong step is found, or that none is",
-                _number(found["first_error"]),
+                _number(figures["first_error"]),
             ]
         ]
-    rows += [["AUROC", _number(found["auroc"])]]
+    rows += [["AUROC", _number(figures["auroc"])]]
     for name, title in (
         ("log_loss", "log-loss"),
-        ("ece", f"ECE, {found['bins']} bins of equal width"),
-        ("ece_equal_mass", f"ECE, {found['bins']} bins of equal counts"),
+        ("ece", f"ECE, {figures['bins']} bins of equal width"),
+        ("ece_equal_mass", f"ECE, {figures['bins']} bins of equal counts"),
     ):
-        rows += [[title, f"{_number(found[name])}; scaled: {_number(found[name + '_scaled'])}"]]
-    rows += [["temperature", _number(found["temperature"])]]
+        rows += [[title, f"{_number(figures[name])}; scaled: {_number(figures[name + '_scaled'])}"]]
+    rows += [["temperature", _number(figures["temperature"])]]
     lines = _table(["", "held out"], rows)
-    if "per_class" in found:
+    if "per_class" in figures:
         names = ("precision", "recall", "f1", "auroc", "n")
         classes = [
             [label, *(_number(one[name]) for name in names)]
-            for label, one in found["per_class"].items()
+            for label, one in figures["per_class"].items()
         ]
         lines += ["", *_table(["label", "precision", "recall", "F1", "AUROC", "n"], classes)]
-    if "by_source" in found:
+    if "by_source" in figures:
         head = ["source", "n", "accuracy", "with temperature and offsets", "calibrated on"]
         rows = []
-        for name, one in found["by_source"].items():
+        for name, one in figures["by_source"].items():
             shares = (_number(one["accuracy"]), _number(one["accuracy_scaled"]))
             rows.append([name, one["n"], *shares, "yes" if one["fitted_on"] else "no"])
         lines += ["", *_table(head, rows)]

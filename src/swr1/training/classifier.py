@@ -77,17 +77,17 @@ def train_guard(
 
     def items(records: Iterable[Record], tokenizer: Any, dropped: Counter[str]) -> Iterator[Item]:
         for record in records:
-            found = _label_of(record, config.label)
-            if found is None and config.label:
+            label = _label_of(record, config.label)
+            if label is None and config.label:
                 # A judge that gave several labels had none of this kind.
                 dropped[f"no {config.label}"] += 1
                 continue
-            if found not in number or not record.get("completion"):
+            if label not in number or not record.get("completion"):
                 raise DataError(
                     f"record {record['id']!r}: "
                     + (
-                        f"its label is {found!r}, not one of {', '.join(config.labels)}"
-                        if found not in number
+                        f"its label is {label!r}, not one of {', '.join(config.labels)}"
+                        if label not in number
                         else "it has no completion to judge"
                     ),
                     getattr(record, "location", None),
@@ -96,7 +96,7 @@ def train_guard(
             origin = ""
             if config.sources:
                 origin = split_key(record, config.sources, "name its source")
-            label_of = torch.tensor([number[found]])
+            label_of = torch.tensor([number[label]])
             yield Item(split_key(record, config.split_by), [ids], label_of, source=origin)
 
     field = config.label or "info.label or answer"
@@ -153,16 +153,16 @@ def train_process_model(
 
     def items(records: Iterable[Record], tokenizer: Any, dropped: Counter[str]) -> Iterator[Item]:
         for record in records:
-            found = labelled_steps(record)
-            if isinstance(found, str):
-                dropped[found] += 1
+            labelled = labelled_steps(record)
+            if isinstance(labelled, str):
+                dropped[labelled] += 1
                 continue
-            turn, steps, right = found
+            turn, steps, right = labelled
             try:
                 ids, ends = heads.encode_steps(tokenizer, record["prompt"], turn, steps)
             except DataError as error:
-                where = getattr(record, "location", None)
-                raise DataError(f"record {record['id']!r}: {error.reason}", where) from None
+                location = getattr(record, "location", None)
+                raise DataError(f"record {record['id']!r}: {error.reason}", location) from None
             judged = [k for k, ok in enumerate(right) if ok is not None]
             values = torch.tensor([int(bool(right[k])) for k in judged], dtype=torch.long)
             yield Item(split_key(record, config.split_by), [ids], values, ends[judged])
@@ -352,16 +352,16 @@ def _figures(
         return measure_pairs(chosen, rejected, [item.key for item in items])
     y = [item.labels.numpy() for item in items]
     keys = [item.key for item in items for _ in item.labels]
-    found = measure(np.concatenate(logits), np.concatenate(y), keys, labels)
+    figures = measure(np.concatenate(logits), np.concatenate(y), keys, labels)
     if stage == "process-model":
         # The first label 0, "wrong", or none, is where it should be.
         firsts = [(a == 0).argmax() if (a == 0).any() else -1 for a in y]
         guesses = [(b.argmax(-1) == 0) for b in logits]
         found_at = [g.argmax() if g.any() else -1 for g in guesses]
-        found["first_error"] = float(
+        figures["first_error"] = float(
             np.mean([a == b for a, b in zip(firsts, found_at, strict=True)])
         )
-    return found
+    return figures
 
 
 def _origin(policy: Policy) -> str:
@@ -372,8 +372,8 @@ def _origin(policy: Policy) -> str:
 
 
 def _records_of(file: str) -> Iterator[Record]:
-    def fail(where: str, reason: str, raw: Any) -> None:
-        raise DataError(reason, where)
+    def fail(location: str, reason: str, raw: Any) -> None:
+        raise DataError(reason, location)
 
     return (record for record, _ in read([file], on_bad=fail) if isinstance(record, dict))
 
@@ -396,8 +396,8 @@ def split_key(record: Record, fields: str, what: str = "split by") -> str:
 def _label_of(record: Record, field: str | None) -> Any:
     if field is not None:
         return _at(record, field)
-    found = _at(record, "info.label")
-    return record.get("answer") if found is None else found
+    label = _at(record, "info.label")
+    return record.get("answer") if label is None else label
 
 
 def _at(record: Any, field: str) -> Any:

@@ -52,9 +52,11 @@ class Critic:
 
     def cuts(self, samples: list[Sample]) -> list[list[int]]:
         """Micro-batches of the samples that have something to train on."""
-        there = [i for i, s in enumerate(samples) if len(s.old)]
-        lengths = [len(samples[i].example.ids) for i in there]
-        return [[there[j] for j in cut] for cut in engine.micro_batches(lengths, self.micro_tokens)]
+        trained = [i for i, s in enumerate(samples) if len(s.old)]
+        lengths = [len(samples[i].example.ids) for i in trained]
+        return [
+            [trained[j] for j in cut] for cut in engine.micro_batches(lengths, self.micro_tokens)
+        ]
 
     def __call__(self, samples: list[Sample]) -> Tensor:
         """The value before each trained token [N], float32, samples one after another."""
@@ -71,8 +73,8 @@ class Critic:
             some = [samples[i] for i in cut]
             parts = self(some).cpu().split([len(s.old) for s in some])
             out |= dict(zip(cut, parts, strict=True))
-        found = self.ranks.merge(out)
-        return [found.get(i, torch.empty(0)) for i in range(len(samples))]
+        merged = self.ranks.merge(out)
+        return [merged.get(i, torch.empty(0)) for i in range(len(samples))]
 
     def learn(
         self,

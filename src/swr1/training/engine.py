@@ -33,14 +33,16 @@ from swr1.training.parallel import ProcessGroup
 __all__ = ["Example", "token_logprobs"]  # what users of this module also take from it
 
 
-def pass_tokens(wanted: int, device: torch.device) -> int:
+def pass_tokens(requested: int, device: torch.device) -> int:
     """Tokens per forward pass; 0 stands for what fits: 2,048 on a CPU, 16,384 elsewhere.
 
     Raises UsageError for a negative number.
     """
-    if wanted < 0:
-        raise UsageError(f"micro-tokens is a positive number, or 0 for the default, not {wanted}")
-    return wanted or (2_048 if device.type == "cpu" else 16_384)
+    if requested < 0:
+        raise UsageError(
+            f"micro-tokens is a positive number, or 0 for the default, not {requested}"
+        )
+    return requested or (2_048 if device.type == "cpu" else 16_384)
 
 
 def torch_dtype(name: str) -> torch.dtype:

@@ -191,10 +191,10 @@ def encode_steps(
     cursor = token = 0
     ends = []
     for step in steps:
-        found = turn.find(step, cursor)
-        if found < 0 or not step:
+        begin = turn.find(step, cursor)
+        if begin < 0 or not step:
             raise DataError(f"the step {step!r} is not in the turn, behind the step before it")
-        cursor = found + len(step)
+        cursor = begin + len(step)
         while token + 1 < len(spans) and spans[token + 1][0] < cursor:
             token += 1
         ends.append(start + token)
@@ -222,8 +222,8 @@ def forward(model: Any, items: Sequence[Item], autocast: torch.dtype = torch.flo
     else:
         logits = _logits(model, sequences, autocast)
     if items[0].at is not None:
-        found = [logits[row, item.at] for row, item in enumerate(items) if item.at is not None]
-        return torch.cat(found)
+        at_steps = [logits[row, item.at] for row, item in enumerate(items) if item.at is not None]
+        return torch.cat(at_steps)
     return logits.view(len(items), -1) if logits.shape[1] == 1 else logits
 
 
@@ -249,13 +249,13 @@ def all_logits(
     model: Any, items: Sequence[Item], micro_tokens: int, autocast: torch.dtype = torch.float32
 ) -> list[np.ndarray]:
     """The logits [n, K] of every item, float64, in micro-batches of like length."""
-    found: list[np.ndarray] = [np.empty(0)] * len(items)
+    logits: list[np.ndarray] = [np.empty(0)] * len(items)
     for cut in engine.micro_batches([item.padded for item in items], micro_tokens):
         some = [items[i] for i in cut]
         parts = forward(model, some, autocast).cpu().double().split([len(s.labels) for s in some])
         for i, part in zip(cut, parts, strict=True):
-            found[i] = part.numpy()
-    return found
+            logits[i] = part.numpy()
+    return logits
 
 
 class Judge:

@@ -47,11 +47,11 @@ def log_odds(logits: Floats) -> Floats:
     To rank by: unlike probabilities they tell apart what is all but certain, and what is equal is
     equal: the last bits of a softmax differ from class to class, and would break ties by chance.
     """
-    found = np.empty_like(logits, dtype=np.float64)
+    odds = np.empty_like(logits, dtype=np.float64)
     for k in range(logits.shape[-1]):
         others = np.delete(logits, k, axis=-1)
-        found[:, k] = logits[:, k] - np.logaddexp.reduce(others, axis=-1)
-    return np.round(found, 9)
+        odds[:, k] = logits[:, k] - np.logaddexp.reduce(others, axis=-1)
+    return np.round(odds, 9)
 
 
 def log_loss(p: Floats, y: Ints) -> float:
@@ -84,12 +84,12 @@ def fit_temperature(logits: Floats, y: Ints) -> float:
     """
     from scipy.optimize import minimize_scalar
 
-    found = minimize_scalar(
+    fit = minimize_scalar(
         lambda t: log_loss(softmax(logits, np.exp(t)), y),
         bounds=(np.log(0.05), np.log(20)),
         method="bounded",
     )
-    return float(np.exp(found.x))
+    return float(np.exp(fit.x))
 
 
 def fit_scaling(logits: Floats, y: Ints, weights: Floats) -> tuple[float, Floats]:
@@ -99,21 +99,21 @@ def fit_scaling(logits: Floats, y: Ints, weights: Floats) -> tuple[float, Floats
     """
     from scipy.optimize import minimize
 
-    there = np.flatnonzero(np.bincount(y, minlength=logits.shape[1]))
+    present = np.flatnonzero(np.bincount(y, minlength=logits.shape[1]))
     share = weights / weights.sum()
 
     def loss(x: Floats) -> float:
         offsets = np.zeros(logits.shape[1])
-        offsets[there] = x[1:]
+        offsets[present] = x[1:]
         scaled = logits / np.exp(x[0]) + offsets
         odds = scaled[np.arange(len(y)), y] - np.logaddexp.reduce(scaled, axis=-1)
         return float(-(share * odds).sum() + 0.0005 * (x[1:] ** 2).sum())
 
-    limits = [(np.log(0.05), np.log(20)), *[(-20.0, 20.0)] * len(there)]
-    found = minimize(loss, np.zeros(1 + len(there)), bounds=limits, method="L-BFGS-B").x
+    limits = [(np.log(0.05), np.log(20)), *[(-20.0, 20.0)] * len(present)]
+    solution = minimize(loss, np.zeros(1 + len(present)), bounds=limits, method="L-BFGS-B").x
     offsets = np.zeros(logits.shape[1])
-    offsets[there] = found[1:]
-    return float(np.exp(found[0])), offsets
+    offsets[present] = solution[1:]
+    return float(np.exp(solution[0])), offsets
 
 
 def across_sources(
@@ -154,7 +154,7 @@ def calibration(logits: Floats, y: Ints, keys: Sequence[str]) -> dict[str, Any]:
     Figures after it are null where the held-out prompts are too few to be halved.
     """
     half = np.array([is_held_out(f"half/{key}", 0.5) for key in keys])
-    found: dict[str, Any] = {"temperature": fit_temperature(logits, y), "bins": BINS}
+    figures: dict[str, Any] = {"temperature": fit_temperature(logits, y), "bins": BINS}
     scaled = np.ones((len(y), 1))
     if halved := bool(half.any() and not half.all()):
         for side in (half, ~half):
@@ -169,9 +169,9 @@ def calibration(logits: Floats, y: Ints, keys: Sequence[str]) -> dict[str, Any]:
             "ece_interval": _bootstrap_ece(sure, right, keys),
             "ece_equal_mass": ece(sure, right, mass=True),
         }
-        there = halved or not name
-        found |= {f"{what}{name}": value if there else None for what, value in by_name.items()}
-    return found
+        defined = halved or not name
+        figures |= {f"{what}{name}": value if defined else None for what, value in by_name.items()}
+    return figures
 
 
 def _bootstrap_ece(sure: Floats, right: NDArray[Any], keys: Sequence[str]) -> list[float]:
@@ -218,12 +218,12 @@ def measure(logits: Floats, y: Ints, keys: Sequence[str], names: Sequence[str]) 
         float(roc_auc_score(y == k, ranks[:, k])) if 0 < (y == k).sum() < len(y) else None
         for k in every
     ]
-    there = [k for k in every if (y == k).any()]
+    present = [k for k in every if (y == k).any()]
     defined = [area for area in areas if area is not None]
     return {
         **accuracy(guess == y, keys),
         "majority": float(np.bincount(y).max() / len(y)),
-        "macro_f1": float(scores[2][there].mean()),
+        "macro_f1": float(scores[2][present].mean()),
         "auroc": sum(defined) / len(defined) if defined else None,
         "per_class": {
             name: {

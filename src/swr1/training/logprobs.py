@@ -74,19 +74,19 @@ def settle(model: Any, autocast: torch.dtype | None = None) -> list[str]:
                 off = plain.compare(_token_logprobs(model, some, None, None, autocast)[0])
             if off.close:
                 return why
-            said = f"off by {off.nats:.2g} nats"
+            gap = f"off by {off.nats:.2g} nats"
         except Exception as error:
-            said = probe.reason(error)
+            gap = probe.reason(error)
         if way == WAYS[0]:
-            why.append(f"is asked for its own logits: rebuilt from hidden states they are {said}")
+            why.append(f"is asked for its own logits: rebuilt from hidden states they are {gap}")
         elif way == WAYS[1]:
-            why = [f"is trained in padded batches: in a packed row it is {said}"]
+            why = [f"is trained in padded batches: in a packed row it is {gap}"]
         elif way == WAYS[2]:
-            why.append(f"is asked for its own logits: rebuilt from hidden states they are {said}")
+            why.append(f"is asked for its own logits: rebuilt from hidden states they are {gap}")
         elif way == WAYS[3]:
-            why = [f"is scored one sequence at a time: in a batch it is {said}"]
+            why = [f"is scored one sequence at a time: in a batch it is {gap}"]
     raise SwrError(
-        f"{plain.name} cannot be trained here: its log-probabilities are {said} against a plain call"
+        f"{plain.name} cannot be trained here: its log-probabilities are {gap} against a plain call"
     )
 
 
@@ -153,15 +153,15 @@ def _token_logprobs(
     with torch.autocast(device.type, dtype=autocast or torch.bfloat16, enabled=enabled):
         if way.packed:
             layout = Layout.of(examples, device, reach)
-            inputs, where = layout.inputs(), layout.where
+            inputs, predictors = layout.inputs(), layout.predictors
         else:
-            inputs, where = _padded(model, examples, device, reach)
+            inputs, predictors = _padded(model, examples, device, reach)
         if not way.rebuilt:
             logits = model(**inputs).logits
-            logits = logits.reshape(-1, logits.shape[-1]).index_select(0, where)
+            logits = logits.reshape(-1, logits.shape[-1]).index_select(0, predictors)
             return _score(logits, tokens, temperature, entropy)
         hidden = model.base_model(**inputs).last_hidden_state
-        hidden = hidden.reshape(-1, hidden.shape[-1]).index_select(0, where)
+        hidden = hidden.reshape(-1, hidden.shape[-1]).index_select(0, predictors)
         head = model.get_output_embeddings()
         if type(head) is torch.nn.Linear and head.bias is None and not _cap(model.config):
             dtype = autocast if enabled else head.weight.dtype
@@ -200,11 +200,11 @@ def _padded(
     inputs = torch.zeros(len(examples), width, dtype=torch.long)
     for row, e in enumerate(examples):
         inputs[row, : len(e.ids) - 1] = e.ids[:-1]
-    where = torch.cat([row * width + e.targets - 1 for row, e in enumerate(examples)])
-    found: dict[str, Any] = {"input_ids": inputs.to(device)}
+    predictors = torch.cat([row * width + e.targets - 1 for row, e in enumerate(examples)])
+    arguments: dict[str, Any] = {"input_ids": inputs.to(device)}
     if "use_cache" in probe.parameters(model):
-        found["use_cache"] = False
-    return found, where.to(device)
+        arguments["use_cache"] = False
+    return arguments, predictors.to(device)
 
 
 def _cap(config: Any) -> float | None:
@@ -242,7 +242,7 @@ class _Pick(torch.autograd.Function):
         h = torch.zeros_like(logp)
         log_z = torch.empty_like(logp)
         keep = n * vocab <= KEPT and any(ctx.needs_input_grad)
-        ctx.kept = []
+        ctx.probabilities = []
         rows = max(1, BLOCK.get(hidden.device.type, KEPT) // vocab)
         for i in range(0, n, rows):
             part = slice(i, i + rows)
@@ -255,7 +255,7 @@ class _Pick(torch.autograd.Function):
             elif keep:
                 p = z.sub_(log_z[part, None]).exp_()
             if keep:
-                ctx.kept.append(p)
+                ctx.probabilities.append(p)
         ctx.save_for_backward(hidden, weight, tokens, scale, log_z, h)
         ctx.rows = rows
         ctx.set_materialize_grads(False)
@@ -272,8 +272,8 @@ class _Pick(torch.autograd.Function):
         )
         for i in range(0, len(tokens), ctx.rows):
             part = slice(i, i + ctx.rows)
-            if ctx.kept:
-                p, ctx.kept[i // ctx.rows] = ctx.kept[i // ctx.rows], None
+            if ctx.probabilities:
+                p, ctx.probabilities[i // ctx.rows] = ctx.probabilities[i // ctx.rows], None
             else:
                 p = _logits(hidden[part], weight, scale, part).sub_(log_z[part, None]).exp_()
             g = of_logp[part, None]

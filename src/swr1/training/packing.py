@@ -70,14 +70,14 @@ class Layout:
         ids, positions: [T], each token and its place in its sequence.
         sizes: tokens of each segment of the row (a prompt, or what follows one).
         before: for each segment, the number of the segment that it continues; None for a prompt.
-        where: [N] the places in the row that predict the targets, one example after another.
+        predictors: [N] the places in the row that predict the targets, one example after another.
     """
 
     ids: Tensor
     positions: Tensor
     sizes: list[int]
     before: list[int | None]
-    where: Tensor
+    predictors: Tensor
 
     @classmethod
     def of(cls, examples: Sequence[Example], device: torch.device, reach: int = 0) -> Layout:
@@ -85,7 +85,7 @@ class Layout:
         ids: list[Tensor] = []
         positions: list[Tensor] = []
         before: list[int | None] = []
-        where: list[Tensor] = []
+        predictors: list[Tensor] = []
         prompts: dict[bytes, tuple[int, int]] = {}  # segment, and where in the row it starts
         used = 0
 
@@ -110,7 +110,7 @@ class Layout:
                 places = torch.where(places < n, places + start, places - n + begin)
             else:
                 places = places + start
-            where.append(places)
+            predictors.append(places)
         if reach > max(int(p[-1]) for p in positions) + 1:
             # A token of its own, which no other sees, at the position that must be reached.
             add(examples[0].ids[:1], reach - 1, None)
@@ -119,7 +119,7 @@ class Layout:
             torch.cat(positions).to(device),
             [len(x) for x in ids],
             before,
-            torch.cat(where).to(device),
+            torch.cat(predictors).to(device),
         )
 
     def __post_init__(self) -> None:

@@ -63,24 +63,24 @@ def _reward(record: Record) -> float:
 
 def _carried(record: Record) -> tuple[Record, Record]:
     """The two completions of a record that carries a pair."""
-    where = getattr(record, "location", None)
+    location = getattr(record, "location", None)
     holder = record if "chosen" in record else (record.get("info") or {}).get("pair") or {}
     turns = [holder.get("chosen"), holder.get("rejected")]
     if None in turns:
         raise DataError(
             f"record {record['id']!r} is no preference: it has neither `completion` and `reward`"
             " (swr1 reward) nor `chosen` and `rejected` (or both within info.pair)",
-            where,
+            location,
         )
-    chosen, rejected = (_turn(turn, record, where) for turn in turns)
+    chosen, rejected = (_turn(turn, record, location) for turn in turns)
     if chosen["prompt"] != rejected["prompt"]:
         raise DataError(
-            f"record {record['id']!r}: `chosen` and `rejected` answer different prompts", where
+            f"record {record['id']!r}: `chosen` and `rejected` answer different prompts", location
         )
     return chosen, rejected
 
 
-def _turn(turn: Any, record: Record, where: str | None) -> Record:
+def _turn(turn: Any, record: Record, location: str | None) -> Record:
     """`turn`, a text or messages, as a record with a completion."""
     prompt = record.get("prompt")
     if isinstance(turn, list) and turn and turn[-1].get("role") == "assistant":
@@ -90,6 +90,6 @@ def _turn(turn: Any, record: Record, where: str | None) -> Record:
         raise DataError(
             f"record {record['id']!r}: `chosen` and `rejected` are each the assistant's turn, a text"
             " beside a `prompt`, or messages that end with it",
-            where,
+            location,
         )
     return {"id": record["id"], "prompt": prompt, "completion": turn}

@@ -132,8 +132,8 @@ class Passes:
         total = config.steps
         if total is None:
             total = max(1, round(config.epochs * per_epoch))
-        kept = self._fixed(f"{data.digest} {order[1:]}") | (fixed or {})
-        run = self.ranks.first(lambda: self._begin(policy, stage, kept))
+        fixed_facts = self._fixed(f"{data.digest} {order[1:]}") | (fixed or {})
+        run = self.ranks.first(lambda: self._begin(policy, stage, fixed_facts))
         run.log = self.log
         run.position = {"steps": total}
         if run.step >= total:
@@ -274,7 +274,7 @@ def batches(
     order = torch.randperm(len(lengths), generator=generator).tolist()
     if batch_tokens:
         batch = max(1, batch_tokens * len(lengths) // sum(lengths))
-    found = []
+    cut_batches = []
     for start in range(0, len(order), stretch * batch):
         some = sorted(order[start : start + stretch * batch], key=lambda i: (lengths[i], i))
         if batch_tokens:
@@ -282,8 +282,8 @@ def batches(
             cut = [[some[j] for j in c] for c in cuts]
         else:
             cut = [some[i : i + batch] for i in range(0, len(some), batch)]
-        found += [cut[i] for i in torch.randperm(len(cut), generator=generator).tolist()]
-    return found
+        cut_batches += [cut[i] for i in torch.randperm(len(cut), generator=generator).tolist()]
+    return cut_batches
 
 
 def from_step(
@@ -297,9 +297,9 @@ def from_step(
     """Batches without end, epoch after epoch, from number `step` on."""
     epoch = 0
     while True:
-        found = batches(lengths, batch, batch_tokens, seed, epoch, stretch)
-        yield from found[step:]
-        step = max(0, step - len(found))
+        epoch_batches = batches(lengths, batch, batch_tokens, seed, epoch, stretch)
+        yield from epoch_batches[step:]
+        step = max(0, step - len(epoch_batches))
         epoch += 1
 
 

@@ -86,11 +86,11 @@ def train_dpo(
 
 
 def _read(
-    found: Iterable[tuple[str, dict, dict]], encode: Targets, limit: int, dropped: Counter[str]
+    triples: Iterable[tuple[str, dict, dict]], encode: Targets, limit: int, dropped: Counter[str]
 ) -> list[_Pair]:
     """The pairs that can be learned from; counts the others by reason."""
     data: list[_Pair] = []
-    for _, better, worse in found:
+    for _, better, worse in triples:
         pair = _Pair(encode(better), encode(worse))
         if pair.padded > 2 * limit:
             dropped[f"a pair with more than {limit} tokens"] += 1
@@ -125,11 +125,11 @@ class _Learner:
     @torch.no_grad()
     def ask_reference(self, model: Any, items: list[int]) -> None:
         """Score the pairs with the model before it is trained."""
-        found: dict[int, Tensor] = {}
+        totals: dict[int, Tensor] = {}
         for cut, counts in self.passes.ranks.share(self._cuts(items)):
             logp = self._totals(model, cut).cpu()
-            found |= dict(zip(cut, logp, strict=True)) if counts else {}
-        for i, logp in self.passes.ranks.merge(found).items():
+            totals |= dict(zip(cut, logp, strict=True)) if counts else {}
+        for i, logp in self.passes.ranks.merge(totals).items():
             self.reference[i] = logp
 
     def learn(self, model: Any, chosen: list[int]) -> tuple[float, dict[str, Any]]:

@@ -61,16 +61,18 @@ class Expected:
         if filter_on and filter_on != "reward":
             among.setdefault(filter_on, "reward_parts and verdicts")
         self._among = among
-        self._there: set[str] = set()
+        self._names_with_value: set[str] = set()
 
     def see(self, samples: list[Sample]) -> None:
         """Look at the next batch."""
         self._batches += 1
         for s in samples:
-            self._there |= {name for name, value in s.parts.items() if not math.isnan(value)}
+            self._names_with_value |= {
+                name for name, value in s.parts.items() if not math.isnan(value)
+            }
         scored = {name for s in samples for name in s.scores}
         for name, among in list(self._among.items()):
-            if name in self._there or ("verdicts" in among and name in scored):
+            if name in self._names_with_value or ("verdicts" in among and name in scored):
                 del self._among[name]
         if self._among and not self._batches & (self._batches - 1):
             self._log(
@@ -86,8 +88,8 @@ class Expected:
     def _missing(self) -> str:
         (name, among), *others = self._among.items()
         nor = "".join(f", nor {other!r}" for other, _ in others)
-        there = sorted(self._there)
+        names = sorted(self._names_with_value)
         return (
             f"no record so far ({self._batches} batches) has a number {name!r} among its"
-            f" {among}{nor}.{suggest(name, there)} There are: {', '.join(there) or 'none'}."
+            f" {among}{nor}.{suggest(name, names)} There are: {', '.join(names) or 'none'}."
         )

@@ -95,12 +95,12 @@ class TrainStep:
 
     def _check_steps(self, stage: Stage, done: int) -> None:
         """A run that did less than it was asked for must not look like one that did it."""
-        asked = self.config.steps
-        if done >= (1 if asked is None else asked):
+        requested = self.config.steps
+        if done >= (1 if requested is None else requested):
             return
         if os.environ.get("RANK", "0") != "0":
             raise SystemExit(SwrError.exit_code)  # the first rank reports it
-        what = "did no step" if asked is None else f"did {done} of {asked} steps"
+        what = "did no step" if requested is None else f"did {done} of {requested} steps"
         why = "no input came" if not stage.came else f"the input ended after {stage.came:,} records"
         if not done and stage.came and not self.mode:
             why += f", which made no full batch of {self.config.batch} groups"

@@ -34,9 +34,9 @@ class Scorer:
 
     def cuts(self, samples: list[Sample]) -> list[list[int]]:
         """Micro-batches of the samples that have something to train on."""
-        there = [i for i, s in enumerate(samples) if len(s.old)]
-        cuts = engine.cuts(self.model, [samples[i].example for i in there], self.micro_tokens)
-        return [[there[j] for j in cut] for cut in cuts]
+        trained = [i for i, s in enumerate(samples) if len(s.old)]
+        cuts = engine.cuts(self.model, [samples[i].example for i in trained], self.micro_tokens)
+        return [[trained[j] for j in cut] for cut in cuts]
 
     def __call__(
         self, samples: list[Sample], entropy: str | None = None
@@ -63,8 +63,8 @@ class Scorer:
             if counts:
                 parts = logp.cpu().split([len(s.old) for s in some])
                 out |= dict(zip(cut, parts, strict=True))
-        found = self.ranks.merge(out)
-        return [found.get(i, torch.empty(0)) for i in range(len(samples))]
+        merged = self.ranks.merge(out)
+        return [merged.get(i, torch.empty(0)) for i in range(len(samples))]
 
 
 class Offloaded(Scorer):

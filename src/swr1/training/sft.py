@@ -122,21 +122,21 @@ class _Reader:
         """The examples in the order of their records."""
         if self.best_of is None:
             return [example for record in records if (example := self._example(record))]
-        found: list[Example] = []
-        prompts: dict[str, list[tuple[float, int]]] = {}  # id -> (-reward, place in `found`)
+        examples: list[Example] = []
+        prompts: dict[str, list[tuple[float, int]]] = {}  # id -> (-reward, place in `examples`)
         for record in records:
             if not (example := self._example(record)):
                 continue
             mine = prompts.setdefault(record["id"], [])
-            if any(torch.equal(found[i].ids, example.ids) for _, i in mine):
+            if any(torch.equal(examples[i].ids, example.ids) for _, i in mine):
                 self.dropped["the same completion of a prompt again"] += 1
                 continue
-            mine.append((-record["reward"], len(found)))
-            found.append(example)
+            mine.append((-record["reward"], len(examples)))
+            examples.append(example)
         best = sorted(i for mine in prompts.values() for _, i in sorted(mine)[: self.best_of])
-        if worse := len(found) - len(best):
+        if worse := len(examples) - len(best):
             self.dropped[f"not among the best {self.best_of} of a prompt"] = worse
-        return [found[i] for i in best]
+        return [examples[i] for i in best]
 
     def _example(self, record: dict) -> Example | None:
         text = self._target(record)

@@ -163,8 +163,11 @@ class Run:
         self.published = {int(v): n for v, n in state.get("published", {self.base: 0}).items()}
         self.published[self.version] = self._published_step()
         self.publish_due = bool(owed)
-        there = self.metrics.stat().st_size if self.metrics.exists() else 0
-        if state["metrics"] == str(self.metrics.absolute()) and there > state["metrics_bytes"]:
+        metrics_size = self.metrics.stat().st_size if self.metrics.exists() else 0
+        if (
+            state["metrics"] == str(self.metrics.absolute())
+            and metrics_size > state["metrics_bytes"]
+        ):
             os.truncate(self.metrics, state["metrics_bytes"])
         return True
 

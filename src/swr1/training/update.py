@@ -67,8 +67,8 @@ class _Batch(NamedTuple):
 
     def trained(self, groups: list[int], mask_truncated: bool) -> list[int]:
         """The samples of these groups that have a loss."""
-        found = [i for g in sorted(groups) for i in range(self.spans[g], self.spans[g + 1])]
-        some = [(i, self.samples[i]) for i in found]
+        indices = [i for g in sorted(groups) for i in range(self.spans[g], self.spans[g + 1])]
+        some = [(i, self.samples[i]) for i in indices]
         return [i for i, s in some if len(s.old) and not (mask_truncated and s.truncated)]
 
 
@@ -195,11 +195,11 @@ def _update(
 
 def _explained(values: list[Tensor], returns: list[Tensor]) -> dict[str, float | None]:
     """Explained variance of the returns by the values before the step: 1 is perfect, 0 is none."""
-    value, wanted = torch.cat(values).double(), torch.cat(returns).double()
-    known = len(wanted) > 1 and bool(wanted.var() > 0)
+    value, target = torch.cat(values).double(), torch.cat(returns).double()
+    known = len(target) > 1 and bool(target.var() > 0)
     return {
         "value_mean": mean_of(value.tolist()),
-        "value_explained": float(1 - (wanted - value).var() / wanted.var()) if known else None,
+        "value_explained": float(1 - (target - value).var() / target.var()) if known else None,
     }
 
 
