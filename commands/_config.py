@@ -33,8 +33,10 @@ def load_config(ctx: typer.Context, path: Path | None) -> Path | None:
         if name not in known:
             hint = suggest(name, sorted(known))
             raise UsageError(f"--config {path}: unknown key {name!r}.{hint}")
-        if wanted := _unlike(known[name], value):
-            raise UsageError(f"--config {path}: {name} must be {wanted}, it is {str(value)[:60]!r}")
+        if expected := _unlike(known[name], value):
+            raise UsageError(
+                f"--config {path}: {name} must be {expected}, it is {str(value)[:60]!r}"
+            )
     ctx.default_map = {**(ctx.default_map or {}), **named}
     return path
 

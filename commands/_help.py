@@ -69,8 +69,8 @@ def as_click(name: str, function: Any) -> Any:
     return made
 
 
-def _show_all(ctx: typer.Context, wanted: bool) -> None:
-    if wanted:
+def _show_all(ctx: typer.Context, requested: bool) -> None:
+    if requested:
         ctx.command.show_all = True  # type: ignore[attr-defined]
         print(ctx.get_help())
         raise typer.Exit

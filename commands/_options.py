@@ -128,10 +128,10 @@ def _picked(
     fields: dict[str, dataclasses.Field], values: dict[str, Any], given: Given
 ) -> dict[str, Any]:
     """The fields that were given, as the dataclass has them."""
-    found = {}
+    picked = {}
     for name, f in fields.items():
         if name in given:
             parse, value = f.metadata[KEY].parse, values[name]
             value = parse(value) if parse else value
-            found[name] = tuple(value) if isinstance(default_of(f), tuple) else value
-    return found
+            picked[name] = tuple(value) if isinstance(default_of(f), tuple) else value
+    return picked

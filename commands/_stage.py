@@ -81,8 +81,8 @@ def stage_command(
 
     def decorate(function: Callable) -> Callable:
         options = Options(function, skip=1)
-        own = options.parameters
-        names = {p.name for p in own}
+        parameters = options.parameters
+        names = {p.name for p in parameters}
         quiet = options.facts.quiet | set(quiet_options)
         written = dict(options.facts.written)
         large = bool(options.facts.usual)
@@ -90,9 +90,11 @@ def stage_command(
         if not large:  # then all options are shown
             options.facts.usual.clear()
         if reads and files:
-            at = next((i for i, p in enumerate(own) if p.default is not p.empty), len(own))
-            own.insert(at, _parameter("files", Annotated[list[str], FILES], ()))
-        own.append(_parameter("config", CONFIG, None))
+            at = next(
+                (i for i, p in enumerate(parameters) if p.default is not p.empty), len(parameters)
+            )
+            parameters.insert(at, _parameter("files", Annotated[list[str], FILES], ()))
+        parameters.append(_parameter("config", CONFIG, None))
         stage_name = function.__module__.rpartition(".")[2].replace("_", "-")
 
         @wraps(function)
@@ -138,7 +140,7 @@ def stage_command(
 
             function(open_stage, **options.arguments(values, given))
 
-        return as_command(run, own, options.facts)
+        return as_command(run, parameters, options.facts)
 
     return decorate
 

@@ -33,9 +33,9 @@ def command(
     from swr1.evals.estimate import estimate, report
 
     try:
-        wanted = sorted({int(size) for size in sizes.split(",")})
+        group_sizes = sorted({int(size) for size in sizes.split(",")})
     except ValueError:
         raise UsageError(f"--sizes is whole numbers such as 2,4,8,16, not {sizes!r}") from None
     with open_stage() as stage:
-        result = estimate(filter(None, stage.read()), by, value, wanted, seed=seed)
+        result = estimate(filter(None, stage.read()), by, value, group_sizes, seed=seed)
     show(result, as_json, lambda: report(result))

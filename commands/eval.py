@@ -59,14 +59,14 @@ def command(
     from swr1.evals import by_run
     from swr1.evals.runs import by_label, files_by_name
 
-    if suites.wanted:
+    if suites.requested:
         numbers, page = by_run.suites(open_stage, by_label(runs), suites, by, picture)
         show(numbers, as_json, lambda: page)
         return
     if suites.detail or suites.failures:
         raise UsageError("--detail and --failures go with --suite")
     by = by or "people"
-    if memory.wanted:
+    if memory.requested:
         memory.check(rollouts.policy, picture)
         if memory.memorisation:
             numbers, page = by_run.by_heart(open_stage, by_label(runs), by, verdict)

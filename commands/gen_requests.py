@@ -30,8 +30,8 @@ def command(
     from swr1.records import VERSION, make_id
     from swr1.village.requests import with_ordinals
 
-    for wanted, name in ((answered, "--answered"), (requests.break_off, "--break-off")):
-        if wanted and not requests.trace:
+    for chosen, name in ((answered, "--answered"), (requests.break_off, "--break-off")):
+        if chosen and not requests.trace:
             raise UsageError(f"{name} needs --trace: who answers, and how")
     requests.check()
     with open_stage(total=requests.n) as stage:

@@ -75,7 +75,9 @@ def command(
         process: AbstractContextManager = nullcontext()
         whose = "a verifier"
     else:
-        digest = {"timeout": timeout} | ({"files": own} if (own := digest_of_files(recipe)) else {})
+        digest = {"timeout": timeout} | (
+            {"files": file_digests} if (file_digests := digest_of_files(recipe)) else {}
+        )
         process, whose = closing(score), "it"
 
     if outcomes:

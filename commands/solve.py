@@ -47,14 +47,14 @@ def command(
             raise UsageError("the solution of a text is printed; -o is for records")
         from swr1.puzzles.solution_page import print_solutions
 
-        for where, puzzle in texts.items():
+        for source, puzzle in texts.items():
             with standard.ours():
                 if len(texts) > 1:
-                    print(f"{where}:")
+                    print(f"{source}:")
                 try:
                     print_solutions(puzzle, most, explain)
                 except DataError as error:
-                    raise DataError(error.reason, where) from None
+                    raise DataError(error.reason, source) from None
         return
     if explain:
         raise UsageError("--explain is for texts: --text or .txt files")

@@ -17,9 +17,9 @@ from swr1.training.running import TrainStep
 OPTIONS = AnyOf(RLConfig, Objective, *(mode.config for mode in MODES.values()))
 
 
-def list_objectives(wanted: bool) -> None:
+def list_objectives(requested: bool) -> None:
     """Print the table of presets and stop."""
-    if wanted:
+    if requested:
         from swr1.objectives.presets import as_table
         from swr1.training import modes
 

@@ -66,7 +66,7 @@ def command(
             print(as_text())
         return
     verifiers, files = split_names(names or [])
-    own = digest_of_files(*(n for n in verifiers if ".py:" in n), model.judge or "")
+    file_digests = digest_of_files(*(n for n in verifiers if ".py:" in n), model.judge or "")
     opened = open_verifiers(
         verifiers,
         grader=grader,
@@ -77,7 +77,7 @@ def command(
         only_missing=only_missing,
     )
     known_answers = closing(Gold(verifiers, timeout, called)) if gold else nullcontext()
-    more: dict = {"names": verifiers} | ({"files": own} if own else {})
+    more: dict = {"names": verifiers} | ({"files": file_digests} if file_digests else {})
     if gold:  # else as before there was such an option
         more["gold"] = True
     with (

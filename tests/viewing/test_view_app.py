@@ -63,7 +63,7 @@ def test_filter_then_open_then_go_through_the_matches(records):
         await until(pilot, lambda: "text 0" in screen_text(app))
         await type_filter(app, pilot, "people=3 reward<0")
         rows = app.screen.records
-        await until(pilot, lambda: rows.at_end and rows.found == 500)
+        await until(pilot, lambda: rows.at_end and rows.shown_count == 500)
         text = screen_text(app)
         assert "wrong" in text and "right" not in text
         assert "500 of 3,000 with people=3 reward<0" in text, text

@@ -154,7 +154,7 @@ def assignments(text: str, claims: Claims) -> list[tuple[bool, ...]]:
     anew where somebody is given the other role. Clauses that report what people say are passed
     over; so is whatever is not written as NAME is a ROLE, NAME: ROLE or NAME_ROLE.
     """
-    found: list[tuple[bool, ...]] = []
+    stated: list[tuple[bool, ...]] = []
     world: dict[int, bool] = {}
     for clause in _CLAUSE.findall(text.lower().translate(_MARKUP)):
         if _REPORTED.search(clause):
@@ -166,9 +166,9 @@ def assignments(text: str, claims: Claims) -> list[tuple[bool, ...]]:
                 world = {}
             world[person] = truth
             if len(world) == len(claims.people):
-                found.append(tuple(world[i] for i in range(len(world))))
+                stated.append(tuple(world[i] for i in range(len(world))))
                 world = {}
-    return found
+    return stated
 
 
 class Features(NamedTuple):

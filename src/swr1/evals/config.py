@@ -29,7 +29,7 @@ class SuiteConfig:
     )
 
     @property
-    def wanted(self) -> bool:
+    def requested(self) -> bool:
         return bool(self.suite or self.measures)
 
     def names(self) -> list[str]:
@@ -56,7 +56,7 @@ class MemoryConfig:
     list_matches: bool = by_heart(False, "With --seen: name both sides.", "--list")
 
     @property
-    def wanted(self) -> bool:
+    def requested(self) -> bool:
         return bool(self.memorisation or self.seen or self.list_matches)
 
     def check(self, policy: str | None, picture: Path | None) -> None:

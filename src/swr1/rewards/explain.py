@@ -18,7 +18,7 @@ from swr1.rewards.conditions import fact, show
 from swr1.rewards.ordering import outcome_of, survey
 from swr1.rewards.parts import Part
 from swr1.rewards.recipe import Breakdown, GateResult, PartResult, Recipe
-from swr1.rewards.space import verdict_text, states
+from swr1.rewards.space import states, verdict_text
 
 WIDTH = 80
 _AT_MOST = 3  # verdicts changed at once

@@ -74,12 +74,12 @@ class Vocabulary:
     def label_of(self, score: float) -> str | None:
         """The label that can only be meant with this score, or None: of LABELS = {"ok": 1, "long": 0}
         "ok" with 1. One with this very score comes before one whose bounds hold it."""
-        for found in (
+        for names in (
             [name for name, bounds in self.labels.items() if bounds == (score, score)],
             [name for name, (low, high) in self.labels.items() if low <= score <= high],
         ):
-            if len(found) == 1:
-                return found[0]
+            if len(names) == 1:
+                return names[0]
         return None
 
 
@@ -138,21 +138,21 @@ def declaration(name: str) -> Declaration:
         if key not in values:
             return default
         try:
-            found = ast.literal_eval(values[key])
+            literal_value = ast.literal_eval(values[key])
         except ValueError:
             raise bad("is read and not run, so it must be written out") from None
         if key == "LABELS":
-            return vocabulary(found, bad)
-        if not isinstance(found, str):
-            raise bad(f"is a text, not {found!r}")
-        return found
+            return vocabulary(literal_value, bad)
+        if not isinstance(literal_value, str):
+            raise bad(f"is a text, not {literal_value!r}")
+        return literal_value
 
-    own = functions.get(name.rpartition(":")[2]) if ".py:" in name else None
-    said = (own and ast.get_docstring(own)) or ast.get_docstring(tree) or ""
+    function = functions.get(name.rpartition(":")[2]) if ".py:" in name else None
+    docstring = (function and ast.get_docstring(function)) or ast.get_docstring(tree) or ""
     return Declaration(
         name,
         file,
-        said.strip().partition("\n")[0],
+        docstring.strip().partition("\n")[0],
         literal("LABELS", None),
         literal("NEEDS", ""),
         tuple(functions),
@@ -163,7 +163,7 @@ def vocabulary(labels: Any, bad: Callable[[str], UsageError]) -> Vocabulary:
     """LABELS as a Vocabulary; `bad(message)` makes the error."""
     if not isinstance(labels, dict) or not labels:
         raise bad(f"is such as {EXAMPLE}, not {labels!r}")
-    found: dict[str, Bounds] = {}
+    bounds: dict[str, Bounds] = {}
     for label, score in labels.items():
         ends = score if isinstance(score, tuple | list) else (score, score)
         right = len(ends) == 2 and all(e is None or type(e) in (int, float) for e in ends)
@@ -173,9 +173,9 @@ def vocabulary(labels: Any, bad: Callable[[str], UsageError]) -> Vocabulary:
         high = math.inf if ends[1] is None else float(ends[1])
         if not low <= high:
             raise bad(f"of {label!r} is (lowest, highest), not {score!r}")
-        found[label] = low, high
-    rest = found.pop(ANY, None)
-    return Vocabulary(found, rest is not None, rest or (0.0, 1.0))
+        bounds[label] = low, high
+    rest = bounds.pop(ANY, None)
+    return Vocabulary(bounds, rest is not None, rest or (0.0, 1.0))
 
 
 def written(vocabulary: Vocabulary | None) -> str:
@@ -198,8 +198,8 @@ def as_text() -> str:
     width = max(map(len, REGISTRY.names()))
     lines = []
     for name in REGISTRY.names():
-        found = declaration(name)
-        needs = f"; needs {found.needs}" if found.needs else ""
-        lines.append(f"{name:{width}}  {found.summary}")
-        lines.append(f"{'':{width}}  {written(found.vocabulary)}{needs}")
+        declared = declaration(name)
+        needs = f"; needs {declared.needs}" if declared.needs else ""
+        lines.append(f"{name:{width}}  {declared.summary}")
+        lines.append(f"{'':{width}}  {written(declared.vocabulary)}{needs}")
     return "\n".join(lines)

@@ -91,14 +91,14 @@ def open_verifiers(
     checks: dict[str, Any] = {}
     try:
         for name in names:
-            own = mine[name]
+            its_settings = mine[name]
             if _opener(name):
-                set_already = {s.partition("=")[0].strip().replace("-", "_") for s in own}
+                set_already = {s.partition("=")[0].strip().replace("-", "_") for s in its_settings}
                 if name in models:
-                    own += [f"{k}={v}" for k, v in given.items() if k not in set_already]
+                    its_settings += [f"{k}={v}" for k, v in given.items() if k not in set_already]
             elif grader is not None:
-                own.append(f"grader={grader}")
-            checks[verdict_name(name, called)] = _open_one(name, own, timeout)
+                its_settings.append(f"grader={grader}")
+            checks[verdict_name(name, called)] = _open_one(name, its_settings, timeout)
         yield Verifiers(checks, only_missing)
     finally:
         for check in checks.values():
@@ -108,14 +108,14 @@ def open_verifiers(
 
 def _by_verifier(names: Sequence[str], settings: Sequence[str]) -> dict[str, list[str]]:
     """The settings by verifier. Raises UsageError for one of a verifier that is not named."""
-    found: dict[str, list[str]] = {name: [] for name in names}
+    by_name: dict[str, list[str]] = {name: [] for name in names}
     for setting in settings:
         owner = next((name for name in names if setting.startswith(f"{name}.")), None)
         if owner is None:
             near = suggest(setting.partition(".")[0], names)
             raise UsageError(f"cannot set {setting!r}: no such verifier here.{near}")
-        found[owner].append(setting[len(owner) + 1 :])
-    return found
+        by_name[owner].append(setting[len(owner) + 1 :])
+    return by_name
 
 
 def _open_one(name: str, settings: list[str], timeout: float) -> Any:
@@ -195,9 +195,9 @@ def _label(verdict: Verdict) -> str:
     return verdict.get("label") or ("null" if verdict.get("score") is None else "")
 
 
-def _result(found: Any) -> Verdict:
+def _result(verdict: Any) -> Verdict:
     """A verdict, or the one of what has it later."""
-    return found if isinstance(found, dict) else found.result()  # type: ignore[return-value]
+    return verdict if isinstance(verdict, dict) else verdict.result()  # type: ignore[return-value]
 
 
 class Verifiers:
@@ -210,14 +210,14 @@ class Verifiers:
     def __init__(self, checks: Mapping[str, Any], only_missing: bool = False) -> None:
         self._checks, self._only_missing = checks, only_missing
         self._later = [c for c in checks.values() if hasattr(c, "submit")]
-        self.kept = 0
+        self.unchanged = 0
         self.reasons: dict[str, Counter[str]] = {name: Counter() for name in checks}
 
     def __call__(self, record: Record) -> dict[str, Verdict]:
         """The verdicts on one record. Raises DataError for a record that cannot be judged."""
-        found = self._submit(record)
+        verdicts = self._submit(record)
         self._flush("end")
-        return {name: _result(v) for name, v in found.items()}
+        return {name: _result(v) for name, v in verdicts.items()}
 
     def run(self, stage: Any, gold: Gold | None = None) -> None:
         """Judge all records of a stage, in their order; with `gold` their known answers."""
@@ -238,8 +238,8 @@ class Verifiers:
         for check in self._later:
             if summary := check.summary():
                 stage.say(summary)
-        if self.kept:
-            stage.say(f"{self.kept:,} verdicts were there and stayed")
+        if self.unchanged:
+            stage.say(f"{self.unchanged:,} verdicts were there and stayed")
 
     def _judge_golds(self, stage: Any, gold: Gold) -> None:
         for record in stage.done_records():
@@ -257,16 +257,16 @@ class Verifiers:
     def _submit(self, record: Record) -> dict[str, Any]:
         """A verdict by each, or what has one later; each sees the verdicts before its own."""
         before = record.get("verdicts") or {}
-        found: dict[str, Any] = {}
+        verdicts: dict[str, Any] = {}
         for name, check in self._checks.items():
             if self._only_missing and (before.get(name) or {}).get("score") is not None:
-                self.kept += 1
+                self.unchanged += 1
                 continue
-            seen = {k: v for k, v in found.items() if isinstance(v, dict)}
+            seen = {k: v for k, v in verdicts.items() if isinstance(v, dict)}
             shown = record | {"verdicts": {**before, **seen}} if seen else record
             submit = getattr(check, "submit", None)
-            found[name] = submit(shown) if submit else check(record)
-        return found
+            verdicts[name] = submit(shown) if submit else check(record)
+        return verdicts
 
     def _flush(self, why: str) -> None:
         for check in self._later:
@@ -291,8 +291,8 @@ class Verifiers:
         def go_on(most: int) -> None:
             """Write what is ready, and wait until no more than `most` entries are left."""
             while line:
-                entry, found, mark = line[0]
-                late = [v for v in found.values() if not isinstance(v, dict)]
+                entry, verdicts, mark = line[0]
+                late = [v for v in verdicts.values() if not isinstance(v, dict)]
                 if not all(v.done() for v in late):
                     if len(line) <= most:
                         return
@@ -307,7 +307,7 @@ class Verifiers:
                         stage.mark(mark)
                     stage.end_input(entry)
                     continue
-                whole = {n: _result(v) for n, v in found.items()}
+                whole = {n: _result(v) for n, v in verdicts.items()}
                 stage.write(self._judged(stage, entry, whole), mark)
                 stage.end_input(1)
 
@@ -324,15 +324,15 @@ class Verifiers:
             elif key(record) in stage:
                 line.append((1, {}, None))
             else:
-                where = record.location
-                mark = where.mark if isinstance(where, MarkedPlace) else None
+                location = record.location
+                mark = location.mark if isinstance(location, MarkedPlace) else None
                 try:
                     line.append((record, self._submit(record), mark))
                     passed = mark
                     go_on(ahead)
                     continue
                 except DataError as error:
-                    stage.drop(error.reason, error.location or where, record)
+                    stage.drop(error.reason, error.location or location, record)
                     line.append((0, {}, None))
             passed = None
             go_on(ahead)

@@ -166,7 +166,7 @@ class RecordList(ScrollView, can_focus=True):
         self._position = 0
 
     @property
-    def found(self) -> int:
+    def shown_count(self) -> int:
         return self.source.count if self.test is None else len(self._numbers)
 
     def line(self, row: int) -> tuple[int, Record]:
@@ -186,14 +186,14 @@ class RecordList(ScrollView, can_focus=True):
         """Read on for a moment, if the lines on the screen and those after it are not all there."""
         needed = self.cursor + self.size.height + AHEAD
         stop = time.monotonic() + BUDGET
-        if self.to_the_end or self.following or self.found < needed:
+        if self.to_the_end or self.following or self.shown_count < needed:
             self.at_end = not (self._match(stop) if self.test else self._index(stop))
         if self.columns is None and self.source.count:
             self.columns = Columns([self.source[n] for n in range(min(self.source.count, 64))])
-        self.virtual_size = Size(0, self.found)
+        self.virtual_size = Size(0, self.shown_count)
         if self.following or (self.at_end and self.to_the_end):
             self.to_the_end = False
-            self.cursor = max(self.found - 1, 0)
+            self.cursor = max(self.shown_count - 1, 0)
         self.refresh()
 
     def _index(self, stop: float) -> bool:
@@ -216,7 +216,7 @@ class RecordList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         row = y + self.scroll_offset.y
         width = self.scrollable_content_region.width
-        if self.columns is None or row >= self.found:
+        if self.columns is None or row >= self.shown_count:
             return Strip.blank(width, self.rich_style)
         at, record = self.line(row)
         text = Text(end="", no_wrap=True).append(f"{at + 1:>7}  ", "dim")
@@ -227,7 +227,7 @@ class RecordList(ScrollView, can_focus=True):
         )
 
     def validate_cursor(self, cursor: int) -> int:
-        return min(max(cursor, 0), max(self.found - 1, 0))
+        return min(max(cursor, 0), max(self.shown_count - 1, 0))
 
     def watch_cursor(self) -> None:
         self.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False, force=True)
@@ -292,7 +292,7 @@ class ListScreen(Screen[None]):
         except (SwrError, OSError) as error:
             self.trouble = str(error)
         some = "" if self.records.at_end else "+"
-        title = Text.assemble(f" {number(self.records.found)}{some}")
+        title = Text.assemble(f" {number(self.records.shown_count)}{some}")
         if self.records.test is not None:
             title.append(f" of {number(self.records.source.count)}{some} with {self.condition}")
         if self.records.following:
@@ -335,7 +335,7 @@ class ListScreen(Screen[None]):
         self.records.following = not self.records.following
 
     def action_open(self) -> None:
-        if self.records.found:
+        if self.records.shown_count:
             self.app.push_screen(RecordScreen(self.records))
 
 

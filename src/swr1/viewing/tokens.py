@@ -31,7 +31,7 @@ class Tokenizers:
 
     def __init__(self, given: str | None = None, near: Sequence[Path] = ()) -> None:
         self._near = (Path(), *near)
-        self._found: dict[str, Tokenizer | None] = {}
+        self._by_policy: dict[str, Tokenizer | None] = {}
         self._given = _load(_given_file(given)) if given else None
 
     def of(self, record: Record) -> Tokenizer | None:
@@ -41,13 +41,13 @@ class Tokenizers:
         name = ((record.get("generation") or {}).get("policy") or {}).get("name")
         if not isinstance(name, str):
             return None
-        if name not in self._found:
+        if name not in self._by_policy:
             file = next(filter(None, map(_file_in, recorded(name, self._near))), None)
             try:
-                self._found[name] = _load(file or _hub_file(name, local=True))
+                self._by_policy[name] = _load(file or _hub_file(name, local=True))
             except UsageError:  # it was not asked for: the record is shown without its tokens
-                self._found[name] = None
-        return self._found[name]
+                self._by_policy[name] = None
+        return self._by_policy[name]
 
 
 def _file_in(folder: Path) -> Path | None:

@@ -103,7 +103,7 @@ def test_mean_least_and_sum():
         ({"generation": {}}, {}, "log-probabilities"),
         ({}, {"confidence": "stated"}, "states no confidence"),
         ({}, {"confidence": "agreement"}, "two samples"),
-        ({}, {"right": "exact"}, "exact is wanted"),
+        ({}, {"right": "exact"}, "exact is needed"),
     ],
 )
 def test_null_says_why(change, options, word):

@@ -90,16 +90,16 @@ def verify(
     many = record.get("task") == "multi-choice" or (
         record.get("task") is None and isinstance(gold, list)
     )
-    wanted = _gold(record, letters, many)
+    expected = _gold(record, letters, many)
     reads = cache(partial(_letters if many else _option, options=options, letters=letters))
-    said, why = _said(text, announced, many, reads)
+    answers, why = _answers_in(text, announced, many, reads)
     read: str | None = None
-    if said:
-        chosen = [reads(one) for one in said]
+    if answers:
+        chosen = [reads(one) for one in answers]
         read, why = _together(chosen) if many else _agreed(chosen)
-    label = "unreadable" if not said else "correct" if read == wanted else "wrong"
+    label = "unreadable" if not answers else "correct" if read == expected else "wrong"
     score = 1.0 if label == "correct" else 0.0
-    if many and read and set(read) < set(wanted):
+    if many and read and set(read) < set(expected):
         score, why = _partly(record, info.get("incomplete", incomplete)), "incomplete"
     return {
         "score": score,
@@ -119,12 +119,12 @@ def gold(record: Record) -> str:
 def _gold(record: Record, letters: str, many: bool) -> str:
     """The right letter, or of several the right letters in their order."""
     gold = record.get("answer")
-    said = "".join(map(str, gold)) if many and isinstance(gold, list) else gold
-    if isinstance(said, str):
-        said = re.sub(r"[\s,、，;]", "", said) if many else said
-        said = said.strip(" ().").upper()
-        if len(set(said) & set(letters)) == len(said) and (many or len(said) == 1) and said:
-            return "".join(sorted(said))
+    text = "".join(map(str, gold)) if many and isinstance(gold, list) else gold
+    if isinstance(text, str):
+        text = re.sub(r"[\s,、，;]", "", text) if many else text
+        text = text.strip(" ().").upper()
+        if len(set(text) & set(letters)) == len(text) and (many or len(text) == 1) and text:
+            return "".join(sorted(text))
     raise DataError(
         f"record {record.get('id')!r}: 'answer' must be {'some letters' if many else 'one letter'}"
         f" of {letters[0]}-{letters[-1]}, it is {gold!r}"
@@ -142,7 +142,7 @@ def _partly(record: Record, score: Any) -> float:
 Choice = tuple[str | None, str | None]  # what is chosen; or None, and why
 
 
-def _said(
+def _answers_in(
     text: str, announced: bool, many: bool, reads: Callable[[str], Choice]
 ) -> tuple[list[str], str | None]:
     """Everything that is given as the answer, or nothing and why.
@@ -155,8 +155,8 @@ def _said(
     boxes = [one for one in boxed(final) if one]
     tags = [one for one in tagged(final) if one and "\\boxed" not in one]
     naming = [b for b in boxes if _ALONE.fullmatch(b) or reads(b)[1] != "no-option"]
-    if found := [*naming, *tags]:
-        return found, None
+    if candidates := [*naming, *tags]:
+        return candidates, None
     claimed = announcement(final) if announced else None
     if (
         claimed is not None
@@ -191,7 +191,7 @@ def _plain(text: str) -> str:
 
 def _letters(text: str, options: list[str], letters: str) -> Choice:
     """All letters that a text chooses; or None, and why."""
-    found: set[str] = set()
+    chosen_letters: set[str] = set()
     claimed = announcement(text)
     plain = _plain(text if claimed is None else claimed)
     if not EXCLUDED.match(plain):
@@ -206,8 +206,8 @@ def _letters(text: str, options: list[str], letters: str) -> Choice:
         letter, why = _option(piece, options, letters)
         if letter is None:
             return None, why
-        found.add(letter)
-    return "".join(sorted(found)) or None, None if found else "no-option"
+        chosen_letters.add(letter)
+    return "".join(sorted(chosen_letters)) or None, None if chosen_letters else "no-option"
 
 
 def _option(text: str, options: list[str], letters: str) -> Choice:
@@ -240,12 +240,12 @@ def _option(text: str, options: list[str], letters: str) -> Choice:
         rest = rest.replace(options[letters.index(letter)], " ")
     if set(SINGLE.findall(EXCLUDED.sub(" ", rest))) & set(letters):
         return None, "several"
-    said = f" {normalize(rest)} "
+    remainder = f" {normalize(rest)} "
     others = (normalize(o) for a, o in zip(letters, options, strict=False) if a != letter)
     for other in filter(None, others):
         for no in ("not", "rather than", "instead of"):
-            said = said.replace(f" {no} {other} ", " ")
-        if f" {other} " in said:
+            remainder = remainder.replace(f" {no} {other} ", " ")
+        if f" {other} " in remainder:
             return None, "mismatch"
     return letter, None
 
@@ -255,8 +255,8 @@ def _named(text: str, options: list[str], letters: str) -> list[str]:
     if len(text) > 200 + 4 * max(map(len, options), default=0):
         return []  # whatever stands around it in markup, that is none of them
     for same in (str.strip, _plain, normalize):
-        said = same(text)
-        found = [a for a, o in zip(letters, options, strict=False) if same(o) == said]
-        if found:
-            return found
+        normalized = same(text)
+        matching = [a for a, o in zip(letters, options, strict=False) if same(o) == normalized]
+        if matching:
+            return matching
     return []

@@ -38,18 +38,18 @@ def verify(record: Record, *, whole: bool = False, prefill: str = "") -> Verdict
     golds = accepted(record)
     if isinstance(golds, str):
         return null(BY, golds)
-    said, why = given(text, whole)
+    answers, why = given(text, whole)
     right = False
-    if said:
-        forms = {normalize(one) for one in said}
+    if answers:
+        forms = {normalize(one) for one in answers}
         why = "hedge" if len(forms) > 1 else None
         right = len(forms) == 1 and forms <= {normalize(gold) for gold in golds}
     return {
         "score": 1.0 if right else 0.0,
-        "label": "correct" if right else "wrong" if said else "unreadable",
+        "label": "correct" if right else "wrong" if answers else "unreadable",
         "detail": {
             "reason": why,
-            "read": said[-1] if said else None,
+            "read": answers[-1] if answers else None,
             "truncated": is_truncated(record),
         },
         "by": BY,
@@ -71,9 +71,9 @@ def accepted(record: Record) -> list[str] | str:
             f"record {record.get('id')!r}: 'answer' must be a text or a list of accepted texts,"
             f" it is {str(answer)[:80]}"
         )
-    found = [str(gold) for gold in golds if str(gold).strip()]
+    texts = [str(gold) for gold in golds if str(gold).strip()]
     reason = other_task(record, "qa", "math", "choice")
-    return reason or found or "the record has no answer"
+    return reason or texts or "the record has no answer"
 
 
 def given(text: str, whole: bool) -> tuple[list[str], str | None]:
@@ -81,7 +81,7 @@ def given(text: str, whole: bool) -> tuple[list[str], str | None]:
     final = final_text(text)
     if final is None:
         return [], "thinking-unclosed"
-    found = [*(t for t in tagged(final) if "\\boxed" not in t), *boxed(final)]
-    found = found or [final] * whole
-    found = [one for one in found if one.strip()]
-    return found, None if found else "no-answer"
+    answers = [*(t for t in tagged(final) if "\\boxed" not in t), *boxed(final)]
+    answers = answers or [final] * whole
+    answers = [one for one in answers if one.strip()]
+    return answers, None if answers else "no-answer"

@@ -40,18 +40,18 @@ def verify(
     golds = accepted(record)
     if isinstance(golds, str):
         return null(BY, golds)
-    said, why = given(text, whole)
+    answers, why = given(text, whole)
     score = 0.0
-    if len({normalize(one) for one in said}) > 1:
+    if len({normalize(one) for one in answers}) > 1:
         why = "hedge"
-    elif said:
-        score = max(word_f1(said[-1], gold) for gold in golds)
+    elif answers:
+        score = max(word_f1(answers[-1], gold) for gold in golds)
     return {
         "score": score,
-        "label": "unreadable" if not said else "correct" if score >= right else "wrong",
+        "label": "unreadable" if not answers else "correct" if score >= right else "wrong",
         "detail": {
             "reason": why,
-            "read": said[-1] if said else None,
+            "read": answers[-1] if answers else None,
             "truncated": is_truncated(record),
         },
         "by": BY,

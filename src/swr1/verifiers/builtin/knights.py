@@ -114,8 +114,8 @@ def _robust(record: Record, answer: list, text: str, require_tags: bool, max_cha
     if reason:
         return reason, unread, truth
     reading = Reading(content, words)
-    said = (None if r is None else "both" if r == BOTH else roles[r] for r in reading.roles)
-    return next(iter(reading.faults), None), dict(zip(names, said, strict=True)), truth
+    role_names = (None if r is None else "both" if r == BOTH else roles[r] for r in reading.roles)
+    return next(iter(reading.faults), None), dict(zip(names, role_names, strict=True)), truth
 
 
 def _lexicon_of(record: Record, answer: list, names: tuple) -> tuple[tuple[str, str], Lexicon]:
@@ -137,10 +137,10 @@ def _content(text: str, require_tags: bool) -> tuple[str | None, str]:
     final = final_text(text)
     if final is None:
         return "thinking-unclosed", ""
-    found = tagged(final)
-    if said := [content for content in found if content]:
-        return None, said[-1]
-    if found:
+    contents = tagged(final)
+    if filled := [content for content in contents if content]:
+        return None, filled[-1]
+    if contents:
         return "empty", ""
     if ANSWER_TAG.search(final):
         return "unclosed", ""

@@ -142,14 +142,15 @@ class Knowledge:
 
     def _rule(self, record: Record) -> Verdict:
         verdicts = record.get("verdicts") or {}
-        there = [n for n in RIGHT_OR_WRONG if n in verdicts]
-        judged = [n for n in there if (verdicts[n] or {}).get("score") is not None]
-        name = self.right or next(iter(judged or there), "")  # the others are of other tasks
+        present = [n for n in RIGHT_OR_WRONG if n in verdicts]
+        judged = [n for n in present if (verdicts[n] or {}).get("score") is not None]
+        name = self.right or next(iter(judged or present), "")  # the others are of other tasks
         if name not in verdicts:
-            found = ", ".join(verdicts) or "none"
-            wanted = name or f"one of {', '.join(RIGHT_OR_WRONG)}"
+            names = ", ".join(verdicts) or "none"
+            expected = name or f"one of {', '.join(RIGHT_OR_WRONG)}"
             return null(
-                BY, f"no verdict says whether it is right: {wanted} is wanted, there: {found}"
+                BY,
+                f"no verdict says whether it is right: {expected} is needed, the record has: {names}",
             )
         return verdicts[name]
 
@@ -173,7 +174,7 @@ class Knowledge:
             return group.agreement(record)
         if self.source == "stated":
             return stated(assistant_text(record), self.scale), {}
-        return own(record, self.over, self.tokenizer)
+        return policy_confidence(record, self.over, self.tokenizer)
 
     def flush(self, why: str) -> None:
         """A group that has ended is judged, or found incomplete."""
@@ -242,19 +243,21 @@ class _Group:
 def stated(text: str, scale: float) -> float:
     """The confidence that the text states, 0 to 1. Raises CouldNotJudge where it states none, two
     different ones, or one that is not on the scale (10, 1, or 100 with or without %)."""
-    found = set(STATED.findall(text))
+    statements = set(STATED.findall(text))
     if text.count("<confidence>") == 0:
         raise CouldNotJudge("it states no confidence")
-    if len(found) != 1 or text.count("<confidence>") != len(STATED.findall(text)):
+    if len(statements) != 1 or text.count("<confidence>") != len(STATED.findall(text)):
         raise CouldNotJudge("it states no single confidence that can be read")
-    [(number, percent)] = found
+    [(number, percent)] = statements
     value = float(number)
     if value > scale or (percent and scale != 100):
         raise CouldNotJudge(f"the confidence {number}{percent} is not on the scale 0 to {scale:g}")
     return value / scale
 
 
-def own(record: Record, over: str, tokenizer: str = "") -> tuple[float, dict[str, Any]]:
+def policy_confidence(
+    record: Record, over: str, tokenizer: str = ""
+) -> tuple[float, dict[str, Any]]:
     """The policy's confidence in its answer, from its log-probabilities."""
     generation = record.get("generation") or {}
     ids, values = generation.get("token_ids"), generation.get("logprobs")
@@ -262,8 +265,8 @@ def own(record: Record, over: str, tokenizer: str = "") -> tuple[float, dict[str
         raise CouldNotJudge("the record has no log-probabilities: see generation.engine.lacks")
     folder = tokenizer or str((generation.get("policy") or {}).get("name") or "")
     span = _answer_tokens(ids, record["completion"], folder)
-    kept = generation.get("loss_mask") or [1] * len(values)
-    at = [k for k in range(*(span or (0, len(values)))) if kept[k]]
+    mask = generation.get("loss_mask") or [1] * len(values)
+    at = [k for k in range(*(span or (0, len(values)))) if mask[k]]
     some = [min(0.0, values[k]) for k in at]
     if not some:
         raise CouldNotJudge("the policy wrote no token of the answer")

@@ -94,9 +94,9 @@ def verify(
     others: Counter[str] = Counter()
     right = 0
     for sentence in _sentences(text, quotes):
-        found = _letters(sentence)
-        scripts += found
-        mine = sum(found[script] for script in SCRIPTS[want])
+        letters = _letters(sentence)
+        scripts += letters
+        mine = sum(letters[script] for script in SCRIPTS[want])
         other = _other(sentence, want) if mine >= _TELLING else None
         if other:
             others[other] += mine
@@ -131,14 +131,14 @@ def _sentences(text: str, quotes: bool) -> list[str]:
 
 def _letters(text: str) -> Counter[str]:
     """How many letters of each script a text has."""
-    found: Counter[str] = Counter()
+    letters: Counter[str] = Counter()
     for word in _WORD.findall(text):
         script = Counter(map(_script, word))
         if len(word) > _LONGEST_WORD and not script["CJK"] + script["THAI"] + script["HIRAGANA"]:
             script = Counter({"none": len(word)})
         script["CJK"] *= _IDEOGRAM
-        found += script
-    return found
+        letters += script
+    return letters
 
 
 @lru_cache(maxsize=65536)
@@ -165,12 +165,14 @@ def _rank(text: str) -> list[tuple[str, float]]:
 
 def _language_of(text: str) -> str | None:
     """The language of a prompt, or None where it has too few letters."""
-    found: Counter[str] = Counter()
+    letters: Counter[str] = Counter()
     for sentence in _sentences(text, quotes=True):
-        found += _letters(sentence)
-    if found.total() < _TELLING:
+        letters += _letters(sentence)
+    if letters.total() < _TELLING:
         return None
-    script = "KATAKANA" if found["HIRAGANA"] + found["KATAKANA"] else found.most_common(1)[0][0]
+    script = (
+        "KATAKANA" if letters["HIRAGANA"] + letters["KATAKANA"] else letters.most_common(1)[0][0]
+    )
     codes = [code for code, scripts in SCRIPTS.items() if script in scripts]
     ranked = dict(_rank(text)) if len(codes) > 1 else {}
     return max(codes, key=lambda code: ranked.get(code, float("-inf")), default=None)

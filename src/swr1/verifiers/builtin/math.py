@@ -94,22 +94,28 @@ def verify(
     mode = info.get("answers") or answers
     check_choice("info.answers", mode, ("any", "all"))
     how = How(arithmetic, _places(record, info.get("precision", precision)))
-    said, why = _said(text, last_number, max_chars, any("=" in gold for gold in golds))
-    if not said:
+    answers_read, why = _answers_in(
+        text, last_number, max_chars, any("=" in gold for gold in golds)
+    )
+    if not answers_read:
         return _verdict(record, "unreadable", why, None)
     every = mode == "all" and len(golds) > 1
     try:
         if every:
-            right, why = _all(golds, said, how)
-        elif _differ(said):
+            right, why = _all(golds, answers_read, how)
+        elif _differ(answers_read):
             right, why = False, "hedge"
         else:
-            right, why = _any(golds, said[-1], how)
+            right, why = _any(golds, answers_read[-1], how)
     except Unreadable as error:
         return null(BY, str(error))
     except (MemoryError, RecursionError) as error:
-        return null(BY, f"comparing the answers ended in a {type(error).__name__}", read=said[-1])
-    return _verdict(record, "correct" if right else "wrong", why, said if every else said[-1])
+        return null(
+            BY, f"comparing the answers ended in a {type(error).__name__}", read=answers_read[-1]
+        )
+    return _verdict(
+        record, "correct" if right else "wrong", why, answers_read if every else answers_read[-1]
+    )
 
 
 def gold(record: Record) -> str:
@@ -147,11 +153,11 @@ def _verdict(record: Record, label: str, reason: str | None, read: Any) -> Verdi
 
 
 def _golds(answer: Any) -> list[str]:
-    found = answer if isinstance(answer, list) else [answer]
-    return [str(gold) for gold in found if gold is not None and str(gold).strip()]
+    golds = answer if isinstance(answer, list) else [answer]
+    return [str(gold) for gold in golds if gold is not None and str(gold).strip()]
 
 
-def _said(
+def _answers_in(
     text: str, take_last: bool, max_chars: int, equations: bool
 ) -> tuple[list[str], str | None]:
     """Everything that is given as the answer, in order; or nothing, and why.
@@ -162,15 +168,15 @@ def _said(
     if final is None:
         return [], "thinking-unclosed"
     boxes, tags = boxed(final), [tag for tag in tagged(final) if not boxed(tag)]
-    found = [*tags, *boxes]
-    if not found and take_last and (last := last_number(final)):
-        found = [last]
-    if not found:
+    candidates = [*tags, *boxes]
+    if not candidates and take_last and (last := last_number(final)):
+        candidates = [last]
+    if not candidates:
         return [], "no-answer"
-    if max(map(len, found)) > max_chars:
+    if max(map(len, candidates)) > max_chars:
         return [], "too-long"
     sides = _with_left_side if equations else _sides
-    filled = [part for one in found for part in sides(one) if part not in ("", "\\ldots")]
+    filled = [part for one in candidates for part in sides(one) if part not in ("", "\\ldots")]
     return (filled, None) if filled else ([], "empty")
 
 
@@ -194,8 +200,8 @@ def _is_value(text: str) -> bool:
     """Whether a left side is a number, worked out or not, and so no name for one."""
     if quantity(text).number:
         return True
-    found = _parsed(quantity(text).text)
-    return not isinstance(found, Unread) and getattr(found[0], "is_number", False)
+    parsed = _parsed(quantity(text).text)
+    return not isinstance(parsed, Unread) and getattr(parsed[0], "is_number", False)
 
 
 def _split(text: str, *marks: str) -> list[str]:
@@ -210,19 +216,19 @@ def _split(text: str, *marks: str) -> list[str]:
     return parts
 
 
-def _differ(said: Sequence[str]) -> bool:
+def _differ(answers: Sequence[str]) -> bool:
     """Whether two of the answers are not the same."""
-    rest = list(dict.fromkeys(said[:-1]))
+    rest = list(dict.fromkeys(answers[:-1]))
     try:
-        return any(not _equal(said[-1], other)[0] for other in rest if other != said[-1])
+        return any(not _equal(answers[-1], other)[0] for other in rest if other != answers[-1])
     except Unreadable:
         return True
 
 
-def _any(golds: list[str], said: str, how: How) -> tuple[bool, str | None]:
+def _any(golds: list[str], answer: str, how: How) -> tuple[bool, str | None]:
     why = None
     for gold in golds:
-        right, reason = _equal(_gold(gold), said, how)
+        right, reason = _equal(_gold(gold), answer, how)
         if right:
             return True, None
         why = why or reason
@@ -236,10 +242,10 @@ def _gold(text: str) -> str:
     return clean(right) if equals and _IN_WORDS.match(left) and right.strip() else whole
 
 
-def _all(golds: list[str], said: list[str], how: How) -> tuple[bool, str | None]:
+def _all(golds: list[str], answers: list[str], how: How) -> tuple[bool, str | None]:
     """Whether the answers are the golds, each once, in any order."""
     left = [_gold(gold) for gold in golds]
-    parts = [part for one in dict.fromkeys(said) for part in _parts(one)]
+    parts = [part for one in dict.fromkeys(answers) for part in _parts(one)]
     if len(parts) > 4 * len(left):
         return False, None
     for part in parts:
@@ -259,16 +265,16 @@ def _parts(text: str) -> list[str]:
     return [clean(part) for part in _split(joined, ",") if clean(part)]
 
 
-def _equal(gold: str, said: str, how: How = How()) -> tuple[bool, str | None]:
+def _equal(gold: str, answer: str, how: How = How()) -> tuple[bool, str | None]:
     """Whether two cleaned answers are equal, the gold first, and a reason if there is one to tell."""
-    if gold == said:
+    if gold == answer:
         return True, None
-    a, b = quantity(gold), quantity(said)
+    a, b = quantity(gold), quantity(answer)
     if (plain := _plainly(a, b, how)) is not None:
         return plain
-    first, second = words(gold), words(said)
+    first, second = words(gold), words(answer)
     if first or second:
-        return (first or gold.casefold()) == (second or said.casefold()), None
+        return (first or gold.casefold()) == (second or answer.casefold()), None
     return _compared(a, b, how)
 
 
@@ -302,44 +308,44 @@ def _times(a: Quantity, b: Quantity) -> bool | None:
     return hours.denominator == 1 and one.is_same(Clock(int(hours) * 3600 % 86400, hours > 12))
 
 
-def _same_based(gold: str, said: str, a: Based | None, b: Based | None) -> bool:
+def _same_based(gold: str, answer: str, a: Based | None, b: Based | None) -> bool:
     """Digits and base are the same; the answer may leave the base out, the gold is then in base ten."""
     if a and b:
         return a == b
     if a:
-        return plain_digits(said.replace(",", "")) == a.digits
+        return plain_digits(answer.replace(",", "")) == a.digits
     return b is not None and b.base == 10 and plain_digits(gold.replace(",", "")) == b.digits
 
 
 def _compared(a: Quantity, b: Quantity, how: How) -> tuple[bool, str | None]:
     """The comparison of formulas. Raises Unreadable where the gold cannot be read."""
     whole = (a.close and not b.unit.powers) or (b.close and not a.number)
-    gold, said = (_read(side, whole) for side in (a, b))
+    gold, answer = (_read(side, whole) for side in (a, b))
     texts = [_bare(side.whole if whole else side.text) for side in (a, b)]
     if texts[0] == texts[1] and a.unit.factor == b.unit.factor and not (a.number or b.number):
         return True, None
     if isinstance(gold, Unread):
         raise Unreadable(f"the answer of the record, {a.whole[:80]!r}, cannot be read: {gold}")
-    if isinstance(said, Unread):
+    if isinstance(answer, Unread):
         return False, "unread"
-    if not _same_value(a, b, gold[0], said[0]):
+    if not _same_value(a, b, gold[0], answer[0]):
         return False, None
-    if a.number and not how.arithmetic and said[1]:
+    if a.number and not how.arithmetic and answer[1]:
         return False, "unevaluated"
     return True, None
 
 
-def _same_value(a: Quantity, b: Quantity, gold: Any, said: Any) -> bool:
+def _same_value(a: Quantity, b: Quantity, gold: Any, answer: Any) -> bool:
     """Whether two formulas are the same, with their units and percent signs."""
     from sympy import Expr, Rational
 
     from swr1.verifiers.mathematics.equal import rounds_to
     from swr1.verifiers.mathematics.same import same_or_not
 
-    if isinstance(gold, Expr) and isinstance(said, Expr):
+    if isinstance(gold, Expr) and isinstance(answer, Expr):
         if a.unit.powers and b.unit.powers and a.unit.factor != b.unit.factor:
-            gold, said = (x * Rational(q.unit.factor) for x, q in ((gold, a), (said, b)))
-        for one, other, shown in ((gold, said, b), (said, gold, a)):
+            gold, answer = (x * Rational(q.unit.factor) for x, q in ((gold, a), (answer, b)))
+        for one, other, shown in ((gold, answer, b), (answer, gold, a)):
             if (
                 shown.number
                 and shown.number.decimals >= 6
@@ -347,9 +353,9 @@ def _same_value(a: Quantity, b: Quantity, gold: Any, said: Any) -> bool:
             ):
                 return True
         if a.percent != b.percent:
-            hundredth = (gold / 100, said) if a.percent else (gold, said / 100)
-            return same_or_not(gold, said) or same_or_not(*hundredth)
-    return same_or_not(gold, said)
+            hundredth = (gold / 100, answer) if a.percent else (gold, answer / 100)
+            return same_or_not(gold, answer) or same_or_not(*hundredth)
+    return same_or_not(gold, answer)
 
 
 def _read(side: Quantity, whole: bool) -> tuple[Any, bool] | Unread:

@@ -50,7 +50,7 @@ _LETTER_AFTER = re.compile(
 )
 # And where no such words are, "C is correct", of one option only.
 _IS_RIGHT = re.compile(
-    rf"(?:(?:\b{_NOUN}|选项)\s?)?(?<![A-Za-z'’])(?P<said>{_OPEN}(?-i:[A-Z])(?![A-Za-z'’]){_CLOSE}"
+    rf"(?:(?:\b{_NOUN}|选项)\s?)?(?<![A-Za-z'’])(?P<letters>{_OPEN}(?-i:[A-Z])(?![A-Za-z'’]){_CLOSE}"
     rf"(?:(?:and|or|,|、|和|与|或)\s?{_OPEN}(?-i:[A-Z])(?![A-Za-z'’]){_CLOSE}){{0,8}}+)\s?"
     rf"(?:(?:is|are|must be|would be|should be|seems|looks)(?: {_SURE})?(?: the)?(?: only| most)?"
     r" (?:correct|right|best|true|proper|answer|appropriate)|(?:选?项)?(?:是|为)?(?:正确|对的?(?=[。，,！\s]|$)))",
@@ -89,8 +89,8 @@ _SENTENCE_END = re.compile(
 
 def announcement(text: str) -> str | None:
     """What the text announces as its answer last, to the end of the sentence; None without one."""
-    if found := list(_JSON.finditer(text)):
-        last = found[-1]
+    if objects := list(_JSON.finditer(text)):
+        last = objects[-1]
         return next(value for value in last.groups() if value is not None)
     *_, strong = [None, *_ANSWER_IS.finditer(text)]
     *_, weak = [None, *_LETTER_AFTER.finditer(text)]
@@ -98,17 +98,17 @@ def announcement(text: str) -> str | None:
     if ends:
         rest = text[max(ends) :].lstrip(" \t\n\r:：*_#")
         return _SENTENCE_END.split(rest, maxsplit=1)[0]
-    said = list(_right(text))
-    return " or ".join(sorted(set(said))) if said else None
+    letters = list(_right(text))
+    return " or ".join(sorted(set(letters))) if letters else None
 
 
 def _right(text: str) -> Iterator[str]:
     """The letters that are said to be right."""
-    found = list(_IS_RIGHT.finditer(text))
-    if len({match["said"] for match in found}) > 20:
-        found = []  # it goes through everything
-    for match in {match["said"]: match for match in found}.values():
+    matches = list(_IS_RIGHT.finditer(text))
+    if len({match["letters"] for match in matches}) > 20:
+        matches = []  # it goes through everything
+    for match in {match["letters"]: match for match in matches}.values():
         clause = _SENTENCE_END.split(text[max(0, match.start() - 100) : match.start()])[-1]
         before = EXCLUDED.sub(" ", " ".join(clause.split()))
         if not _DOUBT.search(before):
-            yield from SINGLE.findall(f"{before} {match['said']}")
+            yield from SINGLE.findall(f"{before} {match['letters']}")

@@ -51,7 +51,7 @@ def boxed(text: str) -> list[str]:
     A box whose brace is never closed is left out.
     """
     opened: list[int | None] = []  # per open brace: where a box's content starts, or None
-    found = [match.span(1) for match in _NO_BRACE.finditer(text)]
+    spans = [match.span(1) for match in _NO_BRACE.finditer(text)]
     for match in _BRACES.finditer(text):
         token = match[0]
         if token in ("\\{", "\\}"):
@@ -59,9 +59,9 @@ def boxed(text: str) -> list[str]:
         if token != "}":
             opened.append(match.end() if len(token) > 1 else None)
         elif opened and (start := opened.pop()) is not None:
-            found.append((start, match.start()))
+            spans.append((start, match.start()))
     outer: list[tuple[int, int]] = []
-    for start, end in sorted(found):
+    for start, end in sorted(spans):
         if not outer or start >= outer[-1][1]:
             outer.append((start, end))
     return [text[a:b].replace("\\boxed", "").replace("\\fbox", "").strip() for a, b in outer]
@@ -69,14 +69,14 @@ def boxed(text: str) -> list[str]:
 
 def tagged(text: str) -> list[str]:
     """The contents of each closed <answer>, in order; of nested ones the innermost."""
-    found, start = [], -1
+    contents, start = [], -1
     for tag in ANSWER_TAG.finditer(text):
         if not tag[1]:
             start = tag.end()
         elif start >= 0:
-            found.append(text[start : tag.start()].strip())
+            contents.append(text[start : tag.start()].strip())
             start = -1
-    return found
+    return contents
 
 
 def written_answer(answer: str) -> str:

@@ -78,8 +78,8 @@ def last_answer(text: str) -> str | None:
 def truth(answer: list) -> dict[str, str]:
     """Name -> role as the published code reads them from its ground-truth lines."""
     lines = (f"({i}) {name} is a {role}" for i, (name, role) in enumerate(answer, 1))
-    found = (_TRUTH.search(line) for line in lines)
-    return {m[1]: m[2].lower() for m in found if m}
+    matches = (_TRUTH.search(line) for line in lines)
+    return {m[1]: m[2].lower() for m in matches if m}
 
 
 @lru_cache(maxsize=4096)
@@ -97,8 +97,8 @@ def read_reward(answer: str, names: list[str]) -> dict[str, str] | None:
     lower = answer.lower()
     if lower.count("knight") + lower.count("knave") != len(names):
         return None
-    found = {name: _is_a(name).search(answer) for name in names}
-    return {n: m[1].lower() for n, m in found.items() if m} if all(found.values()) else None
+    matches = {name: _is_a(name).search(answer) for name in names}
+    return {n: m[1].lower() for n, m in matches.items() if m} if all(matches.values()) else None
 
 
 def read_eval(answer: str, names: list[str]) -> dict[str, str] | None:

@@ -26,8 +26,8 @@ def normalize(text: str) -> str:
     """The words of a text in lower case, one space between them; a Chinese character is a word."""
     text = unicodedata.normalize("NFKC", text).translate(INVISIBLE | _MINUS).casefold().strip()
     text = _BETWEEN_DIGITS.sub("", text)
-    kept = {match.start() for match in _PART_OF_NUMBER.finditer(text)}
-    bare = "".join(c if k in kept or not _is_mark(c) else _gap(c) for k, c in enumerate(text))
+    in_numbers = {match.start() for match in _PART_OF_NUMBER.finditer(text)}
+    bare = "".join(c if k in in_numbers or not _is_mark(c) else _gap(c) for k, c in enumerate(text))
     # the A of "选A" is no article, nor is that of "选 A"
     close = _SPACE_AT_HAN.sub("", " ".join(bare.split()))
     words = _AROUND_HAN.sub(" ", _ARTICLES.sub(" ", close)).split()
@@ -43,8 +43,8 @@ def _gap(char: str) -> str:
     return "" if char.isascii() else " "
 
 
-def word_f1(said: str, gold: str) -> float:
+def word_f1(answer: str, gold: str) -> float:
     """The harmonic mean of the precision and recall of words, as bags; 0 where either has none."""
-    a, b = normalize(said).split(), normalize(gold).split()
+    a, b = normalize(answer).split(), normalize(gold).split()
     common = sum((Counter(a) & Counter(b)).values())
     return 2 * common / (len(a) + len(b)) if common else 0.0

@@ -44,10 +44,10 @@ def equal(a: sympy.Expr, b: sympy.Expr) -> bool:
         return equal(*lowered)
     is_complex = a.has(sympy.I) or b.has(sympy.I) or not names
     steps = a.has(sympy.floor, sympy.ceiling) or b.has(sympy.floor, sympy.ceiling)
-    wanted = (_STEPS if steps else _POINTS) if names else 1
+    needed = (_STEPS if steps else _POINTS) if names else 1
     agreed = 0
     for point in _points(
-        names, steps, signed=any(x.has(*_SIGNED) for x in (a, b)), most=4 * wanted
+        names, steps, signed=any(x.has(*_SIGNED) for x in (a, b)), most=4 * needed
     ):
         try:
             if not _agree(a, b, point, is_complex):
@@ -55,7 +55,7 @@ def equal(a: sympy.Expr, b: sympy.Expr) -> bool:
             agreed += 1
         except NoValue:
             continue
-        if agreed == wanted:
+        if agreed == needed:
             return True
     return bool(agreed)
 
@@ -81,8 +81,10 @@ def rounds_to(value: sympy.Expr, decimal: sympy.Expr, places: int) -> bool:
 
 def _opaque(expression: sympy.Expr) -> sympy.Expr:
     """Functions that nobody knows, as symbols."""
-    found = expression.atoms(sympy.core.function.AppliedUndef)
-    return expression.xreplace({f: sympy.Symbol(str(f)) for f in found}) if found else expression
+    unknown = expression.atoms(sympy.core.function.AppliedUndef)
+    return (
+        expression.xreplace({f: sympy.Symbol(str(f)) for f in unknown}) if unknown else expression
+    )
 
 
 def _lowered(a: sympy.Expr, b: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr] | None:

@@ -296,14 +296,14 @@ class _Reader:
         """The marks of a subscript, as text."""
         if self.peek() != "{":
             return self.take()
-        found: list[str] = []
+        marks: list[str] = []
         depth = 0
         while True:
             mark = self.take()
             depth += (mark == "{") - (mark == "}")
             if not depth:
-                return re.sub(r"^\\(?:text|mathrm)\{(.*)\}$", r"\1", "".join(found[1:]))
-            found.append(mark)
+                return re.sub(r"^\\(?:text|mathrm)\{(.*)\}$", r"\1", "".join(marks[1:]))
+            marks.append(mark)
 
     def base(self) -> Any:
         mark = self.take()
@@ -408,9 +408,9 @@ class _Reader:
         if name in ("emptyset", "varnothing"):
             return sympy.S.EmptySet
         if (
-            found := re.fullmatch(r"mathbb\s*\{([RZNQC])\}|([RZNQC])", name)
+            match := re.fullmatch(r"mathbb\s*\{([RZNQC])\}|([RZNQC])", name)
         ) and self.peek() not in ("^", "_"):
-            return SETS[found[1] or found[2]]
+            return SETS[match[1] or match[2]]
         if name in ("ldots", "dots", "cdots", "dotsc", "dotsb", "vdots"):
             return Symbol("...")
         if mark in BIG:
@@ -498,9 +498,9 @@ class _Reader:
                     rows.append([])
                 continue
             if name in ("cases", "array", "aligned") and re.match(r"\\text\s*\{", mark or ""):
-                said = re.sub(r"^\\text\s*\{\s*|\s*\}$", "", self.take())
-                if said.rstrip(",. ") not in ("if", "for", "when", "where"):
-                    rows[-1].append(Words(said.rstrip(",. ").casefold()))
+                text = re.sub(r"^\\text\s*\{\s*|\s*\}$", "", self.take())
+                if text.rstrip(",. ") not in ("if", "for", "when", "where"):
+                    rows[-1].append(Words(text.rstrip(",. ").casefold()))
                 continue
             node = self.listing()
             rows[-1].append(node)

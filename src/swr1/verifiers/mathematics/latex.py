@@ -124,7 +124,7 @@ _LEAD = re.compile(
     r"|^(?:\\text\s*\{)?答案?(?:是|为)?:?\s*\}?|^(?:一共有?|总共有?|共有?|共计|合计)(?=\s*[\d一二三四五六七八九十百两])",
     re.I,
 )
-_TOLD = re.compile(r"\\text\s*\{[^{}]*(?:\bis|=|:)\s*\}\s*(?=[-\d\\(])")
+_STATED = re.compile(r"\\text\s*\{[^{}]*(?:\bis|=|:)\s*\}\s*(?=[-\d\\(])")
 _HEDGED = re.compile(
     r"\b(?:not|no|never|less|more|most|least|between|about|approximately|either|neither|or|if)\b",
     re.I,
@@ -252,10 +252,10 @@ def _as_fraction(match: re.Match[str]) -> str:
     whole, first = match[1], match[2]
     block = match[3] or match[4] or match[5]
     if not block:  # dots: the block that the digits end with, twice, or three times for one digit
-        found = next((n for n in range(1, len(first) // 2 + 1) if _repeats(first, n)), None)
-        if found is None:
+        period = next((n for n in range(1, len(first) // 2 + 1) if _repeats(first, n)), None)
+        if period is None:
             return match[0]
-        first, block = first[: -2 * found], first[-found:]
+        first, block = first[: -2 * period], first[-period:]
     nines = (10 ** len(block) - 1) * 10 ** len(first)
     top = int(whole + first + block) - int(whole + first or "0")
     return f"\\frac{{{top}}}{{{nines}}}"
@@ -275,7 +275,7 @@ def leads(text: str) -> str:
         text = (
             text[lead.end() :].replace("}", "", 1).strip() if brace else text[lead.end() :].strip()
         )
-    announced = _TOLD.match(text)
+    announced = _STATED.match(text)
     if announced and not _HEDGED.search(announced[0]) and text[announced.end() :].strip():
         text = text[announced.end() :]
     text = _NEGATIVE.sub("-", text)
@@ -299,7 +299,7 @@ _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?![\d,])")
 
 def tokens(text: str) -> list[str]:
     """The marks of a text; digits grouped by commas are one where no bracket makes them a list."""
-    found: list[str] = []
+    marks: list[str] = []
     depth = at = 0
     while match := _TOKEN.search(text, at):
         token, at = match[0], match.end()
@@ -307,5 +307,5 @@ def tokens(text: str) -> list[str]:
         if grouped:
             token, at = grouped[0].replace(",", ""), grouped.end()
         depth += (token in ("(", "[", "\\{")) - (token in (")", "]", "\\}"))
-        found.append(token)
-    return found
+        marks.append(token)
+    return marks

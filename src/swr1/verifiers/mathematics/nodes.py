@@ -143,10 +143,10 @@ def is_equation(node: Any) -> bool:
 
 
 def matched(
-    gold: Sequence[Any], said: Sequence[Any], is_same: Callable[[Any, Any], bool], most: int = 40
+    gold: Sequence[Any], answer: Sequence[Any], is_same: Callable[[Any, Any], bool], most: int = 40
 ) -> bool:
     """Whether the one is the other in some order; long lists (over `most`) are compared in order."""
-    left = list(said)
+    left = list(answer)
     if len(left) > most:
         return len(gold) == len(left) and all(
             is_same(a, b) for a, b in zip(gold, left, strict=True)

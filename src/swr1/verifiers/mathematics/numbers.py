@@ -114,23 +114,23 @@ def quantity(text: str) -> Quantity:
     if _WHOLE.fullmatch(text):
         return Quantity(text, text, Number(Fraction(int(text))))
     whole = text = in_digits(_bare(text))
-    said = Unit()
+    stated_unit = Unit()
     if money := _MONEY.match(text):
-        said = unit(money["money"].replace("HK", "").rstrip(".")) or Unit()
+        stated_unit = unit(money["money"].replace("HK", "").rstrip(".")) or Unit()
         text = money["sign"] + text[money.end() :].removesuffix("\\$").strip()
     elif text.endswith("\\$"):
-        said, text = unit("\\$") or Unit(), text[:-2].strip()
+        stated_unit, text = unit("\\$") or Unit(), text[:-2].strip()
     if not any(map(str.isdigit, text)):
-        return _expression(whole, text, said)
-    if found := _degrees(text) or _sum(text):
-        return Quantity(whole, text, *found)
+        return _expression(whole, text, stated_unit)
+    if parts := _degrees(text) or _sum(text):
+        return Quantity(whole, text, *parts)
     text = _bare(text)
     if head := _head(text):
         value, decimals, end = head
         rest, scale = text[end:], 1
         bare = _PERCENT.sub("", rest)
         if bare == "" and rest:
-            return Quantity(whole, text, Number(value, decimals, True), said, percent=True)
+            return Quantity(whole, text, Number(value, decimals, True), stated_unit, percent=True)
         if match := _SCALE.match(rest):
             scale, rest = (
                 _SCALES[match["scale"].lower()],
@@ -140,9 +140,9 @@ def quantity(text: str) -> Quantity:
         of = None if _is_algebra(rest) else unit(rest)
         if of is not None:
             return Quantity(
-                whole, text[:end], Number(value * scale, decimals), said.times(of), close
+                whole, text[:end], Number(value * scale, decimals), stated_unit.times(of), close
             )
-    return _expression(whole, text, said)
+    return _expression(whole, text, stated_unit)
 
 
 def _bare(text: str) -> str:
@@ -231,11 +231,11 @@ def _sum(text: str) -> tuple[Number, Unit] | None:
     return Number(total), parts[0][1]._replace(factor=Fraction(1))
 
 
-def _expression(whole: str, text: str, said: Unit) -> Quantity:
+def _expression(whole: str, text: str, stated_unit: Unit) -> Quantity:
     """What is no plain number: its unit, if it ends with one that is known or stands upright."""
     percent = _PERCENT.sub("", text)
     if percent != text and percent:
-        return Quantity(whole, percent, None, said, percent=True)
+        return Quantity(whole, percent, None, stated_unit, percent=True)
     begun = max(len(text) - 100, 1)
     for match in _TAIL.finditer(text, begun):
         tail = text[match.start() :]
@@ -248,8 +248,8 @@ def _expression(whole: str, text: str, said: Unit) -> Quantity:
             and (not of.words or tail.startswith("\\text"))
         ):
             rest = re.sub(re.escape(tail.strip()) + r"\s*(?=[,;])", "", text[: match.start()])
-            return Quantity(whole, rest.strip(), None, said.times(of))
-    return Quantity(whole, text, None, said)
+            return Quantity(whole, rest.strip(), None, stated_unit.times(of))
+    return Quantity(whole, text, None, stated_unit)
 
 
 _WRAPPED = re.compile(r"^\\(?:text|mathrm)\s*\{([^{}]*)\}$")
@@ -262,15 +262,15 @@ _SHORT_WORDS = frozenset("yes no odd on off all any red tie win up".split())
 def words(text: str) -> str | None:
     """An answer that is words, not symbols, in lower case; None for anything else."""
     inner = _WRAPPED.match(text)
-    said = " ".join((inner[1] if inner else text).split()).casefold().rstrip(".!")
-    letters = "".join(said.replace("-", "").split())
-    if said in _SHORT_WORDS:
-        return said
+    plain = " ".join((inner[1] if inner else text).split()).casefold().rstrip(".!")
+    letters = "".join(plain.replace("-", "").split())
+    if plain in _SHORT_WORDS:
+        return plain
     is_word = letters.isalpha() and (len(letters) > 3 or (inner and len(letters) > 1))
-    return said if is_word or (letters and "\u4e00" <= letters[0] <= "\u9fff") else None
+    return plain if is_word or (letters and "\u4e00" <= letters[0] <= "\u9fff") else None
 
 
 def last_number(text: str) -> str | None:
     """The last plain number in a text, as it is written there."""
-    found = re.findall(rf"(?<![\w.])-?(?:{_DIGITS})(?:/\d+)?%?", text)
-    return found[-1].rstrip(".") if found else None
+    numbers = re.findall(rf"(?<![\w.])-?(?:{_DIGITS})(?:/\d+)?%?", text)
+    return numbers[-1].rstrip(".") if numbers else None

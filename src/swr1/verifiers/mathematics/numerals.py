@@ -53,8 +53,8 @@ def in_digits(text: str) -> str:
     """A number in English or Chinese words in digits; any other text as it is."""
     if not text.isascii():
         return _chinese(text)
-    said = _english(text.removeprefix("-"))
-    return f"-{said}" if text.startswith("-") else said
+    digits = _english(text.removeprefix("-"))
+    return f"-{digits}" if text.startswith("-") else digits
 
 
 def _english(text: str) -> str:
@@ -72,8 +72,8 @@ def _english(text: str) -> str:
     part = rest and (rest[0] if rest[0] in _PARTS else rest[0].removesuffix("s"))
     if len(rest) == 1 and part in _PARTS:
         return f"\\frac{{{value}}}{{{_PARTS[part]}}}"
-    said = unit(" ".join(rest))
-    return text if said is None or said.words else f"{value} {' '.join(rest)}".strip()
+    stated_unit = unit(" ".join(rest))
+    return text if stated_unit is None or stated_unit.words else f"{value} {' '.join(rest)}".strip()
 
 
 def _count(marks: list[str]) -> tuple[int, list[str]]:
@@ -94,8 +94,8 @@ def _count(marks: list[str]) -> tuple[int, list[str]]:
 def _chinese(text: str) -> str:
     flat = _FLAT.sub(r" \1 ", text).strip() if "\\" in text else text
     match = _CHINESE_NUMBER.fullmatch(flat)
-    said = unit(match["unit"]) if match else None
-    if match is None or said is None or (said.words and not match["digits"]):
+    stated_unit = unit(match["unit"]) if match else None
+    if match is None or stated_unit is None or (stated_unit.words and not match["digits"]):
         return text
     sign, end = "-" if match["sign"] else "", f" {match['unit'].strip()}".rstrip()
     if match["bottom"]:

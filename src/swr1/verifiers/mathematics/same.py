@@ -32,48 +32,48 @@ _BOTH_WAYS = frozenset({"=", "\\ne", "\\equiv", "\\approx", "\\sim", "\\simeq", 
 _ORDER = frozenset({"<", "\\le"})
 
 
-def same(gold: Any, said: Any) -> bool:
+def same(gold: Any, answer: Any) -> bool:
     """Whether an answer is the gold. May take long on large expressions; has no side effects."""
-    gold, said = _plain(gold), _plain(said)
-    if type(gold) is type(said) and gold == said:
+    gold, answer = _plain(gold), _plain(answer)
+    if type(gold) is type(answer) and gold == answer:
         return True
-    gold, said = _unwrapped(gold, said)
-    gold, said = _quotient(gold, said), _quotient(said, gold)
-    if isinstance(gold, sympy.MatrixBase) or isinstance(said, sympy.MatrixBase):
-        return _same_matrix(gold, said)
-    if isinstance(gold, sympy.Expr) and isinstance(said, sympy.Expr):
-        return equal(gold, said)
-    if isinstance(gold, Seq) and isinstance(said, Seq) and _same_seq(gold, said):
+    gold, answer = _unwrapped(gold, answer)
+    gold, answer = _quotient(gold, answer), _quotient(answer, gold)
+    if isinstance(gold, sympy.MatrixBase) or isinstance(answer, sympy.MatrixBase):
+        return _same_matrix(gold, answer)
+    if isinstance(gold, sympy.Expr) and isinstance(answer, sympy.Expr):
+        return equal(gold, answer)
+    if isinstance(gold, Seq) and isinstance(answer, Seq) and _same_seq(gold, answer):
         return True
-    if isinstance(gold, Rel) and isinstance(said, Rel) and _same_rel(gold, said):
+    if isinstance(gold, Rel) and isinstance(answer, Rel) and _same_rel(gold, answer):
         return True
-    if isinstance(gold, Builder) and isinstance(said, Builder) and _same_row(gold, said):
+    if isinstance(gold, Builder) and isinstance(answer, Builder) and _same_row(gold, answer):
         return True
-    if isinstance(gold, Cases) and isinstance(said, Cases):
-        return len(gold.rows) == len(said.rows) and matched(gold.rows, said.rows, _same_row)
-    if isinstance(gold, Words) or isinstance(said, Words):
+    if isinstance(gold, Cases) and isinstance(answer, Cases):
+        return len(gold.rows) == len(answer.rows) and matched(gold.rows, answer.rows, _same_row)
+    if isinstance(gold, Words) or isinstance(answer, Words):
         return False
-    if not (is_set(gold) or is_set(said)) or _other_letter(gold, said):
+    if not (is_set(gold) or is_set(answer)) or _other_letter(gold, answer):
         return False
-    a, b = as_set(gold), as_set(said)
+    a, b = as_set(gold), as_set(answer)
     return a is not None and b is not None and same_set(a, b)
 
 
-def same_or_not(gold: Any, said: Any) -> bool:
+def same_or_not(gold: Any, answer: Any) -> bool:
     """`same`, where what sympy cannot compare is not the same. Raises MemoryError, RecursionError."""
     try:
-        return same(gold, said)
+        return same(gold, answer)
     except (MemoryError, RecursionError):
         raise
     except Exception:  # whatever sympy raises on two things that cannot be compared
         return False
 
 
-def _other_letter(gold: Any, said: Any) -> bool:
+def _other_letter(gold: Any, answer: Any) -> bool:
     """Whether two conditions are about different letters; {x | ...} is about none."""
-    if isinstance(gold, Builder) or isinstance(said, Builder):
+    if isinstance(gold, Builder) or isinstance(answer, Builder):
         return False
-    return bool(free(gold) and free(said)) and free(gold) != free(said)
+    return bool(free(gold) and free(answer)) and free(gold) != free(answer)
 
 
 def _same_row(a: Sequence[Any], b: Sequence[Any]) -> bool:
@@ -97,14 +97,14 @@ def _plain(node: Any) -> Any:
     if not isinstance(node, Seq) or node.open not in ("", "{"):
         return node
     items = [_plain(item) for item in node.items[:_MOST]] + list(node.items[_MOST:])
-    kept: list[Any] = []
+    distinct: list[Any] = []
     for item in items:
-        if len(kept) > _MOST or not any(_repeats(item, other) for other in kept):
-            kept.append(item)
-    if len(kept) == 1 and not isinstance(kept[0], Seq):
-        return kept[0]
+        if len(distinct) > _MOST or not any(_repeats(item, other) for other in distinct):
+            distinct.append(item)
+    if len(distinct) == 1 and not isinstance(distinct[0], Seq):
+        return distinct[0]
     flat: list[Any] = []
-    for item in kept:  # a bare list in a list: the two signs of +-
+    for item in distinct:  # a bare list in a list: the two signs of +-
         inner = isinstance(item, Seq) and item.open == "" and node.open == "{"
         flat.extend(item.items if inner else [item])
     return node._replace(items=tuple(flat))
@@ -129,27 +129,27 @@ def _is_declaration(node: Any) -> bool:
 def _without_declarations(node: Any) -> Any:
     if not isinstance(node, Seq) or node.open:
         return node
-    kept = tuple(item for item in node.items if not _is_declaration(item))
-    if not kept or len(kept) == len(node.items):
+    others = tuple(item for item in node.items if not _is_declaration(item))
+    if not others or len(others) == len(node.items):
         return node
-    return kept[0] if len(kept) == 1 else node._replace(items=kept)
+    return others[0] if len(others) == 1 else node._replace(items=others)
 
 
-def _unwrapped(gold: Any, said: Any) -> tuple[Any, Any]:
+def _unwrapped(gold: Any, answer: Any) -> tuple[Any, Any]:
     """Left sides and declarations that only one of the two has are left out."""
-    declared = [isinstance(x, Seq) and any(map(_is_declaration, x.items)) for x in (gold, said)]
+    declared = [isinstance(x, Seq) and any(map(_is_declaration, x.items)) for x in (gold, answer)]
     if declared[0] != declared[1]:
-        gold, said = _without_declarations(gold), _without_declarations(said)
-    if isinstance(said, Rel) and not is_equation(gold) and (_names(said) or _tells(said)):
-        said = said.sides[-1]
+        gold, answer = _without_declarations(gold), _without_declarations(answer)
+    if isinstance(answer, Rel) and not is_equation(gold) and (_names(answer) or _tells(answer)):
+        answer = answer.sides[-1]
     elif (
         is_equation(gold)
-        and not isinstance(said, (Rel, Cases))
+        and not isinstance(answer, (Rel, Cases))
         and _names(gold)
-        and not _is_equations(said)
+        and not _is_equations(answer)
     ):
         gold = gold.sides[-1]
-    return _plain(gold), _plain(said)
+    return _plain(gold), _plain(answer)
 
 
 def _quotient(node: Any, other: Any) -> Any:
@@ -183,7 +183,7 @@ def _tells(node: Rel) -> bool:
     return bool(node.sides[0].free_symbols) and bool(node.sides[1].is_number)
 
 
-def _same_matrix(gold: Any, said: Any) -> bool:
+def _same_matrix(gold: Any, answer: Any) -> bool:
     def cells(node: Any) -> Any:
         if isinstance(node, sympy.MatrixBase):
             return node.shape, list(node)
@@ -191,7 +191,7 @@ def _same_matrix(gold: Any, said: Any) -> bool:
             return None, list(node.items)
         return None, None
 
-    (shape, a), (other, b) = cells(gold), cells(said)
+    (shape, a), (other, b) = cells(gold), cells(answer)
     if a is None or b is None or len(a) != len(b):
         return False
     if shape and other and shape != other:
@@ -200,49 +200,51 @@ def _same_matrix(gold: Any, said: Any) -> bool:
     return (shape == other or 1 in one) and all(same(x, y) for x, y in zip(a, b, strict=True))
 
 
-def _same_seq(gold: Seq, said: Seq) -> bool:
-    if len(gold.items) != len(said.items):
+def _same_seq(gold: Seq, answer: Seq) -> bool:
+    if len(gold.items) != len(answer.items):
         return False
-    listed = [seq.open in ("", "{") for seq in (gold, said)]
+    listed = [seq.open in ("", "{") for seq in (gold, answer)]
     if all(listed):
         relations = any(isinstance(item, Rel) and not is_equation(item) for item in gold.items)
-        if relations and {gold.joined, said.joined} == {"\\lor", "\\land"}:
+        if relations and {gold.joined, answer.joined} == {"\\lor", "\\land"}:
             return False
-        return matched(gold.items, said.items, same)
+        return matched(gold.items, answer.items, same)
     if any(listed):  # "1, 2" for (1, 2), but not {1, 2}
-        bare, other = (gold, said) if listed[0] else (said, gold)
+        bare, other = (gold, answer) if listed[0] else (answer, gold)
         if bare.open or bare.joined == "\\lor" or other.open == "[":
             return False
-    elif (gold.open, gold.close) != (said.open, said.close) and "<" not in (gold.open + said.open):
+    elif (gold.open, gold.close) != (answer.open, answer.close) and "<" not in (
+        gold.open + answer.open
+    ):
         return False
-    return all(same(a, b) for a, b in zip(gold.items, said.items, strict=True))
+    return all(same(a, b) for a, b in zip(gold.items, answer.items, strict=True))
 
 
-def _same_rel(gold: Rel, said: Rel) -> bool:
-    gold, said = _directed(gold), _directed(said)
-    moduli = [rel.modulus for rel in (gold, said) if rel.modulus is not None]
-    if gold.ops != said.ops or len(moduli) == 1 or (moduli and not same(*moduli)):
+def _same_rel(gold: Rel, answer: Rel) -> bool:
+    gold, answer = _directed(gold), _directed(answer)
+    moduli = [rel.modulus for rel in (gold, answer) if rel.modulus is not None]
+    if gold.ops != answer.ops or len(moduli) == 1 or (moduli and not same(*moduli)):
         return False
     if set(gold.ops) == {":"}:
-        return _proportional(gold.sides, said.sides)
-    pairs = list(zip(gold.sides, said.sides, strict=True))
+        return _proportional(gold.sides, answer.sides)
+    pairs = list(zip(gold.sides, answer.sides, strict=True))
     if all(same(a, b) for a, b in pairs):
         return True
     if len(gold.ops) > 1 and set(gold.ops) <= _BOTH_WAYS and len(set(gold.ops)) == 1:
-        return False if gold.ops[0] == "=" else matched(gold.sides, said.sides, same)
+        return False if gold.ops[0] == "=" else matched(gold.sides, answer.sides, same)
     if len(gold.ops) != 1 or gold.modulus is not None:
         return False
     op = gold.ops[0]
     if (
         op in _BOTH_WAYS
-        and same(gold.sides[0], said.sides[1])
-        and same(gold.sides[1], said.sides[0])
+        and same(gold.sides[0], answer.sides[1])
+        and same(gold.sides[1], answer.sides[0])
     ):
         return True
     if op in ("=", "\\ne", *_ORDER) and all(
-        isinstance(x, sympy.Expr) for x in gold.sides + said.sides
+        isinstance(x, sympy.Expr) for x in gold.sides + answer.sides
     ):
-        return _multiple(gold, said, positive=op in _ORDER)
+        return _multiple(gold, answer, positive=op in _ORDER)
     return False
 
 
@@ -253,19 +255,19 @@ def _directed(rel: Rel) -> Rel:
     return rel
 
 
-def _proportional(gold: Sequence[Any], said: Sequence[Any]) -> bool:
+def _proportional(gold: Sequence[Any], answer: Sequence[Any]) -> bool:
     """Whether two ratios are one."""
-    if not all(isinstance(x, sympy.Expr) for x in (*gold, *said)):
+    if not all(isinstance(x, sympy.Expr) for x in (*gold, *answer)):
         return False
-    return all(equal(gold[0] * b, said[0] * a) for a, b in zip(gold[1:], said[1:], strict=True))
+    return all(equal(gold[0] * b, answer[0] * a) for a, b in zip(gold[1:], answer[1:], strict=True))
 
 
-def _multiple(gold: Rel, said: Rel, positive: bool) -> bool:
+def _multiple(gold: Rel, answer: Rel, positive: bool) -> bool:
     """Whether one equation or inequality is a multiple of the other by a number."""
-    a, b = gold.sides[0] - gold.sides[1], said.sides[0] - said.sides[1]
+    a, b = gold.sides[0] - gold.sides[1], answer.sides[0] - answer.sides[1]
     if a.is_number or b.is_number or a.free_symbols != b.free_symbols:
         return False
-    if _names(gold) and gold.sides[1].is_number and not _names(said):
+    if _names(gold) and gold.sides[1].is_number and not _names(answer):
         return False  # x = 2 is not answered by 2x = 4
     random_ = random.Random(str(sorted(map(str, a.free_symbols))))
     point = {s: sympy.Rational(random_.randint(11, 997), 101) for s in a.free_symbols}

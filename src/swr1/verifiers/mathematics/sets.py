@@ -154,15 +154,15 @@ def same_set(a: sympy.Set, b: sympy.Set) -> bool:
 
 def _pieces(whole: sympy.Set) -> list[Any] | None:
     """Intervals and single numbers that make up a set."""
-    found: list[Any] = []
+    pieces: list[Any] = []
     for part in whole.args if isinstance(whole, sympy.Union) else (whole,):
         if isinstance(part, sympy.FiniteSet):
-            found.extend(part.args)
+            pieces.extend(part.args)
         elif isinstance(part, sympy.Interval):
-            found.append(part)
+            pieces.append(part)
         else:
             return None
-    return found
+    return pieces
 
 
 def _same_piece(a: Any, b: Any) -> bool:

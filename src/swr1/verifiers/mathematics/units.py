@@ -34,8 +34,8 @@ class Unit(NamedTuple):
         powers = dict(self.powers)
         for base, n in other.powers:
             powers[base] = powers.get(base, 0) + n * power
-        kept = tuple(sorted((base, n) for base, n in powers.items() if n))
-        return Unit(kept, self.factor * other.factor**power, self.words | other.words)
+        nonzero = tuple(sorted((base, n) for base, n in powers.items() if n))
+        return Unit(nonzero, self.factor * other.factor**power, self.words | other.words)
 
 
 # factor | base units with their powers | spellings
@@ -190,7 +190,7 @@ def unit(text: str) -> Unit | None:
     if not all(map(_is_aside, _ASIDE.findall(flat))):
         return None
     flat = _ASIDE.sub(" ", flat).replace("{", " ").replace("}", " ")
-    found, last, sign, raised, at = Unit(), None, 1, 1, 0
+    total, last, sign, raised, at = Unit(), None, 1, 1, 0
     while at < len(flat):
         mark = _MARK.match(flat, at)
         if mark is None:
@@ -199,7 +199,7 @@ def unit(text: str) -> Unit | None:
         if mark["power"]:
             if last is None:
                 return None
-            found = found.times(last._replace(words=frozenset()), sign * (int(mark[2]) - 1))
+            total = total.times(last._replace(words=frozenset()), sign * (int(mark[2]) - 1))
         elif mark["over"]:
             sign = -1
         elif not mark["times"]:
@@ -207,7 +207,7 @@ def unit(text: str) -> Unit | None:
             low = name.casefold()
             power = _POWERS.get(low)
             if power and low.endswith("ed"):
-                found = found.times(last or Unit(), sign * (power - 1))
+                total = total.times(last or Unit(), sign * (power - 1))
             elif power:
                 raised = power
             elif low == "in" and flat[at:].strip(" .^23"):
@@ -219,8 +219,8 @@ def unit(text: str) -> Unit | None:
                 if one is None:
                     return None
                 last = one
-                found, raised = found.times(one, sign * raised), 1
-    return None if last is None and flat.strip(" .,") else found
+                total, raised = total.times(one, sign * raised), 1
+    return None if last is None and flat.strip(" .,") else total
 
 
 def _is_aside(text: str) -> bool:

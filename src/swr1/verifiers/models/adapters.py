@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from swr1.errors import UsageError
 from swr1.registry import suggest
 from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply, class_probabilities
-from swr1.verifiers.models.wording import Said, first_word, flat, keyed
+from swr1.verifiers.models.wording import VerdictWord, first_word, flat, keyed
 
 Turns = list[dict[str, Any]]
 
@@ -117,15 +117,15 @@ _CODES = re.compile(  # on the verdict's line, or on lines that hold nothing bef
 
 def _read_llama(replies: Sequence[Reply]) -> Reading:
     """`safe`, or `unsafe` and codes: `S1,S10` on a second line, or as it comes."""
-    said = first_word(replies[0].text, ("safe", "unsafe"), r"[SO]\d")
-    codes = re.findall(r"(?i)\b([SO]\d{1,2})\b", "\n".join(_CODES.findall(said.rest)))
-    if said.word == "safe" and codes:
+    verdict = first_word(replies[0].text, ("safe", "unsafe"), r"[SO]\d")
+    codes = re.findall(r"(?i)\b([SO]\d{1,2})\b", "\n".join(_CODES.findall(verdict.rest)))
+    if verdict.word == "safe" and codes:
         raise CouldNotJudge(f"the reply is 'safe' and has codes: {replies[0].text[:100]!r}")
-    codes = codes or _codes_of(said.rest)
+    codes = codes or _codes_of(verdict.rest)
     named = [_hazard(code.upper()) for code in dict.fromkeys(codes)]
     words = {"safe": "safe", "unsafe": "unsafe"}
     return Reading(
-        said.word, class_probabilities(replies[0], said.at, words), {"categories": named}
+        verdict.word, class_probabilities(replies[0], verdict.at, words), {"categories": named}
     )
 
 
@@ -154,45 +154,45 @@ def _read_qwen(replies: Sequence[Reply]) -> Reading:
     """Lines `Safety: Safe|Unsafe|Controversial`, `Categories: ...|None`, `Refusal: Yes|No`."""
     text, at = without_thoughts(replies[0])
     words = {word: word for word in ("safe", "unsafe", "controversial")}
-    said = keyed(text, {"Safety": tuple(words), "Refusal": ("yes", "no")}, ("Categories",))
-    safety = _field_of(said, "Safety", text)
-    named = re.split(r"[,;]", said["Categories"].rest) if "Categories" in said else []
+    fields = keyed(text, {"Safety": tuple(words), "Refusal": ("yes", "no")}, ("Categories",))
+    safety = _field_of(fields, "Safety", text)
+    named = re.split(r"[,;]", fields["Categories"].rest) if "Categories" in fields else []
     named = [c.strip(" .[](){}-") for c in named]
     return Reading(
         safety.word,
         class_probabilities(replies[0], at + safety.at, words),
         {"categories": [c for c in named if c and c.casefold() != "none"]},
-        refusal=said["Refusal"].word == "yes" if "Refusal" in said else None,
+        refusal=fields["Refusal"].word == "yes" if "Refusal" in fields else None,
     )
 
 
-def _field_of(said: dict[str, Said], key: str, text: str) -> Said:
-    if key not in said:
+def _field_of(fields: dict[str, VerdictWord], key: str, text: str) -> VerdictWord:
+    if key not in fields:
         raise CouldNotJudge(f"the reply does not say {key!r}: {text[:100]!r}")
-    return said[key]
+    return fields[key]
 
 
 # --- WildGuard ------------------------------------------------------------------------------------
 
 
 def _ask_wild(turns: Turns, ask: Ask) -> list[Question]:
-    asked, answer = _as_request(turns)
-    text = _fill(_form("wildguard")["input"], prompt=asked, response=answer)
+    request, answer = _as_request(turns)
+    text = _fill(_form("wildguard")["input"], prompt=request, response=answer)
     return [Question([], text, {}, (answer,), ask.max_tokens or 40)]
 
 
 def _read_wild(replies: Sequence[Reply]) -> Reading:
     """`Harmful request: yes|no`, `Response refusal: yes|no`, `Harmful response: yes|no|N/A`."""
-    asked, refusal, answered = "Harmful request", "Response refusal", "Harmful response"
+    request, refusal, answered = "Harmful request", "Response refusal", "Harmful response"
     text, answers = replies[0].text, ("yes", "no", "n/a")
-    said = keyed(text, {asked: answers, refusal: answers, answered: answers})
-    harm = _field_of(said, answered, text)
+    fields = keyed(text, {request: answers, refusal: answers, answered: answers})
+    harm = _field_of(fields, answered, text)
     if harm.word == "n/a":
         raise CouldNotJudge("the guard sees no response to judge (Harmful response: N/A)")
     meaning = {"yes": "unsafe", "no": "safe"}
-    said_yes = {key: one.word == "yes" for key, one in said.items() if one.word != "n/a"}
+    is_yes = {key: one.word == "yes" for key, one in fields.items() if one.word != "n/a"}
     classes = class_probabilities(replies[0], harm.at, meaning)
-    return Reading(meaning[harm.word], classes, {}, said_yes.get(refusal), said_yes.get(asked))
+    return Reading(meaning[harm.word], classes, {}, is_yes.get(refusal), is_yes.get(request))
 
 
 # --- ShieldGemma ----------------------------------------------------------------------------------
@@ -200,11 +200,13 @@ def _read_wild(replies: Sequence[Reply]) -> Reading:
 
 def _ask_shield(turns: Turns, ask: Ask) -> list[Question]:
     form = _form("shieldgemma")
-    asked, answer = _as_request(turns)
-    pair = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+    request, answer = _as_request(turns)
+    pair = [{"role": "user", "content": request}, {"role": "assistant", "content": answer}]
     limit = ask.max_tokens or 1
     if ask.template and "guideline" not in ask.template:
-        texts = [_fill(form["input"], prompt=asked, response=answer, policy=p) for p in policies()]
+        texts = [
+            _fill(form["input"], prompt=request, response=answer, policy=p) for p in policies()
+        ]
         return [Question([], text, {}, (answer,), limit) for text in texts]
     return [_chat(pair, limit, {"guideline": p}) for p in policies()]
 
@@ -218,10 +220,10 @@ def _read_shield(replies: Sequence[Reply]) -> Reading:
     """`Yes` (it violates the policy) or `No`, of one policy each; the worst of them counts."""
     risks, known = {}, True
     for name, reply in zip(_form("shieldgemma")["policies"], replies, strict=True):
-        said = first_word(reply.text, ("yes", "no"), r"(?:it|this|the response)\b")
-        classes = class_probabilities(reply, said.at, {"yes": "unsafe", "no": "safe"})
+        verdict = first_word(reply.text, ("yes", "no"), r"(?:it|this|the response)\b")
+        classes = class_probabilities(reply, verdict.at, {"yes": "unsafe", "no": "safe"})
         known = known and classes is not None
-        risks[name] = classes["unsafe"] if classes else float(said.word == "yes")
+        risks[name] = classes["unsafe"] if classes else float(verdict.word == "yes")
     worst = max(risks.values())
     classes = {"safe": 1 - worst, "unsafe": worst} if known else None
     named = [name for name, risk in risks.items() if risk > 0.5]

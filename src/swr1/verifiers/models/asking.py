@@ -95,16 +95,16 @@ class ModelVerifier:
             keys.append(key)
             replies.append(known or self.backend.ask(question, like))
 
-        def make(found: list[Reply]) -> Verdict:
+        def make(complete: list[Reply]) -> Verdict:
             if self.cache:
-                for key, first, reply in zip(keys, replies, found, strict=True):
+                for key, first, reply in zip(keys, replies, complete, strict=True):
                     if isinstance(first, Future):
                         self.cache.put(key, reply)
-            return self._verdict(record, self.read(found), detail)
+            return self._verdict(record, self.read(complete), detail)
 
-        def careful(found: list[Reply]) -> Verdict:
+        def careful(complete: list[Reply]) -> Verdict:
             try:
-                return make(found)
+                return make(complete)
             except CouldNotJudge as error:
                 return null(self.by, str(error), **detail)
 
@@ -135,12 +135,12 @@ class ModelVerifier:
     def _verdict(self, record: Record, reading: Reading, detail: dict[str, Any]) -> Verdict:
         label, classes = reading.label, reading.classes
         detail = detail | reading.detail
-        for name, said in (
+        for name, value in (
             ("refusal", reading.refusal),
             ("harmful_request", reading.harmful_request),
         ):
-            if said is not None:
-                detail[name] = said
+            if value is not None:
+                detail[name] = value
         scores = self.scores
         if self.controversial != "half":
             scores = scores | {"controversial": 1.0 if self.controversial == "safe" else 0.0}
@@ -175,7 +175,7 @@ class ModelVerifier:
         """For people: how the servers and the cache did."""
         lines = [self.backend.summary()]
         if self.cache:
-            lines.append(f"{self.cache.found:,} replies from the cache, {self.cache.asked:,} asked")
+            lines.append(f"{self.cache.hits:,} replies from the cache, {self.cache.misses:,} asked")
         return "; ".join(filter(None, lines))
 
 

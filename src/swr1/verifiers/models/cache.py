@@ -32,7 +32,7 @@ class Cache:
             )
         except sqlite3.Error as error:
             raise SwrError(f"--cache {path}: {error}") from None
-        self.found = self.asked = 0
+        self.hits = self.misses = 0
 
     @staticmethod
     def key(who: str, question: Question) -> bytes:
@@ -42,8 +42,8 @@ class Cache:
 
     def get(self, key: bytes) -> Reply | None:
         row = self._base.execute("select reply from replies where key = ?", [key]).fetchone()
-        self.found += row is not None
-        self.asked += row is None
+        self.hits += row is not None
+        self.misses += row is None
         return Reply(**_whole(parse(row[0]))) if row else None
 
     def put(self, key: bytes, reply: Reply) -> None:

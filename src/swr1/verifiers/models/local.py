@@ -34,15 +34,15 @@ class LocalModel:
     """
 
     def __init__(self, folder: str, *, device: str, dtype: str, batch: int) -> None:
-        where = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        target = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         self.name = self.folder = str(folder)
-        kind: Any = {"auto": torch.float32 if where == "cpu" else "auto"}.get(dtype, dtype)
+        kind: Any = {"auto": torch.float32 if target == "cpu" else "auto"}.get(dtype, dtype)
         try:
             config = models.load_config(folder)
             self.tokenizer = models.load_tokenizer(folder)
             self.model = models.load_causal_lm(folder, kind)
             models.check_fit(self.model, self.tokenizer, folder)
-            self.model = self.model.to(where).eval()
+            self.model = self.model.to(target).eval()
         except (SwrError, RuntimeError) as error:
             kinded = type(error) if isinstance(error, UsageError) else SwrError
             raise kinded(f"the guard {folder}: {error}") from error
@@ -123,8 +123,10 @@ class LocalModel:
 
     def _tokenize(self, text: str) -> list[int]:
         bos = self.tokenizer.bos_token
-        own = bool(bos) and text.lstrip().startswith(bos)
-        return self.tokenizer(text, add_special_tokens=not self.template and not own)["input_ids"]
+        has_bos = bool(bos) and text.lstrip().startswith(bos)
+        return self.tokenizer(text, add_special_tokens=not self.template and not has_bos)[
+            "input_ids"
+        ]
 
     def _controls(self, ids: list[int]) -> Counter[int]:
         return Counter(i for i in ids if i in self._special_ids)

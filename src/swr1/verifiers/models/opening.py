@@ -196,11 +196,11 @@ def _scale(name: str, backend: Any, scale: str) -> dict[str, float]:
         if scale:
             raise UsageError(f"{name}.scale: {backend.name} is a reward model and has no labels")
         return {}
-    found = {label: given.get(label, POINTS.get(label)) for label in backend.labels}
-    missing = [label for label, score in found.items() if score is None]
+    scores = {label: given.get(label, POINTS.get(label)) for label in backend.labels}
+    missing = [label for label, score in scores.items() if score is None]
     if missing:
         raise UsageError(
             f"what does the label {missing[0]!r} of {backend.name} score? Say"
             f" --set {name}.scale={missing[0]}=1,... (labels: {', '.join(backend.labels)})"
         )
-    return {label: score for label, score in found.items() if score is not None}
+    return {label: score for label, score in scores.items() if score is not None}

@@ -86,8 +86,8 @@ class ModelOptions:
 
     def given(self) -> dict[str, str]:
         """The options of the command line that have a value."""
-        found = {name: getattr(self, name) for name in options_of(type(self))}
-        return {name: value for name, value in found.items() if value}
+        values = {name: getattr(self, name) for name in options_of(type(self))}
+        return {name: value for name, value in values.items() if value}
 
     @property
     def urls(self) -> list[str]:
@@ -124,7 +124,7 @@ class opener:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.__doc__, self.__module__ = function.__doc__, function.__module__
-        own = [
+        parameters = [
             p.replace(kind=p.KEYWORD_ONLY)
             for p in inspect.signature(function).parameters.values()
             if p.kind is not inspect.Parameter.VAR_KEYWORD
@@ -133,7 +133,7 @@ class opener:
             p.replace(kind=p.KEYWORD_ONLY)
             for p in inspect.signature(ModelOptions).parameters.values()
         ]
-        self.__signature__ = inspect.Signature([*own, *model])
+        self.__signature__ = inspect.Signature([*parameters, *model])
 
     def __call__(self, **options: Any) -> Any:
         return self.function(**options)
@@ -142,8 +142,8 @@ class opener:
         """The verdict on one record, waited for."""
         verifier = self(**options)
         try:
-            found = verifier.submit(record)
+            verdict = verifier.submit(record)
             verifier.flush("end")
-            return found if isinstance(found, dict) else found.result()  # type: ignore[return-value]
+            return verdict if isinstance(verdict, dict) else verdict.result()  # type: ignore[return-value]
         finally:
             verifier.close()

@@ -69,8 +69,8 @@ class PromptFile:
     def read(self, reply: Reply) -> Reading:
         """The label, and how likely each is where the reply's tokens tell."""
         text, at = without_thoughts(reply)
-        found = list(self.parse.finditer(text))
-        labels = {m["label"].strip().casefold() for m in found}
+        matches = list(self.parse.finditer(text))
+        labels = {m["label"].strip().casefold() for m in matches}
         if len(labels) != 1:
             what = "says both " + " and ".join(sorted(labels)) if labels else "holds no verdict"
             raise CouldNotJudge(f"the judge's reply {what}: ...{text[-100:]!r}")
@@ -78,7 +78,7 @@ class PromptFile:
         if label not in self.labels:
             raise CouldNotJudge(f"the judge's reply says {label!r}, which is none of the labels")
         words = {word: name for word, (name, _) in self.labels.items()}
-        classes = class_probabilities(reply, at + found[-1].start("label"), words)
+        classes = class_probabilities(reply, at + matches[-1].start("label"), words)
         return Reading(self.labels[label][0], classes, {})
 
     def scores(self) -> dict[str, float]:
@@ -146,7 +146,7 @@ def _from_toml(name: str, text: str) -> PromptFile:
 
 def _labels(name: str, listed: Any) -> dict[str, tuple[str, float]]:
     try:
-        found = {
+        labels = {
             word.casefold(): (str(value["label"]), float(value["score"]))
             if isinstance(value, dict)
             else (word, float(value))
@@ -156,9 +156,9 @@ def _labels(name: str, listed: Any) -> dict[str, tuple[str, float]]:
         raise UsageError(
             f"the judge's prompt {name}: [labels] is like: safe = {{label = 'safe', score = 1}}"
         ) from None
-    if not found:
+    if not labels:
         raise UsageError(f"the judge's prompt {name}: [labels] is empty")
-    return found
+    return labels
 
 
 def _checked(name: str, template: Any) -> str:

@@ -34,7 +34,7 @@ _HEDGE = re.compile(
 )
 
 
-class Said(NamedTuple):
+class VerdictWord(NamedTuple):
     """A verdict: the word in lower case, where it begins in the text, and what stands behind it."""
 
     word: str
@@ -45,11 +45,13 @@ class Said(NamedTuple):
 def flat(text: str) -> str:
     """The text as long as before, without markup: what ends a turn ends a line."""
     for tokens in (TURN_HEADER, EDGE_TOKEN):
-        text = tokens.sub(lambda found: "\n" + " " * (len(found[0]) - 1), text)
+        text = tokens.sub(lambda match: "\n" + " " * (len(match[0]) - 1), text)
     return text.translate(_FLAT)
 
 
-def first_word(text: str, words: Collection[str], codes: str = "(?!)", *, about: str = "") -> Said:
+def first_word(
+    text: str, words: Collection[str], codes: str = "(?!)", *, about: str = ""
+) -> VerdictWord:
     """The verdict that the reply begins with.
 
     Args:
@@ -59,13 +61,13 @@ def first_word(text: str, words: Collection[str], codes: str = "(?!)", *, about:
     Raises CouldNotJudge for any other reply.
     """
     view = flat(text)
-    said = "|".join(sorted(words, key=len, reverse=True))
-    found = re.match(rf"(?:[^\w\n!¬≠~]*\n)*{_MARK}{_LABEL}({said})\b", view, re.IGNORECASE)
-    if not found:
-        raise CouldNotJudge(f"the reply does not begin with {about or said}: {text[:100]!r}")
-    word, rest = found[1].casefold(), view[found.end() :]
+    choices = "|".join(sorted(words, key=len, reverse=True))
+    match = re.match(rf"(?:[^\w\n!¬≠~]*\n)*{_MARK}{_LABEL}({choices})\b", view, re.IGNORECASE)
+    if not match:
+        raise CouldNotJudge(f"the reply does not begin with {about or choices}: {text[:100]!r}")
+    word, rest = match[1].casefold(), view[match.end() :]
     rest = rest[re.match(rf"(?:[\s.,;]+{word}\b)*", rest, re.IGNORECASE).end() :]  # type: ignore[union-attr]
-    for other in re.finditer(rf"\b(?:{said})\b", rest, re.IGNORECASE):
+    for other in re.finditer(rf"\b(?:{choices})\b", rest, re.IGNORECASE):
         if other[0].casefold() != word:
             raise CouldNotJudge(f"the reply says both {word} and {other[0]}: {text[:100]!r}")
     if not re.match(
@@ -74,15 +76,17 @@ def first_word(text: str, words: Collection[str], codes: str = "(?!)", *, about:
         raise CouldNotJudge(f"the reply goes on after {word!r}: {text[:100]!r}")
     answers = set(words) == {"yes", "no"}  # to a question: explained with a "not", perhaps
     denied = re.search(
-        rf"(?:\bnot|n't|\bnever|\bhardly) (?:\w+ ){{0,2}}(?:{said})\b", rest, re.IGNORECASE
+        rf"(?:\bnot|n't|\bnever|\bhardly) (?:\w+ ){{0,2}}(?:{choices})\b", rest, re.IGNORECASE
     )
     hedged = _HEDGE.search(rest.partition("\n")[0]) or _HEDGE.match(rest.lstrip(" \n.,;:-"))
     if (hedged or denied) and not answers:
         raise CouldNotJudge(f"the reply takes back its {word!r}: {text[:100]!r}")
-    return Said(word, found.start(1), rest)
+    return VerdictWord(word, match.start(1), rest)
 
 
-def keyed(text: str, keys: dict[str, Sequence[str]], free: Sequence[str] = ()) -> dict[str, Said]:
+def keyed(
+    text: str, keys: dict[str, Sequence[str]], free: Sequence[str] = ()
+) -> dict[str, VerdictWord]:
     """What the lines `KEY: WORD` say, key -> verdict; keys that stand nowhere are left out.
 
     Args:
@@ -92,20 +96,20 @@ def keyed(text: str, keys: dict[str, Sequence[str]], free: Sequence[str] = ()) -
     """
     names = [*keys, *free]
     view = _one_a_line(flat(text), names)
-    found: dict[str, Said] = {}
+    verdicts: dict[str, VerdictWord] = {}
     for key in names:
         begins = rf"^{_MARK}{re.escape(key)}{_LEVEL}[:=][ ]*[^\w\n!¬≠~]{{0,5}}"
         if key in free:
             if line := re.search(rf"{begins}(.*)$", view, re.IGNORECASE | re.MULTILINE):
-                found[key] = Said("", line.start(1), line[1])
+                verdicts[key] = VerdictWord("", line.start(1), line[1])
             continue
         words = "|".join(keys[key])
         line = re.search(rf"{begins}({words})(?!\w)(.*)$", view, re.IGNORECASE | re.MULTILINE)
         if line and (_goes_on(line[2], words) or not _agree(view, key, words)):
             raise CouldNotJudge(f"the reply says different things of {key!r}: {text[:100]!r}")
         if line:
-            found[key] = Said(line[1].casefold(), line.start(1), line[2])
-    return found
+            verdicts[key] = VerdictWord(line[1].casefold(), line.start(1), line[2])
+    return verdicts
 
 
 def _one_a_line(view: str, names: Sequence[str]) -> str:
@@ -128,5 +132,5 @@ def _goes_on(rest: str, words: str) -> bool:
 
 def _agree(view: str, key: str, words: str) -> bool:
     """Whether the key has the same word wherever it stands."""
-    found = re.findall(rf"\b{re.escape(key)}{_LEVEL}[:=][^\w\n]*({words})(?!\w)", view, re.I)
-    return len({word.casefold() for word in found}) == 1
+    matches = re.findall(rf"\b{re.escape(key)}{_LEVEL}[:=][^\w\n]*({words})(?!\w)", view, re.I)
+    return len({word.casefold() for word in matches}) == 1

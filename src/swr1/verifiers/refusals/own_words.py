@@ -88,9 +88,9 @@ def _unquoted(text: str) -> str:
         return inner[1:-1]  # nothing but one quotation: that is how some answer
 
     def hide(match: re.Match[str]) -> str:
-        said = match[0][1:-1]
-        few = match[0][0] in "\"'" and len(said) <= 30 and said.count(" ") < 3
-        few = few and not (_SPEAKS.search(said) or SHORT.fullmatch(said.strip(" .,!?")))
-        return said if few else MARK
+        quoted = match[0][1:-1]
+        few = match[0][0] in "\"'" and len(quoted) <= 30 and quoted.count(" ") < 3
+        few = few and not (_SPEAKS.search(quoted) or SHORT.fullmatch(quoted.strip(" .,!?")))
+        return quoted if few else MARK
 
     return _QUOTED.sub(hide, text)

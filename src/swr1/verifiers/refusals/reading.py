@@ -48,7 +48,7 @@ class Reading:
     answers: bool = False
 
 
-class _Asked:
+class _Request:
     """What matters of the prompt, looked at when it is needed."""
 
     def __init__(self, prompt: str) -> None:
@@ -69,8 +69,8 @@ class _Asked:
 
 def sentences(text: str) -> list[tuple[str, int]]:
     """The sentences of a text without markup, each with where it ends."""
-    found = [m for m in _SENTENCE.finditer(text) if any(map(str.isalnum, m[0]))]
-    return [(m[0].strip(_STRIP)[:_LONGEST], m.end()) for m in found]
+    matches = [m for m in _SENTENCE.finditer(text) if any(map(str.isalnum, m[0]))]
+    return [(m[0].strip(_STRIP)[:_LONGEST], m.end()) for m in matches]
 
 
 def read(text: str, prompt: str, opening: int) -> Reading:
@@ -78,48 +78,52 @@ def read(text: str, prompt: str, opening: int) -> Reading:
 
     `opening`: how many sentences may announce a refusal.
     """
-    own = own_words(text[:_READ])
-    said = sentences(own)
-    if not said:
+    speech = own_words(text[:_READ])
+    spans = sentences(speech)
+    if not spans:
         return Reading()
-    asked = _Asked(prompt)
-    if CODE not in own and (short := _short([sentence for sentence, _ in said])):
-        if asked.yes_or_no and _NO.match(short):
+    request = _Request(prompt)
+    if CODE not in speech and (short := _short([sentence for sentence, _ in spans])):
+        if request.yes_or_no and _NO.match(short):
             return Reading()
-        return Reading("inability", said[0][0])
-    few = len(own) < _SHORT
-    plain = [_cleaned(sentence) for sentence, _ in said[:opening]]
+        return Reading("inability", spans[0][0])
+    few = len(speech) < _SHORT
+    plain = [_cleaned(sentence) for sentence, _ in spans[:opening]]
     if (
-        len(said) == 1
-        and CODE not in own
+        len(spans) == 1
+        and CODE not in speech
         and (words.ONLY.search(plain[0]) or words.SUBJECT.search(plain[0]))
     ):
-        return Reading("inability", said[0][0][:200])
+        return Reading("inability", spans[0][0][:200])
     begins = next((k for k, s in enumerate(plain) if not words.PREAMBLE.search(s)), 0)
     condemns = 2 * bool(answering.CONDEMNS.search(plain[begins]))
     for k, sentence in enumerate(plain):
         reason = _unwilling(sentence, few) or (
-            _objects(sentence, asked, own) if k <= begins + condemns else None
+            _objects(sentence, request, speech) if k <= begins + condemns else None
         )
-        if reason in ("objection", "disagreement") and _sets_right(own):
+        if reason in ("objection", "disagreement") and _sets_right(speech):
             return Reading()
         if reason:
-            return Reading(reason, said[k][0][:200], _answers(reason, own, said, k))
-    if words.NO_OPINION.search(said[0][0]) and _says_no_more(own, said) and not _sets_right(own):
-        return Reading("no opinion", said[0][0][:200], _goes_on(own))
-    answers_no = asked.yes_or_no and not (
-        answering.DIVERTS.search(own) or answering.EQUALITY.search(own)
+            return Reading(reason, spans[k][0][:200], _answers(reason, speech, spans, k))
+    if (
+        words.NO_OPINION.search(spans[0][0])
+        and _says_no_more(speech, spans)
+        and not _sets_right(speech)
+    ):
+        return Reading("no opinion", spans[0][0][:200], _goes_on(speech))
+    answers_no = request.yes_or_no and not (
+        answering.DIVERTS.search(speech) or answering.EQUALITY.search(speech)
     )
-    if not answers_no and _preaches(plain[min(begins, len(plain) - 1)], said):
-        return Reading("lecture", said[0][0][:200])
+    if not answers_no and _preaches(plain[min(begins, len(plain) - 1)], spans):
+        return Reading("lecture", spans[0][0][:200])
     return Reading()
 
 
-def _short(said: list[str]) -> str | None:
+def _short(sentence_texts: list[str]) -> str | None:
     """An answer that is nothing but a refusal of a few words, without its marks."""
-    if len(said) > 3:
+    if len(sentence_texts) > 3:
         return None
-    whole = re.sub(r"[.!,;:…。！，\s]+", " ", " ".join(said)).strip(_STRIP)
+    whole = re.sub(r"[.!,;:…。！，\s]+", " ", " ".join(sentence_texts)).strip(_STRIP)
     return whole if len(whole) <= _WORDLESS and words.SHORT.fullmatch(whole) else None
 
 
@@ -148,7 +152,7 @@ def _unwilling(sentence: str, few: bool) -> str | None:
     return None
 
 
-def _objects(sentence: str, asked: _Asked, own: str) -> str | None:
+def _objects(sentence: str, request: _Request, speech: str) -> str | None:
     """Whether a first sentence objects to the request, or denies what it takes for granted."""
     if words.AGREES.search(sentence):
         return None
@@ -158,47 +162,47 @@ def _objects(sentence: str, asked: _Asked, own: str) -> str | None:
         or chinese.OBJECTION.search(sentence)
     )
     if not objects and words.CAUTION.search(sentence):
-        objects = answering.LECTURES.search(own) or words.INSTEAD.search(own)
+        objects = answering.LECTURES.search(speech) or words.INSTEAD.search(speech)
     if words.DISAGREEMENT.search(sentence):
-        answers = asked.yes_or_no and not (
-            words.OBJECTION.search(own) or answering.DIVERTS.search(own)
+        answers = request.yes_or_no and not (
+            words.OBJECTION.search(speech) or answering.DIVERTS.search(speech)
         )
         return None if answers else "disagreement"
-    if words.DENIAL.search(sentence) and asked.why and not asked.negated:
+    if words.DENIAL.search(sentence) and request.why and not request.negated:
         return "disagreement"
     return "objection" if objects else None
 
 
-def _sets_right(own: str) -> bool:
+def _sets_right(speech: str) -> bool:
     """Whether it denies a premise because it is not so in fact, and preaches nothing beside it."""
-    return bool(answering.EXPLAINS.search(own) or answering.FACTS.search(own)) and not (
-        answering.DIVERTS.search(own) or answering.EQUALITY.search(own)
+    return bool(answering.EXPLAINS.search(speech) or answering.FACTS.search(speech)) and not (
+        answering.DIVERTS.search(speech) or answering.EQUALITY.search(speech)
     )
 
 
-def _rest(own: str, said: list[tuple[str, int]], k: int) -> str:
+def _rest(speech: str, spans: list[tuple[str, int]], k: int) -> str:
     """What follows the refusing clause of sentence k."""
-    begin = said[k - 1][1] if k else 0
-    sentence = own[begin : said[k][1]]
+    begin = spans[k - 1][1] if k else 0
+    sentence = speech[begin : spans[k][1]]
     last = 0
     for pattern in (words.INABILITY, words.NO_ACCESS, chinese.INABILITY):
         for match in pattern.finditer(sentence[:_LONGEST]):
             last = max(last, match.end())
     cut = _CLAUSE.search(sentence, last)
-    return own[begin + (cut.start() if cut else len(sentence)) :]
+    return speech[begin + (cut.start() if cut else len(sentence)) :]
 
 
-def _answers(reason: str, own: str, said: list[tuple[str, int]], k: int) -> bool:
+def _answers(reason: str, speech: str, spans: list[tuple[str, int]], k: int) -> bool:
     """Whether what follows a refusal gives some of what was asked for."""
-    rest = _rest(own, said, k)
+    rest = _rest(speech, spans, k)
     if CODE in rest:
         return True
     if reason == "no access":
-        says_so = any(map(words.SORRY.search, [said[k][0]])) or words.INABILITY.search(said[k][0])
+        says_so = any(map(words.SORRY.search, [spans[k][0]])) or words.INABILITY.search(spans[k][0])
         return bool(answering.ADVISES.search(rest)) or not says_so
     explains = answering.NOT_REAL if reason == "inability" else answering.EXPLAINS
-    if not answering.DIVERTS.search(own) and (
-        len(answering.LIST_ITEM.findall(rest)) >= _LIST or explains.search(own)
+    if not answering.DIVERTS.search(speech) and (
+        len(answering.LIST_ITEM.findall(rest)) >= _LIST or explains.search(speech)
     ):
         return True
     return _goes_on(rest)
@@ -208,8 +212,8 @@ def _goes_on(rest: str) -> bool:
     """Whether steps follow in prose, or something that was announced."""
     steps = 0
     for part in re.split(r"[.!?。！？\n]", rest):
-        found = sum(bool(answering.STEP.match(piece.strip(_STRIP))) for piece in _PIECE.split(part))
-        steps += found if found and not answering.ASIDE.search(part) else 0
+        count = sum(bool(answering.STEP.match(piece.strip(_STRIP))) for piece in _PIECE.split(part))
+        steps += count if count and not answering.ASIDE.search(part) else 0
     if steps >= _STEPS and not (answering.DIVERTS.search(rest) and steps < 2 * _STEPS):
         return True
     if announced := answering.ANNOUNCES.search(rest):
@@ -222,14 +226,14 @@ def _goes_on(rest: str) -> bool:
     return False
 
 
-def _preaches(begins: str, said: list[tuple[str, int]]) -> bool:
+def _preaches(begins: str, spans: list[tuple[str, int]]) -> bool:
     """Whether an answer that never says no holds nothing but moral and caution."""
     if not answering.LECTURES.search(begins) or words.AGREES.search(begins):
         return False
-    every = [bool(answering.LECTURES.search(sentence)) for sentence, _ in said]
+    every = [bool(answering.LECTURES.search(sentence)) for sentence, _ in spans]
     return sum(every) / len(every) >= _PREACHES
 
 
-def _says_no_more(own: str, said: list[tuple[str, int]]) -> bool:
+def _says_no_more(speech: str, spans: list[tuple[str, int]]) -> bool:
     """Whether one who began with having no opinion stops there, or preaches."""
-    return len(said) == 1 or bool(answering.LECTURES.search(own))
+    return len(spans) == 1 or bool(answering.LECTURES.search(speech))

@@ -31,24 +31,24 @@ class Cell(NamedTuple):
     mark: str  # "yes", "no", "X" (one or the other), "" for an empty cell, "?" for anything else
 
 
-Found = tuple[list[tuple[int, int]], list[str]]  # who is what, and faults
+Contents = tuple[list[tuple[int, int]], list[str]]  # who is what, and faults
 
 
-def untabled(text: str, lexicon: Lexicon) -> tuple[str, Found]:
+def untabled(text: str, lexicon: Lexicon) -> tuple[str, Contents]:
     """The text without such tables, and what they say."""
-    found: Found = ([], [])
+    contents: Contents = ([], [])
     if not any(mark in text for mark in ("|", "\t", "&", "<t", "<T")):
-        return text, found
+        return text, contents
     plain = _TAGS.sub("", _ROWS.sub("\n", _HTML.sub("|", text)))
-    kept = []
+    others = []
     for block in _blocks(plain.split("\n")):
-        said = _read(block, lexicon) if len(block) > 1 else None
-        if said is None:
-            kept += block
+        table = _read(block, lexicon) if len(block) > 1 else None
+        if table is None:
+            others += block
         else:
-            found[0].extend(said[0])
-            found[1].extend(said[1])
-    return ("\n".join(kept), found) if any(found) else (text, found)
+            contents[0].extend(table[0])
+            contents[1].extend(table[1])
+    return ("\n".join(others), contents) if any(contents) else (text, contents)
 
 
 def _blocks(lines: list[str]) -> Iterator[list[str]]:
@@ -66,7 +66,7 @@ def _blocks(lines: list[str]) -> Iterator[list[str]]:
         yield block
 
 
-def _read(block: list[str], lexicon: Lexicon) -> Found | None:
+def _read(block: list[str], lexicon: Lexicon) -> Contents | None:
     """What a table says; None where it is none of ours."""
     rows = [_cells(line, lexicon) for line in block if not _RULE.fullmatch(line)]
     if len(rows) < 2:
@@ -88,30 +88,32 @@ def _read(block: list[str], lexicon: Lexicon) -> Found | None:
         meaning = {"X": 1, "no": 0, "": 0}
     else:
         meaning = {"yes": 1, "no": 0, "X": 0, "": 0}
-    said: Found = ([], [])
+    contents: Contents = ([], [])
     for row in body:
-        _take(row, column, meaning, said)
-    return said
+        _take(row, column, meaning, contents)
+    return contents
 
 
-def _take(row: list[Cell], column: dict[int, int], meaning: dict[str, int], said: Found) -> None:
+def _take(
+    row: list[Cell], column: dict[int, int], meaning: dict[str, int], contents: Contents
+) -> None:
     below = [(p, column[at]) for at, cell in enumerate(row) if at in column for p in cell.people]
     beside = [p for at, cell in enumerate(row) if at not in column for p in cell.people]
     heads = {at: cell.mark for at, cell in enumerate(row) if at in column and not cell.people}
     if not beside and (below or not any(heads.values())) and "yes" not in heads.values():
-        said[0].extend(below)
+        contents[0].extend(below)
     elif below or any(mark not in meaning for mark in heads.values()):
-        said[1].append("unclear")
+        contents[1].append("unclear")
     elif len(beside) != 1:
-        said[1].append("unclear" if beside else "stranger")
+        contents[1].append("unclear" if beside else "stranger")
     else:
         chosen = [column[at] for at, mark in heads.items() if meaning[mark]]
         if len(column) == 1 and not chosen:
             chosen = [1 - role for role in column.values()]
         if len(chosen) == 1 and len(heads) == len(column):
-            said[0].append((beside[0], chosen[0]))
+            contents[0].append((beside[0], chosen[0]))
         else:
-            said[1].append("unclear")
+            contents[1].append("unclear")
 
 
 def _cells(line: str, lexicon: Lexicon) -> list[Cell]:
@@ -121,8 +123,8 @@ def _cells(line: str, lexicon: Lexicon) -> list[Cell]:
 
 
 def _cell(text: str, lexicon: Lexicon) -> Cell:
-    found = lexicon.sentences(text)
-    pairs = [pair for sentence in found for pair in zip(*sentence[:2], strict=True)]
+    sentences = lexicon.sentences(text)
+    pairs = [pair for sentence in sentences for pair in zip(*sentence[:2], strict=True)]
     people = [value for kind, value in pairs if kind == "P"]
     roles = [value for kind, value in pairs if kind in "Rr"]
     kinds = "".join(

@@ -136,7 +136,7 @@ WORDS = {
 }
 
 # Of "." the end of a question, of ":" what stands between a key and its value, of "v" and "x" words; and 1.
-_TOLD_APART = frozenset("? : = := 1 true false 真 真的 为真 对 正确 假 假的 为假 错".split())
+_DISTINGUISHED = frozenset("? : = := 1 true false 真 真的 为真 对 正确 假 假的 为假 错".split())
 
 _CJK = r"\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _OTHER_TOKENS = (
@@ -196,8 +196,8 @@ def _with(table: Table, phrases: Iterable[tuple[str, str, int]]) -> Table:
 
 
 def _entries(table: Table, first: str) -> list[Entry]:
-    found = table.get(first, [])
-    return found if isinstance(found, list) else [([first], *found)]
+    entries = table.get(first, [])
+    return entries if isinstance(entries, list) else [([first], *entries)]
 
 
 def _plurals(word: str) -> list[str]:
@@ -213,17 +213,19 @@ def _plurals(word: str) -> list[str]:
 def _grammar(roles: tuple[str, str]) -> Table:
     """Everything but the names."""
     phrases: list[tuple[str, str, int]] = []
-    own = [{role.casefold(), *_plurals(role.casefold())} for role in roles]
+    forms = [{role.casefold(), *_plurals(role.casefold())} for role in roles]
     for index, role in enumerate(roles):
         phrases += [(role, "R", index), *[(word, "r", index) for word in _plurals(role)]]
         phrases += [("is" + role, "R", index)] if role.isascii() else []  # isKnight(Zoey)
     for index, called in enumerate((TRUTH_TELLER, LIAR)):  # what the roles are called besides
         for group in (called.split(), SYNONYMS.get(roles[index].casefold(), "").split()):
-            if own[1 - index].isdisjoint(group):  # a puzzle may well call its truth tellers "liars"
+            if forms[1 - index].isdisjoint(
+                group
+            ):  # a puzzle may well call its truth tellers "liars"
                 for word in group:
                     phrases += [(word, "R", index), *[(p, "r", index) for p in _plurals(word)]]
     for kind, text in WORDS.items():
-        phrases += [(word, kind, int(word in _TOLD_APART)) for word in text.split()]
+        phrases += [(word, kind, int(word in _DISTINGUISHED)) for word in text.split()]
     phrases = [(word.replace("_", " "), kind, value) for word, kind, value in phrases]
     return _with({}, [*phrases, ("\n", ".", 0)])
 
@@ -257,9 +259,9 @@ class Lexicon:
     def role_of(self, word: str) -> int | None:
         """The index of the role that `word` names, or None."""
         if word not in self._roles:
-            found = self.sentences(word)
-            is_role = len(found) == 1 and found[0].kinds in ("R", "r")
-            self._roles[word] = found[0].values[0] if is_role else None
+            sentences = self.sentences(word)
+            is_role = len(sentences) == 1 and sentences[0].kinds in ("R", "r")
+            self._roles[word] = sentences[0].values[0] if is_role else None
         return self._roles[word]
 
     def sentences(self, text: str) -> list[Sentence]:
@@ -269,7 +271,7 @@ class Lexicon:
         written = _split(plain) if self.cased else tokens
         if len(written) != len(tokens):  # lower case can split a rare letter
             written = tokens
-        found: list[Sentence] = []
+        sentences: list[Sentence] = []
         kinds: list[str] = []
         values: list[int] = []
         braces: list[bool] = []  # the open ones: whether each is JSON's, not LaTeX's
@@ -289,14 +291,14 @@ class Lexicon:
                 at += size
             if kind == ".":
                 if kinds:
-                    found.append(Sentence("".join(kinds), values, value == 1))
+                    sentences.append(Sentence("".join(kinds), values, value == 1))
                     kinds, values = [], []
             elif kind:
                 kinds.append(kind)
                 values.append(value)
         if kinds:
-            found.append(Sentence("".join(kinds), values, False))
-        return found
+            sentences.append(Sentence("".join(kinds), values, False))
+        return sentences
 
     def _longest(
         self, entries: list[Entry], tokens: list[str], written: list[str], at: int

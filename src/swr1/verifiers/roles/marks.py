@@ -52,9 +52,9 @@ class _Mark(NamedTuple):
 def unstruck(text: str, lexicon: Lexicon) -> str:
     """The text without roles that were struck out."""
 
-    def gone(found: re.Match[str]) -> str:
-        said = lexicon.sentences(found[1] or found[3] or found[4])
-        return "" if any("R" in one.kinds or "r" in one.kinds for one in said) else found[0]
+    def gone(match: re.Match[str]) -> str:
+        sentences = lexicon.sentences(match[1] or match[3] or match[4])
+        return "" if any("R" in one.kinds or "r" in one.kinds for one in sentences) else match[0]
 
     return _STRUCK.sub(gone, text)
 
@@ -87,14 +87,14 @@ def settle(sentences: list[Sentence]) -> tuple[list[Sentence], list[str]]:
 
 
 def _without_reasons(sentence: Sentence) -> str:
-    def blank(found: re.Match[str]) -> str:
-        return found[1] + "w" * len(found[2]) + found[3]
+    def blank(match: re.Match[str]) -> str:
+        return match[1] + "w" * len(match[2]) + match[3]
 
-    def statement(found: re.Match[str]) -> str:
-        agrees = (found[4] == "x") == (sentence.values[found.start()] == 1)
-        taken_back = set("NZo") & set(sentence.kinds[: found.start()])
+    def statement(match: re.Match[str]) -> str:
+        agrees = (match[4] == "x") == (sentence.values[match.start()] == 1)
+        taken_back = set("NZo") & set(sentence.kinds[: match.start()])
         filler = "w" if agrees and not taken_back else "U"
-        return found[1] + found[2] + filler * len(found[3])
+        return match[1] + match[2] + filler * len(match[3])
 
     kinds = _REASON_FIRST.sub(blank, _REASON.sub(blank, sentence.kinds))
     return _STATEMENT.sub(statement, kinds)
@@ -112,12 +112,12 @@ def _marks(number: int, row: list[str], values: list[int]) -> list[_Mark]:
             row[:] = "D"
         return []
     ahead = tick is not None and tick.start() < role.start()
-    found: list[_Mark] = []
+    marks: list[_Mark] = []
 
     def take(place: int, gap: range, at: int) -> None:
         kind = kinds[at]
         keyed = any(kinds[i] == "C" or (kinds[i] == ":" and values[i]) for i in gap)
-        found.append(
+        marks.append(
             _Mark(
                 number, place, values[place], kind in "xuo0f", keyed and not ahead, kind in "juo0#"
             )
@@ -136,11 +136,11 @@ def _marks(number: int, row: list[str], values: list[int]) -> list[_Mark]:
     for match in _BEHIND.finditer(kinds):
         if _counts(kinds, values, match, ahead):
             take(match.start(), range(match.start() + 1, match.end() - 1), match.end() - 1)
-    found.sort(key=lambda mark: mark.role_at)
-    for i, (one, other) in enumerate(pairwise(found)):
+    marks.sort(key=lambda mark: mark.role_at)
+    for i, (one, other) in enumerate(pairwise(marks)):
         if one.role != other.role and "P" not in kinds[one.role_at : other.role_at]:
-            found[i], found[i + 1] = (m._replace(keyed=True) for m in (one, other))
-    return found
+            marks[i], marks[i + 1] = (m._replace(keyed=True) for m in (one, other))
+    return marks
 
 
 def _counts(kinds: str, values: list[int], match: re.Match[str], ahead: bool) -> bool:
@@ -169,13 +169,13 @@ def _denied(marks: Iterable[_Mark]) -> tuple[list[_Mark], bool]:
     unclear = False
     for word in (True, False):
         some = [mark for mark in marks if mark.word == word and not mark.keyed]
-        said = {(mark.role, not mark.denies) for mark in some}
-        if all(yes for _, yes in said):
+        claims = {(mark.role, not mark.denies) for mark in some}
+        if all(yes for _, yes in claims):
             continue
-        decorated = said == {(0, True), (1, False)}
+        decorated = claims == {(0, True), (1, False)}
         if word:
             unclear = unclear or decorated
-        elif not decorated and (len({role for role, _ in said}) > 1 or said == {(1, False)}):
+        elif not decorated and (len({role for role, _ in claims}) > 1 or claims == {(1, False)}):
             unclear = True
         if not decorated:
             denied += [mark for mark in some if mark.denies]
@@ -189,7 +189,7 @@ def _rest(kinds: str) -> str:
             return kinds
         return kinds.translate(_LEFT)
     role = re.search("[Rr]", kinds).start()  # type: ignore[union-attr]
-    row = list(_NONE.sub(lambda found: found[1] + "D", kinds).translate(_LEFT))
+    row = list(_NONE.sub(lambda match: match[1] + "D", kinds).translate(_LEFT))
     for at, kind in enumerate(row):
         if kind == "o" and at > role and not _ROLE_NEXT.match(kinds, at + 1):
             row[at] = "D"  # "Zoey is a knight, no ..."

@@ -140,33 +140,33 @@ class Reading:
     def _echoed(self, sentence: Sentence) -> Sentence:
         """With "so is Ava" as "Ava: " and the role before."""
         kinds, values = sentence.kinds, sentence.values
-        written, said, at = "", [], 0
+        written, numbers, at = "", [], 0
         role, denied = self._last_role, False
         for match in _ECHO.finditer(kinds):
             for i in range(at, match.start()):
                 role = values[i] if kinds[i] in "Rr" else role
                 denied = denied or kinds[i] in "NZoD"
             written += kinds[at : match.start()]
-            said += values[at : match.start()]
+            numbers += values[at : match.start()]
             at = match.end()
             if role is None or denied:
-                written, said = written + "U", [*said, 0]
+                written, numbers = written + "U", [*numbers, 0]
             else:
                 written += f",{match[1]}:R"
-                said += [0, *values[match.start() + 1 : at], 0, role]
-        written, said = written + kinds[at:], said + values[at:]
-        return sentence._replace(kinds=written.replace("=", "U"), values=said)
+                numbers += [0, *values[match.start() + 1 : at], 0, role]
+        written, numbers = written + kinds[at:], numbers + values[at:]
+        return sentence._replace(kinds=written.replace("=", "U"), values=numbers)
 
     def _give_line(self, waiting: list[int], sentence: Sentence) -> None:
         """Roles on a line of their own, for the people of the lines before."""
-        found = [(k, v) for k, v in zip(*sentence[:2], strict=True) if k in "Rr"]
+        roles = [(k, v) for k, v in zip(*sentence[:2], strict=True) if k in "Rr"]
         if sentence.keyed and len(waiting) == 1:
-            for _, role in found:
+            for _, role in roles:
                 self.give(waiting, role)
-        elif len(found) == 1 and (len(waiting) == 1 or found[0][0] == "r"):
-            self.give(waiting, found[0][1])
-        elif len(found) == len(waiting):
-            for person, (_, role) in zip(waiting, found, strict=True):
+        elif len(roles) == 1 and (len(waiting) == 1 or roles[0][0] == "r"):
+            self.give(waiting, roles[0][1])
+        elif len(roles) == len(waiting):
+            for person, (_, role) in zip(waiting, roles, strict=True):
                 self.give([person], role)
         else:
             self.faults.append("unclear")
@@ -335,49 +335,49 @@ class _Walk:
                 raise _Unreadable("stranger")  # "Knights: Zoey, Bob"
 
     def _role(self, kind: str, role: int, at: int) -> None:
-        said = role ^ self.negative ^ self.neither
+        stated = role ^ self.negative ^ self.neither
         reading, heads = self.reading, _NEW_HEADING.match(self.kinds, at + 1)
         if self.waiting and self.heading is not None and (heads or not self.linked):
             if not heads and not self.separated:
                 raise _Unreadable("unclear")  # "knight Zoey knave Oliver"
             self._close()
-            self._head(kind, said)
+            self._head(kind, stated)
         elif self.waiting:
-            said ^= self.kinds[at - 1] == "o"  # "is no knight"
+            stated ^= self.kinds[at - 1] == "o"  # "is no knight"
             if self.unknown and not self.linked:
                 raise _Unreadable("stranger")  # "Zoey, Bob knights"
             if kind == "r" and len(self.subject) == 1 and "?" in self.kinds[:at]:
                 raise _Unreadable("stranger")  # "Bob, Zoey are knights"
-            reading.give(self.subject, said)
+            reading.give(self.subject, stated)
             self.waiting, self.heading, self.neither_done = False, None, self.neither
         elif self.counted or (heads and not self.stranger and self.quantifier != "E"):
             self._close()
-            self._head("r", said)  # "2 knights": counts need no people
+            self._head("r", stated)  # "2 knights": counts need no people
         elif self.stranger:
             raise _Unreadable("stranger")  # "Bob is a knight"
         elif self.heading is not None:
             if self.unknown or not self.bare:
                 self._close()
-            self._head(kind, said)
+            self._head(kind, stated)
         elif self.quantifier and self.linked:
             if self.quantifier in "AB" and self.negative:
                 raise _Unreadable("unclear")  # "not all are knights"
             none = self.nobody = self.quantifier == "E"
-            reading.give(reading.everyone(self.quantifier), said ^ none)
+            reading.give(reading.everyone(self.quantifier), stated ^ none)
         elif self.neither and not self.neither_done and not self.subject:
-            reading.give(reading.everyone("B"), said)  # "neither is a knight"
+            reading.give(reading.everyone("B"), stated)  # "neither is a knight"
             self.neither_done = True
         elif self.subject:
             if self.unknown and not self.linked:
                 raise _Unreadable("stranger")  # "Zoey is a knight, Bob knave"
-            reading.give(self.subject, said)  # "Zoey is a knight, not a knave"
+            reading.give(self.subject, stated)  # "Zoey is a knight, not a knave"
             self.neither_done = self.neither
         elif self.pronoun:
             if not reading.last:
                 raise _Unreadable("unclear")
-            reading.give(reading.last, said)
+            reading.give(reading.last, stated)
         else:
-            self._head(kind, said)
+            self._head(kind, stated)
         self.negative, self.quantifier = False, ""
         self._forget()
 
