@@ -68,7 +68,7 @@ WRITTEN = object()
 
 def parameter_of(classes: tuple[Any, ...], name: str, f: dataclasses.Field) -> inspect.Parameter:
     """The parameter that typer makes the option of: of one dataclass with the field's default, of
-    several with None, and with a help that tells the default of each."""
+    several with None, and with a help text that states the default of each."""
     about: Option = f.metadata[KEY]
     default = default_of(f) if len(classes) == 1 else None
     hint = next(h[name] for one in classes if name in (h := get_type_hints(one)))
@@ -78,7 +78,7 @@ def parameter_of(classes: tuple[Any, ...], name: str, f: dataclasses.Field) -> i
         names = (flag_of(name),)  # else typer would add a --no-NAME
     shown = _defaults(classes, name) if len(classes) > 1 else about.default
     help = about.help
-    if shown:  # typer tells none where the default is None
+    if shown:  # typer states none where the default is None
         help = f"{help or ''} [default: {shown}]".strip()
     info = typer.Option(
         *names,
@@ -92,7 +92,7 @@ def parameter_of(classes: tuple[Any, ...], name: str, f: dataclasses.Field) -> i
     if isinstance(default, tuple | list):
         default = tuple(default)
     elif about.parse and default is not ...:
-        default = None  # the field's own; how help tells it is Option.default
+        default = None  # the field's own; how help states it is Option.default
     if default is None:
         kind |= None
     return inspect.Parameter(
@@ -113,7 +113,7 @@ def _kind(hint: Any) -> Any:
 
 
 def _defaults(classes: tuple[Any, ...], name: str) -> str | None:
-    """How the help tells the defaults of a field that several dataclasses have: `8; sft: 32`."""
+    """How the help states the defaults of a field that several dataclasses have: `8; sft: 32`."""
     texts: dict[str, list[str]] = {}
     for one in classes:
         label = getattr(one, "LABEL", one.__name__)

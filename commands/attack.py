@@ -34,7 +34,7 @@ def command(
     swr1 attack all harmful.jsonl --with-original -o attacked.jsonl
 
     A record per request and kind, linked by info.attacked to its original;
-    `swr1 eval --suite safety --by attack` tells what each kind costs.
+    `swr1 eval --suite safety --by attack` shows what each kind costs.
     """
     from swr1.prompts.attacks import Attacks
 

@@ -1,6 +1,6 @@
 """Opening a model, tokenizer, configuration or adapter: the one place that reads other people's.
 
-A model folder comes from strangers. Whoever opens one here gets what it says or one line that tells
+A model folder comes from strangers. Whoever opens one here gets what it says, or one line that says
 why not:
 
 - none of its code runs, and nobody is asked, unless `trust_remote_code(True)` was said before;
@@ -352,7 +352,7 @@ def _code_refused(folder: str | Path, what: str) -> UsageError:
 
 @contextmanager
 def _explained(folder: str | Path, what: str) -> Iterator[None]:
-    """Whatever goes wrong inside, told in one line. A folder of strangers may raise anything."""
+    """Whatever goes wrong inside is reported in one line. A folder of strangers may raise anything."""
     try:
         yield
     except SwrError:

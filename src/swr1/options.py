@@ -33,7 +33,7 @@ class Option:
         negatable: a bool that is off by default has the flag `--no-NAME` too.
         kind: the type on the command line, if not the field's: what `parse` takes.
         parse: makes the field's value of what was given on the command line; may raise UsageError.
-        default: how help tells the default, where that is not the field's.
+        default: how help states the default, where that is not the field's.
         metavar, min, max: as in typer.Option.
         written: it names a file to be written, which must be no input.
         quiet: it does not shape the records: a run may be continued with another value.

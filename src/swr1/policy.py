@@ -8,8 +8,8 @@
 
 `groups_consumed` in a version's marker is the trainer's place in its stream: groups taken from it,
 used by a step or dropped (incomplete, without signal), over the policy's life; `groups_dropped` are
-those of them that no step used. Between versions `Policy.count_dropped` tells rollouts of further
-drops, since a group that will not be used must not hold back the prompts that take its place.
+those of them that no step used. Between versions `Policy.count_dropped` reports further drops to
+rollouts, since a group that will not be used must not hold back the prompts that take its place.
 
 A version is written aside, fsynced and renamed, so a reader sees it whole or not at all, and a
 publisher killed at any moment leaves the versions before it untouched. Nothing here imports torch:
@@ -193,7 +193,7 @@ class Policy:
             keep: how many of the newest versions stay (None: all); the latest always stays.
             protect: versions that are never pruned, e.g. the reference of a KL term.
         """
-        self.check_there()
+        self.check_exists()
         versions = self.path / "versions"
         versions.mkdir(parents=True, exist_ok=True)
         number = max(self._numbered(), default=-1) + 1
@@ -292,7 +292,7 @@ class Policy:
         return plan if sound and plan.keys() >= {"pid"} else {"pid": 0}
 
     def _write_plan(self, plan: dict[str, int]) -> None:
-        self.check_there()
+        self.check_exists()
         aside = self.path / "trainer" / f".plan-{os.getpid()}"
         aside.write_text(json.dumps(plan))
         os.replace(aside, self.path / "trainer" / "plan.json")
@@ -356,12 +356,12 @@ class Policy:
                 cause = system_error(error)
                 if cause:
                     time.sleep(0.2)  # if it is being deleted right now
-                self.check_there()  # of all that fails in a folder that is gone, this is the cause
+                self.check_exists()  # of all that fails in a folder that is gone, this is the cause
                 raise cause or error from None
             finally:
                 self._locked = None
 
-    def check_there(self) -> None:
+    def check_exists(self) -> None:
         """Raise SwrError if the folder whose lock a trainer holds was deleted or moved away.
 
         A publisher must not make the folder again: it would begin without its first versions.
@@ -479,7 +479,7 @@ def write_marker(folder: Path, meta: dict[str, Any]) -> None:
 def system_error(error: BaseException) -> OSError | None:
     """The OSError (a full disk, say) that `error` comes from, if it does.
 
-    safetensors tells its number in a text only, torch raises errors of its own on top of it.
+    safetensors gives its number in a text only, torch raises errors of its own on top of it.
     """
     cause: BaseException | None = error
     while cause is not None:

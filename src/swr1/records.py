@@ -187,7 +187,7 @@ def pack(value: Any, option: int = 0) -> bytes:
         if _is_deep(value):
             raise ValueError(_TOO_DEEP) from None
         try:  # whole numbers beyond 64 bits, or what is not JSON at all
-            return orjson.dumps(_digits_kept(value), option=option)
+            return orjson.dumps(_with_large_integers(value), option=option)
         except TypeError:
             raise ValueError(f"not JSON: {error}") from None
 
@@ -210,11 +210,11 @@ def _inside(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value if type(value) is list else ()
 
 
-def _digits_kept(value: Any) -> Any:
+def _with_large_integers(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _digits_kept(inner) for name, inner in value.items()}
+        return {name: _with_large_integers(inner) for name, inner in value.items()}
     if type(value) in (list, tuple):
-        return [_digits_kept(inner) for inner in value]
+        return [_with_large_integers(inner) for inner in value]
     if type(value) is int and not -(2**63) <= value < 2**64:
         return orjson.Fragment(str(value))
     return value

@@ -95,7 +95,7 @@ def broken(path: str, value) -> dict:
 )
 def test_bad_records_are_refused_by_name_and_place(path: str, value, message: str):
     class Placed(dict):
-        where = "rewarded.jsonl:7"
+        location = "rewarded.jsonl:7"
 
     with pytest.raises(DataError, match=message) as error:
         read_sample(Placed(broken(path, value)), VOCAB)

@@ -229,7 +229,9 @@ def features_of(text: str, prompt: str, claims: Claims | None) -> Features:
         "repeated": again,
         "ngrams": grams,
     }
-    return Features({s for s, there in markers.items() if there}, amounts, parts.tagged, len(words))
+    return Features(
+        {s for s, present in markers.items() if present}, amounts, parts.tagged, len(words)
+    )
 
 
 def _answer(block: str, claims: Claims | None) -> frozenset[Any]:

@@ -4,8 +4,8 @@
     result = held.look_through(training_records)
 
 Two puzzles are the same when their canonical forms are (see puzzles/canonical.py). The puzzles asked
-about are held in memory; the training data may be any size and stream by. Most of them are told
-apart by a hash that all variants of a puzzle share, in microseconds; the canonical form decides.
+about are held in memory; the training data may be any size and stream by. Most of them are
+distinguished by a hash that all variants of a puzzle share, in microseconds; the canonical form decides.
 """
 
 from __future__ import annotations

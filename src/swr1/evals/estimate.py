@@ -1,7 +1,7 @@
 """How many groups will teach nothing: the share without signal, before GPU hours are spent.
 
 A group whose samples all have one reward has advantages of zero: its samples were generated for
-nothing. From k samples per prompt this tells the share of such groups for groups of n:
+nothing. From k samples per prompt this estimates the share of such groups, for groups of n:
 
 - n <= k, unbiased: of the C(k, n) ways to choose n of the k samples, the share in which all are
   alike, sum over rewards v of C(c_v, n) / C(k, n) where c_v samples had reward v (hypergeometric);
@@ -79,7 +79,7 @@ def estimate(
         by: the key of `info` that makes a cell.
         value: "reward", or "correct" for the verdict named like the task; None: the reward where
             the first record has one.
-        sizes: group sizes to tell of. resamples: of the bootstrap.
+        sizes: group sizes to report. resamples: of the bootstrap.
 
     Raises DataError for no records, a record without what is counted, or one sample per prompt.
     """
@@ -100,7 +100,7 @@ def estimate(
     fitted_cells = [(cell, draws) for cell, draws in answers if draws]
     if not fitted_cells:
         raise DataError(
-            "every prompt has one sample, which cannot tell whether a second would differ:"
+            "every prompt has one sample, which does not show whether a second would differ:"
             " run `swr1 rollout --samples 4` or more"
         )
     return {
@@ -332,7 +332,7 @@ def report(result: Estimate) -> RenderableType:
     alike = "the same reward" if result["value"] == "reward" else "all right or all wrong"
     notes = ["", "best n: most useful groups, each weighted by its baseline, (n-1)/n"]
     if any(s["fitted"] for _, cell in every for s in cell["sizes"].values()):
-        notes.append("~ fitted: fewer than n samples per prompt were there")
+        notes.append("~ fitted: there were fewer than n samples per prompt")
     if result["all"]["unjudged"]:
         notes.append(f"{result['all']['unjudged']} samples without a judgement were left out")
     return Group(

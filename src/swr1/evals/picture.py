@@ -1,7 +1,7 @@
 """Two pictures: a training run over its steps, and accuracy by size before and after.
 
 matplotlib is used through its object interface (no pyplot, no global state, no display). Colours
-are those of Okabe and Ito, told apart by colour-blind readers; the order of runs is their order.
+are those of Okabe and Ito, which colour-blind readers can distinguish; the order of runs is their order.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from swr1.evals.metrics import Cell, Paired, Summary, by_number, paired, pool
 from swr1.terminal import console
 
 _WIDE = 4  # runs that fit side by side in 80 columns; more get one table per way of decoding
-_CUT = 0.02  # share of completions cut at the length limit from which a reader is told
+_CUT = 0.02  # share of completions cut at the length limit from which the page says so
 
 
 def describe(summary: Summary) -> str:

@@ -146,7 +146,7 @@ def two_axes(numbers: Mapping[str, Any], out: str | Path) -> None:
         )  # fmt: skip
     axes.set_xlabel("ability", color=INK)
     axes.set_ylabel("safety", color=INK)
-    # From the lowest interval up: stages that end in one corner are told apart.
+    # From the lowest interval up: stages that end in one corner stay distinct.
     axes.set_xlim(max(0, min(100 * (x[0] - x[1]) for x, _ in points.values()) - 5), 102)
     axes.set_ylim(max(0, min(100 * (y[0] - y[1]) for _, y in points.values()) - 5), 102)
     # Not beside the points, where the names of close ones would cover each other.

@@ -15,7 +15,7 @@ from swr1.prompts.control import control_of, free_mark
 from swr1.registry import suggest
 from swr1.terminal import shown
 
-# What apply_chat_template is told here, and not by --template.
+# The arguments of apply_chat_template that are set here, and not by --template.
 _OURS = frozenset(
     """messages conversation chat_template tokenize add_generation_prompt continue_final_message
     padding truncation max_length return_tensors return_dict return_assistant_tokens_mask
@@ -207,7 +207,7 @@ def _opened(text: str, content: str, control: re.Pattern[str] | None) -> str:
 
 @lru_cache(maxsize=16)
 def _variables(template: str) -> frozenset[str] | None:
-    """The variables that a chat template reads; None where that cannot be told."""
+    """The variables that a chat template reads; None where they cannot be determined."""
     from jinja2 import Environment, TemplateError
     from jinja2.meta import find_undeclared_variables
 

@@ -1,6 +1,6 @@
 """Does a recipe give what it promises? Its order of outcomes, against its own numbers.
 
-Every kind of record that the recipe tells apart is evaluated, by the same code that rewards
+Every kind of record that the recipe distinguishes is evaluated, by the same code that rewards
 real ones. So an outcome has a lowest and a highest total, each with the record that gets it, and an
 order is contradicted exactly when some record of the lower outcome gets as much as some record of
 the higher one.

@@ -1,4 +1,4 @@
-"""All kinds of records that a recipe tells apart, as records to evaluate.
+"""All kinds of records that a recipe distinguishes, as records to evaluate.
 
 Totals are piecewise linear in the scores, so it is enough to look where something changes: at each
 label, at each number a condition compares with (and just beside it), at the ends of each clip and

@@ -124,8 +124,8 @@ def _interrupt(number: int) -> None:
 
 
 def _watch(read_end: int) -> None:
-    """See to it that an ending is heeded. The wake-up pipe tells of signals that Python code could
-    not be run for."""
+    """See to it that an ending is heeded. The wake-up pipe reports signals for which no
+    Python code could run."""
     while True:
         number = os.read(read_end, 1)[0]
         if number not in STOPS and not _State.left:

@@ -178,7 +178,9 @@ class FileWriter:
 
     def __init__(self, path: Path, run: dict[str, Any], force: bool) -> None:
         if not path.name.endswith(SUFFIXES):
-            raise UsageError(f"cannot tell the format of {str(path)!r}: use {', '.join(SUFFIXES)}")
+            raise UsageError(
+                f"the suffix of {str(path)!r} names no format: use {', '.join(SUFFIXES)}"
+            )
         self.path, self.run = path, run
         self.part = path.with_name(f"{path.name}.part")
         self._part_meta = marker_of(self.part)

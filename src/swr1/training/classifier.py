@@ -357,9 +357,9 @@ def _figures(
         # The first label 0, "wrong", or none, is where it should be.
         firsts = [(a == 0).argmax() if (a == 0).any() else -1 for a in y]
         guesses = [(b.argmax(-1) == 0) for b in logits]
-        found_at = [g.argmax() if g.any() else -1 for g in guesses]
+        guessed_at = [g.argmax() if g.any() else -1 for g in guesses]
         figures["first_error"] = float(
-            np.mean([a == b for a, b in zip(firsts, found_at, strict=True)])
+            np.mean([a == b for a, b in zip(firsts, guessed_at, strict=True)])
         )
     return figures
 

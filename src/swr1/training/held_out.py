@@ -44,7 +44,7 @@ def softmax(logits: Floats, temperature: float | Floats = 1.0) -> Floats:
 def log_odds(logits: Floats) -> Floats:
     """log p / (1 - p) of each class [N, K], of softmax(logits [N, K]), to nine decimals.
 
-    To rank by: unlike probabilities they tell apart what is all but certain, and what is equal is
+    To rank by: unlike probabilities they distinguish what is all but certain, and what is equal is
     equal: the last bits of a softmax differ from class to class, and would break ties by chance.
     """
     odds = np.empty_like(logits, dtype=np.float64)

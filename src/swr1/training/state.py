@@ -211,7 +211,7 @@ class Run:
         self.step += 1
         row = {"step": self.step, "version": self.version + publish, **row}
         if self.ranks.lead:
-            self.policy.check_there()
+            self.policy.check_exists()
             self.metrics.parent.mkdir(parents=True, exist_ok=True)
             with open(self.metrics, "a") as file:
                 file.write(json.dumps(row) + "\n")

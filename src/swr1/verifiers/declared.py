@@ -48,7 +48,7 @@ class Vocabulary:
 
     def states(self, named: set[str] | None = None) -> list[tuple[str, Bounds]]:
         """(label, bounds of the score). Of the labels not in `named` only one of each bounds, since
-        nothing tells them apart."""
+        nothing distinguishes them."""
         states, seen = [], set()
         for label, bounds in self.labels.items():
             if named is None or label in named:

@@ -101,8 +101,8 @@ class Gold:
                     f"{record['id']}: {name} {label}{why and f' ({why})'}, the answer is {answer}"
                 )
 
-    def tell(self, say: Callable[[str], None]) -> None:
-        """Counts by label, and the items whose own answer is not right."""
+    def report(self, say: Callable[[str], None]) -> None:
+        """Report the counts by label, and the items whose own answer is not right."""
         for name, counts in self.items.items():
             labels = ", ".join(f"{label} {n:,}" for label, n in counts.most_common())
             say(f"{name}: {labels or 'no records'}")

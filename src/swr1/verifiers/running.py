@@ -252,7 +252,7 @@ class Verifiers:
             return record
 
         stage.map(judged)
-        gold.tell(stage.say)
+        gold.report(stage.say)
 
     def _submit(self, record: Record) -> dict[str, Any]:
         """A verdict by each, or what has one later; each sees the verdicts before its own."""

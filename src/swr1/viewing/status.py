@@ -1,4 +1,4 @@
-"""What a run is doing, as far as its folders and this machine's processes tell.
+"""What a run is doing, as far as its folders and this machine's processes show it.
 
     report = inspect("runs/kk")     # policies, outputs, stages, errors: plain data, as for --json
     print_report(report, console())

@@ -7,7 +7,7 @@
 Whether it is right is the verdict of a rule that came before (math, choice, exact, f1, knights), or
 a judge's who sees the record's answer. How confident it is comes from
 
-* logprobs: the policy's own, over the tokens of the answer (all tokens where they cannot be told):
+* logprobs: the policy's own, over the tokens of the answer (all tokens where those cannot be located):
   exp of their mean, least or sum;
 * agreement: the share of the group's other samples that give the same answer;
 * stated: <confidence>7</confidence>, on the one scale that is said, anything else is null.

@@ -5,7 +5,7 @@
 
 The score is the share of letters that belong to the wanted language (a Chinese character counts as
 three, about the letters of its word in English). By script first: Chinese characters are no English.
-Languages that share a script are told apart sentence by sentence, by the library py3langid. Code,
+Languages that share a script are distinguished sentence by sentence, by the library py3langid. Code,
 formulas, links, tags and quotations are left out.
 """
 
@@ -42,7 +42,7 @@ SCRIPTS: dict[str, frozenset[str]] = {
     "th": frozenset({"THAI"}),
 }
 _IDEOGRAM = 3  # letters that one Chinese character counts as
-_TELLING = 12  # letters that a sentence needs for telling languages of one script apart
+_ENOUGH_LETTERS = 12  # letters that a sentence needs for a decision between languages of one script
 _MARGIN = 5.0  # by which another language's log-probability must be ahead
 _LONGEST_WORD = 30  # letters; what is longer is no word of any language
 
@@ -68,7 +68,7 @@ def verify(
     """A verdict: "ok", "mixed" or "other"; the score is the share of the wanted language, 0..1.
 
     Args:
-        record: has `completion`; `prompt` where its language is wanted.
+        record: has `completion`; `prompt` where its language is the expected one.
         want: a language code (a key of SCRIPTS), or "prompt".
         least: the share from which the label is "ok"; below 1 - least it is "other".
         few: with fewer letters than this nothing is judged.
@@ -97,7 +97,7 @@ def verify(
         letters = _letters(sentence)
         scripts += letters
         mine = sum(letters[script] for script in SCRIPTS[want])
-        other = _other(sentence, want) if mine >= _TELLING else None
+        other = _other(sentence, want) if mine >= _ENOUGH_LETTERS else None
         if other:
             others[other] += mine
         else:
@@ -106,7 +106,7 @@ def verify(
     if want == "ja" and not scripts["HIRAGANA"] + scripts["KATAKANA"]:
         right = 0  # Chinese
     if total < few:
-        return null(BY, f"{total} letters outside of code and formulas are too few to tell")
+        return null(BY, f"{total} letters outside of code and formulas are too few to decide")
     share = right / total
     return {
         "score": share,
@@ -168,7 +168,7 @@ def _language_of(text: str) -> str | None:
     letters: Counter[str] = Counter()
     for sentence in _sentences(text, quotes=True):
         letters += _letters(sentence)
-    if letters.total() < _TELLING:
+    if letters.total() < _ENOUGH_LETTERS:
         return None
     script = (
         "KATAKANA" if letters["HIRAGANA"] + letters["KATAKANA"] else letters.most_common(1)[0][0]

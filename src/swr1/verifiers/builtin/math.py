@@ -266,7 +266,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _equal(gold: str, answer: str, how: How = How()) -> tuple[bool, str | None]:
-    """Whether two cleaned answers are equal, the gold first, and a reason if there is one to tell."""
+    """Whether two cleaned answers are equal, the gold first, and a reason if there is one."""
     if gold == answer:
         return True, None
     a, b = quantity(gold), quantity(answer)

@@ -46,14 +46,14 @@ def verify(record: Record, *, n: int = 8, most: float = 0.2, prefill: str = "") 
 
     `detail` holds the shares `loops`, `repeated` and `lines`, the `period` of the longest loop in
     units (or null), and `truncated`. The score is null for a text of fewer than 2 n units, too short
-    to tell. Raises DataError without a completion, UsageError for impossible settings.
+    to judge. Raises DataError without a completion, UsageError for impossible settings.
     """
     if n < 2 or not 0 < most <= 1:
         raise UsageError(f"repetition asks for n >= 2 and 0 < most <= 1, not {n} and {most:g}")
     text = assistant_text(record, prefill)[-_READ_CHARS:]
     units = _units(text)[-_READ:]
     if len(units) < 2 * n:
-        return null(BY, f"{len(units)} words are too few to tell repetition by")
+        return null(BY, f"{len(units)} words are too few to measure repetition")
     loops, period = _loops(units)
     grams = [tuple(units[k : k + n]) for k in range(len(units) - n + 1)]
     repeated = 1 - len(set(grams)) / len(grams)

@@ -67,7 +67,7 @@ class PromptFile:
         return Question(turns, "", {}, (response,), max_tokens or self.max_tokens)
 
     def read(self, reply: Reply) -> Reading:
-        """The label, and how likely each is where the reply's tokens tell."""
+        """The label, and how likely each is where the reply's tokens show it."""
         text, at = without_thoughts(reply)
         matches = list(self.parse.finditer(text))
         labels = {m["label"].strip().casefold() for m in matches}

@@ -45,7 +45,7 @@ class Reply:
     Attributes:
         text: without special tokens. finished: False where it was cut at `max_tokens`.
         tokens: per token its text and log-probabilities (nats) of the likeliest texts in its place,
-            None where the server does not tell.
+            None where the server does not send them.
         values: of a classifier, label -> probability; of a reward model, {"reward": score}.
     """
 
@@ -63,7 +63,7 @@ def class_probabilities(reply: Reply, at: int, words: Mapping[str, str]) -> dict
 
     What is read is the token that the word begins with: each likely text in its place counts for the
     class whose word, alone, begins with it. None where there are no log-probabilities, or the token
-    does not tell the classes apart.
+    does not distinguish the classes.
     """
     if not reply.tokens:
         return None

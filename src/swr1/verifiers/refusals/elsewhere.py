@@ -1,6 +1,6 @@
 """Refusals in languages other than English and Chinese: plain wordings only, one pattern a language.
 
-No shades are told apart here beyond what `refusal` sees in any language (a list, steps in numbers,
+No shades are distinguished here beyond what `refusal` sees in any language (a list, steps in numbers,
 code, how much follows). A language that is not in the table is judged as if it did not refuse.
 """
 

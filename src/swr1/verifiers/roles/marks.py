@@ -3,7 +3,7 @@
     "knight: no", "knight = 0", "knight [ ]", "{knight: false}"     not a knight, hence the other
     "Zoey: knight ✗, Ava: knight ✓"                                  the same
     "Zoey: knight ✓, Ava: knave ✗"                                   decoration: who is truthful
-    "Ava: knave ✗", and no knight beside it                          nobody can tell: unclear
+    "Ava: knave ✗", and no knight beside it                          ambiguous: unclear
     "Ava is a knave because her statement is false"                  a reason, which says no more
 
 Sentences come as strings of kinds from `lexicon` and leave without the kinds that only this step
