@@ -105,7 +105,7 @@ class Completion:
     """What the policy wrote. `token_ids` has the end token; `text` leaves special tokens out.
 
     A field that an engine cannot know is None. `facts` replace fields of the record's `generation`
-    that the stage would write, if the completion differs from what the stage asked for.
+    that the stage would write, if the completion differs from what the stage requested.
     """
 
     token_ids: list[int] | None

@@ -33,12 +33,12 @@ class OpenAIOptions:
         default="ids if --policy is a folder, else messages",
     )
     served_model: str | None = served(
-        None, "What the server calls the model.", default="the server is asked"
+        None, "What the server calls the model.", default="as the server reports"
     )
     server: str | None = served(
         None,
         "vllm, sglang, llamacpp, llamacpp-python, openai or plain.",
-        default="the server is asked",
+        default="as the server reports",
     )
     server_logprobs: str = served(
         "raw",
@@ -47,9 +47,7 @@ class OpenAIOptions:
     in_flight: int = option(
         64, "Requests at a time, over all servers or GPUs.", panel="Engine", quiet=True
     )
-    per_request: int = served(
-        1, "Samples asked for in one request. With 1, each sample has its own seed."
-    )
+    per_request: int = served(1, "Samples per request. With 1, each sample has its own seed.")
     timeout: float = served(600.0, "Seconds for one attempt.", quiet=True)
     retry_for: float = served(600.0, "Seconds to keep trying a request.", quiet=True)
     key_env: str | None = served(
@@ -61,7 +59,7 @@ class OpenAIOptions:
     key_file: str | None = served(None, "File with the key.", quiet=True)
     price: str | None = served(
         None,
-        "Price of a million prompt tokens and of a million completion tokens: the summary tells"
+        "Price of a million prompt tokens and of a million completion tokens: the summary shows"
         " the cost.",
         metavar="IN,OUT",
         quiet=True,

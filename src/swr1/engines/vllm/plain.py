@@ -205,7 +205,7 @@ EXPLAINED: tuple[tuple[str, type[SwrError], str], ...] = (
     (
         r"Available memory on node \d+ \(([\d.]+)/([\d.]+) GiB\)",
         SwrError,
-        "only {0} of {1} GiB of memory are free, less than asked for: give a smaller --gpu-memory"
+        "only {0} of {1} GiB of memory are free, fewer than requested: give a smaller --gpu-memory"
         " (on a CPU it is the share of all memory) or VLLM_CPU_KVCACHE_SPACE (GiB)",
     ),
     (
@@ -228,12 +228,12 @@ EXPLAINED: tuple[tuple[str, type[SwrError], str], ...] = (
     (
         r"[Ww]orld size \((\d+)\) is larger than the number of available (?:GPUs|devices) \((\d+)\)",
         UsageError,
-        "{0} GPUs are asked for (--tensor-parallel times --pipeline-parallel) and {1} are there",
+        "{0} GPUs are requested (--tensor-parallel times --pipeline-parallel), and {1} are available",
     ),
     (
         r"Sleep mode is not supported",
         UsageError,
-        "--sleep gives a GPU's memory back between phases; there is no GPU that can",
+        "--sleep gives a GPU's memory back between phases; no GPU here can do that",
     ),
     (
         r"Model architectures (\[.*?\]) (?:are not supported|failed)",
