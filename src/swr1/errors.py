@@ -51,7 +51,7 @@ class ReaderClosed(Ending):
 
 
 def no_folder(name: object) -> str:
-    """What is said of a policy's folder that is not there."""
+    """The message for a policy folder that does not exist."""
     return f"no such folder; {how_to_make(name)}"
 
 

@@ -3,7 +3,7 @@
 A model folder comes from strangers. Whoever opens one here gets what it says, or one line that says
 why not:
 
-- none of its code runs, and nobody is asked, unless `trust_remote_code(True)` was said before;
+- none of its code runs, and nobody is asked, unless `trust_remote_code(True)` was called before;
 - weights that are missing, of another size, cut short or not there at all are an error, never
   random numbers;
 - an adapter comes merged into its base: what is loaded is a whole model.

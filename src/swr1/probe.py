@@ -1,7 +1,7 @@
 """Does a model say along our way what it says when it is called the plain way?
 
     probe = Probe(model)                      # a few short passes: model(ids).logits, one text at a time
-    off = probe.compare(found)                # what our way gave for the same tokens
+    off = probe.compare(computed)             # what our way gave for the same tokens
     if not off.close: ...                     # take another way, or refuse with off.nats
 
 Architectures differ in what they do after their output layer, in what they keep between steps and in
@@ -90,7 +90,7 @@ class Probe:
 
     @contextmanager
     def within(self) -> Iterator[None]:
-        """What begins late begins early; matrix products are in the dtype that was asked for."""
+        """What begins late begins early; matrix products are in the requested dtype."""
         kind = self.model.device.type
         low = self.autocast
         with (

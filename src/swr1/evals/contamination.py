@@ -27,7 +27,7 @@ MOST = 10  # matches of one puzzle that are named; all are counted
 
 
 class Held:
-    """The puzzles asked about, by their form.
+    """The puzzles that are looked for, by their form.
 
     Args:
         records: puzzles, or their completions (then all of them judged: accuracy is counted too).

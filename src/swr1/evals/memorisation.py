@@ -57,7 +57,7 @@ class Kind(TypedDict):
 class Memorisation(TypedDict):
     by: str
     run: str  # whose completions these are
-    beware: list[str]  # what would mislead if it were not said
+    beware: list[str]  # warnings about what would mislead the reader
     originals: int  # puzzles that some perturbed one here is linked to
     others: int  # puzzles neither perturbed nor linked to: not used
     kinds: dict[str, Kind]

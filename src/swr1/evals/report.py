@@ -197,7 +197,7 @@ def _change(change: Paired) -> str:
 
 
 def cautions(summaries: Mapping[str, Summary]) -> list[str]:
-    """What would mislead if it were not said."""
+    """Warnings about what would mislead the reader."""
     lines = []
     for name, summary in summaries.items():
         prefix = f"{name}: " if name else ""

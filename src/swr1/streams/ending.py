@@ -73,7 +73,7 @@ def check() -> None:
 
 
 def swallowed() -> Stopped | None:
-    """The stop that a signal asked for, for who finds that code made nothing, or an error, of it."""
+    """The stop that a signal requested, for a caller whose code ignored it or raised an error of its own."""
     return Stopped(_State.came) if _State.came else None
 
 

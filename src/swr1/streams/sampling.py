@@ -52,7 +52,7 @@ def look_up(record: Record, path: str) -> Any:
 
 
 def matches(value: Any, expected: str) -> bool:
-    """Whether a value is the wanted one, or a number in the range "LO-HI" (both included)."""
+    """Whether a value is the expected one, or a number in the range "LO-HI" (both included)."""
     if _is_number(value):
         if between := _RANGE.fullmatch(expected):
             return float(between[1]) <= value <= float(between[2])

@@ -265,7 +265,7 @@ class Stage:
             self.say(f"dropped {location}: {reason}")
 
     def count_drop(self, reason: str) -> None:
-        """Count a drop that is not an error (an option asked for it)."""
+        """Count a drop that is not an error (an option requests it)."""
         name = _WHICH.sub("", reason, count=1).partition(":")[0]
         if name not in self.drops and len(self.drops) >= MOST_REASONS:
             name = "for other reasons"
