@@ -58,7 +58,7 @@ def load_rows(
     index, shards = stage.shard
     broken: list[tuple[str, Any]] = []  # why a row is None, and its text
 
-    def on_bad(place: str, reason: str, raw: Any) -> None:
+    def on_bad(location: str, reason: str, raw: Any) -> None:
         broken.append((reason, raw))
 
     sources = [file_rows(name, on_bad) for name in files]
@@ -66,29 +66,29 @@ def load_rows(
     check = getattr(load, "check", None)
     copies = Copies(numbered=check is not None)
     checked = None  # the file whose columns are known to be right
-    for number, (row, place) in enumerate(pair for rows in sources for pair in rows):
+    for number, (row, location) in enumerate(pair for rows in sources for pair in rows):
         reason, raw = broken.pop() if broken else ("", row)
         mine = number % shards == index
         if not mine and not copies.numbered:
             continue
         stage.came += mine
         try:
-            if check and _file_of(place) != checked:
+            if check and _file_of(location) != checked:
                 if trouble := f"{reason}. {KINDS}" if reason else check(row):
-                    raise _WrongFile(trouble, place)
-                items = _first(load, _placed(row, place, split), place, options or {})
-                checked = _file_of(place)
+                    raise _WrongFile(trouble, location)
+                items = _first(load, _placed(row, location, split), location, options or {})
+                checked = _file_of(location)
             elif reason:
                 raise DataError(reason)
             else:
-                items = _called(load, _placed(row, place, split), options or {})
+                items = _called(load, _placed(row, location, split), options or {})
             items = items if isinstance(items, list) else [items]
-            records = [copies.name(_record(item, place), place) for item in items]
+            records = [copies.name(_record(item, location), location) for item in items]
         except _WrongFile:
             raise
         except DataError as error:
             if mine:
-                _drop(stage, error.reason, place, raw)
+                _drop(stage, error.reason, location, raw)
                 stage.end_input(0)
             continue
         if not mine:
@@ -101,14 +101,14 @@ def load_rows(
         stage.end_input(len(records))
 
 
-def _first(load: Any, row: Any, place: str, options: dict[str, Any]) -> Any:
+def _first(load: Any, row: Any, location: str, options: dict[str, Any]) -> Any:
     """The items of a file's first row; when it is bad, perhaps the file is of another data set."""
     try:
         return _called(load, row, options)
     except DataError as error:
         if other := load.other(row):
             hint = f"{error.reason}. These are columns of `swr1 load {other}`"
-            raise _WrongFile(hint, place) from None
+            raise _WrongFile(hint, location) from None
         raise
 
 
@@ -134,16 +134,16 @@ class Copies:
         self._seen: dict[Any, str] = {}
         self._count: dict[str, int] = {}
 
-    def name(self, record: Record, place: str) -> Record:
+    def name(self, record: Record, location: str) -> Record:
         """`record` with the `id` and `sample` it must have; DataError for a forbidden copy."""
         same: Any = record["id"]
         if self.numbered:
             info = record["info"]
             same = hash((same, record.get("completion"), info.get("model"), str(info.get("pair"))))
         before = self._seen.get(same)
-        if before and not (self.numbered and _file_of(before) == _file_of(place)):
+        if before and not (self.numbered and _file_of(before) == _file_of(location)):
             raise DataError(f"seen before: the same item as {before}")
-        _remember(self._seen, same, place)
+        _remember(self._seen, same, location)
         if self.numbered:
             copies = self._count.get(record["id"], 0)
             _remember(self._count, record["id"], copies + 1)
@@ -160,16 +160,16 @@ def _remember(recent: dict[Any, Any], name: Any, value: Any) -> None:
         del recent[next(iter(recent))]
 
 
-def _file_of(place: str) -> str:
-    return place.rpartition(":")[0]
+def _file_of(location: str) -> str:
+    return location.rpartition(":")[0]
 
 
-def _placed(row: Any, place: str, split: str | None) -> Any:
+def _placed(row: Any, location: str, split: str | None) -> Any:
     if not isinstance(row, dict):
         return row
     placed = Row(row)
-    placed.file = PurePosixPath(_file_of(place)).name
-    placed.split = split or _split_of(_file_of(place))
+    placed.file = PurePosixPath(_file_of(location)).name
+    placed.split = split or _split_of(_file_of(location))
     return placed
 
 
@@ -180,7 +180,7 @@ def _split_of(file: str) -> str | None:
     return named.group(1) if named else None
 
 
-def _record(item: Any, place: str) -> Record:
+def _record(item: Any, location: str) -> Record:
     """The record of a loader's item, checked as stages check what they read."""
     if not isinstance(item, dict) or not isinstance(item.get("info") or {}, dict):
         raise DataError(f"no item: the loader gave {str(item)[:60]!r}, not task, prompt and info")
@@ -189,7 +189,7 @@ def _record(item: Any, place: str) -> Record:
     source = info.pop("source", None) or {}
     if not isinstance(source, dict):
         info["published_source"], source = source, {}
-    info["source"] = {**source, "where": place}
+    info["source"] = {**source, "where": location}
     checked_prompt(item.get("prompt"))
     by = info["model"] if isinstance(info.get("model"), str) else None
     name = make_id(item.get("task", ""), item["prompt"], item.get("answer"), by)
@@ -201,9 +201,9 @@ def _record(item: Any, place: str) -> Record:
     return record
 
 
-def _drop(stage: Stage, reason: str, place: str, raw: Any) -> None:
+def _drop(stage: Stage, reason: str, location: str, raw: Any) -> None:
     if stage.on_error == "fail":
         reason += " (to go on: --on-error skip, or --on-error quarantine PATH to set rows aside)"
-    stage.drop(reason, place, raw)
+    stage.drop(reason, location, raw)
     if stage.drops.total() > 3:  # the stage reports the first three only
-        stage.say(f"dropped {place}: {reason}")
+        stage.say(f"dropped {location}: {reason}")

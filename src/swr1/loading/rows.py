@@ -82,14 +82,14 @@ def _parquet_rows(name: str, on_bad: OnBad) -> Rows:
         for batch in pq.ParquetFile(name).iter_batches(batch_size=256):
             for row in _batch_rows(batch):
                 number += 1
-                place = f"{name}:row {number}"
+                location = f"{name}:row {number}"
                 if isinstance(row, Exception):
-                    on_bad(place, f"unreadable values: {row}", None)
+                    on_bad(location, f"unreadable values: {row}", None)
                     row = None
-                yield row, place
+                yield row, location
     except (pa.ArrowException, OSError) as error:
-        place = f"{name}:row {number + 1}" if number else name
-        raise DataError(f"not a Parquet file, or a damaged one ({error})", place) from None
+        location = f"{name}:row {number + 1}" if number else name
+        raise DataError(f"not a Parquet file, or a damaged one ({error})", location) from None
 
 
 def _batch_rows(batch: Any) -> Iterable[Any]:
@@ -121,11 +121,11 @@ def _json_rows(name: str, on_bad: OnBad) -> Rows:
     if rows is None:
         raise DataError("neither a list of rows nor an object that holds one", name)
     for number, row in enumerate(rows, 1):
-        place = f"{'stdin' if name == '-' else name}:row {number}"
+        location = f"{'stdin' if name == '-' else name}:row {number}"
         if isinstance(row, _Cut):
-            on_bad(place, f"cut cells: the viewer left out a part of {', '.join(row)}", None)
+            on_bad(location, f"cut cells: the viewer left out a part of {', '.join(row)}", None)
             row = None
-        yield row, place
+        yield row, location
 
 
 class _Cut(list):
@@ -169,7 +169,7 @@ def _at(row: Any, name: str) -> Any:
 def _csv_rows(name: str, on_bad: OnBad) -> Rows:
     """The rows of a CSV file, each with the line that it begins on."""
     csv.field_size_limit(2**27)  # completions are longer than Python's limit for a field
-    place, at_end = f"{name}:1", False
+    location, at_end = f"{name}:1", False
 
     def watched(text: Iterable[str]) -> Iterator[str]:
         nonlocal at_end
@@ -181,10 +181,10 @@ def _csv_rows(name: str, on_bad: OnBad) -> Rows:
             reader = csv.reader(watched(text))
             header = next(reader, [])
             if twice := {column for column in header if header.count(column) > 1}:
-                raise DataError(f"several columns are named {', '.join(sorted(twice))!r}", place)
+                raise DataError(f"several columns are named {', '.join(sorted(twice))!r}", location)
             begins = reader.line_num + 1
             for fields in reader:
-                place, begins = f"{name}:{begins}", reader.line_num + 1
+                location, begins = f"{name}:{begins}", reader.line_num + 1
                 if not fields:
                     continue
                 trouble = ""
@@ -193,17 +193,17 @@ def _csv_rows(name: str, on_bad: OnBad) -> Rows:
                 elif at_end:  # the reader looked for more, so a quote is open
                     trouble = "torn row: a quote that opens in it is never closed"
                 if trouble:
-                    on_bad(place, trouble, fields)
-                    yield None, place
+                    on_bad(location, trouble, fields)
+                    yield None, location
                 else:
                     missing = [None] * (len(header) - len(fields))
-                    yield dict(zip(header, [*fields, *missing], strict=True)), place
+                    yield dict(zip(header, [*fields, *missing], strict=True)), location
     except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"not a CSV file in UTF-8, or a damaged one ({error})", place) from None
+        raise DataError(f"not a CSV file in UTF-8, or a damaged one ({error})", location) from None
     except DAMAGE as error:
         if not compression(name):
             raise
-        raise damaged(error, place) from None
+        raise damaged(error, location) from None
 
 
 def hub_rows(name: str, subset: str | None, split: str | None) -> Rows:

@@ -142,8 +142,8 @@ def summary(lengths: Lengths, seed: int = 0) -> dict[str, float]:
 def read_completions(names: Sequence[str]) -> list[dict]:
     """The records of these files without their texts. Raises DataError for a bad one."""
 
-    def bad(place: str, reason: str, record: object) -> None:
-        raise DataError(reason, place)
+    def bad(location: str, reason: str, record: object) -> None:
+        raise DataError(reason, location)
 
     return [
         {"id": record["id"], "generation": record.get("generation") or {}}

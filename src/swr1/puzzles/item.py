@@ -62,11 +62,11 @@ def as_item(
 def puzzle_of(record: dict[str, Any]) -> Puzzle:
     """The puzzle that a record holds. Raises DataError, saying what is missing or does not fit."""
     info, answer = record.get("info") or {}, record.get("answer")
-    place = getattr(record, "location", "") or f"record {record.get('id')}"
+    location = getattr(record, "location", "") or f"record {record.get('id')}"
     if record.get("task") != "knights" or "statements" not in info:
         raise DataError(
             "not a puzzle with info.statements; `swr1 gen-puzzles` and `swr1 load kk` make those",
-            place,
+            location,
         )
     try:
         names = [name for name, _ in answer]  # type: ignore[union-attr]
@@ -79,8 +79,8 @@ def puzzle_of(record: dict[str, Any]) -> Puzzle:
         solution = tuple({truth: True, liar: False}[role] for _, role in answer)  # type: ignore[union-attr]
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, UsageError) as error:
         raise DataError(
-            f"the puzzle's answer, roles and statements do not fit: {error}", place
+            f"the puzzle's answer, roles and statements do not fit: {error}", location
         ) from None
     if len(statements) != len(names):
-        raise DataError(f"{len(statements)} statements for {len(names)} people", place)
+        raise DataError(f"{len(statements)} statements for {len(names)} people", location)
     return Puzzle(names, statements, solution, roles)
