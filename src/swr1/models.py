@@ -371,7 +371,7 @@ def _explained(folder: str | Path, what: str) -> Iterator[None]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without transformers' bars, reports and warnings: what they say is looked at here."""
+    """Silence the bars, reports and warnings of transformers: this module checks what they say."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()

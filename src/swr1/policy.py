@@ -446,7 +446,7 @@ class PassRates:
 
     @classmethod
     def load(cls, folder: Path) -> PassRates:
-        """From the folder of a version or a state; empty where none were saved."""
+        """Read the pass rates of a version or state folder; they are empty where none were saved."""
         file = folder / cls.FILE
         try:
             prompts = json.loads(file.read_text())

@@ -74,7 +74,7 @@ class Shown(io.TextIOWrapper):
 
 
 def guard() -> None:
-    """From here on whatever is printed in this process, by anybody, is shown."""
+    """Make everything that this process prints from now on safe for a terminal."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper) and not isinstance(stream, Shown):

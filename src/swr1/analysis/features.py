@@ -172,7 +172,7 @@ def assignments(text: str, claims: Claims) -> list[tuple[bool, ...]]:
 
 
 class Features(NamedTuple):
-    """Of one completion: `markers` it shows, and `amounts` that add up over completions."""
+    """The features of one completion: its `markers`, and `amounts` that add up over completions."""
 
     markers: set[str]
     amounts: dict[str, int]

@@ -260,7 +260,7 @@ def fit_alike(counts: Any, weights: Sequence[Any], sizes: Sequence[int]) -> list
 
 
 def _signal(n: int, draws: Sequence[float], prompts: int, fitted: bool) -> Signal:
-    """From the estimate (the first of `draws`) and its bootstrap."""
+    """The signal from the estimate (the first of `draws`) and its bootstrap."""
     import numpy as np
 
     share, *others = draws

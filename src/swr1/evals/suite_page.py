@@ -73,7 +73,7 @@ def _table(numbers: Mapping[str, Any], some: Mapping[str, Any], detail: bool) ->
 
 
 def _spread(words: Sequence[str], single: bool) -> list[str]:
-    """With an empty cell after the only word, where its interval would stand."""
+    """The words; a single word gets an empty cell in place of its interval."""
     return [*words, *([""] if single else [])]
 
 

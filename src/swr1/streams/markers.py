@@ -45,7 +45,7 @@ _PLAN: _Fields = {
 
 
 def marker_of(name: str | Path) -> Path:
-    """Where the marker of an output (or of its part) is."""
+    """The path of the marker of an output (or of its part)."""
     return Path(f"{name}.meta.json")
 
 

@@ -119,7 +119,7 @@ class Stage:
             if self.writer.lines_done:
                 self.say(f"continuing {path}: {self.writer.lines_done} records are done")
             elif again:
-                self.say(f"{path} is made again: whether standard input is the same nobody knows")
+                self.say(f"{path} is made again: nothing shows whether standard input is the same")
         if self.on_error == "quarantine":
             assert self.quarantine_path
             self._quarantine = open_to_write(self.quarantine_path)

@@ -80,7 +80,7 @@ def _let_go() -> None:
 
 
 def input_fd() -> int:
-    """Where records are read. Raises UsageError when the process was started without."""
+    """The stream that records are read from. Raises UsageError when the process was started without."""
     if 0 in _Streams.missing:
         raise UsageError("standard input is closed: name a file to read, or pipe records in")
     return _Streams.input
@@ -95,7 +95,7 @@ def input_stream() -> io.BufferedReader:
 
 
 def output_fd() -> int:
-    """Where records are written. Raises UsageError when the process was started without."""
+    """The stream that records are written to. Raises UsageError when the process was started without."""
     if 1 in _Streams.missing:
         raise UsageError("standard output is closed: name a file with -o, or say >/dev/null")
     return _Streams.output
@@ -138,7 +138,7 @@ def ours() -> Iterator[Any]:
 
 
 def abandon() -> None:
-    """Nobody reads standard output any more: what is still to be flushed goes nowhere."""
+    """Nobody reads standard output any more: all further flushed text is discarded."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, _Streams.output, inheritable=not _Streams.reserved)
     os.close(null)

@@ -334,10 +334,10 @@ def fingerprint(path: str | Path) -> list[Any]:
 
 
 def is_complete(path: Path, run: dict[str, Any]) -> dict[str, Any] | None:
-    """The marker of an output that this run has finished before; None when it is to be made.
+    """The marker of an output that this run has finished before; None if the output must be made.
 
-    Raises UsageError for a file that is there and is not this run's: made by other options or from
-    other inputs, changed since, or nobody knows by whom. Nothing is replaced in silence.
+    Raises UsageError for an existing file of another run: it was made with other options or from
+    other inputs, it was changed since, or it has no marker. No file is replaced silently.
     """
     marker, force = marker_of(path), "add --force to replace it, or choose another name"
     if not path.exists() or (not path.stat().st_size and not marker.exists()):

@@ -228,7 +228,7 @@ def forward(model: Any, items: Sequence[Item], autocast: torch.dtype = torch.flo
 
 
 def _logits(model: Any, sequences: Sequence[Tensor], autocast: torch.dtype) -> Tensor:
-    """Of sequences, padded on the right: [n, K], or [n, T, K] of a head over every token."""
+    """The logits of padded sequences: [n, K], or [n, T, K] of a head over all tokens."""
     width = max(map(len, sequences))
     padding = model.config.get_text_config().pad_token_id
     ids = torch.full((len(sequences), width), padding)

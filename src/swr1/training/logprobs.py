@@ -331,7 +331,7 @@ def _rebuilt(
 def _score(
     logits: Tensor, tokens: Tensor, temperature: Tensor | None, entropy: str | None
 ) -> tuple[Tensor, Tensor | None]:
-    """Of whole logits [N, V]."""
+    """Log-probabilities and entropy from whole logits [N, V]."""
     logits = logits.float()
     if temperature is not None:
         logits = logits / temperature[:, None]

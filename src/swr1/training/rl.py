@@ -108,7 +108,7 @@ def train_rl(
 
 
 class _Setup(NamedTuple):
-    """Where and how models compute."""
+    """The device and the precision in which models compute."""
 
     device: torch.device
     dtype: torch.dtype

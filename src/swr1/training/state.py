@@ -92,7 +92,7 @@ class Run:
             self.position: dict[str, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the log: the other ranks have their own."""
+        """The attributes without the log: all other ranks have their own."""
         return {name: value for name, value in vars(self).items() if name != "log"}
 
     @property

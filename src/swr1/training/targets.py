@@ -51,7 +51,7 @@ class Targets:
         return Example(torch.tensor(ids), torch.arange(start, len(ids)))
 
     def _sampled(self, record: dict) -> Example | None:
-        """By token ids as sampled; None where there are none, or another tokenizer wrote them."""
+        """The example of the sampled token ids; None without them, or if another tokenizer made them."""
         generation = record.get("generation") or {}
         prompt, tokens = generation.get("prompt_ids"), generation.get("token_ids")
         if not prompt or not tokens or max(*prompt, *tokens) >= len(self.tokenizer):

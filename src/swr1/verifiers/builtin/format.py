@@ -118,7 +118,7 @@ def _strict_faults(record: Record, text: str, min_reasoning: int) -> list[str]:
 
 
 def _well_placed(text: str) -> tuple[int, ...] | None:
-    """Where the tags stand when all is well, found by substrings alone: four "<", all of them ours."""
+    """The places of the tags in a well-formed text (four "<", all of them ours), by substrings."""
     if text.count("<") != 4:
         return None
     think = text.find("<think>")

@@ -80,7 +80,7 @@ def rounds_to(value: sympy.Expr, decimal: sympy.Expr, places: int) -> bool:
 
 
 def _opaque(expression: sympy.Expr) -> sympy.Expr:
-    """Functions that nobody knows, as symbols."""
+    """The expression with unknown functions as symbols."""
     unknown = expression.atoms(sympy.core.function.AppliedUndef)
     return (
         expression.xreplace({f: sympy.Symbol(str(f)) for f in unknown}) if unknown else expression
@@ -101,7 +101,7 @@ def _lowered(a: sympy.Expr, b: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr] | No
 
 
 def _points(names: list[Any], steps: bool, signed: bool, most: int) -> Iterator[dict[Any, Any]]:
-    """Where to compare: positive numbers, small and large; whole ones for n, m, k where a side goes in
+    """The points to compare at: positive numbers, small and large; whole ones for n, m, k where a side goes in
     steps, negative ones too where a side asks for signs."""
     if not names:
         yield {}

@@ -367,7 +367,7 @@ class _Reader:
         return self.named(name)
 
     def applied(self, name: str) -> Any:
-        """A function that nobody knows, of what stands in the bracket."""
+        """An unknown function of what stands in the bracket."""
         self.take("(")
         node = self.bracket("(")
         items = node.items if isinstance(node, Seq) else (node,)

@@ -146,7 +146,7 @@ def quantity(text: str) -> Quantity:
 
 
 def _bare(text: str) -> str:
-    """Without brackets or braces around all of it, or braces around a number at its start."""
+    """Remove brackets or braces around the whole text, or braces around a number at its start."""
     while len(text) > 2 and text[0] + text[-1] in ("()", "{}") and _closes(text) == len(text) - 1:
         if "," in text:
             break

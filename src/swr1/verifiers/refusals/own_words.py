@@ -82,7 +82,7 @@ def _is_dialogue(lines: list[re.Match[str]]) -> bool:
 
 
 def _unquoted(text: str) -> str:
-    """Without what is in quotation marks, but for a word or two that nobody says."""
+    """Remove quoted text, except a word or two that nobody speaks."""
     inner = text.strip()
     if inner[:1] == inner[-1:] == '"' and inner.count('"') == 2:
         return inner[1:-1]  # nothing but one quotation: that is how some answer

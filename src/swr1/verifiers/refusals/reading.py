@@ -128,7 +128,7 @@ def _short(sentence_texts: list[str]) -> str | None:
 
 
 def _cleaned(sentence: str) -> str:
-    """Without what only sounds like refusing."""
+    """Remove the phrases that only sound like a refusal."""
     if _DOUBTED.search(sentence):
         sentence = words.NO_OPINION.sub(" ; ", words.SOUNDS_ALIKE.sub(" ; ", sentence))
         return chinese.SOUNDS_ALIKE.sub(" ", sentence)

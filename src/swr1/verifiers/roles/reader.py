@@ -138,7 +138,7 @@ class Reading:
                 self._people.append(person)
 
     def _echoed(self, sentence: Sentence) -> Sentence:
-        """With "so is Ava" as "Ava: " and the role before."""
+        """The sentence with "so is Ava" replaced by "Ava: " and the role before."""
         kinds, values = sentence.kinds, sentence.values
         written, numbers, at = "", [], 0
         role, denied = self._last_role, False
@@ -172,7 +172,7 @@ class Reading:
             self.faults.append("unclear")
 
     def _pair_off(self, sentence: Sentence) -> None:
-        """As many roles as people, in the same order."""
+        """Give the people their roles in order, if there are as many roles as people."""
         pairs = list(zip(*sentence[:2], strict=True))
         people = [v for k, v in pairs if k == "P"]
         roles = [v for k, v in pairs if k in "Rr"]
