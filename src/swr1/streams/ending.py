@@ -19,14 +19,14 @@ from typing import Any
 from swr1.errors import ReaderClosed, Stopped
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-AGAIN = 0.5  # seconds after which an ending that was not heeded is raised once more
+AGAIN = 0.5  # seconds after which an ignored ending is raised again
 GRACE = 10.0  # seconds for a clean stop
 
 
 class _State:
-    """One per process, as signals are."""
+    """The state of the ending: one per process, because signals are."""
 
-    came: int | None = None  # the first signal that asked for a stop
+    came: int | None = None  # the first signal that requested a stop
     left = False  # whether the reader of our records left
     over = threading.Event()  # the ending was heeded
     watcher: threading.Thread | None = None
@@ -56,7 +56,7 @@ def install() -> None:
 
 
 def reader_left() -> None:
-    """Told by the thread that writes records: nobody reads them. Interrupts the main thread.
+    """The thread that writes records calls this when nobody reads them. It interrupts the main thread.
 
     A stage that waits for input would not notice, so that the end of the last stage ends all stages
     before it.
@@ -87,7 +87,7 @@ def over() -> None:
 
 
 def heeded() -> None:
-    """The reader that left was answered by an end of the stage; the process may go on."""
+    """The stage has ended because its reader left; the process may continue."""
     _State.over.set()
     _State.left = False
 
@@ -124,7 +124,7 @@ def _interrupt(number: int) -> None:
 
 
 def _watch(read_end: int) -> None:
-    """See to it that an ending is heeded. The wake-up pipe reports signals for which no
+    """Repeat an ending until it is heeded. The wake-up pipe reports signals for which no
     Python code could run."""
     while True:
         number = os.read(read_end, 1)[0]

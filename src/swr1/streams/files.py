@@ -1,4 +1,4 @@
-"""Files that are written: never through somebody's link, never over what is being read.
+"""Files that are written: never through somebody's link, never over a file that is being read.
 
 Names in a folder that others may write to are not trusted: a link that was put where we are about
 to write is not followed.
@@ -169,7 +169,7 @@ def _inputs(values: Iterable[str], folders: list[str]) -> Iterator[tuple[str, st
 
 
 def _family(path: str | Path) -> list[str]:
-    """The files that come into being with an output."""
+    """The files that are created with an output."""
     name = str(path)
     if name == "-" or (os.path.exists(name) and not os.path.isfile(name) | os.path.isdir(name)):
         return []  # a device or a pipe is no file
@@ -185,7 +185,7 @@ def _is_folder(name: str) -> bool:
 
 
 def _identities(name: str) -> set[Any]:
-    """What makes a file the same as another; nothing for a device or a pipe."""
+    """The keys by which two names of one file are equal; none for a device or a pipe."""
     identities: set[Any] = set()
     with suppress(OSError, ValueError):
         state = os.stat(name)

@@ -1,4 +1,4 @@
-"""How a reader that has had enough leaves a pipe: between two records."""
+"""How a reader that needs no more records leaves a pipe: between two records."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAVING, PAUSE = 10.0, 0.2  # seconds to leave a pipe at most; of silence after 
 
 @contextmanager
 def leaving_whole_lines(stream: Any, name: str) -> Iterator[None]:
-    """A reader that has had enough of a pipe leaves between two records, when nothing is on its way.
+    """A reader that needs no more of a pipe leaves between two records, when no bytes are on their way.
 
     `tee FILE` between two stages would otherwise die in the middle of a record, which FILE then
     ends in: a file that looks as if its writer had been stopped.
@@ -51,7 +51,7 @@ def _read_to_a_pause(stream: Any) -> None:
 
 
 def _held(stream: Any) -> bytes:
-    """What a buffered stream has read and not given yet."""
+    """The bytes that a buffered stream has read and not returned yet."""
     fd = stream.fileno()
     os.set_blocking(fd, False)
     try:

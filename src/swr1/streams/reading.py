@@ -30,14 +30,14 @@ from swr1.streams.shards import in_order
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 _ZSTD = b"\x28\xb5\x2f\xfd"
 DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, OSError)  # of a compressed file
-RECENT = 2**17  # how far back, at least, a duplicate is seen in a stream: bounded memory
+RECENT = 2**17  # records over which duplicates in a stream are detected, at least: bounded memory
 
 OnBad = Callable[[str, str, Any], None]
 """Called with (location, reason, what was read) for a bad record; may raise to stop."""
 
 
 class Mark(bytes):
-    """How far a stream has come, for a reader that waits for what may be lost on the way.
+    """How far a stream has come, for a reader that waits for records that may be lost on the way.
 
     It ends the line of a record, after its closing brace; where that record was dropped, and where
     there is none, it is a line of its own. A rollout that follows a trainer writes
@@ -151,7 +151,7 @@ def open_lines(name: str, silence_limit: float | None = None) -> Any:
 
 
 def compression(name: str) -> str | None:
-    """ "gzip", "zstd" or None, by a file's first bytes; by the suffix of what is read only once."""
+    """ "gzip", "zstd" or None, by a file's first bytes; by the suffix of a pipe, which is read only once."""
     if os.path.isfile(name):
         with open(name, "rb") as file:
             begin = file.read(4)
@@ -186,7 +186,7 @@ class _Zstd(io.RawIOBase):
 
 
 class _TimedInput(io.RawIOBase):
-    """Standard input as a raw stream that has nothing to give after so many seconds of silence."""
+    """Standard input as a raw stream that returns nothing after so many seconds of silence."""
 
     def __init__(self, fd: int, silence_limit: float) -> None:
         self._fd, self._silence_limit = fd, silence_limit
@@ -203,7 +203,7 @@ class _TimedInput(io.RawIOBase):
 
 
 class _TimedLines(io.BufferedReader):
-    """Its lines, and SILENCE between them."""
+    """The lines of the input, with SILENCE between them."""
 
     raw: _TimedInput
     _begun = b""
@@ -372,10 +372,9 @@ def read(
 def _streams(
     inputs: Sequence[str], open_file: Callable[[str], Iterator[tuple[Any, str]]]
 ) -> Iterator[tuple[str, Iterator[tuple[Any, str]]]]:
-    """Each file, or shard folder, with its records and their places."""
-    files_by_input = [
-        (name, _files(name)) for name in inputs or ("-",)
-    ]  # complain before any is read
+    """All files and shard folders, each with its records and their places."""
+    # All names are looked up before a file is read, so that errors come first.
+    files_by_input = [(name, _files(name)) for name in inputs or ("-",)]
     for name, files in files_by_input:
         if Path(name).is_dir() and read_plan(Path(name)):
             yield name, in_order(files, open_file)

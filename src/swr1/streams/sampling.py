@@ -179,7 +179,7 @@ def take(
 
 
 def arrange(held: Iterable[Held], order: str | None, soft: float = 0.0) -> list[Held]:
-    """In order; ties at random, the samples of one prompt side by side.
+    """The records in order; ties at random, the samples of one prompt side by side.
 
     rising, falling: by value, null last in both. shuffle: at random. None: as they came.
     `soft` lets a curriculum overlap: a record moves back by up to that share of the whole.

@@ -72,7 +72,7 @@ class _Buffer:
             self._raise()
 
     def close(self, timeout: float | None = None) -> None:
-        """Hand over what is there, or what can be handed over in `timeout` seconds.
+        """Hand over all lines, or as many as possible in `timeout` seconds.
 
         Raises ReaderClosed or OSError when that cannot be.
         """
@@ -122,7 +122,7 @@ class _Buffer:
 
 
 class NoWriter:
-    """For a stage that writes no records."""
+    """The writer of a stage that writes no records."""
 
     done: Mapping[tuple, set[int]] = MappingProxyType({})
     lines_done = 0
@@ -138,7 +138,7 @@ class NoWriter:
 
 
 class PipeWriter:
-    """Records to standard output."""
+    """Writes records to standard output."""
 
     done: Mapping[tuple, set[int]] = MappingProxyType({})
     lines_done = 0
@@ -160,7 +160,7 @@ class PipeWriter:
         self._buffer.close()
 
     def stop(self) -> None:
-        """Hand over what is finished; the reader may be gone already.
+        """Hand over the finished records; the reader may be gone already.
 
         After a signal a reader that does not read is not waited for: it may itself be ending.
         """
@@ -171,7 +171,7 @@ class PipeWriter:
 
 
 class FileWriter:
-    """Records to a file that appears whole or not at all and continues where it stopped.
+    """Writes records to a file that appears whole or not at all and continues where it stopped.
 
     `done` holds what an earlier, stopped run left: (id, epoch) -> samples; `lines_done` counts it.
     """
@@ -275,7 +275,7 @@ class FileWriter:
         self._part_meta.unlink(missing_ok=True)
 
     def stop(self) -> None:
-        """Keep what is finished for the next run."""
+        """Keep the finished records for the next run."""
         self._buffer.close()
         self._file.close()
 
@@ -302,7 +302,7 @@ def _compressor(name: str, file: BinaryIO) -> Iterator[Any]:
     else:
         import pyarrow as pa
 
-        duplicate = os.fdopen(os.dup(file.fileno()), "wb")  # pyarrow closes what it is given
+        duplicate = os.fdopen(os.dup(file.fileno()), "wb")  # pyarrow closes the file that it gets
         with pa.CompressedOutputStream(pa.PythonFile(duplicate, "w"), "zstd") as target:
             yield target
 
@@ -312,7 +312,7 @@ def _pretty(value: dict[str, Any]) -> bytes:
 
 
 def _changed(before: dict[str, Any], run: dict[str, Any]) -> str:
-    """In what options and inputs two runs differ, for people."""
+    """The options and inputs in which two runs differ, as text for people."""
     return ", ".join(
         sorted(
             f"{name} ({before[part].get(name)} -> {run[part].get(name)})"
@@ -324,7 +324,7 @@ def _changed(before: dict[str, Any], run: dict[str, Any]) -> str:
 
 
 def fingerprint(path: str | Path) -> list[Any]:
-    """[size, hash of both ends] of a file: has it changed since?"""
+    """[size, hash of both ends] of a file, to detect a later change."""
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         ends = file.read(1 << 20)
