@@ -33,7 +33,7 @@ AXES = ("safety", "ability")
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One row. See data/measures.toml for the fields."""
+    """One measure, a table of data/measures.toml, which explains the fields."""
 
     dataset: str
     name: str
@@ -51,7 +51,7 @@ class Measure:
         return f"{self.dataset}: {self.name}"
 
     def takes(self, record: Record, info: Mapping[str, Any]) -> bool:
-        """Whether the record is one of those measured."""
+        """Whether this measure applies to the record."""
         for name, required in self.when:
             value = record.get("task") if name == "task" else info.get(name)
             if value not in required if isinstance(required, list) else value != required:
@@ -134,7 +134,7 @@ def _measure(row: dict[str, Any], source: str) -> Measure:
 
 @dataclass(slots=True)
 class Row:
-    """What one run gave for one measure; `items` by record id, hits and judged samples."""
+    """The counts of one run for one measure; `items` by record id, hits and judged samples."""
 
     items: dict[str, Item] = field(default_factory=dict)
     samples: int = 0

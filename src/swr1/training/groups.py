@@ -60,7 +60,7 @@ class Sample:
 
 
 def read_sample(record: dict, vocab: int, allow_truncated_sampling: bool = False) -> Sample:
-    """Check a scored record and take from it what an update needs.
+    """Check a scored record and extract the tensors that an update needs.
 
     Raises DataError naming the record's id for whatever would make the update wrong: missing or
     unequal token arrays, ids outside the vocabulary, no reward, log-probabilities of a distribution
@@ -75,7 +75,7 @@ def read_sample(record: dict, vocab: int, allow_truncated_sampling: bool = False
 
 
 class _Bad(Exception):
-    """What is wrong with a record, without its name."""
+    """The fault of a record, without its name."""
 
 
 def _sample_of(
@@ -299,6 +299,6 @@ def digest(group: list[Sample]) -> str:
 
 
 def mean_of(values: Iterable[Any]) -> float | None:
-    """The mean, or None of nothing."""
+    """The mean; None for no values."""
     numbers = [float(v) for v in values]
     return sum(numbers) / len(numbers) if numbers else None

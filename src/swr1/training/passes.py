@@ -62,7 +62,7 @@ class Teaching(NamedTuple):
 
 
 class Passes:
-    """The loop of a mode, and where and how its models compute (device, dtype, micro_tokens, ranks).
+    """The loop of a mode, and how its models compute (device, dtype, micro_tokens, ranks).
 
     Raises UsageError for impossible options, before anything is read or loaded.
     """
@@ -294,7 +294,7 @@ def from_step(
     seed: int,
     stretch: int = STRETCH,
 ) -> Iterator[list[int]]:
-    """Batches without end, epoch after epoch, from number `step` on."""
+    """Endless batches, epoch after epoch, starting at number `step`."""
     epoch = 0
     while True:
         epoch_batches = batches(lengths, batch, batch_tokens, seed, epoch, stretch)

@@ -209,7 +209,7 @@ def _loop(
     expected: Expected,
     on_step: Callable[[dict], None] | None,
 ) -> None:
-    """Steps until the input ends or all are done."""
+    """Take steps until the input ends or all steps are done."""
     ranks, steps = learner.scorer.ranks, config.steps
     rate_at = engine.Schedule(config.lr, config.schedule, config.warmup, steps)
     ranks.first(lambda: _announce(run, config.batch, config.publish_every))
@@ -250,7 +250,7 @@ def _loop(
 
 @dataclass
 class _ExtraState:
-    """What is saved beside the policy's weights: with each version, the critic with states only."""
+    """The files saved beside the policy's weights: with each version; the critic with states only."""
 
     rates: PassRates
     multiplier: Multiplier | None
@@ -268,7 +268,7 @@ class _ExtraState:
 
 
 def _multiplier(objective: Objective, folder: Path) -> Multiplier | None:
-    """For a Lagrangian objective, as a version or a state left it."""
+    """The multiplier of a Lagrangian objective, as a version or a state left it."""
     if objective.combine != "lagrangian":
         return None
     multiplier = Multiplier(
@@ -280,7 +280,7 @@ def _multiplier(objective: Objective, folder: Path) -> Multiplier | None:
 
 
 def _critic(objective: Objective, run: Run, base: Path, setup: _Setup) -> Critic | None:
-    """For an objective whose advantages need values, as the state left it."""
+    """The critic of an objective whose advantages need values, as the state left it."""
     if objective.advantage != "gae":
         return None
     if setup.ranks.sharded:
@@ -298,7 +298,7 @@ def _critic(objective: Objective, run: Run, base: Path, setup: _Setup) -> Critic
 
 
 def _reference(config: RLConfig, base: Path, setup: _Setup) -> Scorer:
-    """The frozen model of the KL term, or what the records say of it."""
+    """The frozen model of the KL term, or its log-probabilities in the records."""
     if config.reference == "records":
         return Recorded()
     folder = model_folder(config.reference) if config.reference else base
@@ -342,7 +342,7 @@ def _learn(
 
 
 def _arrival(taken: Batch) -> dict[str, Any]:
-    """How old the samples of a batch were, and what was dropped on the way to it."""
+    """The ages of a batch's samples, and the counts of drops before it."""
     lags = [s.lag for group in taken.groups for s in group]
     return {
         "lag": mean_of(lags),

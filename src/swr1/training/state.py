@@ -37,7 +37,7 @@ KEPT_VERSIONS = 256
 
 
 def say(message: str) -> None:
-    """A line for people, on stderr."""
+    """Print a line for people on stderr."""
     sys.stderr.write(message + "\n")
     sys.stderr.flush()
 
@@ -223,7 +223,7 @@ class Run:
         return row
 
     def steps_since(self, version: int) -> int:
-        """How many optimizer steps ago `version` was made, at least.
+        """The least number of optimizer steps since `version` was made.
 
         A version that is too old to be remembered counts as one step older than the one after it.
         """
@@ -358,7 +358,7 @@ def _checked(state: Any) -> dict[str, Any]:
 
 
 def _restore(file: Path, state: Any, model: Any, optimizer: engine.Optimizer) -> None:
-    """Give model and optimizer what they had. Raises DataError for a state of another model."""
+    """Restore the model and the optimizer from a state. Raises DataError for a state of another model."""
     weights = dict(model.named_parameters())
     trained = {name for name, p in weights.items() if p.requires_grad}
     try:

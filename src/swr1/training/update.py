@@ -38,7 +38,7 @@ class BadStep(SwrError):
 
 @dataclass(kw_only=True)
 class Learner:
-    """The models of a step: the policy with its optimizer, and what the objective needs beside it.
+    """The models of a step: the policy with its optimizer, and all others that the objective needs.
 
     Attributes:
         reference: scores of the KL term, if it has one. multiplier: the state of a Lagrangian
@@ -53,7 +53,7 @@ class Learner:
 
 
 class _Batch(NamedTuple):
-    """The samples of a batch with what was computed from all of them, one entry each.
+    """The samples of a batch and the values computed from all of them, one entry each.
 
     `spans`: where each group begins, and the end. Without a critic `values` is None.
     """
