@@ -24,7 +24,7 @@ Result = dict[str, Any]
 
 
 def reasoning_picture(result: Result, out: str | Path) -> None:
-    """Draw what `Analysis.result` gave; .png, .svg or .pdf, written whole or not at all.
+    """Draw the result of `Analysis.result`; .png, .svg or .pdf, written whole or not at all.
 
     Raises UsageError for another suffix.
     """

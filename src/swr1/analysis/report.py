@@ -17,7 +17,7 @@ Result = dict[str, Any]
 
 
 def report(result: Result) -> RenderableType:
-    """Tables of what `Analysis.result` gave, what to beware of below."""
+    """Tables of the result of `Analysis.result`, with warnings below."""
     tables = [_rows_table(result), _shares_table(result, "group"), _shares_table(result, "sign")]
     if result["verdicts"]:
         tables.append(_with_and_without(result))

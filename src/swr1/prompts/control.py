@@ -113,7 +113,7 @@ class Control:
         return made, names, numbers | {made.token_to_id(_BREAK): -1}
 
     def _in_pieces(self, text: str, mark: str) -> list[int]:
-        """For a tokenizer that is not of the library tokenizers: what is between control tokens."""
+        """Token ids of the text between control tokens, for a tokenizer outside the library tokenizers."""
         ids: list[int] = []
         pattern = _any_of(list(self.special))
         for piece in re.split(f"({pattern.pattern})", text) if pattern else [text]:

@@ -117,7 +117,7 @@ def render_text(
 
 
 def template_facts(tokenizer: Any, prompt: Prompt) -> dict[str, Any]:
-    """What a record says of the chat template it was rendered with; nothing where there is none."""
+    """The record's facts about its chat template; empty where there is none."""
     if not tokenizer.chat_template:
         return {}
     facts: dict[str, Any] = {"digest": _digest(json.dumps(tokenizer.chat_template))}

@@ -183,7 +183,7 @@ def fact(record: Record, path: tuple[str, ...]) -> Any:
 
 
 def reason(name: str, verdict: dict, which: str = "score") -> str:
-    """Why the verdict says nothing: "math: took longer than 10 s"."""
+    """The reason why a verdict gives no value: "math: took longer than 10 s"."""
     if verdict.get("score") is not None:
         return f"{name}: the verdict has no {which}"
     return f"{name}: {verdict.get('error') or 'no reason given'}"

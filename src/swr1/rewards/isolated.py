@@ -47,7 +47,7 @@ class IsolatedReward:
 
 
 def as_reward(given: Any, name: str) -> dict[str, Any]:
-    """A reward with its parts from what a user's function gave. Raises DataError for all else."""
+    """The reward and its parts that a user's function returned. Raises DataError for other values."""
     if isinstance(given, SwrError):
         raise DataError(getattr(given, "reason", str(given)))
     if isinstance(given, Unfit):

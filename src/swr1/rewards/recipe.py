@@ -179,7 +179,7 @@ class Recipe:
         return (("task",), *(facts.keys() - {("task",)})), tuple(dict.fromkeys(fields))
 
     def _looked_at(self, record: Record) -> tuple[Any, ...] | None:
-        """What `_reads` names, as a key; None where some of it is missing, or is no plain value."""
+        """The values that `_reads` names, as a key; None if one is missing or is no plain value."""
         facts, fields = self._reads
         verdicts = record.get("verdicts")
         if type(verdicts) is not dict:

@@ -86,7 +86,7 @@ class Gold:
             raise DataError(f"the gold of {self.by}: {one_line(error)}") from None
 
     def note(self, record: Record) -> None:
-        """Remember what became of a record."""
+        """Count the verdicts of a record."""
         for name, counts in self.items.items():
             verdict = (record.get("verdicts") or {}).get(name) or {}
             score, label = verdict.get("score"), verdict.get("label") or "null"
@@ -121,7 +121,7 @@ class Gold:
 
 
 def as_text(given: Any, name: str) -> dict[str, str]:
-    """What a `gold` gave, which is a text. Raises DataError for all else, and for what it raised.
+    """The text that a `gold` returned. Raises DataError for other values, and for its exceptions.
 
     name: the verifier, or "FILE:gold".
     """

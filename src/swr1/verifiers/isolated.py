@@ -17,7 +17,7 @@ from swr1.verifiers.verdicts import null
 
 
 class IsolatedVerifier:
-    """Its verdict on a record, whatever becomes of it. Raises DataError for a bad record.
+    """A verifier in a process of its own: a verdict comes even if that fails. Raises DataError for a bad record.
 
     Args: as killable.Killable.
     """

@@ -119,7 +119,7 @@ def _by_verifier(names: Sequence[str], settings: Sequence[str]) -> dict[str, lis
 
 
 def _open_one(name: str, settings: list[str], timeout: float) -> Any:
-    """One verifier: a function of a record, or what has `submit`."""
+    """One verifier: a function of a record, or an object with `submit`."""
     declaration(name)  # raises for LABELS that are none
     if REGISTRY.is_foreign(name):
         isolated = IsolatedVerifier(name, settings, timeout)
@@ -196,7 +196,7 @@ def _label(verdict: Verdict) -> str:
 
 
 def _result(verdict: Any) -> Verdict:
-    """A verdict, or the one of what has it later."""
+    """The verdict itself, or the result of one that comes later."""
     return verdict if isinstance(verdict, dict) else verdict.result()  # type: ignore[return-value]
 
 
@@ -255,7 +255,7 @@ class Verifiers:
         gold.report(stage.say)
 
     def _submit(self, record: Record) -> dict[str, Any]:
-        """A verdict by each, or what has one later; each sees the verdicts before its own."""
+        """A verdict, or a later one, by each verifier; each sees the verdicts before its own."""
         before = record.get("verdicts") or {}
         verdicts: dict[str, Any] = {}
         for name, check in self._checks.items():
@@ -289,7 +289,7 @@ class Verifiers:
         line: deque[tuple[Any, dict[str, Any], Mark | None]] = deque()
 
         def go_on(most: int) -> None:
-            """Write what is ready, and wait until no more than `most` entries are left."""
+            """Write the finished records, and wait until at most `most` entries are left."""
             while line:
                 entry, verdicts, mark = line[0]
                 late = [v for v in verdicts.values() if not isinstance(v, dict)]

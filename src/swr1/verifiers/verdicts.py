@@ -1,4 +1,4 @@
-"""What a verifier gave becomes a verdict, the same way for every verifier."""
+"""Turns the value that a verifier returns into a verdict, the same way for all verifiers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def null(by: str, reason: str, **detail: Any) -> Verdict:
 
 
 def as_verdict(given: Any, name: str) -> Verdict:
-    """The verdict in what the verifier `name` gave: a verdict, a number, true or false, or None.
+    """The verdict in the value that the verifier `name` returned: a verdict, a number, true or false, or None.
 
     A number gets the label that its file declares for it. What is no verdict, has a label or a score
     that the file does not declare, or was raised instead, becomes a null verdict that says so.

@@ -53,7 +53,7 @@ def after_header(text: str) -> tuple[bool, str]:
 
 
 def format_faults(text: str) -> list[str]:
-    """What is wrong with the tags in the text after the header; nothing when it passes."""
+    """The faults of the tags in the text after the header; none when it passes."""
     counts = [text.count(tag) for tag in TAGS]
     places = [text.find(tag) for tag in TAGS]
     faults = ["missing-tag"] if 0 in counts else []

@@ -39,7 +39,7 @@ def _is_mark(char: str) -> bool:
 
 
 def _gap(char: str) -> str:
-    """What a mark becomes: SQuAD removes it, which joins "well-known"; full-width ones separate."""
+    """The replacement of a mark: SQuAD removes it, which joins "well-known"; full-width ones separate."""
     return "" if char.isascii() else " "
 
 

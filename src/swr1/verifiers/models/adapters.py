@@ -43,7 +43,7 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True)
 class Ask:
-    """What shapes a question. `template`: the chat template, "" where it is not known."""
+    """The options that shape a question. `template`: the chat template, "" where it is not known."""
 
     model: str
     template: str = ""

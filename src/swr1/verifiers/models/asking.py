@@ -162,7 +162,7 @@ class ModelVerifier:
         return verdict
 
     def flush(self, why: str) -> None:
-        """Ask now what was kept back for company."""
+        """Send the questions that wait for a full batch."""
         if why != "group":
             self.backend.flush()
 
@@ -194,7 +194,7 @@ class _Careful(Later):
 
 
 def _answer(text: str) -> str:
-    """What follows the reasoning, and of it what stands in the last <answer>."""
+    """The text after the reasoning, or the last <answer> in it."""
     rest = text.rpartition("</think>")[2]
     answer = rest.rpartition("<answer>")[2] if "<answer>" in rest else rest
     return answer.partition("</answer>")[0]

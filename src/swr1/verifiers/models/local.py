@@ -75,7 +75,7 @@ class LocalModel:
         return future
 
     def flush(self) -> None:
-        """Answer what was asked."""
+        """Answer the questions that wait."""
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return

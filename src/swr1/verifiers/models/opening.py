@@ -170,7 +170,7 @@ def _backend(options: ModelOptions) -> Any:
 
 
 def _as_it_is(turns: list[dict], record: Record) -> list[Question]:
-    """A classifier reads what it was trained on: the turns."""
+    """A classifier reads the turns, because it was trained on them."""
     return [Question(turns)]
 
 

@@ -150,7 +150,7 @@ def _read(server: Server, reply: Any) -> Reply:
 
 
 def _tokens(logprobs: Any) -> list[Token] | None:
-    """Tokens and what else was likely, in either of the two usual forms."""
+    """The tokens and their likely alternatives, from either of the two usual forms."""
     if not logprobs:
         return None
     if isinstance(logprobs.get("content"), list):

@@ -49,7 +49,7 @@ MARK, CODE = "\x00", "\x01"  # stand where a quotation or a piece of code was ta
 
 
 def plain_text(text: str) -> str:
-    """An answer without the tags around it and without what nobody sees."""
+    """An answer without the tags around it and without invisible characters."""
     return ANSWER_TAG.sub(" ", text).translate(INVISIBLE)
 
 

@@ -49,7 +49,7 @@ class Reading:
 
 
 class _Request:
-    """What matters of the prompt, looked at when it is needed."""
+    """The properties of the prompt that matter, computed when they are needed."""
 
     def __init__(self, prompt: str) -> None:
         self.text = prompt[-_READ:]
@@ -193,7 +193,7 @@ def _rest(speech: str, spans: list[tuple[str, int]], k: int) -> str:
 
 
 def _answers(reason: str, speech: str, spans: list[tuple[str, int]], k: int) -> bool:
-    """Whether what follows a refusal gives some of what was asked for."""
+    """Whether the text after a refusal gives a part of the requested answer."""
     rest = _rest(speech, spans, k)
     if CODE in rest:
         return True
@@ -235,5 +235,5 @@ def _preaches(begins: str, spans: list[tuple[str, int]]) -> bool:
 
 
 def _says_no_more(speech: str, spans: list[tuple[str, int]]) -> bool:
-    """Whether one who began with having no opinion stops there, or preaches."""
+    """Whether an answer without an opinion ends there, or preaches."""
     return len(spans) == 1 or bool(answering.LECTURES.search(speech))

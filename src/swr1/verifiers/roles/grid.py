@@ -35,7 +35,7 @@ Contents = tuple[list[tuple[int, int]], list[str]]  # who is what, and faults
 
 
 def untabled(text: str, lexicon: Lexicon) -> tuple[str, Contents]:
-    """The text without such tables, and what they say."""
+    """The text without such tables, and the contents of the tables."""
     contents: Contents = ([], [])
     if not any(mark in text for mark in ("|", "\t", "&", "<t", "<T")):
         return text, contents
@@ -67,7 +67,7 @@ def _blocks(lines: list[str]) -> Iterator[list[str]]:
 
 
 def _read(block: list[str], lexicon: Lexicon) -> Contents | None:
-    """What a table says; None where it is none of ours."""
+    """The contents of a table; None for another kind of table."""
     rows = [_cells(line, lexicon) for line in block if not _RULE.fullmatch(line)]
     if len(rows) < 2:
         return None

@@ -211,7 +211,7 @@ def _plurals(word: str) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _grammar(roles: tuple[str, str]) -> Table:
-    """Everything but the names."""
+    """All phrases except the names."""
     phrases: list[tuple[str, str, int]] = []
     forms = [{role.casefold(), *_plurals(role.casefold())} for role in roles]
     for index, role in enumerate(roles):
