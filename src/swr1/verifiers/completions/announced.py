@@ -39,7 +39,7 @@ _LETTER_AFTER = re.compile(
     rf"|\b(?:I|we)(?:['’](?:d|ll)| would| will| must| should| can)?(?: {_SURE})?"
     r" (?:choose|chose|pick|picked|select|selected|go with|opt for|answer|answered|vote for)"
     r"|\b(?:so|thus|hence|therefore|then),? it(?: is|['’]s| must be)"
-    r"|(?:^|(?<=[.!?>\n]))[ \t]{0,3}[*_]{0,3}it(?: is|['’]s| must be)(?=[\s*_]{1,4}(?:option )?[(\[]?(?-i:[A-Z])"
+    r"|(?:^|(?<=[.!?>\n]))[ \t]{0,3}[*_]{0,3}it(?: is|['’]s| must be)(?=[\s*_]{1,4}(?:option )?[(\[]?(?-i:[A-HJ-Z])"
     r"[)\]]?[*_]{0,3}(?:[.,;:!\n]|$| because| since))"
     r"|\b(?:so|thus|hence|therefore)[,:]?(?=[\s*_]{1,8}[(\[（]?(?-i:[A-Z])[)\]）]?[*_]{0,3}[.!]?\s*$)"
     r"|\b(?:choice|option|selected|selection|correct|pick)[*_\"'\s]{0,4}[:：]"
