@@ -1,6 +1,7 @@
 """Bounds that keep the code readable: long functions and wide signatures become steps and dataclasses."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -26,3 +27,9 @@ def test_a_command_is_a_thin_file():
     for file in (ROOT / "commands").glob("*.py"):
         lines = len(file.read_text().splitlines())
         assert lines <= COMMAND, f"{file.name} has {lines} lines; the work belongs into src/swr1"
+
+
+def test_no_two_test_files_have_one_name():
+    """pytest imports them by their names alone: of two it would refuse one."""
+    names = Counter(file.name for file in (ROOT / "tests").rglob("test_*.py"))
+    assert not [name for name, count in names.items() if count > 1]

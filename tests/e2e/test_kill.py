@@ -134,7 +134,9 @@ def lines(path):
 @pytest.mark.parametrize(
     ("objective", "source", "options"),
     [
-        ("grpo", "rewarded.jsonl", "--batch 4 --lr 1e-3 --kl 0.01"),
+        pytest.param(
+            *("grpo", "rewarded.jsonl", "--batch 4 --lr 1e-3 --kl 0.01"), marks=pytest.mark.slow
+        ),
         ("reinforce++", "rewarded.jsonl", "--batch 4 --lr 1e-3 --optimizer muon"),
         (
             "sft",
