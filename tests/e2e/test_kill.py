@@ -137,7 +137,10 @@ def lines(path):
         pytest.param(
             *("grpo", "rewarded.jsonl", "--batch 4 --lr 1e-3 --kl 0.01"), marks=pytest.mark.slow
         ),
-        ("reinforce++", "rewarded.jsonl", "--batch 4 --lr 1e-3 --optimizer muon"),
+        pytest.param(
+            *("reinforce++", "rewarded.jsonl", "--batch 4 --lr 1e-3 --optimizer muon"),
+            marks=pytest.mark.slow,  # training/test_resume.py kills an RL step in the fast tests
+        ),
         (
             "sft",
             "puzzles.jsonl",
