@@ -10,7 +10,11 @@ from swr1.streams import standard
 from swr1.verifiers.models.options import ModelOptions
 
 
-@stage_command(files=False, opens_models=True, quiet_options=("show_list", "gold"))
+@stage_command(
+    files=False,
+    opens_models=True,
+    quiet_options=("show_list", "show_options", "gold", "allow_lost_guard"),
+)
 def command(
     open_stage,
     model: ModelOptions,
@@ -46,8 +50,18 @@ def command(
         bool,
         typer.Option("--gold", help="Judge the data set's own answers, and list those not right."),
     ] = False,
+    allow_lost_guard: Annotated[
+        bool,
+        typer.Option(
+            "--allow-lost-guard",
+            help="Where a served guard is gone, go on with null verdicts; else that is a failure.",
+        ),
+    ] = False,
     show_list: Annotated[
         bool, typer.Option("--list", help="List the verifiers with their labels and stop.")
+    ] = False,
+    show_options: Annotated[
+        bool, typer.Option("--options", help="List what --set can change of these, and stop.")
     ] = False,
 ):
     """Judge completions: one verdict per verifier, null where it could not judge.
@@ -55,9 +69,11 @@ def command(
     swr1 verify format knights rollouts.jsonl -o judged.jsonl
 
     swr1 verify safety rollouts.jsonl --guard Qwen3Guard-Gen-8B --url http://gpu1:8000/v1
+
+    swr1 verify math --options
     """
     from swr1.registry import digest_of_files
-    from swr1.verifiers.declared import as_text
+    from swr1.verifiers.declared import as_text, options_as_text
     from swr1.verifiers.gold import Gold
     from swr1.verifiers.running import open_verifiers, split_names
 
@@ -66,6 +82,10 @@ def command(
             print(as_text())
         return
     verifiers, files = split_names(names or [])
+    if show_options:
+        with standard.ours():
+            print(options_as_text(verifiers))
+        return
     file_digests = digest_of_files(*(n for n in verifiers if ".py:" in n), model.judge or "")
     opened = open_verifiers(
         verifiers,
@@ -75,6 +95,7 @@ def command(
         model=model.given(),
         called=called,
         only_missing=only_missing,
+        allow_lost_guard=allow_lost_guard,
     )
     known_answers = closing(Gold(verifiers, timeout, called)) if gold else nullcontext()
     more: dict = {"names": verifiers} | ({"files": file_digests} if file_digests else {})

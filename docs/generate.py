@@ -34,6 +34,9 @@ rewarded (`gen-puzzles | rollout | verify format knights | reward logic-rl`). In
 
 ## Notes
 
+An unreadable verdict may hold `detail.lenient`: what the verifier's option that reads more finds (`set`, the option;
+`label`, `score` and `read` under it). `eval` shows both; the verdict itself stays strict.
+
 Training uses `generation.prompt_ids` and `generation.token_ids`. The text is for people and
 verifiers; it is not tokenized again. `generation.logprobs` are those of the distribution that was
 sampled from (after temperature, top_p, top_k, min_p).

@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
@@ -107,15 +107,16 @@ class Killable:
             self.kill()
             raise UsageError(answer["usage"])
 
-    def __call__(self, record: Record) -> dict[str, Any]:
+    def __call__(self, record: Record, changes: Sequence[str] = ()) -> dict[str, Any]:
+        """What the function gives for a record, with `changes` of its settings for this call."""
         if self._process is None:
             self._start()
-        answer = self._ask(dict(record), self.timeout, "for this record")
+        answer = self._ask((dict(record), list(changes)), self.timeout, "for this record")
         if "bad" in answer:
             raise DataError(answer["bad"])
         return answer["made"]
 
-    def _ask(self, question: dict[str, Any], seconds: float, what: str) -> dict[str, Any]:
+    def _ask(self, question: Any, seconds: float, what: str) -> dict[str, Any]:
         try:
             self._pipe.send_bytes(pickle.dumps(question, pickle.HIGHEST_PROTOCOL))
             if self._ready.poll(seconds * 1000):
@@ -222,11 +223,12 @@ def _serve(fd: int) -> None:
     pipe.send_bytes(_packed({"ready": True}))
     while True:
         try:
-            record = pipe.recv()
+            record, changes = pipe.recv()
         except EOFError:
             return
         try:
-            given = function(record, **options)
+            changed = parse_options(function, changes) if changes else {}
+            given = function(record, **(options | changed))
         except BaseException as error:  # whatever a stranger's code raises, sys.exit too
             given = error
         pipe.send_bytes(_answer(given, convert, job["name"]))

@@ -204,12 +204,16 @@ def parse_options(function: Any, pairs: Iterable[str]) -> dict[str, Any]:
             raise UsageError(
                 f"cannot set {pair!r}.{suggest(name, known)} What can be set: {listed}"
             )
-        kind = type(known[name])
-        try:
-            if kind is bool:
-                options[name] = {"true": True, "false": False}[text.strip().lower()]
-            else:
-                options[name] = kind(text) if kind in (int, float) else text
-        except (ValueError, KeyError):
-            raise UsageError(f"{name} is a {kind.__name__}, not {text!r}") from None
+        options[name] = parse_value(name, known[name], text)
     return options
+
+
+def parse_value(name: str, default: Any, text: str) -> Any:
+    """The value of an option in the type of its default. Raises UsageError for another type."""
+    kind = type(default)
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[text.strip().lower()]
+        return kind(text) if kind in (int, float) else text
+    except (ValueError, KeyError):
+        raise UsageError(f"{name} is a {kind.__name__}, not {text!r}") from None

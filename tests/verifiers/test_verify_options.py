@@ -1,9 +1,14 @@
 """`swr1 verify NAME... --option`: who an option is for, and that none passes silently."""
 
+import inspect
+import sys
+
 import pytest
 
 from swr1.errors import UsageError
+from swr1.registry import parse_options
 from swr1.verifiers.builtin import safety
+from swr1.verifiers.declared import REGISTRY, declaration
 from swr1.verifiers.running import open_verifiers
 from tests.conftest import jsonl, run_swr1
 from tests.verifiers.models.guard_server import GuardServer, records
@@ -89,13 +94,53 @@ def test_an_option_of_another_kind_of_guard_does_not_pass(guard, options, word):
 
 def test_a_setting_is_for_a_verifier_that_is_named():
     told = refused("format", "math", settings=["maths.last_number=true"])
-    assert (
-        told == "cannot set 'maths.last_number=true': no such verifier here. Did you mean 'math'?"
-    )
-    assert "cannot set 'edge=3'" in refused("length", settings=["length.edge=3", "edge=3"])
+    cannot = "cannot set 'maths.last_number=true': no such verifier here. "
+    assert told == f"{cannot}Did you mean 'math.last_number'?"
+    told = refused("length", settings=["length.edge=3", "edge=3"])
+    assert "cannot set 'edge=3'" in told and "Did you mean 'length.edge'?" in told
+    told = refused("format", "math", settings=["last-numbers=true"])
+    assert "Did you mean 'math.last_number'?" in told
+    assert "Did you mean 'math'?" in refused("math", settings=["maths.colour=true"])
+    assert "`swr1 verify NAME --options` lists" in refused("math", settings=["colour=true"])
     assert "What can be set: " in refused("length", settings=["length.edges=3"])
 
 
 def test_a_key_is_for_a_server():
     with pytest.raises(UsageError, match="there is no --url"):
         safety.open(guard="runs/guard", key_env="HOME")
+
+
+def test_options_are_listed_with_default_and_help_as_set_takes_them(tmp_path):
+    done = run_swr1("verify", "math", "knights", "--options", check=True)
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert (
+        "math.last_number=false without a box or <answer>, take the last number of the text."
+        in lines
+    )
+    assert (
+        "knights.grader=robust" in done.stdout and "(require_tags=false reads more)" in done.stdout
+    )
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        'raise SystemExit\ndef check(record, *, most=3, kinds=["a"], name=""):\n    """Is it short?\n\n'
+        '    Args:\n        most, kinds: how many\n            words.\n\n    Or not.\n    """\n'
+    )
+    done = run_swr1("verify", f"{mine}:check", "--options", check=True)  # read, not run
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert lines[0] == f"{mine}:check: Is it short?"
+    assert f"{mine}:check.most=3 how many words." in lines and f"{mine}:check.name=''" in lines
+
+
+@pytest.mark.parametrize("name", REGISTRY.names())
+def test_every_option_of_a_verifier_has_help_and_the_default_that_it_takes(name):
+    function = REGISTRY.get(name)
+    called = getattr(sys.modules[function.__module__], "open", None) or function
+    parameters = inspect.signature(called).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    declared = {s.name: s for s in declaration(name).settings}
+    assert declared.keys() == defaults.keys()
+    for option, setting in declared.items():
+        assert setting.help, option
+        assert setting.default == ("" if defaults[option] is None else defaults[option])
+    if declaration(name).lenient:
+        parse_options(called, [declaration(name).lenient])

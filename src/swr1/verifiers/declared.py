@@ -5,6 +5,7 @@
     LABELS = {"scored": (None, None)}          # None: no bound
     LABELS = {"kind": 1, "*": (0, 1)}          # "*": any other label
     NEEDS = "answer"                           # what it needs beside `completion`, in words
+    LENIENT = "last_number=true"               # the option with which it reads more answers
 
 A null score needs no declaration: it is always possible. The declarations are read, not run, so they
 are literals; a stranger's file is imported in a process of its own and nowhere else.
@@ -14,7 +15,8 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +24,7 @@ from typing import Any
 
 from swr1.errors import UsageError
 from swr1.registry import Registry
+from swr1.verifiers.settings import Setting, settings_in
 
 REGISTRY = Registry("verifier", "swr1.verifiers", "verify", "builtin")
 
@@ -91,6 +94,8 @@ class Declaration:
         summary: the first line of the file's docstring, or of the function's.
         vocabulary: from LABELS; None where there are none.
         needs: NEEDS. functions: the names of the functions of its file.
+        lenient: LENIENT, "NAME=VALUE" of one of its settings; "" where there is none.
+        settings: what `--set` can change.
     """
 
     name: str
@@ -99,6 +104,8 @@ class Declaration:
     vocabulary: Vocabulary | None = None
     needs: str = ""
     functions: tuple[str, ...] = ()
+    lenient: str = ""
+    settings: tuple[Setting, ...] = ()
 
     @property
     def is_model(self) -> bool:
@@ -123,12 +130,14 @@ def declaration(name: str) -> Declaration:
     except (OSError, ValueError, SyntaxError):  # who imports it says what is wrong
         return Declaration(name, file)
     functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    function = functions.get(name.rpartition(":")[2]) if ".py:" in name else None
+    settings = _settings(name, functions, function)
     values = {
         target.id: node.value
         for node in tree.body
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name) and target.id in ("LABELS", "NEEDS")
+        if isinstance(target, ast.Name) and target.id in ("LABELS", "NEEDS", "LENIENT")
     }
 
     def literal(key: str, default: Any) -> Any:
@@ -145,9 +154,10 @@ def declaration(name: str) -> Declaration:
             return vocabulary(literal_value, bad)
         if not isinstance(literal_value, str):
             raise bad(f"is a text, not {literal_value!r}")
+        if key == "LENIENT" and literal_value.partition("=")[0] not in {s.name for s in settings}:
+            raise bad(f"is NAME=VALUE of one of its options, not {literal_value!r}")
         return literal_value
 
-    function = functions.get(name.rpartition(":")[2]) if ".py:" in name else None
     docstring = (function and ast.get_docstring(function)) or ast.get_docstring(tree) or ""
     return Declaration(
         name,
@@ -156,7 +166,21 @@ def declaration(name: str) -> Declaration:
         literal("LABELS", None),
         literal("NEEDS", ""),
         tuple(functions),
+        literal("LENIENT", ""),
+        settings,
     )
+
+
+def _settings(
+    name: str, functions: Mapping[str, ast.FunctionDef], function: ast.FunctionDef | None
+) -> tuple[Setting, ...]:
+    """The options of the function that is called: of a model those of `open`, and all models' too."""
+    if function is None and "open" in functions and not REGISTRY.is_foreign(name):
+        from swr1.verifiers.models.options import model_settings
+
+        return settings_in(functions["open"]) + model_settings()
+    called = function or functions.get("verify")
+    return settings_in(called) if called else ()
 
 
 def vocabulary(labels: Any, bad: Callable[[str], UsageError]) -> Vocabulary:
@@ -191,6 +215,25 @@ def written(vocabulary: Vocabulary | None) -> str:
     if vocabulary.open:
         shown.append(f"others {bounds(vocabulary.score)}")
     return ", ".join(shown)
+
+
+def options_as_text(names: Sequence[str]) -> str:
+    """The options of these verifiers for people: each as `--set` takes it, with its default."""
+    lines: list[str] = []
+    for name in names:
+        declared = declaration(name)
+        lines += [f"{name}: {declared.summary}"]
+        written = {f"{name}.{setting.written}": setting.help for setting in declared.settings}
+        width = min(36, max(map(len, written), default=0))
+        for setting, text in written.items():
+            if declared.lenient.partition("=")[0] == setting[len(name) + 1 :].partition("=")[0]:
+                text += f" ({declared.lenient} reads more)"
+            room = textwrap.wrap(text, 96 - width) or [""]
+            lines += [f"  {setting:{width}}  {room[0]}".rstrip()]
+            lines += [f"  {'':{width}}  {more}" for more in room[1:]]
+        if not written:
+            lines += ["  it has no options"]
+    return "\n".join(lines)
 
 
 def as_text() -> str:

@@ -7,12 +7,13 @@ its module, which that process calls first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from swr1.killable import Killable, Lost
 from swr1.records import Record
 from swr1.types import Verdict
 from swr1.verifiers.declared import REGISTRY
+from swr1.verifiers.lenient import lenient_setting, with_lenient
 from swr1.verifiers.verdicts import null
 
 
@@ -23,6 +24,8 @@ class IsolatedVerifier:
     """
 
     def __init__(self, name: str, settings: Iterable[str], timeout: float) -> None:
+        settings = list(settings)
+        self._lenient = lenient_setting(name, settings)
         self._run = Killable(
             REGISTRY, name, settings, convert="swr1.verifiers.verdicts:as_verdict", timeout=timeout
         )
@@ -33,8 +36,14 @@ class IsolatedVerifier:
         self._run.start()
 
     def __call__(self, record: Record) -> Verdict:
+        strict = self._judge(record)
+        return with_lenient(
+            strict, self.name, self._lenient, lambda: self._judge(record, [self._lenient])
+        )
+
+    def _judge(self, record: Record, changes: Sequence[str] = ()) -> Verdict:
         try:
-            return self._run(record)  # type: ignore[return-value]
+            return self._run(record, changes)  # type: ignore[return-value]
         except Lost as lost:
             return null(self.name, str(lost))
 

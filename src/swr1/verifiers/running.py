@@ -11,6 +11,7 @@ no record waits for a full batch when the input is silent or its sender waits.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import sys
 from collections import Counter, deque
@@ -28,6 +29,7 @@ from swr1.types import Verdict
 from swr1.verifiers.declared import REGISTRY, declaration, verdict_name
 from swr1.verifiers.gold import Gold
 from swr1.verifiers.isolated import IsolatedVerifier
+from swr1.verifiers.lenient import UNREADABLE, Unread, lenient_setting, with_lenient
 from swr1.verifiers.verdicts import as_verdict
 
 FLUSH_AFTER = 0.05  # seconds of silence after which a half-full batch is judged
@@ -67,6 +69,7 @@ def open_verifiers(
     model: Mapping[str, str] | None = None,
     called: str | None = None,
     only_missing: bool = False,
+    allow_lost_guard: bool = False,
 ) -> Iterator[Verifiers]:
     """The verifiers of these names, as a function from a record to its verdicts by name.
 
@@ -77,7 +80,8 @@ def open_verifiers(
         model: options of verifiers that are models (guard, url, ...); empty ones are not given. One
             that does without a model (knowledge) takes them only where no other is named that needs
             one.
-        called: the name of the verdict, for a single verifier. only_missing: as in Verifiers.
+        called: the name of the verdict, for a single verifier.
+        only_missing, allow_lost_guard: as in Verifiers.
 
     Raises UsageError for options that no verifier takes.
     """
@@ -99,7 +103,7 @@ def open_verifiers(
             elif grader is not None:
                 its_settings.append(f"grader={grader}")
             checks[verdict_name(name, called)] = _open_one(name, its_settings, timeout)
-        yield Verifiers(checks, only_missing)
+        yield Verifiers(checks, only_missing, allow_lost_guard)
     finally:
         for check in checks.values():
             if hasattr(check, "close"):
@@ -112,10 +116,21 @@ def _by_verifier(names: Sequence[str], settings: Sequence[str]) -> dict[str, lis
     for setting in settings:
         owner = next((name for name in names if setting.startswith(f"{name}.")), None)
         if owner is None:
-            near = suggest(setting.partition(".")[0], names)
-            raise UsageError(f"cannot set {setting!r}: no such verifier here.{near}")
+            raise UsageError(
+                f"cannot set {setting!r}: no such verifier here.{_near(setting, names)}"
+            )
         by_name[owner].append(setting[len(owner) + 1 :])
     return by_name
+
+
+def _near(setting: str, names: Sequence[str]) -> str:
+    """Whose option may be meant: "Did you mean 'math.last_number'?", or the nearest verifier."""
+    owner, dot, option = setting.partition("=")[0].strip().rpartition(".")
+    settings = {s.name: name for name in names for s in declaration(name).settings}
+    for meant in difflib.get_close_matches(option.replace("-", "_"), settings, 1, 0.6):
+        if not dot or suggest(owner, names):
+            return f" Did you mean '{settings[meant]}.{meant}'?"
+    return suggest(owner or option, names) or " `swr1 verify NAME --options` lists what can be set"
 
 
 def _open_one(name: str, settings: list[str], timeout: float) -> Any:
@@ -132,7 +147,10 @@ def _open_one(name: str, settings: list[str], timeout: float) -> Any:
     if preparation(function):
         return IsolatedVerifier(name, settings, timeout)
 
-    def judge(record: Record) -> Verdict:
+    lenient = lenient_setting(name, settings)
+    more = options | parse_options(function, [lenient] if lenient else [])
+
+    def judge(record: Record, options: dict[str, Any] = options) -> Verdict:
         try:
             given = function(record, **options)
         except SwrError:
@@ -141,7 +159,9 @@ def _open_one(name: str, settings: list[str], timeout: float) -> Any:
             given = error
         return as_verdict(given, name)
 
-    return judge
+    if not lenient:
+        return judge
+    return lambda record: with_lenient(judge(record), name, lenient, lambda: judge(record, more))
 
 
 def _all_have_grader(names: Sequence[str]) -> None:
@@ -205,13 +225,20 @@ class Verifiers:
 
     Args:
         only_missing: a verdict that is there and has a score stays as it is.
+        allow_lost_guard: `run` goes on without a guard that is gone, whose verdicts are null then;
+            else it fails, as a rollout does whose server is gone.
     """
 
-    def __init__(self, checks: Mapping[str, Any], only_missing: bool = False) -> None:
+    def __init__(
+        self, checks: Mapping[str, Any], only_missing: bool = False, allow_lost_guard: bool = False
+    ) -> None:
         self._checks, self._only_missing = checks, only_missing
+        self._allow_lost_guard = allow_lost_guard
+        self._lost: set[str] = set()  # whose loss was said
         self._later = [c for c in checks.values() if hasattr(c, "submit")]
         self.unchanged = 0
         self.reasons: dict[str, Counter[str]] = {name: Counter() for name in checks}
+        self.unread: dict[str, Unread] = {name: Unread() for name in checks}
 
     def __call__(self, record: Record) -> dict[str, Verdict]:
         """The verdicts on one record. Raises DataError for a record that cannot be judged."""
@@ -227,7 +254,7 @@ class Verifiers:
         for record in stage.done_records():  # by an earlier start of this run
             for name in self._checks:
                 if verdict := (record.get("verdicts") or {}).get(name):
-                    stage.tally(name, _label(verdict))
+                    self._count(stage, name, verdict)
         if not self._later and not self._only_missing:
             stage.map(lambda r: self._judged(stage, r, self(r)), needs=("id", "completion"))
         else:
@@ -235,6 +262,9 @@ class Verifiers:
         for name, reasons in self.reasons.items():
             for reason, n in reasons.most_common(3):
                 stage.say(f"{name}: {n:,} without a verdict: {reason}")
+        for name, unread in self.unread.items():
+            if unread.reasons:
+                stage.say(f"{name}: {unread.described(stage.tallies[name].total())}")
         for check in self._later:
             if summary := check.summary():
                 stage.say(summary)
@@ -279,9 +309,33 @@ class Verifiers:
                 self.reasons[name][
                     why[:300] if "may give" in why else why.partition(": ")[0][:100]
                 ] += 1
-            stage.tally(name, _label(verdict))
+            self._count(stage, name, verdict)
         record["verdicts"] = {**(record.get("verdicts") or {}), **verdicts}
         return record
+
+    def _count(self, stage: Any, name: str, verdict: Verdict) -> None:
+        stage.tally(name, _label(verdict))
+        if verdict.get("label") == UNREADABLE:
+            self.unread[name].add(verdict)
+
+    def _refuse_lost(self, stage: Any, verdicts: Mapping[str, Verdict]) -> None:
+        """Raises SwrError where a verdict is null since its guard is gone, unless that is allowed."""
+        for name, verdict in verdicts.items():
+            lost = getattr(self._checks[name], "lost", "")
+            if verdict.get("score") is not None or not lost:
+                continue
+            if self._allow_lost_guard:
+                if name not in self._lost:
+                    stage.say(f"{name}: {lost}; going on without it")
+                self._lost.add(name)
+                continue
+            kept = stage.output not in ("-", None)
+            way = f"the same line {'goes' if kept else 'with -o FILE would go'} on from there"
+            done = stage.writer.lines_done + stage.went
+            raise SwrError(
+                f"{name}: {lost}. {done:,} records are judged; when it is back, {way}"
+                " (--allow-lost-guard goes on without it: its verdicts are null)"
+            )
 
     def _ahead(self, stage: Any) -> None:
         """The records go on in their order, while up to `ahead` of them wait for verdicts."""
@@ -308,6 +362,7 @@ class Verifiers:
                     stage.end_input(entry)
                     continue
                 whole = {n: _result(v) for n, v in verdicts.items()}
+                self._refuse_lost(stage, whole)
                 stage.write(self._judged(stage, entry, whole), mark)
                 stage.end_input(1)
 

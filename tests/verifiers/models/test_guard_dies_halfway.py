@@ -66,8 +66,10 @@ def judged(tmp_path_factory):
     with GuardServer(guard, GUARD, dies_after=LIVES) as server:
         done = swr1(
             *("verify", "safety", *OPTIONS, "--url", server.url, "-o", folder / "judged.jsonl"),
+            "--allow-lost-guard",
             stdin=rules.stdout,
         )
+    assert "going on without it" in done.stderr
     assert "the guard is gone" in done.stderr
     assert f"{COUNT - LIVES} without a verdict" in done.stderr
     return folder / "judged.jsonl"
@@ -135,3 +137,24 @@ def test_the_nulls_alone_are_asked_again_and_all_totals_are_there(judged, tmp_pa
     out = tmp_path / "r.jsonl"
     swr1("reward", "safeladder-stage2", whole, "-o", out)
     assert [r["reward"] for r in load(out)] == pytest.approx([deserved(i) for i in range(COUNT)])
+
+
+def test_a_lost_guard_is_a_failure_and_the_same_line_goes_on(tmp_path):
+    source, out = tmp_path / "in.jsonl", tmp_path / "judged.jsonl"
+    source.write_bytes(jsonl(rollouts()))
+    line = ("verify", "refusal", "safety", source, *OPTIONS, "-o", out)
+    with GuardServer(guard, GUARD, dies_after=LIVES) as server:
+        done = swr1(*line, "--url", server.url, code=1)
+    assert f"the guard is gone: no server answered for 0.6 s: {server.url}" in done.stderr
+    assert "records are judged; when it is back, the same line goes on" in done.stderr
+    assert not out.exists()
+    kept = load(f"{out}.part")
+    assert kept and all(r["verdicts"]["safety"]["score"] is not None for r in kept)
+    with GuardServer(guard, GUARD) as server:
+        done = swr1(*line, "--url", server.url)
+        assert len(server.requests) == COUNT - len(kept)
+    assert f"{len(kept)} records are done" in done.stderr
+    assert not any("error" in r["verdicts"]["safety"] for r in load(out))
+    with GuardServer(guard, GUARD, dies_after=LIVES) as server:  # in a pipe what is judged is there
+        done = swr1(*line[:4], *OPTIONS, "--url", server.url, code=1)
+    assert done.stdout.count("\n") == len(kept) and "-o FILE would go on" in done.stderr

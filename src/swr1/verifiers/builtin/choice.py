@@ -30,6 +30,7 @@ from swr1.verifiers.verdicts import null
 BY = "choice@2"
 LABELS = {"correct": 1, "wrong": (0, 0.5), "unreadable": 0}  # see `incomplete`
 NEEDS = "answer: a letter or letters; info.choices"
+LENIENT = "announced=true"
 
 _SPACES = re.compile(  # LaTeX and markup that only say how a text looks
     r"[*`$_~\"“”#{}]|''|\\(?:color|textcolor|hspace|vspace|phantom)\s?\{[^{}]{0,40}\}|\\[,;:!()\[\]{}]"

@@ -20,6 +20,7 @@ from swr1.verifiers.verdicts import null
 BY = "exact@1"
 LABELS = {"correct": 1, "wrong": 0, "unreadable": 0}
 NEEDS = "answer: an accepted text, or a list of them"
+LENIENT = "whole=true"
 
 
 def verify(record: Record, *, whole: bool = False, prefill: str = "") -> Verdict:

@@ -19,6 +19,7 @@ from swr1.verifiers.verdicts import null
 BY = "f1@1"
 LABELS = {"correct": (0, 1), "wrong": (0, 1), "unreadable": 0}
 NEEDS = "answer: an accepted text, or a list of them"
+LENIENT = "whole=true"
 
 
 def verify(

@@ -24,6 +24,7 @@ GRADERS = ("robust", "published", "published-eval")
 BY = "knights@2"
 LABELS = {"correct": 1, "wrong": 0, "unreadable": 0}
 NEEDS = "answer: [[name, role], ...]"
+LENIENT = "require_tags=false"
 
 
 def verify(

@@ -72,9 +72,11 @@ def open(
 
     Args:
         right: the verdict that says what is right; "" takes the first of RIGHT_OR_WRONG that has a score.
-        confidence: "logprobs", "agreement" or "stated". over: mean, min or sum, of log-probabilities.
+        confidence: "logprobs", "agreement" or "stated".
+        over: mean, min or sum, of log-probabilities.
         stated_scale: 10 (0 to 10), 1 (0 to 1) or percent.
-        certain: confidence from which it is called certain. weight: w above.
+        certain: confidence from which it is called certain.
+        weight: w in the score, what confidence counts, above 0 to 0.5.
         tokenizer: a folder with tokenizer.json, to find the answer's tokens; "" takes the policy's.
         look_ahead: records that may wait for the rest of their group.
         options: of `ModelOptions`; with `guard` or `url` a judge says what is right.
@@ -175,6 +177,11 @@ class Knowledge:
         if self.source == "stated":
             return stated(assistant_text(record), self.scale), {}
         return policy_confidence(record, self.over, self.tokenizer)
+
+    @property
+    def lost(self) -> str:
+        """Why its judge is gone; empty while it is there, and without one."""
+        return self.judge.lost if self.judge else ""
 
     def flush(self, why: str) -> None:
         """A group that has ended is judged, or found incomplete."""

@@ -34,6 +34,7 @@ from swr1.verifiers.verdicts import null
 BY = "math@2"
 LABELS = {"correct": 1, "wrong": 0, "unreadable": 0}
 NEEDS = "answer: LaTeX, a text or a number, or a list of them"
+LENIENT = "last_number=true"
 # What a left side that only gives the answer a name does not hold: a list, a relation, a negation.
 _NO_NAME = re.compile(
     r"[<>;]|,(?![^(\[]*[)\]])|\\(?:le|ge|ne|in|notin|to|lor|land|equiv|approx|forall|exists|not|neg|pm|mp|mid)(?![A-Za-z])"

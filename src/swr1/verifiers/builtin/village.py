@@ -29,7 +29,12 @@ NEEDS = "a request of swr1 gen-requests"
 
 
 def verify(record: Record, *, prefill: str = "") -> Verdict:
-    """A verdict with score 1.0 or 0.0. Raises DataError for a record that is not of the village."""
+    """A verdict with score 1.0 or 0.0. Raises DataError for a record that is not of the village.
+
+    Args:
+        record: a request of the village with a `completion`.
+        prefill: the opening of the turn, for records that do not say it.
+    """
     label, score = score_of(record, assistant_text(record, prefill))
     harmful = record["info"].get("harmful", False)
     detail = {"labels": labels(record["task"], label, harmful)}

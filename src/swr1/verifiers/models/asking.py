@@ -161,6 +161,11 @@ class ModelVerifier:
             verdict["confidence"] = max(classes.values())
         return verdict
 
+    @property
+    def lost(self) -> str:
+        """Why the model is gone for the rest of the run; empty while it is there."""
+        return getattr(self.backend, "lost", "")
+
     def flush(self, why: str) -> None:
         """Send the questions that wait for a full batch."""
         if why != "group":

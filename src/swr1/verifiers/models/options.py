@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
 from swr1.errors import UsageError
-from swr1.options import option, options_of
+from swr1.options import KEY, option, options_of
 from swr1.types import Verdict
+from swr1.verifiers.settings import Setting, helps_in
 
 CHOICES = {
     "part": ("turn", "answer"),
@@ -33,15 +34,19 @@ class ModelOptions:
     """Which model a verifier asks, and how. Every field can be changed by `--set VERIFIER.FIELD=VALUE`.
 
     Args:
-        adapter: a name of `adapters.ADAPTERS`. judge: a name or file of `prompts`.
-        url: base URLs with commas; without one the model runs in this process.
         scale: "label=score,..." for a classifier whose labels are not known.
         part: "turn" or "answer": what follows the reasoning, in <answer> where that is there.
         controversial: what the third class of Qwen3Guard is: "safe", "unsafe", or "half" of each.
-        criteria, think: of Granite Guardian. language: of a judge's prompt: auto, en or zh.
-        max_tokens: of a reply; 0 for the adapter's. batch: records at a time, in this process.
-        in_flight: requests at a time, over all servers. timeout, retry_for: seconds of an attempt,
-            and without any answer until the servers are given up. device, dtype: in this process.
+        criteria: of Granite Guardian: which risk it looks for.
+        think: of Granite Guardian: let it reason.
+        language: of a judge's prompt: auto, en or zh.
+        max_tokens: of a reply; 0 for the adapter's.
+        batch: records at a time, in this process.
+        in_flight: requests at a time, over all servers.
+        timeout: seconds that a request may take.
+        retry_for: seconds without any answer until the servers are given up.
+        device: where a model in this process runs.
+        dtype: of a model in this process.
     """
 
     guard: str | None = on_model(
@@ -113,12 +118,23 @@ class ModelOptions:
             )
 
 
+def model_settings() -> tuple[Setting, ...]:
+    """Its fields as options of a verifier."""
+    helps = helps_in(inspect.getdoc(ModelOptions) or "")
+    declared = {name: f.metadata[KEY].help for name, f in options_of(ModelOptions).items()}
+    return tuple(
+        Setting(f.name, "" if f.default is None else f.default,
+                declared.get(f.name) or helps.get(f.name, ""))
+        for f in fields(ModelOptions)
+    )  # fmt: skip
+
+
 class opener:
     """A function that opens a verifier; its signature has every option.
 
     What it opens has `submit(record)`, which gives a verdict or, later, one by `result()`;
     `flush(why)` with why "silence", "group", "waiting" or "end"; `ahead`, how many records may be
-    on their way; `summary()` and `close()`.
+    on their way; `summary()` and `close()`; `lost`, why its model is gone, where it may be gone.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:

@@ -1,8 +1,8 @@
 """A guard or judge behind OpenAI-compatible servers: many requests in flight, over several URLs.
 
 Balance, retries and deadlines are those of the engine `openai`. A server that is gone for
-`retry_for` seconds is given up for the rest of the run: what was asked of it, and what comes later,
-has no verdict, and `swr1 verify --only-missing` asks again.
+`retry_for` seconds is given up for the rest of the run (`lost` says so): what was asked of it, and what
+comes later, has no verdict. `swr1 verify` then fails, or with --allow-lost-guard goes on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 
 from swr1.errors import SwrError, UsageError
 from swr1.servers import GivenUp, Refused, Server, Servers, Trouble
-from swr1.terminal import say
 from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply, Token
 
 
@@ -57,7 +56,7 @@ class ServedModel:
         self.ahead = 2 * in_flight
         self._slots = asyncio.Semaphore(in_flight)
         self.identity = f"served {name}"
-        self._gone = ""
+        self.lost = ""
 
     async def _learn(self, server: Server, get: Callable[..., Any]) -> Facts:
         listed = await get(f"{server.url}/models") or {}
@@ -81,8 +80,8 @@ class ServedModel:
 
     async def _ask(self, question: Question) -> Reply:
         async with self._slots:
-            if self._gone:
-                raise CouldNotJudge(self._gone)
+            if self.lost:
+                raise CouldNotJudge(self.lost)
             try:
                 return await self._once(question)
             except (Refused, GivenUp) as error:
@@ -92,10 +91,9 @@ class ServedModel:
             except SwrError as error:
                 if not self.servers.answers:
                     raise  # it never worked: nothing is gained by going on
-                if not self._gone:
-                    self._gone = f"the guard is gone: {error}"
-                    say("swr1", f"{self._gone}; going on without it")
-                raise CouldNotJudge(self._gone) from None
+                if not self.lost:
+                    self.lost = f"the guard is gone: {error}"
+                raise CouldNotJudge(self.lost) from None
 
     async def _once(self, question: Question) -> Reply:
         def make(server: Server) -> tuple[str, dict[str, Any]]:
