@@ -14,6 +14,7 @@ if sys.argv and sys.argv[0].endswith(("/swr1", "/swr1/__main__.py")):
 
 import errno
 import gc
+import os
 
 from swr1.commands._group import STAGES, LazyGroup, app
 from swr1.errors import ReaderClosed, Stopped, SwrError, UsageError
@@ -25,15 +26,24 @@ from swr1.terminal import guard, say
 __all__ = ["STAGES", "LazyGroup", "app", "main"]
 
 
-def _join_quarantine(args: list[str]) -> list[str]:
-    """`--on-error quarantine PATH` as one word, since an option takes one value."""
-    joined: list[str] = []
+def spread(args: list[str]) -> list[str]:
+    """A command line in which every option has one value.
+
+    `--on-error quarantine PATH` becomes one word. Of `--set a=1 b=2` each NAME=VALUE gets its own
+    `--set`, unless it is the name of a file.
+    """
+    words: list[str] = []
+    setting = False
     for word in args:
-        if joined[-2:] == ["--on-error", "quarantine"]:
-            joined[-1] = f"quarantine={word}"
+        setting = setting and "=" in word and not (word.startswith("-") or os.path.exists(word))
+        if setting and words[-1] != "--set":
+            words.append("--set")
+        setting = setting or word == "--set"
+        if words[-2:] == ["--on-error", "quarantine"]:
+            words[-1] = f"quarantine={word}"
         else:
-            joined.append(word)
-    return joined
+            words.append(word)
+    return words
 
 
 def main() -> None:
@@ -42,7 +52,7 @@ def main() -> None:
     guard()
     try:
         ending.install()
-        _run(_join_quarantine(sys.argv[1:]))
+        _run(spread(sys.argv[1:]))
     except Stopped as stopped:  # it came between two lines of these
         sys.exit(stopped.exit_code)
     except SystemExit as left:

@@ -13,7 +13,8 @@ def command(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="The data set, such as gsm8k or kk (see --list), or ./mine.py:load.",
+            help="The data set, such as gsm8k or kk (see --list); jsonl, csv or parquet for rows of"
+            " your own; or ./mine.py:load.",
             metavar="NAME",
             show_default=False,
         ),
@@ -32,7 +33,8 @@ def command(
     set: Annotated[
         list[str],
         typer.Option(
-            help="Change an option of the data set (--list names them).", metavar="NAME=VALUE"
+            help="Change an option of the data set (--list names them); several: --set A=1 B=2.",
+            metavar="NAME=VALUE",
         ),
     ] = (),  # type: ignore[assignment]
     show_list: Annotated[
@@ -42,6 +44,8 @@ def command(
     """Turn other people's data sets into records, each item checked.
 
     swr1 load gsm8k gsm8k/ --split test -o gsm8k.jsonl
+
+    swr1 load jsonl mine.jsonl --set prompt=question completion=response answer=gold task=math
 
     A file of another data set, or with other columns, is refused. A row that cannot be
     read, or that contradicts itself, is a bad record: it is reported with its place,
@@ -54,6 +58,7 @@ def command(
     from swr1.loading.records import load_rows
     from swr1.loading.rows import find_sources
     from swr1.registry import parse_options
+    from swr1.rows import CALLED
     from swr1.streams import standard
 
     if show_list:
@@ -71,7 +76,12 @@ def command(
     if name is None:
         raise UsageError(f"load what? Known: {', '.join(LOADERS.names())} (see --list)")
     load = LOADERS.get(name)
-    options = parse_options(load, set)
+    try:
+        options = parse_options(load, set)
+    except UsageError as error:
+        columns = any(pair.partition("=")[0] in CALLED for pair in set)
+        hint = "; columns are named by `swr1 load jsonl`, `csv` or `parquet`" if columns else ""
+        raise UsageError(f"{error}{hint}") from None
     files, hub = find_sources(list(sources) or ["-"], split)
     with open_stage(inputs=files or None, options={"sources": list(sources)}) as stage:
         load_rows(stage, load, files, hub, subset, split, options)

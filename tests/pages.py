@@ -185,12 +185,12 @@ def _command(name: str) -> Any:
 
 def parse(arguments: list[str]) -> None:
     """Let the real parser read a command line. Raises click's UsageError."""
-    from swr1.commands import _join_quarantine
+    from swr1.commands import spread
 
     if arguments and not arguments[0].startswith("-"):
         command = _command(arguments[0])
         context = command.context_class(command, info_name=arguments[0])
-        values, _, _ = command.make_parser(context).parse_args(_join_quarantine(arguments[1:]))
+        values, _, _ = command.make_parser(context).parse_args(spread(arguments[1:]))
         _check_names(arguments[0], values)
 
 

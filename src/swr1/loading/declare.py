@@ -25,6 +25,7 @@ from typing import Any
 from swr1.errors import DataError, UsageError
 from swr1.loading.kinds import KINDS
 from swr1.registry import Registry
+from swr1.rows import listed, way_in
 
 LOADERS = Registry("loader", "swr1.loading", "load", "sets")
 
@@ -93,7 +94,7 @@ def dataset(
             items = made if isinstance(made, list) else [made]
             return [one | {"info": base | one["info"]} for one in items]
 
-        def check(row: Any) -> str | None:
+        def check(row: Any, **options: Any) -> str | None:
             """What is wrong with the columns of a row, in words; None when nothing is."""
             return None if _fits(row, shapes) else _complain(name, row, shapes)
 
@@ -116,20 +117,19 @@ def _fits(row: Any, shapes: Iterable[Shape]) -> bool:
 def _complain(name: str, row: Any, shapes: Sequence[Shape]) -> str:
     if not isinstance(row, dict):
         return f"not a row of {name}: an object with columns was expected. {KINDS}"
-    columns = [str(column)[:40] for column in row]
+    columns = [str(column) for column in row]
     nearest = max(shapes, key=lambda shape: len(row.keys() & set(shape)))
     missing = [column for column in nearest if column not in row]
-    text = (
-        f"not a file of {name}: no column {_listed(missing)}; found {_listed(columns[:12])}"
-        f"{' ...' if len(columns) > 12 else ''}."
-    )
+    text = f"not a file of {name}: no column {listed(missing)}; found {listed(columns)}."
     near = {column: get_close_matches(column, set(columns) - set(nearest), 1) for column in missing}
     renamed = [f"{old[0]!r} to {new!r}" for new, old in near.items() if old]
     if other := _other(name, row):
         text += f" These are columns of `swr1 load {other}`."
     elif renamed:
         text += f" Has the set changed? Rename {', '.join(renamed)}, or write a loader of your own."
-    known = " or ".join(_listed(shape) for shape in shapes)
+    else:
+        text += f" Rows of your own: {way_in(row, 'FILE')}."
+    known = " or ".join(listed(shape) for shape in shapes)
     return f"{text} {name} has {known}"
 
 
@@ -142,10 +142,6 @@ def _other(name: str, row: dict[str, Any], more_than: int = 0) -> str | None:
         if other != name and len(shape) > more_than and _fits(row, [shape])
     ]
     return max(fitting)[1] if fitting else None
-
-
-def _listed(columns: Iterable[str]) -> str:
-    return ", ".join(map(repr, columns)) or "nothing"
 
 
 def text(row: Mapping[str, Any], column: str) -> str:

@@ -61,20 +61,20 @@ def load_rows(
     def on_bad(location: str, reason: str, raw: Any) -> None:
         broken.append((reason, raw))
 
-    sources = [file_rows(name, on_bad) for name in files]
+    sources = [file_rows(name, on_bad, getattr(load, "piped", None)) for name in files]
     sources += [hub_rows(name, subset, split) for name in hub]
     check = getattr(load, "check", None)
-    copies = Copies(numbered=check is not None)
+    copies = Copies(all_items=check is not None)
     checked = None  # the file whose columns are known to be right
     for number, (row, location) in enumerate(pair for rows in sources for pair in rows):
         reason, raw = broken.pop() if broken else ("", row)
         mine = number % shards == index
-        if not mine and not copies.numbered:
+        if not mine and number and not copies.counting:
             continue
         stage.came += mine
         try:
             if check and _file_of(location) != checked:
-                if trouble := f"{reason}. {KINDS}" if reason else check(row):
+                if trouble := f"{reason}. {KINDS}" if reason else check(row, **options or {}):
                     raise _WrongFile(trouble, location)
                 items = _first(load, _placed(row, location, split), location, options or {})
                 checked = _file_of(location)
@@ -124,27 +124,31 @@ def _called(load: Any, row: Any, options: dict[str, Any]) -> Any:
 class Copies:
     """Which items came before, over the last 131,072.
 
-    Published sets repeat a few, and several completions of a prompt are the rule. There
-    (`numbered`) a completion gets the next `sample` of its item, and an item without one an ordinal
-    at the end of its id; only the same row out of two files is an error. Else every copy is one.
+    A completion gets the next `sample` of its item. Published sets (`all_items`) repeat a few items:
+    there one without a completion gets an ordinal at the end of its id. Every other copy, and the
+    same row out of two files, is an error.
     """
 
-    def __init__(self, numbered: bool) -> None:
-        self.numbered = numbered
+    def __init__(self, all_items: bool) -> None:
+        self.all_items = all_items
+        self.counting = all_items
+        """Whether all rows must be seen: a shard numbers the copies as the whole file does."""
         self._seen: dict[Any, str] = {}
         self._count: dict[str, int] = {}
 
     def name(self, record: Record, location: str) -> Record:
         """`record` with the `id` and `sample` it must have; DataError for a forbidden copy."""
         same: Any = record["id"]
-        if self.numbered:
+        numbered = self.all_items or "completion" in record
+        self.counting = self.counting or numbered
+        if numbered:
             info = record["info"]
             same = hash((same, record.get("completion"), info.get("model"), str(info.get("pair"))))
         before = self._seen.get(same)
-        if before and not (self.numbered and _file_of(before) == _file_of(location)):
+        if before and not (numbered and _file_of(before) == _file_of(location)):
             raise DataError(f"seen before: the same item as {before}")
         _remember(self._seen, same, location)
-        if self.numbered:
+        if numbered:
             copies = self._count.get(record["id"], 0)
             _remember(self._count, record["id"], copies + 1)
             if "completion" in record:

@@ -12,6 +12,7 @@ import glob
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +59,16 @@ def find_sources(names: Sequence[str], split: str | None = None) -> tuple[list[s
     return files, hub
 
 
-def file_rows(name: str, on_bad: OnBad) -> Rows:
+def file_rows(name: str, on_bad: OnBad, piped: str | None = None) -> Rows:
     """(row, "FILE:LINE" or "FILE:row N") of one file; "-" is standard input.
 
+    piped: "csv" if that is what comes from standard input, which cannot be looked at twice.
     A row that cannot be read goes to `on_bad` and comes as None. Raises DataError for a file that
     is empty, of a kind that is not read, or broken as a whole.
     """
     readers = {"parquet": _parquet_rows, "json": _json_rows, "csv": _csv_rows, "jsonl": lines}
-    rows = readers[kind_of(name)](name, on_bad)
+    kind = "csv" if name == "-" and piped == "csv" else kind_of(name)
+    rows = readers[kind](name, on_bad)
     first = next(rows, None)
     if first is None:
         raise DataError("the file is empty: it holds no row", name)
@@ -167,9 +170,13 @@ def _at(row: Any, name: str) -> Any:
 
 
 def _csv_rows(name: str, on_bad: OnBad) -> Rows:
-    """The rows of a CSV file, each with the line that it begins on."""
+    """The rows of a CSV file, each with the line that it begins on.
+
+    Fields are parted by commas; by semicolons where the first line has these and no comma.
+    """
     csv.field_size_limit(2**27)  # completions are longer than Python's limit for a field
-    location, at_end = f"{name}:1", False
+    label = "stdin" if name == "-" else name
+    location, at_end = f"{label}:1", False
 
     def watched(text: Iterable[str]) -> Iterator[str]:
         nonlocal at_end
@@ -178,13 +185,15 @@ def _csv_rows(name: str, on_bad: OnBad) -> Rows:
 
     try:
         with io.TextIOWrapper(open_lines(name), encoding="utf-8-sig", newline="") as text:
-            reader = csv.reader(watched(text))
+            first = text.readline()
+            parted_by = ";" if ";" in first and "," not in first else ","
+            reader = csv.reader(watched(chain([first] * bool(first), text)), delimiter=parted_by)
             header = next(reader, [])
             if twice := {column for column in header if header.count(column) > 1}:
                 raise DataError(f"several columns are named {', '.join(sorted(twice))!r}", location)
             begins = reader.line_num + 1
             for fields in reader:
-                location, begins = f"{name}:{begins}", reader.line_num + 1
+                location, begins = f"{label}:{begins}", reader.line_num + 1
                 if not fields:
                     continue
                 trouble = ""
@@ -198,8 +207,11 @@ def _csv_rows(name: str, on_bad: OnBad) -> Rows:
                 else:
                     missing = [None] * (len(header) - len(fields))
                     yield dict(zip(header, [*fields, *missing], strict=True)), location
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"not a CSV file in UTF-8, or a damaged one ({error})", location) from None
+    except UnicodeDecodeError as error:
+        do = "write it anew, as with `iconv -f WINDOWS-1252 -t UTF-8 FILE`"
+        raise DataError(f"not a CSV file in UTF-8 ({error}): {do}", location) from None
+    except csv.Error as error:
+        raise DataError(f"a damaged CSV file ({error})", location) from None
     except DAMAGE as error:
         if not compression(name):
             raise

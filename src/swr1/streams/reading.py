@@ -22,6 +22,7 @@ import orjson
 
 from swr1.errors import DataError, UsageError
 from swr1.records import MAX_LINE, Record, key, mark, parse, validate
+from swr1.rows import is_row, no_record, no_records_in
 from swr1.streams import standard
 from swr1.streams.leaving import leaving_whole_lines
 from swr1.streams.markers import marker_of, read_plan
@@ -256,7 +257,8 @@ def lines(
                 try:
                     record = parse(line)
                 except ValueError as error:
-                    on_bad(location, _why_broken(line, error), line)
+                    of_csv = no_records_in(name, line) if number == 1 else None
+                    on_bad(location, of_csv or _why_broken(line, error), line)
                     record = None
                 yield record, location
     except DAMAGE as error:
@@ -360,7 +362,8 @@ def read(
                         if len(seen) == RECENT:
                             seen, before = set(), seen
                 except ValueError as error:
-                    on_bad(location, str(error), record)
+                    why = no_record(record, name) if is_row(record) else str(error)
+                    on_bad(location, why, record)
                     record = None
             yield record, location
         if empty and not (marker_of(name).exists() or Path(name).is_dir()):

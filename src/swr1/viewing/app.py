@@ -39,9 +39,14 @@ BUDGET = 0.03  # seconds of reading between two looks at the keyboard
 
 
 def show(what: str, condition: str, tokenizer: str | None, colouring: str) -> None:
-    """Run the page until the user leaves. Raises UsageError before it starts, not within."""
+    """Run the page until the user leaves.
+
+    Raises UsageError, and DataError for a file that holds no records, before it starts.
+    """
     run = find(what)
     filters.parse(condition)
+    if len(run.records) == 1:
+        Source(record_files(run.records[0])).extend()
     near = [*run.path.absolute().parents, run.path]
     ViewApp(run, condition, Tokenizers(tokenizer, near), colouring).run()
 

@@ -28,6 +28,7 @@ import orjson
 
 from swr1.errors import DataError, UsageError, no_folder
 from swr1.records import MAX_LINE, Record, pack, parse, validate
+from swr1.rows import is_row, no_record, no_records_in
 from swr1.streams.files import naming
 from swr1.streams.reading import SUFFIXES, open_lines
 
@@ -170,7 +171,10 @@ class Source:
         for _ in self._files:
             file = self._files[self._turn]
             begin = file.end
-            lines, file.end = file.read(begin, BLOCK)
+            lines, end = file.read(begin, BLOCK)
+            if lines and not begin:
+                _refuse_rows(file.name, lines)
+            file.end = end
             if lines:
                 self._first.append(self.count)
                 self._at.append(begin)
@@ -212,6 +216,21 @@ class Source:
         self._cache[block] = lines
         if len(self._cache) > 8:
             self._cache.popitem(last=False)
+
+
+def _refuse_rows(name: str, lines: list[bytes]) -> None:
+    """Raises DataError for a file that begins with rows only: its reader would see no record."""
+    rows = []
+    try:
+        for line in lines:
+            rows.append(parse(line))
+            if not is_row(rows[-1]):
+                return
+        why = no_record(rows[0], name)
+    except ValueError:
+        if rows or not (why := no_records_in(name, lines[0]) or ""):
+            return
+    raise DataError(why, f"{'stdin' if name == '-' else name}:1")
 
 
 def _parse(line: bytes) -> Record:

@@ -1,0 +1,5 @@
+"""JSON Lines (or one JSON document) of your own: see swr1.loading.columns."""
+
+from swr1.loading.columns import loader
+
+load = loader("jsonl")

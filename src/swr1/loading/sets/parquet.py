@@ -1,0 +1,5 @@
+"""Parquet of your own: see swr1.loading.columns."""
+
+from swr1.loading.columns import loader
+
+load = loader("parquet")
