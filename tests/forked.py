@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import gc
 import importlib
+import importlib.metadata
 import json
 import os
 import pkgutil
@@ -22,7 +24,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +42,14 @@ LIGHT = (
     "rewards",
     "verifiers.builtin",
 )
-OF_LIGHT = ("typer._adapters", "tomllib", "zoneinfo", "numpy", "pyarrow.parquet", "multiprocessing")
+OF_LIGHT = (
+    "typer._adapters", "typer._click.decorators", "pydantic.plugin._loader", "tomllib", "zoneinfo",
+    "numpy", "pyarrow.parquet", "multiprocessing", "swr1.verifiers.running", "swr1.verifiers.gold",
+    "swr1.verifiers.isolated",
+)  # fmt: skip
 HEAVY = ("commands", "streams", "training", "engines.hf", "rollout")
 OF_HEAVY = (
-    "typer._adapters", "accelerate", "peft", "transformers.modeling_utils",
+    "typer._adapters", "typer._click.decorators", "pydantic.plugin._loader", "accelerate", "peft", "transformers.modeling_utils",
     "transformers.models.llama.modeling_llama", "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto", "transformers.loss.loss_utils",
     "transformers.convert_slow_tokenizer", "transformers.integrations.gguf",
@@ -162,6 +169,10 @@ def prepare(packages: Iterable[str], modules: Iterable[str]) -> None:
     """Import what command lines will need."""
     sys.argv = [SWR1]
     sys.path[0] = str(Path(SWR1).parent)  # as it is for the program itself
+    # who reads the folders of all packages reads them once: another PYTHONPATH is another process
+    importlib.metadata.entry_points = functools.cache(importlib.metadata.entry_points)
+    for room in ("commands", "verifiers", "rewards", "loading", "engines"):
+        importlib.metadata.entry_points(group=f"swr1.{room}")
     for package in packages:
         found = importlib.import_module(f"swr1.{package}")
         for module in pkgutil.walk_packages(found.__path__, f"{found.__name__}."):
@@ -169,6 +180,8 @@ def prepare(packages: Iterable[str], modules: Iterable[str]) -> None:
     for name in modules:
         with contextlib.suppress(ModuleNotFoundError):  # another release of a library
             importlib.import_module(name)
+    if mapping := sys.modules.get("transformers.conversion_mapping"):
+        mapping.get_checkpoint_conversion_mapping("llama")  # compiles hundreds of patterns
     gc.freeze()
 
 
@@ -185,13 +198,33 @@ def serve(fd: int) -> None:
             os.closerange(3, 256)
             import swr1.commands
 
-            swr1.commands.main()
+            run_and_leave(swr1.commands.main)
             return
         for one in fds:
             os.close(one)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
+
+
+def run_and_leave(main: Callable[[], None]) -> None:
+    """Run it and end as Python does, without the last part: to take all modules to pieces.
+
+    That writes to every page shared with the process that forked, which then has to be copied: four tenths of
+    a second for those of torch, more than most command lines need for themselves.
+    """
+    code: object = 0
+    try:
+        main()
+    except SystemExit as left:
+        code = left.code
+    if not isinstance(code, int | None):
+        sys.exit(code)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit((code or 0) & 0xFF)
 
 
 def supervise(connection: int, status: int, *streams: int) -> None:
