@@ -43,6 +43,10 @@ class LazyGroup(TyperGroup):
         panel = "Stages" if cmd_name in STAGES else "Helpers"
         return TyperCommand(cmd_name, help=text or "a plugin", rich_help_panel=panel)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """`swr1 help` and `swr1 help STAGE` are --help."""
+        return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if name in RENAMED:
@@ -80,7 +84,6 @@ def _words_shown() -> Iterator[None]:
 
 app = typer.Typer(
     cls=LazyGroup,
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

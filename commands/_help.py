@@ -5,7 +5,7 @@ of them. Errors and completion know all of them in either case.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import typer
@@ -85,6 +85,11 @@ def _(
         False, "--help-all", is_eager=True, callback=_show_all, help="Show all options and exit."
     ),
 ) -> None: ...
+
+
+def completing(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Completion of a name in the shell. `names` imports what it needs: it runs only then."""
+    return lambda incomplete: sorted(name for name in names() if name.startswith(incomplete))
 
 
 def renamed(args: list[str], aliases: dict[str, str]) -> Iterator[tuple[str, str | None]]:

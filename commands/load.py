@@ -4,7 +4,14 @@ from typing import Annotated
 
 import typer
 
+from swr1.commands._help import completing
 from swr1.commands._stage import stage_command
+
+
+def _names() -> list[str]:
+    from swr1.loading.declare import LOADERS
+
+    return LOADERS.names()
 
 
 @stage_command(files=False)
@@ -17,6 +24,7 @@ def command(
             " your own; or ./mine.py:load.",
             metavar="NAME",
             show_default=False,
+            autocompletion=completing(_names),
         ),
     ] = None,
     sources: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from swr1.commands._help import completing
 from swr1.commands._stage import stage_command
 from swr1.errors import DataError, UsageError
 from swr1.streams import standard
@@ -20,6 +21,12 @@ def parse_on_null(text: str) -> float | str:
         raise UsageError(f"--on-null is fail, skip or a number, not {text!r}") from None
 
 
+def _names() -> list[str]:
+    from swr1.rewards import recipe_names
+
+    return recipe_names()
+
+
 @stage_command(quiet_options=("explain", "outcomes", "timeout"))
 def command(
     open_stage,
@@ -27,7 +34,8 @@ def command(
         str,
         typer.Argument(
             help="logic-rl, safeladder-stage1, safeladder-stage2, safe-efficient,"
-            " safe-efficient-plain, a recipe FILE.toml, or ./mine.py:reward"
+            " safe-efficient-plain, a recipe FILE.toml, or ./mine.py:reward",
+            autocompletion=completing(_names),
         ),
     ],
     on_null: Annotated[

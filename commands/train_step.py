@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from swr1.commands._help import completing
 from swr1.commands._options import AnyOf
 from swr1.commands._stage import option, stage_command
 from swr1.objectives.presets import Objective
@@ -27,13 +28,23 @@ def list_objectives(requested: bool) -> None:
         raise typer.Exit
 
 
+def _names() -> list[str]:
+    from swr1.objectives.presets import PRESETS
+
+    return [*MODES, *PRESETS]
+
+
 @stage_command(
     writes=False, opens_models=True, quiet_options=("device", "threads", "allow_fewer_steps")
 )
 def command(
     open_stage,
     objective: Annotated[
-        str, typer.Argument(help="sft, reinforce++, grpo, ... (--list shows them all)")
+        str,
+        typer.Argument(
+            help="sft, reinforce++, grpo, ... (--list shows them all)",
+            autocompletion=completing(_names),
+        ),
     ],
     policy: Annotated[Path, option("The policy folder to train.", usual=True)],
     options: Annotated[dict[str, Any], OPTIONS],

@@ -5,9 +5,16 @@ from typing import Annotated
 
 import typer
 
+from swr1.commands._help import completing
 from swr1.commands._stage import stage_command
 from swr1.streams import standard
 from swr1.verifiers.models.options import ModelOptions
+
+
+def _names() -> list[str]:
+    from swr1.verifiers.declared import REGISTRY
+
+    return REGISTRY.names()
 
 
 @stage_command(
@@ -24,6 +31,7 @@ def command(
             help="Verifiers (format, knights, ./mine.py:check), then files to read (default: -).",
             metavar="VERIFIER... [FILE...]",
             show_default=False,
+            autocompletion=completing(_names),
         ),
     ] = None,
     grader: Annotated[

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import orjson
 import pytest
+from typer.completion import get_completion_script
 
 from tests.conftest import SWR1, jsonl, load
 
@@ -327,3 +329,59 @@ def test_a_url_with_spaces(swr1):
         "verify", "safety", "--guard", "x", "--adapter", "qwen3guard", "--url", "http://a b/"
     )
     assert done.returncode == 2 and "--url is like" in done.stderr
+
+
+def test_help_is_a_word_too(swr1):
+    assert swr1("help", check=True).stdout == swr1("--help", check=True).stdout
+    assert swr1("help", "merge", check=True).stdout == swr1("merge", "--help", check=True).stdout
+    wrong = swr1("help", "mrge")
+    assert wrong.returncode == 2 and "Did you mean 'merge'" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("swr1 ver", ["verify"]),
+        ("swr1 help ver", ["verify"]),
+        ("swr1 merge --sh", ["--shard"]),
+        ("swr1 verify format kn", ["knights", "knowledge"]),
+        ("swr1 load gs", ["gsm8k"]),
+        ("swr1 reward safe-efficient-", ["safe-efficient-plain"]),
+        ("swr1 train-step reinforce++-", ["reinforce++-baseline"]),
+    ],
+)
+def test_the_shell_completes(swr1, line, expected):
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+    done = swr1(env={"_SWR1_COMPLETE": "complete_bash", **words}, check=True)
+    assert done.stdout.split() == expected and done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("shell", "asked", "expected"),
+    [
+        ("zsh", {"_TYPER_COMPLETE_ARGS": "swr1 mer"}, '"merge":'),
+        (
+            "fish",
+            {"_TYPER_COMPLETE_ARGS": "swr1 mer", "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+            "merge\t",
+        ),
+    ],
+)
+def test_other_shells_complete(swr1, shell, asked, expected):
+    done = swr1(env={"_SWR1_COMPLETE": f"complete_{shell}", **asked}, check=True)
+    assert expected in done.stdout
+
+
+def test_bash_loads_what_is_installed():
+    script = get_completion_script(
+        prog_name="swr1", complete_var="_SWR1_COMPLETE", shell="bash"
+    )  # which shell runs the tests is not known, so --show-completion is not asked
+    ask = "COMP_WORDS=(swr1 mer); COMP_CWORD=1; _swr1_completion swr1; echo ${COMPREPLY[@]}"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", f"{script}\n{ask}"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PATH": path},
+    )
+    assert done.stdout == "merge\n", done.stderr
