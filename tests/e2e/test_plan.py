@@ -8,7 +8,9 @@ import pytest
 from rich.console import Console
 
 from swr1.commands import main
+from swr1.planning.config import PlanConfig
 from swr1.planning.page import duration, page
+from swr1.planning.plan import make_plan
 from tests.conftest import jsonl, run_swr1
 
 SEVEN = (
@@ -42,7 +44,7 @@ def test_numbers_hang_together():
     assert plan["sides"]["lag_max"] <= 1
     parts = dict(plan["memory"]["training"])
     assert parts.pop("total") == sum(parts.values())
-    assert {fact["source"] for fact in plan["facts"]} == {"given", "assumed"}
+    assert {fact["source"] for fact in plan["facts"]} == {"given", "assumed", "default"}
     knobs = {row["knob"]: row["ratio"] for row in plan["alternatives"]}
     assert knobs["--max-lag 0"] > 1 > knobs["train GPUs x 2"]
     assert numbers(*SEVEN) == plan
@@ -87,10 +89,15 @@ def test_complaints(tmp_path, monkeypatch, capsys):
     cases = [
         ("", 2, "--rollout-speed"),
         ("--model 8B", 2, "0.5B"),
-        ("--model 7B --rollout-gpus 0", 2, "at least one GPU"),
-        ("--model 7B --train-gpus 0", 2, "at least one GPU"),
+        ("--model 7B --rollout-gpus 0", 2, "--rollout-gpus"),
+        ("--model 7B --gpus 1", 2, "--gpus"),
+        ("--model 7B --gpus 8 --train-gpus 2", 2, "give it, or the split"),
         ("--model 7B --rollout-gpus 3 --gpus-per-replica 2", 2, "no multiple"),
-        ("--model 72B", 2, "--gpus-per-replica"),
+        (
+            "--model 72B --optimizer sgd --dtype float32 --micro-tokens 900000",
+            2,
+            "nor do up to 1024",
+        ),
         ("--model 7B --gpu h101", 2, "Did you mean 'h100'"),
         ("--model 7B --steps 3 --prompts 9", 2, "give one of them"),
         ("--model 7B --publish-every 4", 2, "would wait without end"),
@@ -117,6 +124,76 @@ def test_complaints(tmp_path, monkeypatch, capsys):
     done = run_swr1("plan", "--from-run", bad)
     assert done.returncode == 65
     assert done.stderr.startswith("swr1 plan: error: ") and done.stderr.count("\n") == 1
+
+
+def planned(**options):
+    """In this process, a few steps long."""
+    return make_plan(PlanConfig(**{"model": "7B", "steps": 12, **options}))
+
+
+def text_of(plan):
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))
+    console.print(page(plan))
+    return console.export_text()
+
+
+def test_what_does_not_fit_is_the_first_line_with_one_that_does():
+    done = run_swr1(*"plan --model 7B --rollout-gpus 4 --train-gpus 4 --steps 12".split())
+    first, second, third = done.stdout.splitlines()[:3]
+    assert done.returncode == 1
+    assert first.startswith("does not fit: training takes 204 GiB")
+    options = "--rollout-gpus 4 --train-gpus 4 --fsdp --gradient-checkpointing"
+    assert options in second and third.startswith("rests on what you did not say")
+    fits = planned(rollout_gpus=4, train_gpus=4, fsdp=True, gradient_checkpointing=True)
+    assert fits["fits"] and text_of(fits).startswith("fits 8 GPUs: " + options)
+
+
+def test_an_engine_that_does_not_fit_and_too_few_gpus():
+    engine = planned(
+        model="72B", rollout_gpus=8, train_gpus=64, fsdp=True, gradient_checkpointing=True
+    )
+    assert not engine["fits"] and "no room for a sequence on 1 GPU" in engine["misfit"]
+    assert engine["run"]["gpus_per_replica"] > 1
+    few = planned(gpus=2)
+    assert not few["fits"] and few["run"]["gpus"] == 3
+
+
+def test_all_splits_of_some_gpus_and_the_fastest_of_them():
+    plan = planned(gpus=8, max_lag=1)
+    rows = plan["splits"]
+    assert {row["rollout_gpus"] + row["train_gpus"] for row in rows} == {8}
+    assert {row["gpus_per_replica"] for row in rows} >= {1, 2, 4}
+    assert rows[0]["options"] == plan["shown"]
+    known = [row["step_seconds"] for row in rows if row["simulated"]]
+    assert known == sorted(known)
+    keys = ("rollout_gpus", "train_gpus", "gpus_per_replica", "fsdp", "gradient_checkpointing")
+    alone = planned(max_lag=1, **{key: rows[2][key] for key in keys})
+    assert alone["time"]["seconds"] > plan["time"]["seconds"]
+    fixed = planned(gpus=8, gpus_per_replica=2)
+    assert {row["gpus_per_replica"] for row in fixed["splits"]} == {2}
+
+
+def test_every_knob_that_is_complained_of_is_turned():
+    for lag in (0, 1):
+        plan = planned(max_lag=lag, checkpoint_every=1)
+        rows, text = {row["knob"]: row["ratio"] for row in plan["alternatives"]}, text_of(plan)
+        for knob in ("--max-lag", "--checkpoint-every", "--publish-every", "--max-tokens"):
+            assert any(name.startswith(knob) for name in rows), (lag, knob)
+            assert knob in text
+        assert rows["--checkpoint-every 50"] < 0.6
+
+
+def test_what_was_not_given_is_called_so():
+    plan = planned()
+    facts = {f["name"]: f["source"] for f in plan["facts"]}
+    assert facts["optimizer"] == facts["GPU"] == facts["micro-tokens"] == "default"
+    assert facts["mean length"] == "assumed"
+    assert "8 GPUs, a node (--gpus" in text_of(plan)
+    given = planned(optimizer="adamw", length_mean=700, length_p95=1500, gpu="h100")
+    facts = {f["name"]: f["source"] for f in given["facts"]}
+    assert facts["optimizer"] == facts["GPU"] == facts["mean length"] == "given"
+    top = text_of(given).split("run  ")[0]
+    assert "lengths" not in top and "data sheet" in top
 
 
 def test_it_runs_where_torch_is_not():

@@ -8,9 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swr1.errors import UsageError
+from swr1.planning import costs
 from swr1.planning.costs import Decode, Train
+from swr1.planning.estimate import sizes_of, step_seconds
 from swr1.planning.lengths import Lognormal
 from swr1.planning.plan import binding
+from swr1.planning.shape import Shape
 from swr1.planning.simulation import Setting, simulate
 
 # A step's 8 completions of 100 tokens: 100 * (0.01 + 8 * 0.001) = 1.8 s, then 800 ms of training.
@@ -183,6 +186,31 @@ def test_more_lag_is_not_slower():
     times = [simulate(replace(tail, max_lag=k)).step_seconds for k in range(6)]
     assert times[0] > 1.3 * times[1]
     assert all(later < 1.03 * earlier for earlier, later in itertools.pairwise(times))
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+def test_the_formula_ranks_splits_as_the_simulation_does(lag):
+    """Of 8 GPUs: its fastest is among the fastest, and its seconds are not far off."""
+    shape, device = Shape.of("7B"), costs.gpu("h100")
+    played, by_formula = [], []
+    for rollout in (1, 2, 4, 6, 7):
+        setting = Setting(
+            steps=6 + lag,
+            batch=16,
+            samples=8,
+            lengths=Lognormal(500, 0.8, 4000),
+            decode=costs.decode_of_gpu(shape, device, 1, 700, None),
+            train=costs.train_of_gpu(shape, device, 8 - rollout, 16_384, True),
+            prompt=200,
+            max_lag=lag,
+            replicas=rollout,
+            swap=7.6,
+            publish=7.6,
+        )
+        played.append(simulate(setting).step_seconds)
+        by_formula.append(step_seconds(setting, sizes_of(setting)))
+    assert played[by_formula.index(min(by_formula))] < 1.1 * min(played)
+    assert by_formula == pytest.approx(played, rel=0.25)
 
 
 def test_failures_cost_time_and_work():

@@ -132,6 +132,12 @@ def test_speeds_given_at_two_numbers_in_flight():
         costs.decode_of_speeds([(8, 800.0), (128, 400.0)], None)
 
 
+def test_recomputed_activations_cost_a_third_of_the_time():
+    seven, h100 = Shape.of("7B"), costs.gpu("h100")
+    plain, again = (costs.train_of_gpu(seven, h100, 1, 16_384, False, c) for c in (False, True))
+    assert again.per_token / plain.per_token == pytest.approx(4 / 3)
+
+
 def test_a_gpu_by_its_data_sheet():
     seven = Shape.of("7B")
     one = costs.decode_of_gpu(seven, costs.gpu("h100"), 1, 1000, None)

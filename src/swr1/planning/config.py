@@ -70,7 +70,7 @@ class PlanConfig:
     max_lag: int = run(0, "K: see rollout --max-lag.", min=0, usual=True)
     publish_every: int = run(1, "Steps per version.", min=1)
     checkpoint_every: int | None = run(
-        None, "Steps per trainer state.", min=1, default="as published"
+        None, "Steps per trainer state.", min=1, default="50, as the recipes", usual=True
     )
     block: int | None = run(
         None, "Prompts per block (hf's rollout --batch).", min=1, default="continuous batching"
@@ -82,10 +82,25 @@ class PlanConfig:
     length_p95: float | None = of_lengths(None, "95% are shorter; lognormal.", min=1, usual=True)
     max_tokens: int | None = of_lengths(None, "The longest completion.", min=1)
     prompt_tokens: float | None = of_lengths(None, "Mean of prompts.", min=0)
-    gpu: str = machines("h100", "a100, h100, h200 or l40s, where no speed is known.", usual=True)
-    rollout_gpus: int = machines(1, "GPUs (or cores) that generate.", usual=True)
-    train_gpus: int = machines(1, "GPUs (or cores) that train.", usual=True)
-    gpus_per_replica: int = machines(1, "GPUs that hold one engine.")
+    gpu: str | None = machines(
+        None, "a100, h100, h200 or l40s, where no speed is known.", usual=True, default="h100"
+    )
+    gpus: int | None = machines(
+        None,
+        "GPUs of both sides: all splits are tried, the fastest is shown.",
+        min=2,
+        usual=True,
+        default="8, where speeds are data sheets'",
+    )
+    rollout_gpus: int | None = machines(
+        None, "Instead: GPUs (or cores) that generate.", min=1, usual=True
+    )
+    train_gpus: int | None = machines(
+        None, "Instead: GPUs (or cores) that train.", min=1, usual=True
+    )
+    gpus_per_replica: int | None = machines(
+        None, "GPUs that hold one engine.", min=1, default="1; with --gpus: as is fastest"
+    )
     in_flight: int | None = machines(None, "Sequences per replica at most.", min=1)
     rollout_speed: list[tuple[int, float]] | None = machines(
         None,
@@ -108,9 +123,13 @@ class PlanConfig:
     price: float | None = machines(None, "Price of a GPU hour.", min=0)
     micro_tokens: int | None = memory(None, "Tokens of a forward pass.", min=1)
     dtype: str | None = memory(None, "bfloat16 or float32 products.")
-    optimizer: str = memory("adamw", "adamw, muon, adamw8bit, adafactor, sgd.")
-    fsdp: bool = memory(False, "Cut weights over the ranks.")
-    gradient_checkpointing: bool = memory(False, "Recompute activations.")
+    optimizer: str | None = memory(None, "adamw, muon, adamw8bit, adafactor, sgd.", default="adamw")
+    fsdp: bool | None = memory(
+        None, "Cut weights over the ranks.", default="no; with --gpus: as is fastest"
+    )
+    gradient_checkpointing: bool | None = memory(
+        None, "Recompute activations.", default="no; with --gpus: as is fastest"
+    )
     reference: bool = memory(False, "Hold a reference model as well.")
     mtbf: float | None = trouble(None, "Hours between failures of one GPU.", min=1e-6)
     restart: float | None = trouble(None, "Seconds until one is back.", min=0)
@@ -128,12 +147,3 @@ class PlanConfig:
     def __post_init__(self) -> None:
         if self.on_failure not in ("line", "node"):
             raise UsageError(f"--on-failure is line or node, not {self.on_failure!r}")
-        if min(self.rollout_gpus, self.train_gpus, self.gpus_per_replica) < 1:
-            raise UsageError(
-                "each side needs at least one GPU (or core): --rollout-gpus, --train-gpus"
-            )
-        if self.rollout_gpus % self.gpus_per_replica:
-            raise UsageError(
-                f"--rollout-gpus {self.rollout_gpus} is no multiple of --gpus-per-replica"
-                f" {self.gpus_per_replica}"
-            )

@@ -41,6 +41,9 @@ TRAIN_EFFICIENCY = 0.35  # of the peak FLOP/s, 6 FLOP a weight and token
 STEP_OVERHEAD = 2e-3  # seconds a decode step: launches, sampling, scheduling
 CACHE_SHARE = 0.9  # of a GPU's memory that an engine takes
 LINK = 50e9  # bytes/s between GPUs, each way
+ALL_REDUCE = 15e-6  # seconds for a small all-reduce between the GPUs of one engine
+DEFAULT_GPU = "h100"
+MICRO_TOKENS = 16_384  # of a forward pass: train-step's default on a GPU
 DISK = 2e9  # bytes/s of the disk that versions and states are written to and read from
 
 
@@ -105,10 +108,29 @@ def gpu(name: str) -> GPU:
     return GPUS[name.lower()]
 
 
+def places(shape: Shape, device: GPU, per_replica: int, tokens: float) -> int:
+    """Sequences of `tokens` tokens that fit beside the weights of an engine on `per_replica` GPUs.
+
+    Raises UsageError when none does.
+    """
+    room = CACHE_SHARE * device.memory * per_replica - 2 * shape.parameters
+    fit = int(room / (shape.kv_bytes() * tokens)) if room > 0 else 0
+    if fit < 1:
+        need = math.ceil((2 * shape.parameters) / (CACHE_SHARE * device.memory))
+        need = 1 << max(per_replica, need).bit_length()  # layers are cut into powers of two
+        raise UsageError(
+            f"{shape.name} in bfloat16 ({2 * shape.parameters / GIB:.0f} GiB) leaves no room for a"
+            f" sequence on {per_replica} GPU(s): try --gpus-per-replica {need}"
+        )
+    return fit
+
+
 def decode_of_gpu(
     shape: Shape, device: GPU, per_replica: int, tokens: float, most: int | None
 ) -> Decode:
     """A replica of `per_replica` GPUs, by roofline: bfloat16 weights and cache.
+
+    On several GPUs each layer ends in two all-reduces of the hidden states, which nothing hides.
 
     Args:
         tokens: a sequence's prompt and mean completion; bounds what fits in the cache.
@@ -116,21 +138,18 @@ def decode_of_gpu(
 
     Raises UsageError when the model does not fit.
     """
-    room = CACHE_SHARE * device.memory * per_replica - 2 * shape.parameters
-    fit = int(room / (shape.kv_bytes() * tokens)) if room > 0 else 0
-    if fit < 1:
-        need = math.ceil((2 * shape.parameters) / (CACHE_SHARE * device.memory)) + 1
-        raise UsageError(
-            f"{shape.name} in bfloat16 ({2 * shape.parameters / GIB:.0f} GiB) leaves no room for a"
-            f" sequence on {per_replica} GPU(s): try --gpus-per-replica {need}"
-        )
+    fit = places(shape, device, per_replica, tokens)
     bandwidth = device.bandwidth * READ_EFFICIENCY * per_replica
     compute = device.flops * DECODE_EFFICIENCY * per_replica
+    wait = sent = 0.0
+    if per_replica > 1:
+        wait = 2 * shape.layers * ALL_REDUCE
+        sent = 2 * shape.layers * shape.hidden * 2 * 2 * (per_replica - 1) / per_replica / LINK
     return Decode(
-        base=STEP_OVERHEAD + 2 * shape.parameters / bandwidth,
-        per_sequence=shape.flops(trained=False) / compute,
+        base=STEP_OVERHEAD + 2 * shape.parameters / bandwidth + wait,
+        per_sequence=shape.flops(trained=False) / compute + sent,
         per_context=shape.kv_bytes() / bandwidth,
-        prefill=shape.flops(trained=False) / compute,
+        prefill=shape.flops(trained=False) / compute + sent,
         most=min(fit, most or 256),
     )
 
@@ -157,12 +176,21 @@ def decode_of_speeds(points: list[tuple[int, float]], most: int | None) -> Decod
     return Decode(float(base), float(slope), most=most or largest)
 
 
-def train_of_gpu(shape: Shape, device: GPU, ranks: int, micro_tokens: int, sharded: bool) -> Train:
-    """A step on `ranks` GPUs: 6 FLOP a weight and token; gradients (float32) cross the link twice,
-    sharded weights (bfloat16) once each way for every micro-batch. Nothing overlaps."""
+def train_of_gpu(
+    shape: Shape,
+    device: GPU,
+    ranks: int,
+    micro_tokens: int,
+    sharded: bool,
+    checkpointing: bool = False,
+) -> Train:
+    """A step on `ranks` GPUs: 6 FLOP a weight and token, 8 where activations are computed again;
+    gradients (float32) cross the link twice, sharded weights (bfloat16) once each way for every
+    micro-batch. Nothing overlaps."""
     across = shape.parameters * (ranks > 1) / LINK
+    again = shape.flops(trained=False) if checkpointing else 0.0
     return Train(
-        per_token=shape.flops(trained=True) / (device.flops * TRAIN_EFFICIENCY),
+        per_token=(shape.flops(trained=True) + again) / (device.flops * TRAIN_EFFICIENCY),
         fixed=8 * across,
         per_round=4 * across if sharded else 0.0,
         ranks=ranks,

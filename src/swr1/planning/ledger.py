@@ -1,11 +1,11 @@
-"""Every number a plan rests on, with its source: measured, given, or assumed."""
+"""Every number a plan rests on, with its source: measured, given, a default, or assumed."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
-SOURCES = ("given", "measured", "assumed")
+SOURCES = ("given", "measured", "default", "assumed")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,10 @@ class Ledger:
 
     def assumed(self, name: str, value: Any, unit: str, why: str) -> Any:
         return self._note(Fact(name, value, unit, "assumed", why))
+
+    def default(self, name: str, value: Any, unit: str, why: str) -> Any:
+        """What an option stands at, here or in the stage that `why` names, when it is not given."""
+        return self._note(Fact(name, value, unit, "default", why))
 
     def pick(self, name: str, given: Any, otherwise: Any, unit: str = "", why: str = "") -> Any:
         """What was given, or else what is assumed."""

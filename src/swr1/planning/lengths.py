@@ -18,7 +18,9 @@ _PROMPTS = 5000
 
 
 class Lengths(Protocol):
-    """Completion lengths in tokens, each at least 1."""
+    """Completion lengths in tokens, each at least 1 and at most `max_tokens`."""
+
+    max_tokens: int
 
     def draw(self, rng: np.random.Generator, prompts: int, samples: int) -> np.ndarray:
         """[prompts, samples] whole numbers of tokens."""
@@ -82,6 +84,7 @@ class Empirical:
     def __init__(self, groups: Sequence[Sequence[int]], max_tokens: int) -> None:
         self.groups = [np.clip(np.asarray(g, dtype=np.int64), 1, max_tokens) for g in groups]
         self.all = np.concatenate(self.groups)
+        self.max_tokens = max_tokens
 
     def draw(self, rng: np.random.Generator, prompts: int, samples: int) -> np.ndarray:
         rows = []

@@ -1,4 +1,4 @@
-"""A plan for people: tables that fit 80 columns."""
+"""A plan for people, on 80 columns: whether it fits, what was assumed, figures, knobs, memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from rich.text import Text
 
 from swr1.planning.shape import GIB
 
+UNSAID = ("assumed", "default")
+SHOWN = 6  # splits
+
 _BINDS = {
     "turns": "K=0: the two sides take turns; --max-lag 1 or more lets them overlap",
     "longest": "the longest completions hold the run up, both sides wait: a larger K,"
@@ -21,25 +24,68 @@ _BINDS = {
 
 
 def page(plan: dict[str, Any]) -> RenderableType:
-    """All of it: figures, alternatives, memory, and what they rest on."""
+    """All of it: does it fit, what was assumed, figures, alternatives, memory, what they rest on."""
     time = plan["time"]
-    parts: list[RenderableType] = [_figures(plan), Text(), Text(_BINDS[plan["sides"]["binds"]])]
+    parts: list[RenderableType] = [*_verdict(plan), _assumptions(plan), Text(), _figures(plan)]
+    parts += [Text(), Text(_BINDS[plan["sides"]["binds"]])]
     if time["saving_seconds"] > 0.05 * time["step_seconds"]:
         saving = duration(time["saving_seconds"])
-        parts.append(Text(f"{saving} a step go into versions and states: see --checkpoint-every"))
-    memory = plan["memory"]
-    if memory and memory["gpu"] and memory["training"]["total"] > memory["gpu"]:
         parts.append(
             Text(
-                "training does not fit this GPU: --gradient-checkpointing, fewer --micro-tokens,"
-                " --fsdp over more GPUs"
+                f"{saving} a step go into versions and states: --checkpoint-every, --publish-every"
             )
         )
-    if plan["alternatives"]:
-        parts += [Text(), _alternatives(plan)]
-    if memory:
-        parts += [Text(), _memory(memory)]
+    if plan["splits"]:
+        parts += [Text(), _splits(plan)]
+    parts += [Text(), _alternatives(plan)]
+    if plan["memory"]:
+        parts += [Text(), _memory(plan["memory"])]
     return Group(*parts, Text(), _facts(plan["facts"]))
+
+
+def _verdict(plan: dict[str, Any]) -> list[RenderableType]:
+    """The first lines: whether it fits, and the split that the figures are of."""
+    run, memory = plan["run"], plan["memory"]
+    if not plan["fits"]:
+        need = f" ({_gib(memory['training']['total'])} GiB)"
+        return [
+            Text(f"does not fit: {plan['misfit']}", style="bold red"),
+            Text(f"what fits, and is shown here: {plan['shown']}{need}", style="bold"),
+        ]
+    number = len(plan["splits"])
+    best = f", the fastest of {number} splits" if number > 1 else ""
+    said = f"{run['gpus']:,} GPUs{best}: {plan['shown']}"
+    if memory and memory["gpu"]:
+        need = f"{_gib(memory['training']['total'])} of {_gib(memory['gpu'])} GiB in training"
+        return [Text(f"fits {said} ({need})", style="bold")]
+    return [Text(said, style="bold")]
+
+
+def _assumptions(plan: dict[str, Any]) -> Text:
+    """The numbers that nobody gave, each with the options that would."""
+    facts = {fact["name"]: fact for fact in plan["facts"] if fact["source"] in UNSAID}
+    lengths, run = plan["run"]["lengths"], plan["run"]
+    said = []
+    if "GPUs" in facts:
+        said.append(f"{run['gpus']} GPUs, a node (--gpus, or --rollout-gpus and --train-gpus)")
+    if facts.keys() & {"mean length", "spread of lengths"}:
+        what = "" if "mean length" in facts else "the spread of "
+        said.append(
+            f"{what}lengths, mean {lengths['mean']:,.0f} tokens, 95% below {lengths['p95']:,.0f}"
+            " (--lengths FILE, or --length-mean and --length-p95)"
+        )
+    if facts.keys() & {"engine speed of a replica", "training speed of a GPU"}:
+        kind = facts.get("GPU", {}).get("value")
+        data = f"speeds by the data sheet{f' of {kind}' if kind else ''}"
+        said.append(f"{data} (--gpu, --from-run RUN, --rollout-speed, --train-speed)")
+    sizes = [(n, run[n]) for n in ("batch", "samples", "steps") if n in facts]
+    if sizes:
+        shown = ", ".join(f"{n} {value:,}" for n, value in sizes)
+        said.append(f"{shown} ({', '.join('--' + n for n, _ in sizes)})")
+    if not said:
+        return Text("everything that decides the time was given or measured")
+    lines = "".join(f"\n  {line}" for line in said)
+    return Text(f"rests on what you did not say:{lines}", style="yellow")
 
 
 def duration(seconds: float) -> str:
@@ -63,7 +109,7 @@ def _figures(plan: dict[str, Any]) -> Table:
     )
     table.add_row("time", f"{duration(time['seconds'])} ({duration(time['step_seconds'])} a step)")
     cost = "" if time["price"] is None else f", price {time['price']:,.2f}"
-    gpus = f"{run['rollout_gpus']:,} rollout + {run['train_gpus']:,} train"
+    gpus = f"{run['rollout_gpus']:,} rollout + {run['train_gpus']:,} train GPUs"
     table.add_row("GPU hours", f"{time['gpu_hours']:,.3g} ({gpus}){cost}")
     table.add_row("speed", f"{tokens['per_second']:,.0f} trained tokens/s")
     table.add_row("lag", f"{sides['lag_mean']:.2f} steps in the mean, {sides['lag_max']} at most")
@@ -78,16 +124,37 @@ def _figures(plan: dict[str, Any]) -> Table:
     return table
 
 
+def _splits(plan: dict[str, Any]) -> Table:
+    table = _table("split: rollout + train", "GPUs an engine", "FSDP", "recompute", "a step")
+    rows = plan["splits"]
+    for row in rows[:SHOWN]:
+        table.add_row(
+            f"{row['rollout_gpus']:,} + {row['train_gpus']:,}",
+            str(row["gpus_per_replica"]),
+            "yes" if row["fsdp"] else "no",
+            "yes" if row["gradient_checkpointing"] else "no",
+            _about(row["step_seconds"], row["simulated"]),
+        )
+    if len(rows) > SHOWN:
+        table.add_row(f"{len(rows) - SHOWN} slower ones", "", "", "", "")
+    return table
+
+
 def _alternatives(plan: dict[str, Any]) -> Table:
     table = _table("one knob turned", "time", "of this", "GPU hours")
     for row in plan["alternatives"]:
         table.add_row(
             row["knob"],
-            duration(row["seconds"]),
+            _about(row["seconds"], row["simulated"]),
             f"{row['ratio']:.0%}",
             f"{row['gpu_hours']:,.3g}",
         )
     return table
+
+
+def _about(seconds: float, simulated: bool) -> str:
+    """`~`: by the formula, not by simulation."""
+    return duration(seconds) if simulated else f"~{duration(seconds)}"
 
 
 def _memory(memory: dict[str, Any]) -> Table:
@@ -107,9 +174,10 @@ def _facts(facts: list[dict[str, Any]]) -> Table:
         table.add_column(heading, overflow="fold")
     for fact in facts:
         value = fact["value"]
-        shown = f"{value:,.4g}" if isinstance(value, float) else str(value)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        shown = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if number else value
         why = "" if fact["why"] == "an option" else f": {fact['why']}"
-        style = "yellow" if fact["source"] == "assumed" else ""
+        style = "yellow" if fact["source"] in UNSAID else ""
         table.add_row(
             fact["name"], f"{shown} {fact['unit']}".strip(), f"{fact['source']}{why}", style=style
         )
