@@ -21,19 +21,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import orjson
 
-from swr1.evals.picture import COLOURS, INK, clean_axes, new_figure, save_figure
+from swr1 import pictures
 from swr1.planning import costs
 from swr1.planning.config import PlanConfig
 from swr1.planning.lengths import Lognormal
 from swr1.planning.plan import make_plan
 from swr1.planning.shape import Shape
 from swr1.planning.simulation import Outcome, Setting, simulate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MEAN, P95, LIMIT, PROMPT, SAMPLES = 2000, 6000, 8192, 300, 16
 GPUS = (1, 8, 64, 256, 1000)
@@ -147,36 +152,59 @@ def sweep(out: str) -> None:
             what = "the whole pipe" if line else "one engine, or one step"
             row(f"{hours:,} h", what, f"x {ratio:.2f}", f"{max(0.0, lost):.1%}")
 
-    figure = new_figure(11, 3.6)
+    draw(grown, fixed, {round(64 * s): o for s, o in zip(shares, split, strict=True)}, out)
+
+
+def draw(grown: list[Outcome], fixed: list[Outcome], split: dict[int, Outcome], out: str) -> None:
+    """Throughput by GPUs; idle shares by the split of 64 (GPUs for rollout -> outcome); time by K."""
+    figure = pictures.new_figure(11, 4.2)
     left, middle, right = figure.subplots(1, 3)
-    clean_axes(left, "Trained tokens/s a GPU, by GPUs")
-    for runs, label, colour in ((grown, "4 prompts a GPU", 0), (fixed, "256 prompts", 1)):
-        left.plot(
-            GPUS,
-            [per_gpu(o, n) for o, n in zip(runs, GPUS, strict=True)],
-            marker="o",
-            color=COLOURS[colour],
-            label=label,
-        )
-    left.set(xscale="log", ylim=(0, None))
-    left.set_xticks(GPUS, [str(n) for n in GPUS])
+    y = "trained tokens per second and GPU"
+    pictures.clean_axes(left, "Throughput", x="number of GPUs", y=y)
+    throughput = {
+        "4 prompts a step for each GPU": [per_gpu(o, n) for o, n in zip(grown, GPUS, strict=True)],
+        "256 prompts a step": [per_gpu(o, n) for o, n in zip(fixed, GPUS, strict=True)],
+    }
+    left.set_xscale("log")
+    left.set_xticks(GPUS, [f"{n:,}" for n in GPUS])
     left.minorticks_off()
-    clean_axes(middle, "Idle of 64 GPUs, % of time, by GPUs for rollout")
-    at = [round(64 * share) for share in shares]
-    middle.plot(at, [100 * o.rollout_idle for o in split], marker="o", label="rollout")
-    middle.plot(at, [100 * o.train_idle for o in split], marker="o", label="trainer")
-    for line, colour in zip(middle.get_lines(), COLOURS, strict=False):
-        line.set_color(colour)
-    clean_axes(right, "Seconds a step, 64 GPUs, by K")
-    for spread, colour in ((0.0, COLOURS[2]), (base.lengths.spread, COLOURS[0])):  # type: ignore[attr-defined]
-        lengths = Lognormal(MEAN, spread, LIMIT)
-        times = [simulate(replace(base, max_lag=k, lengths=lengths)).step_seconds for k in range(5)]
-        label = "long tail" if spread else "all alike"
-        right.plot(range(5), times, marker="o", color=colour, label=label)
-    right.set_ylim(0, None)
-    for axes in (left, middle, right):
-        axes.legend(frameon=False, fontsize=9, labelcolor=INK)
-    save_figure(figure, out)
+    left.yaxis.set_major_formatter("{x:,.0f}")
+    curves(left, GPUS, throughput)
+
+    x = "GPUs for rollout, of 64 (the others train)"
+    pictures.clean_axes(middle, "Idle time", x=x, y="idle, % of the time")
+    idle = {
+        "rollout": [100 * o.rollout_idle for o in split.values()],
+        "trainer": [100 * o.train_idle for o in split.values()],
+    }
+    curves(middle, list(split), idle)
+    middle.set_xlim(0, 64)
+    middle.set_xticks(range(0, 65, 16))
+
+    x = "K: steps by which rollouts may lag"
+    pictures.clean_axes(right, "Time of a step, 64 GPUs", x=x, y="seconds")
+    base, times = seven(64), {}
+    spread = base.lengths.spread  # type: ignore[attr-defined]
+    for name, one in (("lengths with a long tail", spread), ("all lengths alike", 0.0)):
+        setting = replace(base, lengths=Lognormal(MEAN, one, LIMIT))
+        times[name] = [simulate(replace(setting, max_lag=k)).step_seconds for k in range(5)]
+    curves(right, range(5), times)
+    right.set_xticks(range(5))
+    figure.suptitle(
+        "Computed by the simulation behind swr1 plan, for a 7B policy on H100 GPUs: not measured",
+        x=0.01,
+        ha="left",
+        fontsize=pictures.TITLE,
+        color=pictures.INK,
+    )
+    pictures.save_figure(pictures.finish(figure), out)
+
+
+def curves(axes: Axes, xs: Sequence[float], named: dict[str, list[float]]) -> None:
+    for index, ys in enumerate(named.values()):
+        axes.plot(xs, ys, markersize=6, markeredgecolor="white", **pictures.look(index))
+    axes.set_ylim(0, 1.3 * max(map(max, named.values())))  # room for the legend
+    pictures.legend(axes, axes.get_lines(), list(named), loc="upper right")
 
 
 def cpu_seconds(pid: int) -> float:

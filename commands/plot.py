@@ -21,12 +21,17 @@ def command(
 
     swr1 plot seed0=runs/a seed1=runs/b control=runs/c -o training.png
     """
-    from swr1.evals.picture import training_picture
-    from swr1.evals.runs import split_label
+    from swr1.evals.picture import drawn_and_left_out, training_picture
+    from swr1.evals.runs import files_by_name, folder_name
     from swr1.streams.files import refuse_clashes
     from swr1.streams.metrics import read_metrics
+    from swr1.terminal import say
 
     refuse_clashes({"-o": output}, runs)
-    named = dict(map(split_label, runs))
-    curves = {label or Path(path).name: read_metrics(path) for label, path in named.items()}
+    named = files_by_name(runs, folder_name)
+    curves = {label: read_metrics(path) for label, path in named.items()}
     training_picture(curves, output)
+    shows, *left_out = drawn_and_left_out(curves)
+    say("swr1 plot", f"wrote {output}: {shows}")
+    for line in left_out:
+        say("swr1 plot", line)

@@ -72,7 +72,7 @@ def suites(
     if config.failures:
         bad.write(config.failures)
     if picture:
-        suite_page.two_axes(numbers, picture)
+        suite_page.two_axes(numbers, picture, config.ladders)
     return numbers, suite_page.page(numbers, config.detail or bool(by))
 
 

@@ -27,10 +27,21 @@ class SuiteConfig:
     failures: Path | None = measured(
         None, "Write the records that count as bad here, to read.", written=True
     )
+    ladder: Sequence[str] = measured(
+        (),
+        "Runs each of which follows the one before, such as start,stage1,stage2: the picture joins"
+        " them. Repeatable; a run may be in several.",
+        metavar="RUN,RUN...",
+        kind=list[str],
+    )
 
     @property
     def requested(self) -> bool:
         return bool(self.suite or self.measures)
+
+    @property
+    def ladders(self) -> list[list[str]]:
+        return [[label.strip() for label in ladder.split(",")] for ladder in self.ladder]
 
     def names(self) -> list[str]:
         """The suites that were named; empty: all."""

@@ -1,8 +1,4 @@
-"""Two pictures: a training run over its steps, and accuracy by size before and after.
-
-matplotlib is used through its object interface (no pyplot, no global state, no display). Colours
-are those of Okabe and Ito, which colour-blind readers can distinguish; the order of runs is their order.
-"""
+"""Two pictures: a training run over its steps, and accuracy by group before and after."""
 
 from __future__ import annotations
 
@@ -11,106 +7,168 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from swr1 import pictures
 from swr1.errors import DataError, UsageError
 from swr1.evals.metrics import Cell, Summary, by_number
 from swr1.evals.report import by_decoding
-from swr1.streams.files import write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
-INK, _FAINT = "#333333", "#DDDDDD"
 _SMOOTHED_FROM = 8  # steps; shorter runs are drawn as they are
-_SUFFIXES = (".png", ".svg", ".pdf")
+_MARKS = 8  # of a run, on each of its curves
 
-# Panel title, the key in metrics.jsonl, and what a share is multiplied by for its axis.
+# The key in metrics.jsonl, panel title, what the axis says, and what a value is multiplied by for it.
 _PANELS = (
-    ("Reward", "reward_mean", 1),
-    ("Accuracy, %", "accuracy", 100),
-    ("Length, tokens", "length_mean", 1),
+    ("reward_mean", "Reward", "mean reward of a completion", 1),
+    ("accuracy", "Accuracy", "right answers, % of completions", 100),
+    ("length_mean", "Length", "mean length, tokens", 1),
 )
+CURVES = tuple(key for key, *_ in _PANELS)
+Runs = Mapping[str, Sequence[dict[str, Any]]]  # label -> rows of streams.metrics.read_metrics
 
 
-def training_picture(runs: Mapping[str, Sequence[dict[str, Any]]], out: str | Path) -> None:
-    """Reward, accuracy and length over optimizer steps: every run's raw line, faint, and smoothed.
-
-    Args:
-        runs: label -> rows of streams.metrics.read_metrics; a row may lack any key.
-        out: .png, .svg or .pdf; written whole or not at all.
+def training_picture(runs: Runs, out: str | Path) -> None:
+    """Draw `training_figure`; .png, .svg or .pdf, written whole or not at all.
 
     Raises:
         DataError: no run holds any of the three curves.
         UsageError: another suffix.
     """
-    if not any(
-        not math.isnan(_number(row, key))
-        for rows in runs.values()
-        for row in rows
-        for _, key, _ in _PANELS
-    ):
-        keys = ", ".join(key for _, key, _ in _PANELS)
-        raise DataError(f"nothing to draw: no step has any of {keys}", ", ".join(runs) or None)
-    figure = new_figure(11, 3.6)
-    for axes, (title, key, scale) in zip(figure.subplots(1, 3), _PANELS, strict=True):
-        clean_axes(axes, title)
-        drawn = False
-        for index, (label, rows) in enumerate(runs.items()):
-            drawn |= _curve(axes, rows, key, scale, label, COLOURS[index % len(COLOURS)])
+    pictures.check_name(Path(out))
+    pictures.save_figure(training_figure(runs), out)
+
+
+def curves_of(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Which of the three curves a run has: keys of its rows that hold a number."""
+    return [key for key in CURVES if any(not math.isnan(_number(row, key)) for row in rows)]
+
+
+def drawn_and_left_out(runs: Runs) -> list[str]:
+    """For people: the runs that the picture shows, then what of them it could not show."""
+    shown = {label: rows for label, rows in runs.items() if curves_of(rows)}
+    lines = [", ".join(f"{label} ({len(rows)} steps)" for label, rows in shown.items())]
+    for label, rows in runs.items():
+        missing = [key for key in CURVES if key not in curves_of(rows)]
+        if label not in shown:
+            lines.append(f"left out: {label} (its steps have none of {', '.join(CURVES)})")
+        elif missing:
+            lines.append(f"not in it: {', '.join(missing)} of {label} (not recorded)")
+    return lines
+
+
+def training_figure(runs: Runs) -> Figure:
+    """Reward, accuracy and length over optimizer steps: each step thin, the running mean thick.
+
+    A row may lack any key. Runs without any of the curves are left out; DataError where that is all.
+    """
+    from matplotlib.lines import Line2D
+
+    drawn = {label: rows for label, rows in runs.items() if curves_of(rows)}
+    if not drawn:
+        named = ", ".join(label for label in runs if label) or None
+        raise DataError(f"nothing to draw: no step has any of {', '.join(CURVES)}", named)
+    longest = max(len(rows) for rows in drawn.values())
+    window = max(5, longest // 8) | 1
+    figure = pictures.new_figure(11, 3.9)
+    for axes, (key, title, unit, scale) in zip(figure.subplots(1, 3), _PANELS, strict=True):
+        pictures.clean_axes(axes, title, x="optimizer step", y=unit)
+        curves = [
+            _curve(axes, rows, key, scale, window, (index, len(drawn)))
+            for index, rows in enumerate(drawn.values())
+        ]
+        if not any(curves):
+            pictures.nothing(axes, "not recorded")
+            continue
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if key == "accuracy":
             axes.set_ylim(0, 100)
         elif key == "length_mean":
             axes.set_ylim(bottom=0)
-        if drawn:
-            axes.set_xlabel("optimizer step", color=INK)
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        else:
-            axes.set(xticks=[], yticks=[])
-            axes.text(0.5, 0.5, "not recorded", ha="center", color=INK, transform=axes.transAxes)
-    _legend(figure)
-    save_figure(figure, out)
+        pictures.begin_at_tick(axes, "y")
+    lines = [Line2D([], [], linewidth=2, **pictures.look(i)) for i in range(len(drawn))]
+    labels = [pictures.plain(label) for label in drawn]
+    if longest >= _SMOOTHED_FROM:
+        lines += [Line2D([], [], color="#888888", linewidth=w) for w in (2, 0.7)]
+        labels += [f"thick: running mean over {window} steps", "thin: each step"]
+    pictures.legend(figure, lines, labels)
+    return pictures.finish(figure)
 
 
 def accuracy_picture(
     summaries: Mapping[str, Summary], out: str | Path, trained: Sequence[object] = ()
 ) -> None:
-    """Accuracy by size as bars with 95% intervals, one colour per run; a panel per decoding.
+    """Draw `accuracy_figure`; .png, .svg or .pdf, written whole or not at all."""
+    pictures.check_name(Path(out))
+    pictures.save_figure(accuracy_figure(summaries, trained), out)
+
+
+def accuracy_figure(summaries: Mapping[str, Summary], trained: Sequence[object] = ()) -> Figure:
+    """Accuracy by group as bars with 95% intervals, a marker of the run on each; a panel per decoding.
 
     Args:
         summaries: by name, as for `report.compare`.
-        out: .png, .svg or .pdf; written whole or not at all.
-        trained: the sizes that training saw; the others are marked unseen.
+        trained: the groups that training saw; the others are marked unseen.
     """
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     sides = by_decoding(summaries)
     if not sides:
         raise UsageError("no summary to draw")
-    sizes = sorted({size for s in summaries.values() for size in s["groups"]}, key=by_number)
-    known = {str(t) for t in trained}
-    ticks = [f"{size}\nunseen" if known and size not in known else size for size in sizes]
+    groups = sorted({group for s in summaries.values() for group in s["groups"]}, key=by_number)
     names = list(dict.fromkeys(name for side in sides.values() for name in side))
-    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
-    bars = max(len(side) for side in sides.values()) * len(sizes)
-    figure = new_figure(len(sides) * min(9.0, max(4.2, 1.4 + 0.42 * bars)), 3.8)
+    bars = max(len(side) for side in sides.values()) * len(groups)
+    each = min(9.0, max(4.2, 1.4 + 0.46 * bars))
+    figure = pictures.new_figure(len(sides) * each, 4.0)
     panels = figure.subplots(1, len(sides), squeeze=False, sharey=True)[0]
     for axes, (side, runs) in zip(panels, sides.items(), strict=True):
-        drawn = "Greedy" if side == "greedy" else f"Sampled, {side}" if "=" in side else side
-        clean_axes(axes, f"{drawn}: % right, 95% intervals")
+        by = next(iter(runs.values()))["by"]
+        ticks, x = _groups(groups, by, {str(t) for t in trained})
+        pictures.clean_axes(axes, _decoded(side), x=x, y="right answers, %")
         width = 0.8 / len(runs)
         for index, (name, summary) in enumerate(runs.items()):
             offset = (index - (len(runs) - 1) / 2) * width
-            for at, size in enumerate(sizes):
-                cell = summary["groups"].get(size)
+            for at, group in enumerate(groups):
+                cell = summary["groups"].get(group)
                 if cell and cell["accuracy"] is not None:
-                    _bar(axes, at + offset, width * 0.92, cell, colours[name], name)
-        axes.set_xticks(range(len(sizes)), ticks)
-        axes.set_xlabel(next(iter(runs.values()))["by"], color=INK)
-        axes.set_ylim(0, 108)
+                    narrow = each * 72 * 0.8 / max(1, bars) < 24  # points
+                    _bar(axes, at + offset, width * 0.92, cell, names.index(name), narrow)
+        axes.set_xticks(range(len(groups)), ticks)
+        axes.set_xlim(-0.6, len(groups) - 0.4)
+        axes.set_ylim(-2, 116 if bars * 20 > each * 72 else 109)
         axes.set_yticks(range(0, 101, 20))
         axes.tick_params(left=axes is panels[0])
-    _legend(figure)
-    save_figure(figure, out)
+        axes.label_outer()
+    marks = [{**pictures.look(i), "markeredgecolor": "white"} for i in range(len(names))]
+    handles: list[Any] = [
+        (Patch(color=mark["color"]), Line2D([], [], linestyle="", markersize=7, **mark))
+        for mark in marks
+    ]
+    names = [pictures.plain(name) for name in names]
+    pictures.legend(figure, [*handles, pictures.whisker()], [*names, "95% interval"])
+    return pictures.finish(figure)
+
+
+def _decoded(side: str) -> str:
+    """A panel's title: how completions were drawn, if that is known."""
+    if side == "unknown":
+        return ""
+    return "Greedy" if side == "greedy" else f"Sampled, {side}" if "=" in side else side
+
+
+def _groups(groups: Sequence[str], by: str, trained: set[str]) -> tuple[list[str], str]:
+    """The ticks of the groups, and their axis's label; one group of everything needs neither."""
+    if list(groups) == ["-"]:
+        return ["all prompts"], ""
+    named = {group: f"no {by}" if group == "-" else group for group in groups}
+    ticks = [
+        f"{pictures.plain(name)}\nunseen" if trained and group not in trained else name
+        for group, name in named.items()
+    ]
+    return ticks, pictures.key(by)
 
 
 def _curve(
@@ -118,9 +176,10 @@ def _curve(
     rows: Sequence[dict[str, Any]],
     key: str,
     scale: float,
-    label: str,
-    colour: str,
+    window: int,
+    place: tuple[int, int],
 ) -> bool:
+    """Draw run number place[0] of place[1]; whether it has this curve."""
     import numpy as np
 
     steps = np.array([_number(row, "step") for row in rows])
@@ -129,94 +188,56 @@ def _curve(
     if not present.any():
         return False
     steps, values = steps[present], values[present]
-    if len(values) < _SMOOTHED_FROM:
-        axes.plot(steps, values, color=colour, linewidth=1.8, marker="o", markersize=3, label=label)
-        return True
-    axes.plot(steps, values, color=colour, linewidth=0.7, alpha=0.25)
-    axes.plot(steps, _smooth(values), color=colour, linewidth=2, label=label)
+    index, runs = place
+    # Each run's markers stand at other steps, so that none covers another's.
+    every = max(1, len(values) // _MARKS)
+    marks = (every * index // runs, every)
+    line = {**pictures.look(index), "markersize": 6, "markeredgecolor": "white", "linewidth": 2}
+    if len(values) >= _SMOOTHED_FROM:
+        axes.plot(steps, values, color=line["color"], linewidth=0.7, alpha=0.25)
+        values = _smooth(values, window)
+    axes.plot(steps, values, markevery=marks, **line)
     return True
 
 
-def _smooth(values: np.ndarray) -> np.ndarray:
-    """Moving mean over about an eighth of the run; at either end over what there is of it."""
+def _smooth(values: np.ndarray, window: int) -> np.ndarray:
+    """The mean of `window` neighbours; at either end of what there is of them."""
     import numpy as np
 
-    window = max(5, len(values) // 8) | 1
-    kernel = np.ones(window)
-    return np.convolve(values, kernel, "same") / np.convolve(np.ones(len(values)), kernel, "same")
+    sums = np.convolve(values, np.ones(window))
+    counts = np.convolve(np.ones(len(values)), np.ones(window))
+    inside = slice(window // 2, window // 2 + len(values))
+    return sums[inside] / counts[inside]
 
 
-def _bar(axes: Axes, at: float, width: float, cell: Cell, colour: str, name: str) -> None:
+def _bar(axes: Axes, at: float, width: float, cell: Cell, index: int, narrow: bool) -> None:
     height = 100 * (cell["accuracy"] or 0.0)
     low, high = (100 * end for end in cell["interval"] or (height / 100, height / 100))
-    axes.bar(at, height, width, color=colour, label=name)
+    look = pictures.look(index)
+    axes.bar(at, height, width, color=look["color"], alpha=0.75)
     axes.errorbar(
         at,
         height,
-        yerr=[[max(0.0, height - low)], [max(0.0, high - height)]],
-        color=INK,
+        yerr=pictures.whiskers(height, low, high, 0, 100),
+        color=pictures.INK,
         linewidth=1,
-        capsize=2.5,
+        capsize=pictures.CAPS,
     )
+    # A bar of height 0 has no colour to be known by, but a marker.
+    axes.plot(at, height, markersize=7, markeredgecolor="white", linestyle="", zorder=3, **look)
     axes.annotate(
-        f"{height:.0f}",
-        (at, high),
-        xytext=(0, 2),
+        pictures.percent(height),
+        (at, max(high, height)),
+        xytext=(0, 4),
         textcoords="offset points",
         ha="center",
-        fontsize=8,
-        color=INK,
+        va="bottom",
+        rotation=90 if narrow else 0,
+        fontsize=pictures.SMALL,
+        color=pictures.INK,
     )
 
 
 def _number(row: dict[str, Any], key: str) -> float:
     value = row.get(key)
     return float(value) if isinstance(value, int | float) else math.nan
-
-
-def new_figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    figure.get_layout_engine().set(wspace=0.05)  # type: ignore[call-arg, union-attr]
-    return figure
-
-
-def clean_axes(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_FAINT)
-    axes.tick_params(colors=INK, color=_FAINT, labelsize=9)
-    axes.grid(axis="y", color=_FAINT, linewidth=0.6)
-    axes.set_axisbelow(True)
-
-
-def _legend(figure: Figure) -> None:
-    """One legend for all panels, below them; none where a single run needs no name."""
-    handles: dict[str, Any] = {}
-    for axes in figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    if len(handles) > 1:
-        figure.legend(
-            list(handles.values()),
-            list(handles),
-            loc="outside lower center",
-            ncols=min(len(handles), 5),
-            frameon=False,
-            fontsize=9,
-            labelcolor=INK,
-        )
-
-
-def check_name(out: Path) -> None:
-    """Raises UsageError where `out` is of no kind that can be drawn."""
-    if out.suffix.lower() not in _SUFFIXES:
-        raise UsageError(f"cannot draw {str(out)!r}: name it {', '.join(_SUFFIXES)}")
-
-
-def save_figure(figure: Figure, out: str | Path) -> None:
-    """Writes the whole file or none. Raises UsageError as `check_name` does."""
-    out = Path(out)
-    check_name(out)
-    write_atomically(out, lambda file: figure.savefig(file, format=out.suffix[1:].lower(), dpi=150))

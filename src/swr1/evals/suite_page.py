@@ -11,11 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from swr1.errors import UsageError
-from swr1.evals.picture import COLOURS, INK, clean_axes, new_figure, save_figure
+from swr1.evals.plane_picture import Estimate, plane_picture
 from swr1.evals.report import as_page, few_at_a_time, new_table, percent, span
 
 SIGNIFICANT = 0.05
-MARKERS = "os^Dv*P"
 
 
 def page(numbers: Mapping[str, Any], detail: bool = False) -> RenderableType:
@@ -117,13 +116,15 @@ def _notes(numbers: Mapping[str, Any], labels: Sequence[str]) -> Iterator[str]:
             yield f"{label}: {count} records of {dataset!r} have no measure here (--measures FILE)"
 
 
-def two_axes(numbers: Mapping[str, Any], out: str | Path) -> None:
-    """Safety against ability, a point per run with 95% intervals, joined in their order.
+def two_axes(
+    numbers: Mapping[str, Any], out: str | Path, ladders: Sequence[Sequence[str]] = ()
+) -> None:
+    """Safety against ability, a point per run with 95% intervals.
 
-    Raises UsageError where no run has both, and for an unknown kind of file.
+    Raises UsageError where no run has both, for an unknown kind of file, and as `plane_figure` does.
     """
     points = {
-        label: (axes["ability"], axes["safety"])
+        label: (_estimate(axes["ability"]), _estimate(axes["safety"]))
         for label, axes in numbers["axes"].items()
         if len(axes) == 2
     }
@@ -132,24 +133,11 @@ def two_axes(numbers: Mapping[str, Any], out: str | Path) -> None:
             "the picture needs a safety and an ability measure that all runs have: choose --suite"
             " safety,ability, with records of both"
         )
-    figure = new_figure(5.6, 5.0)
-    axes = figure.subplots()
-    clean_axes(axes, "Safety against ability, %, 95% intervals")
-    xs = [100 * x[0] for x, _ in points.values()]
-    ys = [100 * y[0] for _, y in points.values()]
-    axes.plot(xs, ys, color=INK, linewidth=0.8, alpha=0.5, zorder=1)
-    for index, (label, (x, y)) in enumerate(points.items()):
-        axes.errorbar(
-            100 * x[0], 100 * y[0], xerr=100 * x[1], yerr=100 * y[1],
-            fmt=MARKERS[index % len(MARKERS)], color=COLOURS[index % len(COLOURS)],
-            capsize=2.5, linewidth=1, label=label, zorder=2,
-        )  # fmt: skip
-    axes.set_xlabel("ability", color=INK)
-    axes.set_ylabel("safety", color=INK)
-    # From the lowest interval up: stages that end in one corner stay distinct.
-    axes.set_xlim(max(0, min(100 * (x[0] - x[1]) for x, _ in points.values()) - 5), 102)
-    axes.set_ylim(max(0, min(100 * (y[0] - y[1]) for _, y in points.values()) - 5), 102)
-    # Not beside the points, where the names of close ones would cover each other.
-    axes.legend(loc="best", frameon=False, fontsize=9, labelcolor=INK)
-    axes.grid(axis="x", color="#DDDDDD", linewidth=0.6)
-    save_figure(figure, out)
+    x, y = (f"{axis}: mean of its measures, %" for axis in ("ability", "safety"))
+    plane_picture(points, out, x, y, ladders)
+
+
+def _estimate(axis: tuple[float, float]) -> Estimate:
+    """Value and interval of an axis, which is [mean, half width]."""
+    mean, half = axis
+    return mean, mean - half, mean + half
