@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from swr1.commands._output import show
+from swr1.commands._output import show_as
 from swr1.commands._stage import WRITTEN, option, stage_command
 from swr1.errors import UsageError
-from swr1.evals.config import MemoryConfig, RolloutsConfig, SuiteConfig
+from swr1.evals.config import FormConfig, MemoryConfig, RolloutsConfig, SuiteConfig
 from swr1.records import Record
 from swr1.streams import Stage, standard
 
@@ -26,20 +27,28 @@ def command(
             metavar="[LABEL=]FILE...",
         ),
     ] = ("-",),  # type: ignore[assignment]
-    by: Annotated[str | None, option("Group by this key of info; default: people.")] = None,
+    by: Annotated[
+        str | None, option("Group by this key (of info, task, policy); default: people.")
+    ] = None,
+    runs_by: Annotated[
+        str | None,
+        option(
+            "The runs are what this key says, such as model or policy: compare them.", metavar="KEY"
+        ),
+    ] = None,
     verdict: Annotated[
         str | None, option("Which verdict says right or wrong; default: by the task.")
     ] = None,
     trained: Annotated[
         str, option("Groups that were trained on, such as 2,3; others are unseen.")
     ] = "",
-    as_json: Annotated[bool, option("Print the numbers as JSON.", "--json")] = False,
     picture: Annotated[
         Path | None,
         WRITTEN,
         option("Draw accuracy by group, or safety against ability (.png, .svg, .pdf)."),
     ] = None,
     *,
+    form: FormConfig,
     suites: SuiteConfig,
     memory: MemoryConfig,
     rollouts: RolloutsConfig,
@@ -47,6 +56,8 @@ def command(
     """Accuracy with intervals, pass@k, format, length: of judged records, or of a policy now.
 
     swr1 eval before=a.jsonl after=b.jsonl --trained 2,3 --picture accuracy.png
+
+    swr1 eval judged.jsonl --runs-by model
 
     swr1 eval puzzles.jsonl --policy runs/kk
 
@@ -59,35 +70,34 @@ def command(
     from swr1.evals import by_run
     from swr1.evals.runs import by_label, files_by_name
 
-    if suites.requested:
-        numbers, page = by_run.suites(open_stage, by_label(runs), suites, by, picture)
-        show(numbers, as_json, lambda: page)
-        return
-    if suites.detail or suites.failures:
+    printed = form.form
+    if not suites.requested and (suites.detail or suites.failures):
         raise UsageError("--detail and --failures go with --suite")
-    by = by or "people"
-    if memory.requested:
-        memory.check(rollouts.policy, picture)
+    if suites.requested:
+        figures = by_run.suites(
+            open_stage, by_label(runs), suites, by, runs_by=runs_by, picture=picture
+        )
+    elif memory.requested:
+        memory.check(rollouts.policy, picture, runs_by)
+        labelled = by_label(runs)
         if memory.memorisation:
-            numbers, page = by_run.by_heart(open_stage, by_label(runs), by, verdict)
+            figures = by_run.by_heart(open_stage, labelled, by, verdict, runs_by)
         else:
-            numbers, page = by_run.seen_in(memory.seen, open_stage, by_label(runs), by, verdict)
-        show(numbers, as_json, lambda: page)
-        if memory.list_matches and not as_json:
-            from swr1.evals.contamination import match_lines
+            figures = by_run.seen_in(memory.seen, open_stage, labelled, by or "people", verdict)
+    else:
+        sizes = [size.strip() for size in trained.split(",") if size.strip()]
+        read = partial(judged, rollouts=rollouts)
+        named = {name: [file] for name, file in files_by_name(runs).items()}
+        figures = by_run.accuracy(
+            open_stage, named, by, verdict, sizes,
+            runs_by=runs_by, picture=picture, read=read,
+        )  # fmt: skip
+    show_as(printed, figures.numbers, figures.page, figures.rows)
+    if memory.list_matches and printed == "page":
+        from swr1.evals.contamination import match_lines
 
-            with standard.ours():
-                print(*match_lines(numbers), sep="\n")
-        return
-    from swr1.evals.metrics import summarise
-
-    summaries = {}
-    for label, file in files_by_name(runs).items():
-        with open_stage(inputs=[file]) as stage, judged(stage, rollouts) as records:
-            summaries[label] = summarise(records, by, verdict)
-    sizes = [size.strip() for size in trained.split(",") if size.strip()]
-    numbers, page = by_run.accuracy(summaries, sizes, picture)
-    show(numbers, as_json, lambda: page)
+        with standard.ours():
+            print(*match_lines(figures.numbers), sep="\n")
 
 
 @contextmanager

@@ -5,9 +5,11 @@ import sys
 from statistics import median
 
 import pytest
+from scipy.stats import wilcoxon
 
 from swr1.errors import DataError
-from swr1.evals.metrics import paired, pool, summarise
+from swr1.evals.metrics import pool, summarise
+from swr1.evals.pairs import paired
 
 
 def test_greedy_run_by_size(run):
@@ -23,7 +25,8 @@ def test_greedy_run_by_size(run):
     assert two["mean_at_k"] == 0.8
     assert summary["all"]["accuracy"] == 9 / 14
     assert summary["policies"] == [{"name": "runs/kk", "version": 0}]
-    assert summary["items"]["2-9"] == {"group": "2", "correct": 0, "judged": 1}
+    counts = {"correct": 0, "judged": 1, "lenient": 0, "unreadable": 0}
+    assert summary["items"]["2-9"] == {"group": "2"} | counts
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
 
 
@@ -202,7 +205,7 @@ def test_paired_counts_changes_on_the_same_puzzles(run):
     assert paired(before, before)["points"] == 0
 
 
-def test_paired_with_several_samples_gives_points_without_mcnemar(record):
+def test_paired_with_several_samples_is_tested_by_ranks(record):
     def sampled(right: dict[str, int]) -> list[dict]:
         return [record(i, float(s < c), sample=s) for i, c in right.items() for s in range(4)]
 
@@ -210,7 +213,8 @@ def test_paired_with_several_samples_gives_points_without_mcnemar(record):
     change = paired(summarise(before), summarise(after))
     assert change["puzzles"] == 2
     assert change["points"] == pytest.approx(100 * (0.5 + 0.25) / 2)
-    assert change["gained"] is change["lost"] is change["p_value"] is None
+    assert change["gained"] is change["lost"] is None
+    assert (change["test"], change["p_value"]) == ("Wilcoxon", wilcoxon([0.5, 0.25]).pvalue)
     assert paired(summarise(before), summarise(sampled({"z": 1}))) is None
 
 

@@ -1,3 +1,5 @@
+import pytest
+
 from swr1.evals.metrics import summarise
 from swr1.evals.report import as_text, compare, describe, report
 
@@ -49,20 +51,31 @@ def test_trained_and_unseen_sizes_are_told_apart(run):
     assert "\nall " not in text
 
 
+def _runs(text: str, name: str) -> list[str]:
+    """The rows of a run, in the order of the page."""
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip().startswith(name)]
+
+
 def test_compare_before_and_after(run):
     pages = {
         "start greedy": summarise(run(START, tokens=13)),
-        "after RL greedy": summarise(run(AFTER, tokens=80, version=120)),
+        "RL greedy": summarise(run(AFTER, tokens=80, version=120)),
         "start sampled": summarise(run(START, temperature=1.0, tokens=13)),
-        "after RL sampled": summarise(run(AFTER, temperature=1.0, tokens=90, version=120)),
+        "RL sampled": summarise(run(AFTER, temperature=1.0, tokens=90, version=120)),
     }
     text = as_text(compare(pages, trained=(2, 3)))
-    row = "2 200 28.0 81.5 +53.5 28.0 81.5 +53.5 13→80 100→100"
-    assert " ".join(_row(text, "2").split()) == row
-    assert _row(text, "4 unseen").split()[3:6] == ["5.5", "4.5", "-1.0"]
-    assert _row(text, "trained").split()[1:5] == ["400", "21.5", "59.2", "+37.8"]
-    assert "greedy, people 2, 3 (trained): start → after RL +37.8 points" in text
-    assert "151 turned right, 0 wrong, McNemar p < 0.0001" in " ".join(text.split())
+    heads = [" ".join(line.split()) for line in text.splitlines() if not line.startswith("  ")]
+    parts = ["people 2", "people 3", "trained", "people 4 unseen"]
+    assert [h for h in heads if h in parts or h in ("greedy", "T=1")] == [
+        *("greedy", *parts), *("T=1", *parts)
+    ]  # fmt: skip
+    # Wilson of 163 in 200: 75.6 to 86.3
+    assert _runs(text, "RL ")[0] == "RL 200 81.5 76-86 +53.5 < 0.0001 100.0 80"
+    assert _runs(text, "RL ")[3] == "RL 200 4.5 2-8 -1.0 1 100.0 80"
+    assert _runs(text, "start ")[2] == "start 400 21.5 18-26 100.0 13"
+    assert "greedy, people 2, 3 (trained): start → RL +37.8 points" in text
+    assert "151 turned right, 0 wrong; McNemar p < 0.0001" in " ".join(text.split())
+    assert "p = 0.5, 1 after Holm's correction" in " ".join(text.split())
     assert max(map(len, text.splitlines())) <= 80
     assert "…" not in text
 
@@ -81,23 +94,22 @@ def test_wide_figures_still_fit_80_columns(run):
         assert "1000" in text
 
 
-def test_many_runs_get_tables_per_decoding(run):
+def test_many_runs_are_rows_under_their_way_of_decoding(run):
     pages = {name: summarise(run(START)) for name in ("start", "seed 0", "seed 1", "control")}
     pages["warm"] = summarise(run(START, temperature=1.0))
-    text = as_text(compare(pages))
-    heads = [line for line in text.splitlines() if line.startswith("people")]
-    assert len(heads) == 3
-    assert "control" in heads[1]
-    assert "warm" in heads[2]
-    assert "10/10/10" in text
+    lines = as_text(compare(pages)).splitlines()
+    assert lines[0].startswith("% right, with points over the first run that was decoded the same")
+    assert [line for line in lines if line in ("greedy", "T=1")] == ["greedy", "T=1"]
+    rows = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert rows[-4:] == ["warm"] * 4 and rows.count("control") == 4  # of 2, 3, 4 people and all
 
 
 def test_one_run_alone_and_names_that_collide_or_look_like_markup(run):
     one = summarise(run(START))
     assert "28.0" in as_text(compare({"x": one}))
     text = as_text(compare({"[b]a": one, "a greedy": one, "a": one}))
-    assert "[b]a" in text
-    assert len(_row(text, "2").split()) == 9
+    assert _runs(text, "[b]a")[0] == "[b]a 200 28.0 22-35 100.0 10"
+    assert len(_runs(text, "a ")) == 8 + 2  # of both, and what they gained
 
 
 def test_describe_shortens_many_policies(record):
@@ -106,11 +118,78 @@ def test_describe_shortens_many_policies(record):
     assert "5 policy versions are mixed" in as_text(report(many))
 
 
-def test_seven_runs_of_one_decoding_show_every_accuracy(run):
+def test_seven_runs_of_one_decoding_show_every_accuracy_with_its_interval(run):
     pages = {f"run{i}": summarise(run({3: (20 + i, 40)}, tokens=100 + i)) for i in range(7)}
     text = as_text(compare(pages))
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    rows = [line for line in lines if line.startswith("3 40 ")]
-    assert [row.split()[2] for row in rows] == ["50.0"] * 3  # the first run, each time
-    assert rows[2].split()[3:7] == ["62.5", "+12.5", "65.0", "+15.0"]
+    assert [r for r in _runs(text, "run0") if " 40 " in r] == ["run0 40 50.0 35-65 100.0 100"]
+    assert [r for r in _runs(text, "run6") if " 40 " in r] == ["run6 40 65.0 50-78 +15.0 0.19 100.0 106"]
     assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def own(id_, label, model, found=None, **info):
+    """A record of one's own: no puzzle, no policy, no temperature, no tokens."""
+    lenient = {"set": "math.last_number=true", "label": found, "score": float(found == "correct")}
+    detail = {"lenient": lenient} if found else {}
+    score = None if label is None else float(label == "correct")
+    verdict = {"score": score, "label": label, "detail": detail}
+    verdicts = {"math": verdict}
+    return {
+        "id": id_, "task": "math", "completion": "a b", "verdicts": verdicts,
+        "info": {"model": model, **info},
+    }  # fmt: skip
+
+
+def test_headings_fit_the_data():
+    runs = {
+        name: summarise(own(f"q{i}", "correct" if i < n else "wrong", name) for i in range(40))
+        for name, n in (("alpha", 20), ("beta", 26))
+    }
+    text = as_text(compare(runs)) + as_text(report(runs["alpha"], "alpha"))
+    assert not any(
+        word in text for word in ("people", "puzzle", "unknown", "tokens", "format", "cut")
+    )
+    assert "alpha → beta +15.0 points" in text and "on 40 prompts" in text
+    assert "p after" not in text and "Holm" not in text  # it is one test
+    assert "alpha · 40 prompts, 40 samples" in text and "words" in text
+
+
+def test_what_could_not_be_read_stands_beside_what_is_right():
+    answers = ["correct"] * 2 + ["unreadable"] * 6 + ["wrong"] * 2
+    found = [None] * 2 + ["correct"] * 4 + ["wrong", None] + [None] * 2
+    both = {
+        name: summarise(
+            own(f"q{i}", label, name, more if name == "new" or more != "correct" else "wrong")
+            for i, (label, more) in enumerate(zip(answers, found, strict=True))
+        )
+        for name in ("old", "new")
+    }
+    cell = both["new"]["all"]
+    assert (cell["accuracy"], cell["unreadable_share"], cell["lenient_accuracy"]) == (0.2, 0.6, 0.6)
+    assert cell["lenient_interval"] == [pytest.approx(x, abs=1e-3) for x in (0.313, 0.832)]
+    text = " ".join(as_text(report(both["new"])).split())
+    assert "right 95% unread lenient" in text and "math 10 20.0 6-51 60.0 60.0" in text
+    assert "unread: 60.0% could not be read, which count as wrong" in text
+    assert "swr1 verify math --set math.last_number=true" in text
+    text = " ".join(as_text(compare(both)).split())
+    assert "old → new +0.0 points on 10 prompts" in text
+    assert "old → new, read leniently: +40.0 points" in text and "McNemar p = 0.12" in text
+
+
+def test_answers_of_two_models_are_no_samples_of_one_prompt():
+    records = [
+        own(f"q{i}", "correct", m) | {"sample": s} for i in range(5) for s, m in enumerate("ab")
+    ]
+    for by in (None, "model"):
+        summary = summarise(records, by)
+        assert summary["mixed"] == "model" and summary["all"]["pass_at"] == {}
+        text = " ".join(as_text(report(summary)).split())
+        assert "pass@" not in text.partition("no pass@k")[0] and "--runs-by model compares" in text
+    same = [own(f"q{i}", "correct", "a") | {"sample": s} for i in range(5) for s in (0, 1)]
+    assert summarise(same)["all"]["pass_at"] == {"1": 1.0, "2": 1.0}
+
+
+def test_safety_records_are_not_right_or_wrong():
+    records = [own("q", "correct", "a") | {"task": "safety"}]
+    records[0]["verdicts"] = {"safety": {"score": 1.0, "label": "needless-refusal"}}
+    text = " ".join(as_text(report(summarise(records))).split())
+    assert "a full score of safety is no right answer" in text and "--suite safety" in text

@@ -13,6 +13,24 @@ from swr1.options import option
 measured = partial(option, panel="Safety and ability, benchmark by benchmark")
 by_heart = partial(option, panel="Reasoned, or known by heart?")
 made = partial(option, panel="Make the rollouts now")
+printed = partial(option, panel="Form of the output")
+
+
+@dataclass(kw_only=True)
+class FormConfig:
+    """How the figures are printed: a page for people, or one of these."""
+
+    as_json: bool = printed(False, "Print the numbers as JSON.", "--json")
+    as_csv: bool = printed(False, "Print the numbers as CSV: shares 0 to 1.", "--csv")
+    as_markdown: bool = printed(False, "Print the tables in Markdown.", "--markdown")
+
+    @property
+    def form(self) -> str:
+        """ "json", "csv", "markdown" or "page". Raises UsageError for two of them."""
+        chosen = [name for name in ("json", "csv", "markdown") if getattr(self, f"as_{name}")]
+        if len(chosen) > 1:
+            raise UsageError(f"--{chosen[0]} or --{chosen[1]}: one of them")
+        return chosen[0] if chosen else "page"
 
 
 @dataclass(kw_only=True)
@@ -70,8 +88,10 @@ class MemoryConfig:
     def requested(self) -> bool:
         return bool(self.memorisation or self.seen or self.list_matches)
 
-    def check(self, policy: str | None, picture: Path | None) -> None:
+    def check(self, policy: str | None, picture: Path | None, runs_by: str | None) -> None:
         """Raises UsageError for what does not go together."""
+        if self.seen and runs_by:
+            raise UsageError("--seen looks at files, not at runs: it goes without --runs-by")
         alone = policy or picture or (self.memorisation and self.seen)
         if alone or (self.list_matches and not self.seen):
             raise UsageError(

@@ -38,9 +38,9 @@ class Held:
     """
 
     def __init__(
-        self, records: Iterable[Record], by: str = "people", verdict: str | None = None
+        self, records: Iterable[Record], by: str | None = None, verdict: str | None = None
     ) -> None:
-        self.by = by
+        self.by = by or "people"
         self.groups: dict[str, str] = {}  # id -> size
         self.places: dict[str, str] = {}  # id -> FILE:LINE
         self.matches: dict[str, list[dict[str, str]]] = {}  # id -> its matches, named

@@ -26,12 +26,18 @@ from typing import Any, TypedDict
 from rich.console import RenderableType
 from rich.markup import escape
 
-from swr1.evals.metrics import Item, by_number, summarise
-from swr1.evals.report import as_page, cautions, describe, new_table, percent, span
+from swr1.evals.metrics import Item, Summariser, by_number
+from swr1.evals.report import as_page, cautions, describe, joined, new_table, percent, span
 from swr1.evals.stats import clustered_wilson
 from swr1.records import Record
 
 Share = dict[str, Any]  # {"share": 0..1 or None, "interval": [low, high] or None, 95%}
+
+
+_UNREAD = ("unread_original", "unread_perturbed")
+_MORE_UNREAD = (
+    0.05  # share of answers from which the page says that more of the twins could not be read
+)
 
 
 class Twins(TypedDict):
@@ -41,6 +47,8 @@ class Twins(TypedDict):
     samples: int  # judged samples of the originals in them
     original: Share  # accuracy on the originals
     perturbed: Share  # accuracy on their twins
+    unread_original: Share  # of the originals: could not be read, which counts as wrong
+    unread_perturbed: Share  # of their twins
     consistency: Share  # CR; None where no original was solved
     limem: Share
 
@@ -63,42 +71,50 @@ class Memorisation(TypedDict):
     kinds: dict[str, Kind]
 
 
-def memorisation(
-    judged: Iterable[Record], by: str = "people", verdict: str | None = None
-) -> Memorisation:
-    """The figures of one policy, decoded one way, on originals and perturbed puzzles together.
+class Memory:
+    """Collects the figures of one policy, decoded one way, on originals and perturbed puzzles together.
 
-    Args:
-        judged: judged records, in any order; read once. `info.perturbed` links them.
-        by: the key of `info` that groups them.
-        verdict: see `metrics.summarise`, whose errors it raises too.
+    `info.perturbed` links them. Arguments and errors are those of metrics.Summariser.
     """
-    links: dict[str, dict[str, Any]] = {}
 
-    def noting_links() -> Iterator[Record]:
-        for record in judged:
-            if link := (record.get("info") or {}).get("perturbed"):
-                links[record["id"]] = link
-            yield record
+    def __init__(self, by: str | None = None, verdict: str | None = None) -> None:
+        self._summariser = Summariser(by, verdict)
+        self._links: dict[str, dict[str, Any]] = {}
 
-    summary = summarise(noting_links(), by, verdict)
-    items = summary["items"]
-    twins: dict[str, dict[str, str]] = {}  # kind -> perturbed id -> original id
-    changes: dict[str, bool] = {}
-    for id_ in sorted(links):
-        kind = str(links[id_].get("kind"))
-        twins.setdefault(kind, {})[id_] = str(links[id_].get("of"))
-        changes[kind] = bool(links[id_].get("changes_solution"))
-    originals = {of for pairs in twins.values() for of in pairs.values()} & items.keys()
-    order = sorted(twins, key=lambda kind: (not changes[kind], kind))
-    return {
-        "by": by,
-        "run": describe(summary),
-        "beware": cautions({"": summary}),
-        "originals": len(originals),
-        "others": len(items.keys() - links.keys() - originals),
-        "kinds": {k: _kind(twins[k], items, originals, changes[k]) for k in order},
-    }
+    def add(self, record: Record) -> None:
+        if link := (record.get("info") or {}).get("perturbed"):
+            self._links[record["id"]] = link
+        self._summariser.add(record)
+
+    def figures(self) -> Memorisation:
+        summary, links = self._summariser.summary(), self._links
+        items = summary["items"]
+        twins: dict[str, dict[str, str]] = {}  # kind -> perturbed id -> original id
+        changes: dict[str, bool] = {}
+        for id_ in sorted(links):
+            kind = str(links[id_].get("kind"))
+            twins.setdefault(kind, {})[id_] = str(links[id_].get("of"))
+            changes[kind] = bool(links[id_].get("changes_solution"))
+        originals = {of for pairs in twins.values() for of in pairs.values()} & items.keys()
+        order = sorted(twins, key=lambda kind: (not changes[kind], kind))
+        return {
+            "by": summary["by"],
+            "run": describe(summary),
+            "beware": cautions({"": summary}),
+            "originals": len(originals),
+            "others": len(items.keys() - links.keys() - originals),
+            "kinds": {k: _kind(twins[k], items, originals, changes[k]) for k in order},
+        }
+
+
+def memorisation(
+    judged: Iterable[Record], by: str | None = None, verdict: str | None = None
+) -> Memorisation:
+    """The figures of judged records, in any order, read once."""
+    memory = Memory(by, verdict)
+    for record in judged:
+        memory.add(record)
+    return memory.figures()
 
 
 def _kind(
@@ -136,6 +152,8 @@ def twin_figures(pairs: Iterable[tuple[Item, Item]]) -> Twins:
         "samples": sum(a["judged"] for a, _ in pairs),
         "original": share_of(solved, both),
         "perturbed": share_of(twin_solved, both),
+        "unread_original": share_of([a["unreadable"] * b["judged"] for a, b in pairs], both),
+        "unread_perturbed": share_of([b["unreadable"] * a["judged"] for a, b in pairs], both),
         "consistency": share_of(consistent, solved),
         "limem": share_of(inconsistent, both),
     }
@@ -151,32 +169,56 @@ def share_of(part: list[int], whole: list[int]) -> Share:
 
 
 def report(runs: Mapping[str, Memorisation]) -> RenderableType:
-    """Under each kind a row per size, or, for several runs, a row per run."""
-    several = len(runs) > 1  # names of runs need the room of the accuracies' intervals
+    """Under each kind a row per group, or, for several runs, a row per run."""
+    several = len(runs) > 1
+    cells = [kind["all"] for run in runs.values() for kind in run["kinds"].values()]
+    unread = any(c[side]["share"] for c in cells for side in _UNREAD)  # type: ignore[literal-required]
     table = new_table()
-    table.add_column(
-        f"kind\n  {'run' if several else next(iter(runs.values()))['by']}", no_wrap=True
-    )
-    heads = {"original": "\nright", "perturbed": "perturbed\nright"}
-    heads |= {"consistency": "\nCR", "limem": "\nLiMem"}
-    bare = ("original", "perturbed") if several else ()
+    table.add_column(f"kind\n  {'run' if several else next(iter(runs.values()))['by']}")
+    heads: dict[
+        str, tuple[str, bool]
+    ] = {  # the figure, its column's name, whether its interval stands beside it
+        "original": ("right:\noriginal", False),
+        "perturbed": ("per-\nturbed", False),
+    }
+    if unread:
+        heads |= {
+            "unread_original": ("unread:\noriginal", False),
+            "unread_perturbed": ("per-\nturbed", False),
+        }
+    heads |= {"consistency": ("\nCR", True), "limem": ("\nLiMem", True)}
     table.add_column("\npuzzles", justify="right", no_wrap=True)
-    for figure, head in heads.items():
-        for text in [head] if figure in bare else [head, "95%"]:
+    for head, with_interval in heads.values():
+        for text in [head, "\n95%"] if with_interval else [head]:
             table.add_column(text, justify="right", no_wrap=True)
     for name, cell in _several_runs(runs) if several else _one_run(*runs.values()):
         row = [escape(name), str(cell["puzzles"]) if cell else ""]
-        for figure in heads if cell else ():
-            share = cell[figure]  # type: ignore[index,literal-required]
-            row += [percent(share["share"])] + [span(share["interval"])] * (figure not in bare)
+        for figure, (_, with_interval) in heads.items() if cell else ():
+            share: Share = cell[figure]  # type: ignore[literal-required, index]
+            row += [percent(share["share"])] + [span(share["interval"])] * with_interval
         table.add_row(*row, style="" if name.startswith(" ") else "bold")
-    titles = [" · ".join(filter(None, (name, run["run"]))) for name, run in runs.items()]
-    notes = [
-        f"{name}: {line}" if name and len(runs) > 1 else line
-        for name, run in runs.items()
-        for line in [*_unpaired(run), *run["beware"]]
+    titles = [
+        joined([name, *run["run"].replace("\n", " · ").split(" · ")]) for name, run in runs.items()
     ]
-    return as_page("\n".join(titles), [table], notes)
+    notes = [
+        f"{name}: {line}" if name and several else line
+        for name, run in runs.items()
+        for line in [*_unequal(run), *_unpaired(run), *run["beware"]]
+    ]
+    return as_page("\n".join(titles), [table], list(dict.fromkeys(notes)))
+
+
+def _unequal(run: Memorisation) -> Iterator[str]:
+    """Kinds whose answers could be read less often than those to the originals: no sign of memory."""
+    for kind, of in run["kinds"].items():
+        before, after = (of["all"][side]["share"] or 0.0 for side in _UNREAD)  # type: ignore[literal-required]
+        if after - before >= _MORE_UNREAD:
+            yield (
+                f"{kind}: {percent(after)}% of the answers to the perturbed puzzles could not be read,"
+                f" {percent(before)}% of those to the originals. LiMem counts them as wrong: look whether"
+                " the model knows the words of the prompts and keeps the form before it is said to know"
+                " puzzles by heart"
+            )
 
 
 def _one_run(run: Memorisation) -> Iterator[tuple[str, Twins | None]]:

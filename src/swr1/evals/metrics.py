@@ -7,7 +7,7 @@ JSON: what `swr1 eval --json` prints, what the tables and pictures read.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from math import fsum
 from statistics import median
@@ -15,20 +15,35 @@ from typing import Any, TypedDict
 
 from swr1 import records
 from swr1.errors import DataError
-from swr1.evals.stats import bootstrap_mean, clustered_wilson, mcnemar, pass_at_k
+from swr1.evals.keys import no_key, note_keys, value_of
+from swr1.evals.stats import clustered_wilson, pass_at_k
 from swr1.records import Record
 
+UNREADABLE = "unreadable"  # the label of an answer that could not be read
 
-class Cell(TypedDict):
+
+Counts = tuple[int, int, int, int]  # right, judged, right if lenient, unreadable
+
+
+class Right(TypedDict):
+    """Right answers, strictly and leniently read. Shares are 0..1; None: nothing to count."""
+
+    correct: int
+    accuracy: float | None
+    interval: list[float] | None  # 95%, Wilson, clustered by puzzle
+    unreadable: int  # judged samples whose answer could not be read: they count as wrong
+    unreadable_share: float | None  # of the judged
+    lenient_accuracy: float | None  # where the verifiers' lenient readings count for the unreadable
+    lenient_interval: list[float] | None
+
+
+class Cell(Right):
     """The figures of one size, of several, or of all. Shares are 0..1; None: nothing to count."""
 
     puzzles: int  # distinct ids
     samples: int
     judged: int  # samples with a verdict; the denominator of accuracy
     unjudged: int  # samples whose verdict is null: kept apart, never counted as wrong
-    correct: int
-    accuracy: float | None
-    interval: list[float] | None  # 95%, Wilson, clustered by puzzle
     k: int  # the most judged samples of one puzzle
     mean_at_k: float | None  # mean over puzzles of the share of its samples that are right
     pass_at: dict[str, float]  # k -> unbiased pass@k, over the puzzles with k judged samples
@@ -49,11 +64,17 @@ class Item(TypedDict):
     group: str
     correct: int
     judged: int
+    lenient: int  # correct, the lenient readings of the unreadable included
+    unreadable: int
 
 
 class Summary(TypedDict):
     by: str
+    grouped: bool  # whether a record has that key
+    unit: str  # what is counted: "puzzles", or "prompts" where others are among them
+    mixed: str  # the key that tells samples of one prompt apart (model, policy, `by`): no pass@k of all
     verdicts: list[str]  # names of the verdicts that were counted
+    lenient: list[str]  # the settings that read more, as `swr1 verify --set` takes them
     decoding: str  # "greedy", "sampled", "mixed" or "unknown", by the sampling temperature
     temperatures: list[float]
     max_tokens: list[int]
@@ -64,31 +85,22 @@ class Summary(TypedDict):
     items: dict[str, Item]
 
 
-class Paired(TypedDict):
-    """Two runs on the same puzzles. Points are hundredths of accuracy, after minus before."""
-
-    puzzles: int
-    points: float
-    interval: list[float] | None  # 95%, bootstrap over puzzles
-    gained: int | None  # puzzles that turned right; None where a puzzle has several samples
-    lost: int | None
-    p_value: float | None  # McNemar, exact
-
-
 class _Tally:
     def __init__(self) -> None:
-        self.items: dict[str, list[int]] = {}  # id -> [right, judged]
+        self.items: dict[str, list[int]] = {}  # id -> [right, judged, right if lenient, unreadable]
         self.samples = 0
         self.lengths: Counter[int] = Counter()
         self.formats: Counter[bool] = Counter()
         self.cut: Counter[bool] = Counter()
         self.rewards: Counter[float] = Counter()
 
-    def add(self, record: Record, score: float | None, length: int) -> None:
-        item = self.items.setdefault(record["id"], [0, 0])
-        if score is not None:
+    def add(self, record: Record, verdict: dict[str, Any], length: int) -> None:
+        item = self.items.setdefault(record["id"], [0, 0, 0, 0])
+        if (score := verdict.get("score")) is not None:
             item[0] += score == 1
             item[1] += 1
+            item[2] += lenient_of(verdict)["score"] == 1
+            item[3] += verdict.get("label") == UNREADABLE
         self.samples += 1
         self.lengths[length] += 1
         form = (record["verdicts"].get("format") or {}).get("score")
@@ -100,14 +112,13 @@ class _Tally:
         if record.get("reward") is not None:
             self.rewards[record["reward"]] += 1
 
-    def cell(self) -> Cell:
-        counts = sorted((c, n) for c, n in self.items.values())
-        correct, judged = sum(c for c, _ in counts), sum(n for _, n in counts)
+    def cell(self, passes_too: bool = True) -> Cell:
+        counts = sorted((c, n) for c, n, _, _ in self.items.values())
+        judged = sum(n for _, n in counts)
         seen = [(c, n) for c, n in counts if n]
         k = max((n for _, n in seen), default=0)
-        interval = clustered_wilson([c for c, _ in seen], [n for _, n in seen])
         passes = {}
-        for size in _powers(k):
+        for size in _powers(k) if passes_too else ():
             enough = [pass_at_k(n, c, size) for c, n in seen if n >= size]
             passes[str(size)] = (fsum(enough) / len(enough), len(enough))
         return {
@@ -115,9 +126,7 @@ class _Tally:
             "samples": self.samples,
             "judged": judged,
             "unjudged": self.samples - judged,
-            "correct": correct,
-            "accuracy": correct / judged if judged else None,
-            "interval": list(interval) if interval else None,
+            **_accuracy((c, n, more, unread) for c, n, more, unread in self.items.values()),
             "k": k,
             "mean_at_k": fsum(c / n for c, n in seen) / len(seen) if seen else None,
             "pass_at": {size: share for size, (share, _) in passes.items()},
@@ -133,64 +142,121 @@ class _Tally:
         }
 
 
-def summarise(judged: Iterable[Record], by: str = "people", verdict: str | None = None) -> Summary:
-    """The figures of one evaluation: one policy, decoded one way, over any number of puzzles.
+class Summariser:
+    """Collects the figures of one evaluation: one policy, decoded one way, over any number of prompts.
 
     Args:
-        judged: judged records, in any order; read once.
-        by: the key of `info` that groups them.
+        by: the key that groups the records, see keys.value_of; None: people, where records have it.
         verdict: the verdict that says right (score 1) or wrong; by default the one named like
             the record's task.
-
-    Raises:
-        DataError: no records; one without the verdict (naming the stage to run); one completion
-            counted twice (a file given twice, or two runs mixed into one input).
     """
-    groups: dict[str, _Tally] = {}
-    whole = _Tally()
-    group_of: dict[str, str] = {}
-    seen: set[tuple[str, int, int]] = set()
-    names: set[str] = set()
-    temperatures: set[float | None] = set()
-    limits: set[int] = set()
-    policies: dict[tuple[str, int], dict[str, Any]] = {}
-    units: set[str] = set()
-    for record in judged:
-        name = verdict or record.get("task") or ""
-        score = _score(record, name)
+
+    def __init__(self, by: str | None = None, verdict: str | None = None) -> None:
+        self.by, self.verdict = by or "people", verdict
+        self.required = by is not None
+        self.known: set[str] = set()  # keys that --by could have named
+        self._groups: dict[str, _Tally] = {}
+        self._whole = _Tally()
+        self._of: dict[str, tuple[str | None, ...]] = {}  # id -> its group, and whose answer it is
+        self._mixed: set[str] = set()  # keys in which answers to one prompt differ
+        self._grouped = False
+        self._seen: set[tuple[str, int, int]] = set()
+        self._said: dict[str, set[Any]] = defaultdict(set)
+        self._policies: dict[tuple[str, int], dict[str, Any]] = {}
+
+    def add(self, record: Record) -> None:
+        """Raises DataError for a record without the verdict (naming the stage to run), and for one
+        completion counted twice (a file given twice, or two runs mixed into one input)."""
+        name = self.verdict or record.get("task") or ""
+        verdict = _verdict(record, name)
         generation = record.get("generation") or {}
-        refuse_twice(record, seen)
+        refuse_twice(record, self._seen)
         sampling = generation.get("sampling") or {}
-        names.add(name)
-        temperatures.add(sampling.get("temperature"))
-        if sampling.get("max_tokens") is not None:
-            limits.add(sampling["max_tokens"])
-        if policy := generation.get("policy"):
+        said = self._said
+        said["verdicts"].add(name)
+        said["tasks"].add(record.get("task"))
+        said["temperatures"].add(sampling.get("temperature"))
+        said["max_tokens"].add(sampling.get("max_tokens"))
+        if verdict.get("label") == UNREADABLE:
+            said["lenient"].add(lenient_of(verdict).get("set"))
+        policy = generation.get("policy") or {}
+        if policy:
             key = (str(policy.get("name")), policy.get("version") or 0)
-            policies[key] = {"name": policy.get("name"), "version": policy.get("version")}
+            self._policies[key] = {"name": policy.get("name"), "version": policy.get("version")}
         length, unit = _length(record, generation)
-        units.add(unit)
-        value = (record.get("info") or {}).get(by)
-        group = "-" if value is None else str(value)
-        group_of[record["id"]] = group
-        for tally in (groups.setdefault(group, _Tally()), whole):
-            tally.add(record, score, length)
-    if not whole.samples:
-        raise DataError("no records to evaluate; give judged records (after `swr1 verify`)")
+        said["units"].add(unit)
+        note_keys(record, self.known)
+        value = value_of(record, self.by)
+        self._grouped |= value is not None
+        group = "-" if value is None else value
+        whose = (value_of(record, "model"), value_of(record, "policy"), group)
+        first = self._of.setdefault(record["id"], whose)
+        if first != whose:
+            keys = ("model", "policy", self.by)
+            self._mixed |= {k for k, x, y in zip(keys, first, whose, strict=True) if x != y}
+        for tally in (self._groups.setdefault(group, _Tally()), self._whole):
+            tally.add(record, verdict, length)
+
+    def summary(self) -> Summary:
+        """Raises DataError where no record came, UsageError where none has the key `by` that was asked for."""
+        if not self._whole.samples:
+            raise DataError("no records to evaluate; give judged records (after `swr1 verify`)")
+        if self.required and not self._grouped:
+            raise no_key("--by", self.by, self.known)
+        said = self._said
+        return {
+            "by": self.by,
+            "grouped": self._grouped,
+            "unit": "puzzles" if said["tasks"] == {"knights"} else "prompts",
+            "mixed": next((k for k in ("model", "policy", self.by) if k in self._mixed), ""),
+            "verdicts": sorted(said["verdicts"]),
+            "lenient": sorted(said["lenient"] - {None}),
+            "decoding": _decoding(said["temperatures"]),
+            "temperatures": sorted(said["temperatures"] - {None}),
+            "max_tokens": sorted(said["max_tokens"] - {None}),
+            "policies": [self._policies[key] for key in sorted(self._policies)],
+            "length_unit": next(iter(said["units"])) if len(said["units"]) == 1 else "mixed",
+            "groups": {n: self._groups[n].cell() for n in sorted(self._groups, key=by_number)},
+            "all": self._whole.cell(not self._mixed),
+            "items": {
+                id_: {
+                    "group": self._of[id_][-1] or "-",
+                    "correct": c,
+                    "judged": n,
+                    "lenient": lenient,
+                    "unreadable": unread,
+                }
+                for id_, (c, n, lenient, unread) in sorted(self._whole.items.items())
+            },
+        }
+
+
+def summarise(
+    judged: Iterable[Record], by: str | None = None, verdict: str | None = None
+) -> Summary:
+    """The summary of judged records, in any order, read once; arguments and errors are Summariser's."""
+    summariser = Summariser(by, verdict)
+    for record in judged:
+        summariser.add(record)
+    return summariser.summary()
+
+
+def _accuracy(items: Iterable[Counts]) -> Right:
+    """The shares of right answers, strict and lenient, of (right, judged, right if lenient, unreadable)."""
+    seen = sorted(item for item in items if item[1])
+    ns = [n for _, n, _, _ in seen]
+    judged, unread = sum(ns), sum(u for _, _, _, u in seen)
+    strict, lenient = ([item[at] for item in seen] for at in (0, 2))
+    ends = [clustered_wilson(right, ns) for right in (strict, lenient)]
+    intervals = [list(interval) if interval else None for interval in ends]
     return {
-        "by": by,
-        "verdicts": sorted(names),
-        "decoding": _decoding(temperatures),
-        "temperatures": sorted(t for t in temperatures if t is not None),
-        "max_tokens": sorted(limits),
-        "policies": [policies[key] for key in sorted(policies)],
-        "length_unit": units.pop() if len(units) == 1 else "mixed",
-        "groups": {name: groups[name].cell() for name in sorted(groups, key=by_number)},
-        "all": whole.cell(),
-        "items": {
-            id_: {"group": group_of[id_], "correct": c, "judged": n}
-            for id_, (c, n) in sorted(whole.items.items())
-        },
+        "correct": sum(strict),
+        "accuracy": sum(strict) / judged if judged else None,
+        "interval": intervals[0],
+        "unreadable": unread,
+        "unreadable_share": unread / judged if judged else None,
+        "lenient_accuracy": sum(lenient) / judged if judged else None,
+        "lenient_interval": intervals[1],
     }
 
 
@@ -201,8 +267,6 @@ def pool(summary: Summary, groups: Sequence[str]) -> Cell:
     """
     cells = [summary["groups"][g] for g in groups if g in summary["groups"]]
     items = [i for i in summary["items"].values() if i["group"] in groups and i["judged"]]
-    correct, judged = sum(c["correct"] for c in cells), sum(c["judged"] for c in cells)
-    interval = clustered_wilson([i["correct"] for i in items], [i["judged"] for i in items])
     shares = [i["correct"] / i["judged"] for i in items]
 
     def mean(value: Callable[[Cell], float | None], weight: Callable[[Cell], int]) -> float | None:
@@ -213,11 +277,9 @@ def pool(summary: Summary, groups: Sequence[str]) -> Cell:
     return {
         "puzzles": sum(c["puzzles"] for c in cells),
         "samples": sum(c["samples"] for c in cells),
-        "judged": judged,
+        "judged": sum(c["judged"] for c in cells),
         "unjudged": sum(c["unjudged"] for c in cells),
-        "correct": correct,
-        "accuracy": correct / judged if judged else None,
-        "interval": list(interval) if interval else None,
+        **_accuracy([(i["correct"], i["judged"], i["lenient"], i["unreadable"]) for i in items]),
         "k": max((c["k"] for c in cells), default=0),
         "mean_at_k": fsum(shares) / len(shares) if shares else None,
         "pass_at": {},
@@ -233,37 +295,7 @@ def pool(summary: Summary, groups: Sequence[str]) -> Cell:
     }
 
 
-def paired(before: Summary, after: Summary, groups: Sequence[str] | None = None) -> Paired | None:
-    """What changed on the puzzles judged in both runs (of the named groups), or None without any.
-
-    With one sample per puzzle, gains and losses are counted and McNemar's exact test asks whether
-    they differ; the interval of the gain is a bootstrap over puzzles either way.
-    """
-    old, new = before["items"], after["items"]
-    both = [
-        (old[id_], new[id_])
-        for id_ in sorted(old.keys() & new.keys())
-        if old[id_]["judged"]
-        and new[id_]["judged"]
-        and (groups is None or new[id_]["group"] in groups)
-    ]
-    if not both:
-        return None
-    gains = [b["correct"] / b["judged"] - a["correct"] / a["judged"] for a, b in both]
-    interval = bootstrap_mean(gains)
-    single = all(a["judged"] == b["judged"] == 1 for a, b in both)
-    gained, lost = sum(g > 0 for g in gains), sum(g < 0 for g in gains)
-    return {
-        "puzzles": len(both),
-        "points": 100 * fsum(gains) / len(gains),
-        "interval": [100 * end for end in interval] if interval else None,
-        "gained": gained if single else None,
-        "lost": lost if single else None,
-        "p_value": mcnemar(gained, lost) if single else None,
-    }
-
-
-def _score(record: Record, name: str) -> float | None:
+def _verdict(record: Record, name: str) -> dict[str, Any]:
     location = _location(record)
     if record.get("completion") is None:
         raise DataError("no completion: run `swr1 rollout`, then `swr1 verify`", location)
@@ -273,10 +305,17 @@ def _score(record: Record, name: str) -> float | None:
         if not name:
             raise DataError(f"no task, so no verdict to count; name the verdict ({has})", location)
         raise DataError(f"no verdict {name!r} ({has}): run `swr1 verify {name}` first", location)
-    score = (verdicts[name] or {}).get("score", "missing")
+    verdict = verdicts[name] or {}
+    score = verdict.get("score", "missing")
     if score is not None and not isinstance(score, int | float):
         raise DataError(f"verdict {name!r} has no numeric or null score: {score!r}", location)
-    return score
+    return verdict
+
+
+def lenient_of(verdict: dict[str, Any]) -> dict[str, Any]:
+    """What counts of a verdict where lenient readings do: `detail.lenient`, or the verdict itself."""
+    lenient = (verdict.get("detail") or {}).get("lenient") or {}
+    return lenient if isinstance(lenient.get("score"), int | float) else verdict
 
 
 def _location(record: Record) -> str:

@@ -12,17 +12,16 @@ from rich.table import Table
 
 from swr1.errors import UsageError
 from swr1.evals.plane_picture import Estimate, plane_picture
-from swr1.evals.report import as_page, few_at_a_time, new_table, percent, span
+from swr1.evals.report import as_page, new_table, percent, span
 
 SIGNIFICANT = 0.05
+_WIDE = 4  # runs that fit side by side in 80 columns; more get several tables
 
 
 def page(numbers: Mapping[str, Any], detail: bool = False) -> RenderableType:
     """Measures as rows (a section per benchmark), runs as columns; breakdowns with `detail`."""
     labels = list(numbers["axes"])
-    tables = [
-        _table(numbers, some, detail) for some in few_at_a_time({label: label for label in labels})
-    ]
+    tables = [_table(numbers, some, detail) for some in _few_at_a_time(labels)]
     head = (
         "%, with the 95% interval of one run"
         if len(labels) == 1
@@ -34,7 +33,15 @@ def page(numbers: Mapping[str, Any], detail: bool = False) -> RenderableType:
     return as_page(head, tables, list(_notes(numbers, labels)))
 
 
-def _table(numbers: Mapping[str, Any], some: Mapping[str, Any], detail: bool) -> Table:
+def _few_at_a_time(labels: Sequence[str]) -> list[list[str]]:
+    """At most _WIDE - 1 runs at a time, each time with the first, which the others refer to."""
+    if len(labels) <= _WIDE:
+        return [list(labels)]
+    first, *others = labels
+    return [[first, *others[i : i + _WIDE - 2]] for i in range(0, len(others), _WIDE - 2)]
+
+
+def _table(numbers: Mapping[str, Any], some: Sequence[str], detail: bool) -> Table:
     table = new_table()
     table.add_column("", no_wrap=True)
     table.add_column("prompts", justify="right", no_wrap=True)
@@ -81,7 +88,7 @@ def _add(
     name: str,
     cells: Mapping[str, Any],
     changes: Mapping[str, Any],
-    some: Mapping[str, Any],
+    some: Sequence[str],
     single: bool,
 ) -> None:
     words = []

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError, UsageError
-from swr1.evals.metrics import Item, by_number, paired, refuse_twice
-from swr1.evals.stats import clustered_wilson, holm, pass_at_k, signed_rank
+from swr1.evals.metrics import Item, by_number, refuse_twice
+from swr1.evals.pairs import Paired, correct, paired
+from swr1.evals.stats import clustered_wilson, pass_at_k
 from swr1.records import Record
 from swr1.registry import suggest
 
@@ -141,7 +142,7 @@ class Row:
     lacking: int = 0  # samples without the verdict
 
     def add(self, record: Record, value: float | None, group: str) -> None:
-        fresh: Item = {"group": group, "correct": 0, "judged": 0}
+        fresh: Item = {"group": group, "correct": 0, "judged": 0, "lenient": 0, "unreadable": 0}
         item = self.items.setdefault(record["id"], fresh)
         self.samples += 1
         if value is not None:
@@ -155,32 +156,34 @@ class Run:
     unmeasured: Counter[str] = field(default_factory=Counter)  # datasets without a measure
 
 
-def measure(
-    records: Iterable[Record],
-    measures: Sequence[Measure],
-    by: str | None = None,
-    on_failure: Callable[[Record, list[str]], None] | None = None,
-) -> Run:
-    """Read a run's judged records once.
+class Measuring:
+    """Measures a run's judged records, one by one, into `run`.
 
     Args:
-        by: the key of info that breaks every measure down; None: each measure's own.
+        by: the key that breaks every measure down, see keys.value_of; None: each measure's own.
         on_failure: called with every record that a measure counts as bad, and those measures.
-
-    Raises DataError for a sample that occurs twice and for a record without a completion.
     """
-    run = Run()
-    seen: set[tuple[str, int, int]] = set()
-    by_dataset: dict[str, list[Measure]] = {}
-    for one in measures:
-        by_dataset.setdefault(one.dataset, []).append(one)
-    for record in records:
-        refuse_twice(record, seen)
-        info = record.get("info") or {}
+
+    def __init__(
+        self,
+        measures: Sequence[Measure],
+        by: str | None = None,
+        on_failure: Callable[[Record, list[str]], None] | None = None,
+    ) -> None:
+        self.run, self.by, self.on_failure = Run(), by, on_failure
+        self._seen: set[tuple[str, int, int]] = set()
+        self._by_dataset: dict[str, list[Measure]] = {}
+        for one in measures:
+            self._by_dataset.setdefault(one.dataset, []).append(one)
+
+    def add(self, record: Record) -> None:
+        """Raises DataError for a sample that occurs twice and for a record without a completion."""
+        refuse_twice(record, self._seen)
+        info, run = record.get("info") or {}, self.run
         if not isinstance(record.get("completion"), str):
             location = getattr(record, "location", None) or f"record {record.get('id')}"
             raise DataError("no completion: run `swr1 rollout`, then `swr1 verify`", location)
-        mine = by_dataset.get(str(info.get("dataset")), [])
+        mine = self._by_dataset.get(str(info.get("dataset")), [])
         if not mine:
             run.unmeasured[str(info.get("dataset") or record.get("task") or "?")] += 1
         bad = []
@@ -193,13 +196,20 @@ def measure(
                 row.lacking += 1
                 continue
             value = one.value(verdicts[judge], verdicts)
-            group = info.get(by or one.by or "")
+            group = info.get(self.by or one.by or "")
             row.add(record, value, "-" if group is None else str(group))
             if value is not None and (value < 0.5) == (one.good == "high"):
                 bad.append(one.key)
-        if bad and on_failure:
-            on_failure(record, bad)
-    return run
+        if bad and self.on_failure:
+            self.on_failure(record, bad)
+
+
+def measure(records: Iterable[Record], measures: Sequence[Measure], by: str | None = None) -> Run:
+    """Read a run's judged records once."""
+    measuring = Measuring(measures, by)
+    for record in records:
+        measuring.add(record)
+    return measuring.run
 
 
 def compare_runs(runs: Mapping[str, Run], measures: Sequence[Measure]) -> dict[str, Any]:
@@ -213,7 +223,7 @@ def compare_runs(runs: Mapping[str, Run], measures: Sequence[Measure]) -> dict[s
         measures that every run has; "unmeasured": label -> dataset -> records.
     """
     rows: list[dict[str, Any]] = []
-    tests: list[dict[str, Any]] = []
+    tests: list[Paired] = []
     first = next(iter(runs))
     for one in measures:
         if not any(one.key in run.rows for run in runs.values()):
@@ -227,7 +237,9 @@ def compare_runs(runs: Mapping[str, Run], measures: Sequence[Measure]) -> dict[s
         for label, run in runs.items():
             if label == first or first not in cells or label not in cells:
                 continue
-            change = _change(runs[first].rows[one.key].items, run.rows[one.key].items)
+            change = paired(
+                {"items": runs[first].rows[one.key].items}, {"items": run.rows[one.key].items}
+            )
             if change:
                 changes[label] = change
                 tests.append(change)
@@ -239,8 +251,7 @@ def compare_runs(runs: Mapping[str, Run], measures: Sequence[Measure]) -> dict[s
         }
         facts |= {"verdict": one.verdict, "axis": one.axis}
         rows.append({**facts, "runs": cells, "changes": changes})
-    for test, p in zip(tests, holm([test["p_value"] for test in tests]), strict=True):
-        test["p_holm"] = p
+    correct(tests)
     return {
         "first": first,
         "measures": rows,
@@ -278,23 +289,6 @@ def _share(items: Sequence[Item], one: Measure) -> dict[str, Any]:
         if passes
         else None,
     }
-
-
-def _change(before: dict[str, Item], after: dict[str, Item]) -> dict[str, Any] | None:
-    change = paired({"items": before}, {"items": after})  # type: ignore[typeddict-item]
-    if change is None:
-        return None
-    p_value = change["p_value"]
-    if p_value is None:
-        both = [(before[i], after[i]) for i in before.keys() & after.keys()]
-        p_value = signed_rank(
-            [
-                b["correct"] / b["judged"] - a["correct"] / a["judged"]
-                for a, b in both
-                if a["judged"] and b["judged"]
-            ]
-        )
-    return {**change, "p_value": p_value}
 
 
 def _axes(label: str, rows: Sequence[dict[str, Any]], labels: Sequence[str]) -> dict[str, Any]:
