@@ -110,11 +110,12 @@ def compare(summaries: Mapping[str, Summary], trained: Sequence[object] = ()) ->
             if by:
                 title = row if row in ("all", "trained", "unseen") else f"{by} {row}"
                 table.add_row(escape(title), style="bold")
-            first = _cell(next(iter(runs.values())), groups)
+            start = next(iter(runs.values()))
+            first = _cell(start, groups)
             for name, summary in runs.items():
                 cell, change = _cell(summary, groups), changes.get((side, name), {}).get(row)
                 shown = [of(cell) for _, of in columns]
-                tested = ["", ""] if cell is first else _tested(first, cell, change)
+                tested = _tested(first, cell, change) if summary is not start else ["", ""]
                 indented = f"  {name}" if by or len(sides) > 1 else name
                 table.add_row(escape(indented), *shown[:3], *tested, *shown[3:])
     head = "% right" + ("" if not changes else _against(sides))
