@@ -9,7 +9,7 @@ LLAMA   ?= llama-cpp-python[server]>=0.3.36
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup logic-rl safeladder test test-slow test-lowest check docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
+.PHONY: help setup logic-rl safeladder test test-slow test-lowest check pictures docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -49,6 +49,9 @@ check: setup ## lint, format and types
 
 chaos: setup ## ends processes of a running pipe at random, by -9, INT and TERM; SEED=1: others
 	python -m tests.chaos.run --seed $(SEED)
+
+pictures: setup ## the pictures in docs, from the runs in runs/ and a simulation
+	docs/pictures.sh
 
 docs: setup ## the pages and outputs that are made from the code
 	python docs/generate.py

@@ -71,8 +71,8 @@ def command(
     from swr1.evals.runs import by_label, files_by_name
 
     printed = form.form
-    if not suites.requested and (suites.detail or suites.failures):
-        raise UsageError("--detail and --failures go with --suite")
+    if not suites.requested and (suites.detail or suites.failures or suites.ladder):
+        raise UsageError("--detail, --failures and --ladder go with --suite")
     if suites.requested:
         figures = by_run.suites(
             open_stage, by_label(runs), suites, by, runs_by=runs_by, picture=picture

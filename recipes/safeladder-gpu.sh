@@ -73,4 +73,4 @@ climb stage2 stage3 "$JOINT" $STEPS3 cale
 evaluate stage3
 
 swr1 eval start=start.jsonl stage1=stage1.jsonl stage2=stage2.jsonl stage3=stage3.jsonl \
-  --suite safety,ability --picture axes.png | tee table.txt
+  --suite safety,ability --ladder start,stage1,stage2,stage3 --picture axes.png | tee table.txt

@@ -143,8 +143,14 @@ runs() { # WAY
   done
   if [ -n "$VARIANT" ]; then echo "$VARIANT=stage2-$1.jsonl"; fi
 }
+LADDER="--ladder start,stage1,stage2"
+if [ -n "$VARIANT" ]; then
+  LADDER+=" --ladder stage1,$VARIANT"
+else
+  for stage in cale canon-length plain; do LADDER+=" --ladder stage2,stage3-$stage"; done
+fi
 for way in greedy sampled; do
-  swr1 eval $(runs $way) --suite safety,ability --picture "axes-$way.png" | tee "table-$way.txt"
+  swr1 eval $(runs $way) --suite safety,ability $LADDER --picture "axes-$way.png" | tee "table-$way.txt"
 done
 swr1 eval $(runs attacked) --suite safety --by attack | tee table-attacked.txt
 echo "$RUN: table-greedy.txt, table-sampled.txt, table-attacked.txt, axes-greedy.png"

@@ -50,7 +50,7 @@ def test_every_axis_has_a_label(steps):
     ]
     assert [axes.get_title(loc="left") for axes in steps.axes] == [
         "Answer score with and without the word",
-        "Completions with the word",
+        "Completions with the word (words side by side)",
         "Length",
         "Right answers (knights)",
     ]

@@ -112,7 +112,8 @@ def _compare(axes: Axes, result: Result, names: list[str], outcome: str) -> None
 
 
 def _words(axes: Axes, result: Result, x: str) -> None:
-    pictures.clean_axes(axes, "Completions with the word", x=x, y="% of completions")
+    title = "Completions with the word (words side by side)"
+    pictures.clean_axes(axes, title, x=x, y="% of completions")
     shares = result["all"]["signs"]
     for kind in ("word:", "sign:"):
         names = [n for n in shares if n.startswith(kind) and shares[n]["value"]]
@@ -124,7 +125,7 @@ def _words(axes: Axes, result: Result, x: str) -> None:
         return
     handles = {}
     for index, name in enumerate(names):
-        # Side by side in a row's place: words of equal use do not cover each other.
+        # Words of equal use would cover each other in one place.
         aside = (index - (len(names) - 1) / 2) / len(names)
         cells = [row["signs"][name] for row in result["rows"]]
         handles[name] = _line(axes, result, cells, 100, index, aside)
