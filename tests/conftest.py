@@ -1,5 +1,6 @@
 """What all tests share: one thread per process, and the real command line as a function."""
 
+import gc
 import os
 import subprocess
 from pathlib import Path
@@ -25,6 +26,12 @@ def reward(record):
     value = len(set(record["completion"])) / 10
     return {"reward": value, "reward_parts": {"characters": {"value": value, "weight": 1.0}}}
 """
+
+
+def pytest_collection_finish():
+    """What is imported stays: no collection of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def run_swr1(*args, stdin: bytes | str = b"", cwd=None, env=None, check=False):

@@ -66,18 +66,24 @@ def start(args, **options) -> subprocess.Popen:
     return kind(command, **options)
 
 
+def start_pipeline(line: str, cwd, stderr) -> list[subprocess.Popen]:
+    """The stages of `swr1 A | swr1 B | ...`; what the last one writes can be read from it."""
+    stages: list[subprocess.Popen] = []
+    source: Any = subprocess.DEVNULL
+    for part in line.split(" | "):
+        args = shlex.split(part)[1:]
+        stage = start(args, cwd=cwd, stdin=source, stdout=subprocess.PIPE, stderr=stderr)
+        if stages:
+            source.close()
+        source = stage.stdout
+        stages.append(stage)
+    return stages
+
+
 def pipeline(line: str, cwd, timeout: float = 200) -> subprocess.CompletedProcess:
     """`swr1 A | swr1 B | ...` as bash runs it with pipefail; stderr is that of all stages."""
-    commands = [shlex.split(part)[1:] for part in line.split(" | ")]
-    stages: list[subprocess.Popen] = []
     with tempfile.TemporaryFile() as said:
-        source: Any = subprocess.DEVNULL
-        for args in commands:
-            stage = start(args, cwd=cwd, stdin=source, stdout=subprocess.PIPE, stderr=said)
-            if stages:
-                source.close()
-            source = stage.stdout
-            stages.append(stage)
+        stages = start_pipeline(line, cwd, said)
         try:
             out, _ = stages[-1].communicate(timeout=timeout)
             codes = [stage.wait(timeout) for stage in stages]

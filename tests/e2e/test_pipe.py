@@ -1,6 +1,5 @@
 """The whole of RL as one shell line: on-policy through the pipe, and it goes on after a kill."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -11,7 +10,7 @@ import pytest
 from swr1.policy import PassRates
 from tests.chaos.pipe import Pipe, read_rows, wait_until
 from tests.conftest import SWR1, VARIED_REWARD, load, run_swr1
-from tests.forked import pipeline
+from tests.forked import pipeline, start_pipeline
 
 STEPS = 4
 
@@ -70,21 +69,20 @@ def test_a_finished_run_is_left_alone(world):
 def test_a_trainer_that_stops_reading_and_then_all_processes_killed(world):
     """Started again, the weights are those of the unbroken run, bit for bit."""
     metrics = world / "killed" / "metrics.jsonl"
-    with Pipe(f"set -o pipefail; {line('killed')}", world) as running:
+    stages = start_pipeline(line("killed"), world, subprocess.DEVNULL)
+    try:
         wait_until(lambda: read_rows(world / "killed"), 100, "a step")
-        trainer = running.stages()["train-step"]
-        os.kill(trainer, signal.SIGSTOP)
-        time.sleep(3)
+        stages[-1].send_signal(signal.SIGSTOP)
+        time.sleep(1)
         before = len(read_rows(world / "killed"))
-        os.kill(trainer, signal.SIGCONT)
+        stages[-1].send_signal(signal.SIGCONT)
         wait_until(lambda: len(read_rows(world / "killed")) > before, 100, "the next step")
-        os.killpg(running.bash.pid, signal.SIGKILL)
-        running.bash.wait()
+    finally:
+        for stage in stages:
+            stage.kill()
+    assert {stage.wait() for stage in stages} == {-signal.SIGKILL}
     assert len(load(metrics)) < STEPS
-    again = f"set -o pipefail; {line('killed')}"
-    done = subprocess.run(
-        ["bash", "-c", again], cwd=world, capture_output=True, text=True, timeout=200
-    )
+    done = pipeline(line("killed"), world)
     assert done.returncode == 0, done.stderr
     weights = [
         (world / p / "latest" / "model.safetensors").read_bytes() for p in ("killed", "unbroken")

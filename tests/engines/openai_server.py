@@ -9,6 +9,7 @@ with ModelServer(folder, faults=["429", None, "cut"]):  # what happens to reques
 import itertools
 import json
 import select
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -103,8 +104,11 @@ class ModelServer:
             card |= {"max_model_len": self.engine.context, "root": self.root}
         return {"object": "list", "data": [card]}
 
-    def complete(self, path, asked):
-        """The reply to a POST; raises DataError for what real servers answer with a 400."""
+    def complete(self, path, asked, gone=lambda: False):
+        """The reply to a POST; raises DataError for what real servers answer with a 400.
+
+        `gone` says whether the client has hung up: then nothing is generated.
+        """
         if self.make == "plain" and (odd := VLLM_ONLY & asked.keys()):
             raise DataError(f"Unrecognized request argument supplied: {sorted(odd)[0]}")
         if asked["model"] != self.served:
@@ -124,6 +128,8 @@ class ModelServer:
         )
         requests = [Request(("served", 0, i), ids) for i in range(asked["n"])]
         with self.lock:
+            if gone():
+                raise ConnectionAbortedError
             made = self.engine.generate(requests, sampling)
         if not asked.get("skip_special_tokens", True):
             for c in made:
@@ -220,7 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "stall":
             time.sleep(server.stall)
         try:
-            reply = server.complete(self.path, json.loads(body))
+            reply = server.complete(self.path, json.loads(body), self.has_gone)
         except DataError as refused:
             self.reply(400, {"error": {"message": refused.reason}})
             return
@@ -235,6 +241,10 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "missing":
             reply["choices"] = reply["choices"][: len(reply["choices"]) // 2]
         self.reply(200, reply, cut=fault == "cut", garbage=fault == "garbage")
+
+    def has_gone(self):
+        ready = select.select([self.connection], [], [], 0)[0]
+        return bool(ready) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def hang(self):
         self.close_connection = True

@@ -1,6 +1,7 @@
 """No option that names a file to be written touches an input, the output, or its parts."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,17 +14,25 @@ from tests.conftest import SWR1, jsonl, run_swr1
 RECORDS = [{"id": f"r{i}", "completion": "<answer>x</answer>"} for i in range(4)]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Inputs and finished outputs, to be copied."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "a.jsonl").write_bytes(jsonl(RECORDS))
+    (folder / "b.jsonl").write_bytes(jsonl(RECORDS))
+    (folder / "link.jsonl").symlink_to("a.jsonl")
+    (folder / "below").mkdir()
+    (folder / "own.py").write_text("def check(record):\n    return 1.0\n")
+    run_swr1("verify", "format", "b.jsonl", "-o", "shards/", "-q", cwd=folder, check=True)
+    run_swr1("merge", "b.jsonl", "-o", "whole.jsonl", "-q", cwd=folder, check=True)
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(made, tmp_path, monkeypatch):
+    shutil.copytree(made, tmp_path, symlinks=True, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    Path("a.jsonl").write_bytes(jsonl(RECORDS))
-    Path("b.jsonl").write_bytes(jsonl(RECORDS))
-    Path("link.jsonl").symlink_to("a.jsonl")
     os.link("a.jsonl", "hard.jsonl")
-    Path("below").mkdir()
-    Path("own.py").write_text("def check(record):\n    return 1.0\n")
-    run_swr1("verify", "format", "b.jsonl", "-o", "shards/", "-q", check=True)
-    run_swr1("merge", "b.jsonl", "-o", "whole.jsonl", "-q", check=True)
     return tmp_path
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from swr1.errors import DataError
 from swr1.verifiers.builtin.choice import verify
+from tests.timing import ends_soon
 
 CITIES = ["Rome", "Berlin", "Paris", "The Hague"]
 
@@ -221,13 +222,11 @@ def test_to_exclude_others_is_no_hedge(frame):
               "C is right ", "I choose ", '{"answer": "', "Answer\n", " ", "because "],
 )  # fmt: skip
 def test_long_answers_take_linear_time(piece):
-    text = piece * (
-        80_000 // len(piece)
-    )  # quadratic time would not end within the suite's patience
+    text = piece * (30_000 // len(piece))
     for frame in ("<answer>{}</answer>", "\\boxed{{{}}}", "The answer is {}", "{}"):
         completion = frame.replace("{}", text).replace("{{", "{").replace("}}", "}")
-        judge(completion)
-        several(completion)
+        assert ends_soon(lambda: judge(completion))  # noqa: B023
+        assert ends_soon(lambda: several(completion))  # noqa: B023
 
 
 def test_the_announcement_can_be_left_unread():
