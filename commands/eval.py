@@ -119,5 +119,5 @@ def judged(stage: Stage, rollouts: RolloutsConfig) -> Iterator[Iterable[Record]]
             stage.progress.advance(stage.came)
             return record | {"verdicts": judge(record)}
 
-        made = complete(prompts, rollouts.policy, r.system_prompt, r.samples, sampling)
+        made = complete(prompts, rollouts.policy, r.system_prompt, r.samples, sampling, stage.say)
         yield map(judge_one, made)

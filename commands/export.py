@@ -19,8 +19,12 @@ def command(
     system_prompt: Annotated[
         str | None,
         typer.Option(
-            help="The rollout's system prompt (a name or a file), which records do not hold."
+            help="Put it around the messages, as rollout does (a name or a file); default: as a"
+            " completion was made, else the policy's, else the task's."
         ),
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="The policy to be trained: its system prompt is used.")
     ] = None,
     output: Annotated[
         str,
@@ -40,18 +44,22 @@ def command(
 
     Pairs become preferences, completions conversations, prompts alone what a policy is
     trained on (openai: requests of a batch). All records of a run are of one kind.
-    A completion is the assistant's whole turn: what opened it, then what was sampled.
+    A completion is the assistant's whole turn: what opened it, then what was sampled. For
+    TRL, the opening of an answer to come ("<think>") is the last message of its prompt.
     """
     from swr1.errors import UsageError
     from swr1.loading.export import FORMATS, export, write_rows
-    from swr1.prompts import load_prompt
+    from swr1.policy import marker_of, model_folder
+    from swr1.prompts import Prompts, load_prompt
     from swr1.registry import suggest
 
     if shape not in FORMATS:
         raise UsageError(
             f"no format {shape!r}.{suggest(shape, FORMATS)} Known: {', '.join(FORMATS)}"
         )
-    system = load_prompt(system_prompt).system if system_prompt else None
+    given = load_prompt(system_prompt) if system_prompt else None
+    marker = marker_of(model_folder(policy)) if policy else {}
     with open_stage(output=None) as stage:
-        write_rows(output, export(shape, stage, model, system), shape)
+        prompts = Prompts(given, policy=marker, name=policy or "", say=stage.say)
+        write_rows(output, export(shape, stage, model, prompts), shape)
         stage.output = output  # for the summary: it counts what went out

@@ -1,11 +1,12 @@
 """Make a policy folder with version 0: a small new model, or weights that exist."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from swr1.commands._stage import option, stage_command
+from swr1.prompts import load_prompt
 from swr1.training.init import DecoderConfig, corpus_texts, init_policy
 
 
@@ -18,6 +19,13 @@ def command(
         str | None, option("Hub name, model or policy folder, or a .gguf file.", "--from")
     ] = None,
     dtype: Annotated[str, option("float32 or bfloat16.")] = "float32",
+    system_prompt: Annotated[
+        str | None,
+        option(
+            "What rollouts and training put before its prompts: logic-rl, none, or a file; default:"
+            " as the policy of --from, else the task's."
+        ),
+    ] = None,
     force: Annotated[bool, option("Delete a policy there first.", "--force")] = False,
 ):
     """Make a policy folder with version 0: a small new model, or weights that exist.
@@ -28,7 +36,9 @@ def command(
 
     swr1 init-policy runs/smol --from SmolLM2-135M-Instruct.gguf
     """
+    prompt = load_prompt(system_prompt) if system_prompt else None
     with open_stage(**({"inputs": None} if source else {})) as stage:
         texts = () if source else corpus_texts(filter(None, stage.read(needs=())))
-        policy = init_policy(path, decoder, source=source, corpus=texts, dtype=dtype, force=force)
+        made: dict[str, Any] = {"source": source, "dtype": dtype, "force": force}
+        policy = init_policy(path, decoder, corpus=texts, system_prompt=prompt, **made)
         stage.say(f"{policy.path} holds version {policy.latest()}")

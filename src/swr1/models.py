@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError, SwrError, UsageError
+from swr1.policy import may_be_on_a_hub
 
 OPTION = "--trust-remote-code"
 ADAPTER = "adapter_config.json"
@@ -353,6 +354,7 @@ def _code_refused(folder: str | Path, what: str) -> UsageError:
 @contextmanager
 def _explained(folder: str | Path, what: str) -> Iterator[None]:
     """Whatever goes wrong inside is reported in one line. A folder of strangers may raise anything."""
+    _look_elsewhere(folder, what)
     try:
         yield
     except SwrError:
@@ -367,6 +369,24 @@ def _explained(folder: str | Path, what: str) -> Iterator[None]:
         if "backend tokenizer" in why:
             why = "it has no tokenizer.json, nor another tokenizer that can be read here"
         raise SwrError(f"cannot load {what} from {folder}: {why}") from error
+
+
+def _look_elsewhere(folder: str | Path, what: str) -> None:
+    """Say that a name is looked for on the network, which may take a minute where that is down.
+
+    Raises SwrError for a name that no hub has.
+    """
+    name = str(folder)
+    if Path(name).expanduser().exists():
+        return
+    if not may_be_on_a_hub(name):
+        raise SwrError(
+            f"cannot load {what} from {name}: no such folder, and a model on the hub is OWNER/NAME"
+        )
+    from huggingface_hub import try_to_load_from_cache
+
+    if not isinstance(try_to_load_from_cache(name, "config.json"), str):
+        _note(f"{name} is no folder here: looking for it on the Hugging Face hub")
 
 
 @contextmanager

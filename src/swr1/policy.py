@@ -36,22 +36,30 @@ from swr1.errors import DataError, SwrError, how_to_make, no_folder
 from swr1.streams.files import fsync_folder
 
 MARKER = "swr1.json"
+LASTING = (
+    "system_prompt",
+)  # of a marker: the next version has it too, unless it is told otherwise
 HALF_LIFE = 20  # versions after which a result counts half: policies change fast
 
 
 def may_be_on_a_hub(name: str) -> bool:
-    """Whether a name may be that of a model on a hub: NAME or OWNER/NAME, and no path here.
+    """Whether a name may be that of a model on a hub: OWNER/NAME, and no path here.
 
-    It is not one if OWNER is a folder here, or "runs", where policies are kept.
+    It is not one if OWNER is a folder here, or "runs", where policies are kept. A name alone, which
+    a hub has for a few old models, is taken for a folder that is not there: to look for it on the
+    network takes a minute where that is down.
     """
-    owner, slash, _ = name.partition("/")
-    if name.startswith(("/", ".", "~")) or name.count("/") > 1 or name.endswith("/"):
+    owner, slash, model = name.partition("/")
+    if name.startswith(("/", ".", "~")) or not (slash and model) or "/" in model:
         return False
-    return not (slash and (owner == "runs" or Path(owner).is_dir()))
+    return not (owner == "runs" or Path(owner).is_dir())
 
 
-def resolve(name: str | Path) -> Policy | None:
+def resolve(name: str | Path, served: bool = False) -> Policy | None:
     """The policy folder called `name`, or None for a model or adapter folder or a hub name.
+
+    Args:
+        served: any other name is what a server calls its model (None), if it is no path.
 
     Raises DataError for a path that is neither, and for a folder that is not there.
     """
@@ -68,7 +76,7 @@ def resolve(name: str | Path) -> Policy | None:
             f" {how_to_make(name)}",
             str(name),
         )
-    if not may_be_on_a_hub(str(name)):
+    if not may_be_on_a_hub(str(name)) and not (served and "/" not in str(name)):
         raise DataError(no_folder(name), str(name))
     return None
 
@@ -165,13 +173,9 @@ class Policy:
     def _marker(self, number: int) -> dict[str, Any]:
         marker = self._at(number) / MARKER
         try:
-            meta = json.loads(marker.read_text())
+            meta = _read_marker(marker)
         except FileNotFoundError:
             raise DataError(f"version {number} was pruned just now", str(marker)) from None
-        except ValueError as error:
-            raise DataError(f"the marker is not JSON ({error})", str(marker)) from None
-        if not isinstance(meta, dict):
-            raise DataError("the marker is not a JSON object", str(marker))
         for name in ("step", "groups_consumed", "groups_dropped"):
             if type(meta.get(name, 0)) is not int:
                 raise DataError(f"the marker's {name!r} is no whole number", str(marker))
@@ -189,7 +193,8 @@ class Policy:
 
         Args:
             save: writes the model folder at the path it is given (an empty folder).
-            meta: goes into the marker, with `version` and `created` added.
+            meta: goes into the marker, with `version` and `created` added, and what LASTING names
+                as the version before has it.
             keep: how many of the newest versions stay (None: all); the latest always stays.
             protect: versions that are never pruned, e.g. the reference of a KL term.
         """
@@ -197,6 +202,9 @@ class Policy:
         versions = self.path / "versions"
         versions.mkdir(parents=True, exist_ok=True)
         number = max(self._numbered(), default=-1) + 1
+        complete = self.versions()
+        before = self._marker(complete[-1]) if complete else {}
+        meta = {name: before[name] for name in LASTING if name in before} | meta
         aside = Path(tempfile.mkdtemp(prefix=".tmp-", dir=versions))
         try:
             aside.chmod(0o755)
@@ -460,6 +468,27 @@ class PassRates:
         ):
             raise DataError("the pass rates are not four numbers a prompt", str(file))
         return cls(prompts)
+
+
+def marker_of(folder: str | Path) -> dict[str, Any]:
+    """What the marker in a model folder says; empty for a folder or a hub name without one.
+
+    Raises DataError for a marker that is no JSON object.
+    """
+    try:
+        return _read_marker(Path(folder) / MARKER)
+    except OSError:
+        return {}
+
+
+def _read_marker(file: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads(file.read_text())
+    except ValueError as error:
+        raise DataError(f"the marker is not JSON ({error})", str(file)) from None
+    if not isinstance(meta, dict):
+        raise DataError("the marker is not a JSON object", str(file))
+    return meta
 
 
 def write_marker(folder: Path, meta: dict[str, Any]) -> None:

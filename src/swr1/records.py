@@ -67,6 +67,13 @@ FIELDS = [
         "the text with which the chat template or the prompt opened the assistant's turn",
     ),
     Field(
+        "generation.system_prompt",
+        "json",
+        "rollout",
+        "`name` and `digest` of the prompt put around the messages (system message and prefill); also"
+        " `system` and `prefill`, its texts, if it is none of swr1's own",
+    ),
+    Field(
         "generation.template",
         "json",
         "rollout",
@@ -121,7 +128,13 @@ _TYPES = {field.name: field.type for field in FIELDS}
 _TOP = {n: t for n, t in _TYPES.items() if "." not in n}
 _GENERATION = {n.partition(".")[2]: t for n, t in _TYPES.items() if "." in n}
 _SHAPES = {"prompt": list, "info": dict, "verdicts": dict, "reward_parts": dict, "trail": dict}
-_NESTED_SHAPES = {"policy": dict, "template": dict, "engine": dict, "sampling": dict}
+_NESTED_SHAPES = {
+    "system_prompt": dict,
+    "policy": dict,
+    "template": dict,
+    "engine": dict,
+    "sampling": dict,
+}
 
 
 def _is_finite(number: float) -> bool:

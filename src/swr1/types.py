@@ -21,6 +21,7 @@ class Generation(TypedDict, total=False):
     epoch: int
     group: int
     prefill: str
+    system_prompt: dict[str, Any]
     template: dict[str, Any]
     policy: dict[str, Any]
     engine: dict[str, Any]

@@ -25,6 +25,8 @@ from swr1.prompts import Prompt, rendered, template_facts
 from swr1.registry import Registry, suggest
 
 REGISTRY = Registry("engine", "swr1.engines", "Engine")
+# An option that says where completions come from implies the engine.
+IMPLIED = {"url": "openai", "recorded": "replay"}
 drawn = partial(option, panel="Sampling")
 
 
@@ -123,7 +125,8 @@ class Engine(Protocol):
     request came for a while and that finished completions are to be yielded. `summary()` is a line
     for people and `counts()` a Counter of how its attempts went. There are class attributes, too:
     `fixed_weights = True`, when `load` and therefore `--max-lag` cannot be used (or only with its
-    option `reload`), `needs_policy = False`, when `--policy` means nothing to it, and `Options`, a
+    option `reload`), `needs_policy = False`, when `--policy` means nothing to it, `loads_policy = True`,
+    when it loads the weights of `--policy` (so a name must be a folder's or a hub's), and `Options`, a
     dataclass of its options. The class is called with a model's folder or name and an instance of
     `Options`; one without `Options` is called with its options as keywords.
     """

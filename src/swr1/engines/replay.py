@@ -77,7 +77,8 @@ class ReplayEngine:
         """Nothing: what was recorded stays as it is."""
 
     def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
-        return Request(key, [])
+        # What the recording does not say of its prompt, nobody knows.
+        return Request(key, [], facts={"prefill": None, "system_prompt": None})
 
     def stream(
         self, requests: Iterable[Request | None], sampling: Sampling

@@ -108,7 +108,7 @@ class RolloutsConfig:
     samples: int = made(1)
     temperature: float = made(0.0, "0: greedy.")
     max_tokens: int = made(1024)
-    system_prompt: str = made("logic-rl")
+    system_prompt: str | None = made(None, default="as in swr1 rollout")
     verifiers: str = made("format,knights", "Who judges, with commas.")
     grader: str | None = made(None, "published: Logic-RL's own rules.")
     seed: int = made(0)

@@ -19,7 +19,7 @@ import orjson
 
 from swr1.errors import DataError, UsageError
 from swr1.loading.chat import Messages, fork, joined
-from swr1.prompts import assistant_text
+from swr1.prompts import Prompt, Prompts, assistant_text
 from swr1.records import Record, pack
 from swr1.streams import Stage, standard
 from swr1.streams.files import write_atomically
@@ -30,20 +30,22 @@ VERL_NAMES = {"gsm8k": "openai/gsm8k", "math-500": "HuggingFaceH4/MATH-500"}
 
 
 def export(
-    shape: str, stage: Stage, model: str | None = None, system: str | None = None
+    shape: str, stage: Stage, model: str | None = None, prompts: Prompts | None = None
 ) -> Iterator[dict[str, Any]]:
     """A row for every record of `stage` that has one in `shape`.
 
     Args:
         model: for requests to OpenAI's batch interface, where a record is a prompt alone.
-        system: the system message that the rollout put before the prompts, which hold it no more.
+        prompts: which system prompt is put around a record's messages; by default the task's. A
+            completion gets the one that it was made with, or that is given for all.
 
-    A completion is the whole turn of the assistant, with the prefill that opened it. Raises
+    A completion is the whole turn of the assistant, with the prefill that opened it. In a row of TRL
+    that is a prompt alone, the opening is the last message, of the assistant's. Raises
     DataError, or drops by the stage's policy: a record of another kind than the first, an empty
     prompt or turn, one with a picture, and a pair in verl's shape. Raises UsageError for requests
     without a model.
     """
-    kind = None
+    kind, prompts = None, prompts or Prompts()
     for number, record in enumerate(stage.read(("id", "prompt"))):
         if record is None:
             continue
@@ -54,7 +56,7 @@ def export(
         try:
             if record_kind != kind:
                 raise DataError(f"another kind of record: a {record_kind}, the first was a {kind}")
-            prompt = _messages(record["prompt"], system)
+            prompt = _messages(record["prompt"], _around(record, kind, prompts), shape, kind)
             row = _MAKERS[shape](record, prompt, kind, number, model)
         except DataError as error:
             stage.drop(error.reason, record.location, record)
@@ -181,8 +183,16 @@ def _openai(
 _MAKERS = {"openai": _openai, "trl": _trl, "verl": _verl}
 
 
-def _messages(prompt: Messages, system: str | None) -> Messages:
-    """A prompt's messages with texts as content, behind `system`, as in a rollout."""
+def _around(record: Record, kind: str, prompts: Prompts) -> Prompt:
+    """What is put around a record's messages. Nobody knows it of a completion that does not say."""
+    if kind != "completion" or prompts.given:
+        return prompts.of(record)
+    said = (record.get("generation") or {}).get("system_prompt")
+    return prompts.of(record, made=True) if said else Prompt("none")
+
+
+def _messages(prompt: Messages, around: Prompt, shape: str, kind: str) -> Messages:
+    """A prompt's messages with texts as content, with a system prompt around them as in a rollout."""
     if not prompt:
         raise DataError("an empty prompt: there is nothing to answer")
     turns = []
@@ -193,11 +203,12 @@ def _messages(prompt: Messages, system: str | None) -> Messages:
         if any(isinstance(part, dict) and "image" in str(part.get("type")) for part in parts):
             raise DataError("a prompt with a picture: only texts are exported")
         turns.append({**message, "content": joined(content, which)})
-    if not system:
-        return turns
-    if turns[0]["role"] == "system":
-        system, turns = f"{system}\n\n{turns[0]['content']}", turns[1:]
-    return [{"role": "system", "content": system}, *turns]
+    if system := around.system:
+        if turns[0]["role"] == "system":
+            system, turns = f"{system}\n\n{turns[0]['content']}", turns[1:]
+        turns = [{"role": "system", "content": system}, *turns]
+    opened = around.prefill and shape == "trl" and kind == "prompt"
+    return turns + _turn(around.prefill) if opened else turns
 
 
 def _pair(record: Record) -> dict[str, str]:

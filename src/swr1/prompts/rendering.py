@@ -40,6 +40,11 @@ class Prompt:
     prefill: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def digest(self) -> str:
+        """Of system message and prefill, by which prompts are compared, whatever they are called."""
+        return _digest(json.dumps([self.system or "", self.prefill]))
+
 
 @dataclass(frozen=True)
 class Rendered:

@@ -13,6 +13,7 @@ as the batch; it gives one number for each completion, or None where a verifier 
 from __future__ import annotations
 
 import atexit
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -24,6 +25,7 @@ from swr1.records import Record, make_id
 from swr1.registry import suggest
 from swr1.rewards.opening import open_reward
 from swr1.rewards.recipe import Recipe
+from swr1.terminal import say
 from swr1.types import Verdict
 from swr1.verifiers.declared import verdict_name
 
@@ -85,7 +87,7 @@ def as_reward_function(
             raise UsageError("TRL calls a reward function with `completions`")
         count = len(completions)
         lists = {k: v for k, v in more.items() if isinstance(v, list) and len(v) == count}
-        results = []
+        results, forms = [], Counter[str]()
         for i, completion in enumerate(completions):
             row = _restored({k: v[i] for k, v in lists.items() if k not in renamed})
             row |= {field: lists[k][i] for k, field in renamed.items() if k in lists}
@@ -97,6 +99,9 @@ def as_reward_function(
             for verifier in needed:  # each sees the verdicts before its own
                 record["verdicts"][verdict_name(verifier)] = bench.verdict(verifier, record)
             results.append(score(record))
+            if form := record["verdicts"].get("format"):
+                forms[str(form.get("label"))] += 1
+        bench.warn_of_form(forms, count)
         _log(more.get("log_metric"), results)
         return [None if r["reward"] is None else float(r["reward"]) for r in results]
 
@@ -110,6 +115,7 @@ class _Bench:
     def __init__(self, verifiers: Any, settings: list[str], timeout: float) -> None:
         self.settings, self.timeout = settings, timeout
         self._open: dict[str, Verifier] = {}
+        self._warned = False
         self._stack = ExitStack()
         atexit.register(self._stack.close)
         self.names = list(verifiers or ())
@@ -124,6 +130,19 @@ class _Bench:
                     raise UsageError(
                         f"a setting for {owner!r}, which is not there.{suggest(owner, self.names)}"
                     )
+
+    def warn_of_form(self, labels: Counter[str], completions: int) -> None:
+        """Say once that all completions of a batch fail the format: nothing is learned from them."""
+        if self._warned or labels["ok"] or not 1 < labels.total() == completions:
+            return
+        self._warned = True
+        reasons = ", ".join(f"{n} {label}" for label, n in labels.most_common(3))
+        say(
+            "swr1 reward",
+            f"warning: {completions} of {completions} completions: format {reasons}. If nobody told"
+            " the model to write so, put the system prompt and the opened answer before it: `swr1"
+            " export trl` does",
+        )
 
     def verdict(self, name: str, record: Record) -> Verdict:
         return self._opened(name)(record)

@@ -20,7 +20,10 @@ from typing import Any
 from swr1.engines import Completion, Engine, Request, Sampling, open_engine
 from swr1.errors import DataError
 from swr1.models import trusted
-from swr1.prompts import Prompt, load_prompt
+from swr1.policy import marker_of
+from swr1.prompts import Prompt, Prompts, as_facts, load_prompt
+from swr1.prompts.choosing import as_prompts
+from swr1.prompts.unknown import Unknown
 from swr1.records import float32_list
 from swr1.rollout.follower import PolicyFollower
 from swr1.streams.reading import Mark
@@ -46,7 +49,7 @@ def rollout(
     records: Iterable[dict | Mark],
     engine: Engine,
     *,
-    prompt: Prompt,
+    prompt: Prompt | Prompts,
     samples: int,
     sampling: Sampling,
     policy_name: str,
@@ -57,11 +60,13 @@ def rollout(
     on_error: Callable[[dict, DataError], None] = _refuse,
     prompts_per_block: int = 16,
     silence_limit: float = math.inf,
+    unknown: Unknown | None = None,
 ) -> Iterator[dict]:
     """Complete every record `samples` times: samples 0..n-1 of each, in input order.
 
     Args:
         records: what to complete, with SILENCE where nothing came for a while.
+        prompt: what is put around each record's messages.
         admit: called with the size of a block before its records are taken. It may wait, load
             newer weights, and return a smaller size, at least 1.
         refresh: called when a block is generated. It may load other weights, and returns the
@@ -76,7 +81,8 @@ def rollout(
             records are computed together then depends on time, too, so near ties may fall
             differently when the stage is run again.
     """
-    records = iter(records)
+    records, prompts = iter(records), as_prompts(prompt)
+    unknown = unknown or Unknown(None)
     stream = getattr(engine, "stream", None)
     if stream:
         prompts_per_block = 1  # nothing depends on company, so no prompt waits for any
@@ -93,14 +99,14 @@ def rollout(
             work: list[tuple[dict, Request]] = []
             for record, row in zip(block, keys, strict=True):
                 try:
-                    first = engine.request(row[0], record["prompt"], prompt)
+                    first = _request(engine, row[0], record, prompts.of(record), unknown)
                 except DataError as error:
                     on_error(record, error)
                     continue
                 work += [(record, replace(first, key=key)) for key in row]
+            unknown.check()
             facts = {
                 "group": samples,
-                "prefill": prompt.prefill,
                 "policy": {"name": policy_name, "version": version},
                 "engine": {
                     "name": engine.name,
@@ -120,6 +126,16 @@ def rollout(
         for (record, request), completion in zip(work, completions, strict=True):
             if request.key not in done:
                 yield _completed(record, request, completion, facts)
+
+
+def _request(
+    engine: Engine, key: tuple[str, int, int], record: dict, prompt: Prompt, unknown: Unknown
+) -> Request:
+    """The request for a record's first sample, with what the record will say of its prompt."""
+    request = engine.request(key, record["prompt"], prompt)
+    unknown.add(request.prompt_ids, request.content if isinstance(request.content, str) else "")
+    said = {"prefill": prompt.prefill, "system_prompt": as_facts(prompt)} | dict(request.facts)
+    return replace(request, facts={name: v for name, v in said.items() if v is not None})
 
 
 def _take(records: Iterator[dict | Mark], size: int, silence_limit: float) -> list[dict] | None:
@@ -209,16 +225,24 @@ def _completed(
 
 
 def complete(
-    records: Iterable[dict], policy: str, system_prompt: str, samples: int, sampling: Sampling
+    records: Iterable[dict],
+    policy: str,
+    system_prompt: str | None,
+    samples: int,
+    sampling: Sampling,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Iterator[dict]:
     """Complete records with the newest version of a policy and the engine hf, for an evaluation."""
     follower = PolicyFollower(policy, None, 0)
+    given = load_prompt(system_prompt) if system_prompt else None
+    engine: Any = open_engine("hf", follower.folder, dtype="auto")
     return rollout(
         records,
-        open_engine("hf", follower.folder, dtype="auto"),
-        prompt=load_prompt(system_prompt),
+        engine,
+        prompt=Prompts(given, policy=marker_of(follower.folder), name=policy, say=say),
         samples=samples,
         sampling=sampling,
         policy_name=policy,
         refresh=lambda: follower.version,
+        unknown=Unknown(engine.tokenizer, say=say),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from swr1.options import option
+from swr1.prompts.unknown import max_unknown_option
 
 engine_option = partial(option, panel="Engine")
 training = partial(option, panel="Training at the other end of the pipe")
@@ -21,8 +22,11 @@ class RolloutConfig:
 
     policy: str | None = option(None, "Policy folder, model folder or hub name.", usual=True)
     samples: int = option(1, "Completions per prompt (a group).", min=1, usual=True)
-    system_prompt: str = option(
-        "logic-rl", "logic-rl, logic-rl-terse, none, or a file (.txt, .toml).", usual=True
+    system_prompt: str | None = option(
+        None,
+        "logic-rl, logic-rl-terse, none, or a file (.txt, .toml).",
+        default="what the policy was trained with, else the task's: logic-rl for knights, else none",
+        usual=True,
     )
     prefill: str | None = option(
         None, "How the assistant's turn is opened.", default="as the system prompt says"
@@ -30,9 +34,15 @@ class RolloutConfig:
     template: tuple[str, ...] = option(
         (), "An argument of the chat template, such as enable_thinking=false.", metavar="KEY=VALUE"
     )
+    max_unknown: float = max_unknown_option()
     epochs: int = option(1, "Times round the input files.", min=1)
     shuffle: bool = option(False, "Another order in each epoch, by --seed.", negatable=True)
-    engine: str = engine_option("hf", "hf, vllm, openai, replay, or ./mine.py:Engine.", usual=True)
+    engine: str | None = engine_option(
+        None,
+        "hf, vllm, openai, replay, or ./mine.py:Engine.",
+        default="hf; with --url openai, with --recorded replay",
+        usual=True,
+    )
     batch: int = engine_option(16, "Prompts that are worked on together.", usual=True)
     max_lag: int | None = training(
         None,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError, ReaderClosed, SwrError, UsageError, no_folder
-from swr1.policy import PassRates, Policy, model_folder, resolve
+from swr1.policy import PassRates, Policy, resolve
 from swr1.records import pack, parse
 from swr1.streams import write_atomically
 from swr1.terminal import say
@@ -33,10 +33,14 @@ class PolicyFollower:
     buffer, is among those i - taken. Drops only bring the use of a group forward.
     """
 
-    def __init__(self, name: str, max_lag: int | None, wait: float) -> None:
-        self.policy = resolve(name)
+    def __init__(
+        self, name: str | None, max_lag: int | None, wait: float, served: bool = False
+    ) -> None:
+        """Args: name: None where no weights are used. served: as in policy.resolve."""
+        self.policy = resolve(name, served) if name else None
         self.max_lag, self.wait = max_lag, wait
         if max_lag is not None and self.policy is None:
+            name = name or "no-policy"
             if not Path(name).exists():
                 raise DataError(no_folder(name), name)
             raise UsageError(f"--max-lag follows a policy folder, and {name!r} is a model's folder")
@@ -49,7 +53,9 @@ class PolicyFollower:
     @property
     def folder(self) -> str:
         """What an engine loads."""
-        return model_folder(self._name, self.version)
+        if self.policy:
+            return str(self.policy.folder(self.version))
+        return self._name or "no-policy"
 
     def follow(self, on_end: Callable[[], None] = lambda: None) -> int:
         """With `max_lag`, wait until the train-step at the other end announces its plan.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from swr1.engines import REGISTRY, Engine, Sampling, known_options, open_engine
+from swr1.engines import IMPLIED, REGISTRY, Engine, Sampling, known_options, open_engine
 from swr1.errors import DataError, UsageError
-from swr1.prompts import load_prompt, parse_arguments
+from swr1.policy import marker_of
+from swr1.prompts import Prompts, load_prompt, parse_arguments
+from swr1.prompts.unknown import Unknown
 from swr1.rollout.blocks import rollout
 from swr1.rollout.config import RolloutConfig
 from swr1.rollout.curriculum import Curriculum
@@ -44,43 +45,56 @@ class Rollout:
     ) -> None:
         self.config, self.sampling = config, sampling or Sampling()
         self.engine_options = dict(engine_options or {})
-        self.prompt = load_prompt(config.system_prompt)
-        if config.prefill is not None:
-            self.prompt = replace(self.prompt, prefill=config.prefill)
-        self.prompt = replace(self.prompt, arguments=parse_arguments(config.template))
+        given = load_prompt(config.system_prompt) if config.system_prompt else None
+        arguments = parse_arguments(config.template)
+        implied = (name for option, name in IMPLIED.items() if self.engine_options.get(option))
+        self.engine = config.engine or next(implied, "hf")
         if config.policy is None and self._needs_policy():
             raise UsageError("--policy is missing: which policy completes the prompts?")
-        fixed = getattr(REGISTRY.get(config.engine), "fixed_weights", False)
+        fixed = getattr(self._engine_class(), "fixed_weights", False)
         if config.max_lag is not None and fixed and not self.engine_options.get("reload"):
-            known = known_options(config.engine)
+            known = known_options(self.engine)
             how = "says how with --reload" if "reload" in known else "cannot, use hf"
             raise UsageError(
-                f"--max-lag needs new weights all the time: the engine {config.engine!r} {how}"
+                f"--max-lag needs new weights all the time: the engine {self.engine!r} {how}"
             )
-        self.follower = PolicyFollower(config.policy or "no-policy", config.max_lag, config.wait)
+        served = self.engine != "hf" and not getattr(self._engine_class(), "loads_policy", False)
+        self.follower = PolicyFollower(config.policy, config.max_lag, config.wait, served)
+        self.prompts = Prompts(
+            given,
+            policy=marker_of(self.follower.folder),
+            name=config.policy or "",
+            prefill=config.prefill,
+            arguments=arguments,
+        )
         if config.curriculum and config.max_lag is None:
             raise UsageError("--curriculum goes by what train-step learns: use it with --max-lag")
 
+    def _engine_class(self) -> Any:
+        return REGISTRY.get(self.engine)
+
     def _needs_policy(self) -> bool:
         # The engine hf is not imported here: that would import torch, seconds before the error.
-        engine = self.config.engine
-        return engine == "hf" or getattr(REGISTRY.get(engine), "needs_policy", True)
+        return self.engine == "hf" or getattr(self._engine_class(), "needs_policy", True)
 
     def facts(self) -> dict[str, Any]:
         """What shapes the records beside the options that were given.
 
-        That is the version, where it stays the same, and the defaults of some engine options.
+        That is the version, where it stays the same, the system prompt and the defaults of some engine
+        options.
         """
         shaping = {
             name: self.engine_options.get(name, default) for name, default in SHAPING.items()
         }
+        shaping["engine"] = self.engine
         if self.config.max_lag is None:
             shaping["policy_version"] = self.follower.version
+            shaping["system_prompt"] = self.prompts.facts() or "by task"
         return shaping
 
     def open_engine(self) -> Engine:
         """The engine, on the version that is the newest now."""
-        name, options = self.config.engine, dict(self.engine_options)
+        name, options = self.engine, dict(self.engine_options)
         known = known_options(name)
         if "follow" in known:
             options["follow"] = self.config.max_lag is not None
@@ -115,6 +129,9 @@ class _Running:
                 f" run, bit for bit (they will be with --batch {before})"
             )
         self.engine: Any = job.open_engine()
+        job.prompts.say = stage.say
+        tokenizer = getattr(self.engine, "tokenizer", None)
+        self.unknown = Unknown(tokenizer, config.max_unknown, stage.say)
         seed = job.sampling.seed
         self.prompts = (
             Curriculum(stage, config.epochs, seed, self.follower, config.by, self.fits)
@@ -131,21 +148,23 @@ class _Running:
             for record in rollout(
                 self.prompts,
                 self.engine,
-                prompt=job.prompt,
+                prompt=job.prompts,
                 samples=config.samples,
                 sampling=job.sampling,
-                policy_name=config.policy or config.engine,
+                policy_name=config.policy or job.engine,
                 admit=self.admit,
                 refresh=lambda: self.follower.version,
                 epoch_of=self.prompts.epoch_of,
                 done=stage,
                 on_error=self.refuse,
+                unknown=self.unknown,
                 prompts_per_block=config.batch,
                 # With a file, the blocks of each run are the same; a pipe's reader must not wait.
                 silence_limit=SILENCE_LIMIT if stage.output == "-" else math.inf,
             ):
                 write(record)
             self.writer.flush()
+            self.unknown.report()
         finally:
             if hasattr(self.engine, "summary"):
                 stage.tallies["requests"].update(self.engine.counts())
@@ -155,7 +174,8 @@ class _Running:
     def fits(self, record: Any) -> bool:
         """Whether a prompt can be completed. With a curriculum, one that cannot is dropped here."""
         try:
-            self.engine.request((record["id"], 0, 0), record["prompt"], self.job.prompt)
+            prompt = self.job.prompts.of(record)
+            self.engine.request((record["id"], 0, 0), record["prompt"], prompt)
         except DataError as error:
             if self.job.config.curriculum:  # else it is dropped when its turn comes
                 self.stage.drop(error.reason, record.location, record)

@@ -9,7 +9,8 @@ imported here. What an objective minimises is in swr1.objectives.presets.Objecti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, ClassVar
 
@@ -17,10 +18,13 @@ from swr1.devices import HELP as DEVICES
 from swr1.errors import UsageError
 from swr1.objectives.presets import Objective, get_preset
 from swr1.options import KEY, option
-from swr1.prompts import Prompt, load_prompt, parse_arguments
+from swr1.policy import Policy
+from swr1.prompts import Prompt, Prompts, load_prompt, parse_arguments
+from swr1.prompts.unknown import max_unknown_option
 
 data = partial(option, panel="The records")
-mode = partial(option, panel="The modes around RL (see --list)")
+MODES = "The modes around RL (see --list)"
+mode = partial(option, panel=MODES)
 run = partial(option, panel="The run")
 stale = partial(option, panel="Stale samples", changeable=True)
 
@@ -234,32 +238,39 @@ class PassesConfig(TrainConfig):
 class RenderedConfig(PassesConfig):
     """Modes that render prompts as a rollout does.
 
-    `system_prompt` may be a Prompt, whose opening of the answer counts too. `as_sampled`: completions
-    that this policy's tokenizer wrote are learned by their token ids, behind the prompt that they
-    had; None: unless a system prompt or template arguments are given.
+    `system_prompt` may be a Prompt, whose opening of the answer counts too; None: by the record, see
+    prompts.choosing. The policy remembers it. `as_sampled`: completions that this policy's tokenizer
+    wrote are learned by their token ids, behind the prompt that they had; None: unless a system prompt
+    or template arguments are given.
     """
 
     system_prompt: str | Prompt | None = mode(
         None,
-        "System prompt of later rollouts.",
+        "System prompt, which later rollouts use too.",
         kind=str,
-        default="as sampled, else logic-rl",
+        default="as sampled, else the policy's, else the task's",
     )
     template: tuple[str, ...] = mode(
         (), "KEY=VALUE for the chat template, as later rollouts will use it."
     )
+    max_unknown: float = max_unknown_option(panel=MODES)
     as_sampled: bool | None = None
 
-    def rendering(self) -> tuple[Prompt, bool]:
-        """The prompt that the policy will be used with, and whether completions stay as sampled."""
-        prompt = self.system_prompt
-        if not isinstance(prompt, Prompt):
-            prompt = load_prompt(prompt or "logic-rl")
-        if arguments := parse_arguments(list(self.template)):
-            prompt = replace(prompt, arguments=arguments)
-        if self.as_sampled is not None:
-            return prompt, self.as_sampled
-        return prompt, self.system_prompt is None and not arguments
+    def rendering(
+        self, policy: Policy, say: Callable[[str], None] = lambda text: None
+    ) -> tuple[Prompts, bool]:
+        """The prompts that `policy` will be used with, and whether completions stay as sampled."""
+        given = self.system_prompt
+        if isinstance(given, str):
+            given = load_prompt(given)
+        arguments = parse_arguments(list(self.template))
+        if given and not arguments:
+            arguments = dict(given.arguments)
+        prompts = Prompts(
+            given, policy=policy.meta(), name=policy.name, arguments=arguments, say=say
+        )
+        sampled = given is None and not arguments
+        return prompts, sampled if self.as_sampled is None else self.as_sampled
 
 
 @dataclass(kw_only=True)

@@ -26,7 +26,8 @@ from typing import Any
 from swr1 import models
 from swr1.errors import DataError, UsageError
 from swr1.options import option
-from swr1.policy import Policy, model_folder
+from swr1.policy import LASTING, Policy, marker_of, model_folder
+from swr1.prompts import Prompt, as_facts
 
 SPECIAL = ["<pad>", "<unk>", "<|im_start|>", "<|im_end|>"]
 TAGS = ["<think>", "</think>", "<answer>", "</answer>"]
@@ -78,6 +79,7 @@ def init_policy(
     corpus: Iterable[str] = (),
     dtype: str = "float32",
     force: bool = False,
+    system_prompt: Prompt | None = None,
 ) -> Policy:
     """Write version 0 of the policy folder `path`.
 
@@ -87,6 +89,8 @@ def init_policy(
         corpus: texts that the tokenizer of a small decoder is built on (see `corpus_texts`).
         dtype: the weights' type on disk, e.g. "float32" or "bfloat16".
         force: start over where a policy exists (its versions, state and metrics are deleted).
+        system_prompt: what rollouts and training are to put before its prompts; None: as the policy
+            that is its source remembers.
 
     Raises UsageError for impossible sizes, for an existing policy without `force`, and for a source
     that cannot be loaded.
@@ -103,7 +107,9 @@ def init_policy(
         raise UsageError(f"{path} cannot be made from itself; name another folder")
     if source is not None:
         model, tok = load_source(source, dtype)
-        meta = {"from": str(source)}
+        meta: dict[str, Any] = {"from": str(source)}
+        said = marker_of(model_folder(source)) if Path(source).is_dir() else {}
+        meta |= {name: said[name] for name in LASTING if name in said}
     else:
         config = config or DecoderConfig()
         tok = make_tokenizer(config.tokenizer, corpus, config.vocab)
@@ -111,6 +117,8 @@ def init_policy(
         model = make_decoder(tok, config, dtype)
         made = f"{config.architecture} config, {config.tokenizer} tokenizer, seed {config.seed}"
         meta = {"from": made}
+    if system_prompt:
+        meta["system_prompt"] = as_facts(system_prompt, whole=True)
 
     def save(folder: Path) -> None:
         model.save_pretrained(folder)

@@ -92,4 +92,5 @@ def _turn(turn: Any, record: Record, location: str | None) -> Record:
             " beside a `prompt`, or messages that end with it",
             location,
         )
-    return {"id": record["id"], "prompt": prompt, "completion": turn}
+    task = {"task": record["task"]} if "task" in record else {}
+    return {"id": record["id"], **task, "prompt": prompt, "completion": turn}

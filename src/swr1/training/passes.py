@@ -82,6 +82,7 @@ class Passes:
         self.device = pick_device(config.device)
         self.micro_tokens = engine.pass_tokens(config.micro_tokens, self.device)
         self.ranks = ProcessGroup()
+        self.remembered: dict[str, Any] = {}  # further facts for the markers of versions
 
     @contextmanager
     def session(self, policy: Policy, what: str) -> Iterator[ProcessGroup]:
@@ -135,6 +136,7 @@ class Passes:
         fixed_facts = self._fixed(f"{data.digest} {order[1:]}") | (fixed or {})
         run = self.ranks.first(lambda: self._begin(policy, stage, fixed_facts))
         run.log = self.log
+        run.remembered |= self.remembered
         run.position = {"steps": total}
         if run.step >= total:
             self.log(f"{policy.path}: step {run.step} of {total} is done already")

@@ -64,7 +64,8 @@ def train_dpo(
     with passes.session(policy, "train-step dpo") as ranks:
         tokenizer = load_tokenizer(policy.folder())
         limit = config.max_length or engine.context_length(policy.folder())
-        encode = Targets(tokenizer, *config.rendering())
+        rendering = config.rendering(policy, passes.log)
+        encode = Targets(tokenizer, *rendering, config.max_unknown, passes.log)
         data, dropped = ranks.first(
             lambda: (_read(pairs(records, dropped, config.margin), encode, limit, dropped), dropped)
         )
@@ -72,6 +73,8 @@ def train_dpo(
             passes.log(f"{n} records dropped: {reason}")
         if not data:
             raise DataError("no pair to learn from: all records were dropped, or there were none")
+        ranks.first(encode.unknown.check)
+        passes.remembered = encode.system_prompts.marker()
         learner = _Learner(data, config, passes)
         summary = passes.train(
             policy,
@@ -97,6 +100,7 @@ def _read(
         elif not all(len(example.targets) for example in pair):
             dropped["a pair of which the policy wrote one side only"] += 1
         else:
+            encode.count_unknown(better, pair.chosen)
             data.append(pair)
     return data
 

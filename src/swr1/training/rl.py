@@ -35,6 +35,7 @@ from swr1.training.config import RLConfig
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of, read_sample
 from swr1.training.parallel import NO_ADAPTERS, ProcessGroup, join, shard
+from swr1.training.remembered import SystemPrompts
 from swr1.training.reward_parts import Expected
 from swr1.training.scorer import Offloaded, Recorded, Scorer
 from swr1.training.state import Run, say
@@ -78,9 +79,17 @@ def train_rl(
             _close(records)
             return _summary(run, {})
         learner, extra, vocabulary = _load(run, config, setup)
+        prompts = SystemPrompts(log)
+
+        def read(record: dict) -> Sample:
+            generation = record.get("generation") or {}
+            prompts.add(generation.get("system_prompt"), record.get("task"))
+            run.remembered |= prompts.marker()
+            return read_sample(record, vocabulary, config.allow_truncated_sampling)
+
         batches = Batches(
             records,
-            lambda r: read_sample(r, vocabulary, config.allow_truncated_sampling),
+            read,
             run,
             extra.rates,
             size=config.batch,

@@ -54,10 +54,13 @@ def train_sft(
     with passes.session(policy, "train-step sft") as ranks:
         tokenizer = load_tokenizer(policy.folder())
         limit = config.max_length or engine.context_length(policy.folder())
-        encode = Targets(tokenizer, *config.rendering())
+        rendering = config.rendering(policy, passes.log)
+        encode = Targets(tokenizer, *rendering, config.max_unknown, passes.log)
         read = _Reader(encode, config.reward_at_least, config.best_of, limit)
         data, read.dropped = ranks.first(lambda: (read.all(records), read.dropped))
-        unknown = _check(data, read.dropped, tokenizer, passes.log)
+        _check(data, read.dropped, passes.log)
+        ranks.first(lambda: _check_unknown(encode))
+        passes.remembered = encode.system_prompts.marker()
 
         def learn(model: Any, chosen: list[int]) -> tuple[float, dict[str, Any]]:
             """The mean over all target tokens of the step."""
@@ -81,14 +84,12 @@ def train_sft(
     return summary | {
         "sequences": len(data),
         "dropped": dict(read.dropped),
-        "unknown": unknown,
+        "unknown": encode.unknown_targets.share,
     }
 
 
-def _check(
-    data: list[Example], dropped: Counter[str], tokenizer: Any, log: Callable[[str], None]
-) -> float:
-    """Report what was read; the share of unknown target tokens. Raises DataError without data."""
+def _check(data: list[Example], dropped: Counter[str], log: Callable[[str], None]) -> None:
+    """Report what was read. Raises DataError without data."""
     for reason, n in dropped.items():
         log(f"{n} records dropped: {reason}")
     if not data:
@@ -96,12 +97,12 @@ def _check(
             "no record has anything to learn: no `completion`, no `info.trace`"
             " (swr1 gen-puzzles --trace writes one), or all were dropped"
         )
-    unknown = _share_of(tokenizer.unk_token_id, data)
-    if unknown:
-        log(f"{unknown:.1%} of the target tokens are unknown to the tokenizer")
-    if (strange := _share_of(tokenizer.unk_token_id, data, prompts=True)) > 0.01:
-        log(f"{strange:.1%} of the prompt tokens are unknown to the tokenizer")
-    return unknown
+
+
+def _check_unknown(encode: Targets) -> None:
+    """Report the tokens that the tokenizer does not know. Raises DataError for too many in prompts."""
+    encode.unknown.check()
+    encode.unknown_targets.check()
 
 
 class _Reader:
@@ -149,6 +150,7 @@ class _Reader:
         if len(example.ids) > self.max_length:
             self.dropped[f"longer than {self.max_length} tokens"] += 1
             return None
+        self.encode.count_unknown(record | {"completion": text}, example)
         return example
 
     def _target(self, record: dict) -> str | None:
@@ -172,11 +174,3 @@ class _Reader:
             self.dropped["a completion cut at its token limit"] += 1
             return None
         return completion
-
-
-def _share_of(token: int | None, data: list[Example], prompts: bool = False) -> float:
-    """The share of `token` among all target tokens (or all prompt tokens)."""
-    if token is None:
-        return 0.0
-    parts = [e.ids[: int(e.targets[0])] if prompts else e.ids[e.targets] for e in data]
-    return sum(int((p == token).sum()) for p in parts) / sum(map(len, parts))

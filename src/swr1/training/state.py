@@ -51,6 +51,7 @@ class Run:
             used or dropped; `groups_dropped`: the latter.
         published: the step that made each version of this run, as far back as KEPT_VERSIONS.
         position: where the stage is in its input, a JSON object.
+        remembered: what the markers of versions say beside the run's own facts: `system_prompt`.
         resumed: whether an earlier state was found.
     """
 
@@ -79,6 +80,7 @@ class Run:
         self.metrics = Path(metrics) if metrics else policy.path / "metrics.jsonl"
         self.folder: Path | None = None
         self.publish_due = False
+        self.remembered: dict[str, Any] = {}
         state = self._newest_state() if resume else None
         self.resumed = bool(state and self._adopt(state))
         if not self.resumed:
@@ -159,6 +161,7 @@ class Run:
         self.id, self.base, self.step = state["run"], state["base"], state["step"]
         self.groups_consumed, self.position = state["groups_consumed"], state["position"]
         self.groups_dropped = state.get("groups_dropped", 0)
+        self.remembered = state.get("remembered", {})
         self.version = state["version"] if owed else after
         self.published = {int(v): n for v, n in state.get("published", {self.base: 0}).items()}
         self.published[self.version] = self._published_step()
@@ -250,6 +253,7 @@ class Run:
             "groups_consumed": self.groups_consumed,
             "groups_dropped": self.groups_dropped,
             "from": self.base,
+            **self.remembered,
         }
         weights = parallel.whole(engine.plain_state(self._model))
 
@@ -320,6 +324,7 @@ class Run:
                 "groups_consumed": self.groups_consumed,
                 "groups_dropped": self.groups_dropped,
                 "position": self.position,
+                "remembered": self.remembered,
                 "fixed": self.fixed,
                 "told": self.changeable,  # the name in states of earlier versions too
                 "metrics": str(self.metrics.absolute()),
@@ -351,7 +356,7 @@ def _checked(state: Any) -> dict[str, Any]:
     for name, kind in _MARKER.items():
         if type(state.get(name)) is not kind:
             raise ValueError(f"its {name!r} is missing or of another kind")
-    for name in ("told", "published"):
+    for name in ("told", "published", "remembered"):
         if not isinstance(state.get(name, {}), dict):
             raise ValueError(f"its {name!r} is of another kind")
     return state

@@ -2,16 +2,21 @@
 
 encode = Targets(tokenizer, Prompt("mine", system, prefill))
 example = encode(record)          # ids, and the positions that are trained on
+encode.system_prompts.marker()    # what the policy is to remember
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from swr1.prompts import Prompt, rendered
+from swr1.prompts import Prompt, Prompts, as_facts, rendered
+from swr1.prompts.choosing import as_prompts
+from swr1.prompts.unknown import MAX_UNKNOWN, Unknown
 from swr1.training.engine import Example
+from swr1.training.remembered import SystemPrompts
 
 
 class Targets:
@@ -19,26 +24,50 @@ class Targets:
 
     Args:
         prompt: what the rollouts will put around a record's messages. The opening of the turn is cut
-            from a text that begins with it: the prompt has it already.
+            from a text that begins with it: the prompt has it already. A completion's own goes before
+            those of policy and task.
         as_sampled: if a rollout's token ids are this tokenizer's, use them, after the prompt that
             they were sampled from, and train only tokens that the policy wrote. False: use the
             text, after `prompt`.
+        max_unknown: see Unknown; `unknown` and `unknown_targets` count. log: gets lines for people.
     """
 
     def __init__(
-        self, tokenizer: Any, prompt: Prompt = Prompt("none"), as_sampled: bool = True
+        self,
+        tokenizer: Any,
+        prompt: Prompt | Prompts = Prompt("none"),
+        as_sampled: bool = True,
+        max_unknown: float = MAX_UNKNOWN,
+        log: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.tokenizer, self.prompt, self.as_sampled = tokenizer, prompt, as_sampled
+        self.tokenizer, self.prompts, self.as_sampled = tokenizer, as_prompts(prompt), as_sampled
+        self.system_prompts = SystemPrompts(log)
+        self.unknown = Unknown(tokenizer, max_unknown, log)
+        self.unknown_targets = Unknown(tokenizer, 1, log, "the target tokens")
 
     def __call__(self, record: dict) -> Example:
         """`targets` is empty where the policy wrote nothing."""
         example = self._sampled(record) if self.as_sampled else None
-        if example is not None:
-            return example
+        if example is None:
+            example = self._rendered(record)
+        elif generation := record.get("generation"):
+            self.system_prompts.add(generation.get("system_prompt"), record.get("task"))
+        return example
+
+    def count_unknown(self, record: dict, example: Example) -> None:
+        """Count the tokens of an example that the tokenizer does not know."""
+        ids, start = example.ids.tolist(), int(example.targets[0])
+        texts = (turn["content"] for turn in record["prompt"])
+        self.unknown.add(ids[:start], "\n".join(t for t in texts if isinstance(t, str)))
+        self.unknown_targets.add(ids[start:], record["completion"])
+
+    def _rendered(self, record: dict) -> Example:
         generation = record.get("generation") or {}
         text = (generation.get("prefill") or "") + record["completion"]
-        made = rendered(self.tokenizer, record["prompt"], self.prompt)
-        for opening in (made.prefill, made.prefill.rstrip(), self.prompt.prefill):
+        prompt = self.prompts.of(record, made=True)
+        self.system_prompts.add(as_facts(prompt), record.get("task"))
+        made = rendered(self.tokenizer, record["prompt"], prompt)
+        for opening in (made.prefill, made.prefill.rstrip(), prompt.prefill):
             if opening and text.startswith(opening):
                 text = text.removeprefix(opening)
                 break

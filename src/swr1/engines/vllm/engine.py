@@ -67,6 +67,7 @@ class VLLMEngine:
     """
 
     name = "vllm"
+    loads_policy = True
     Options = VLLMOptions
 
     def __init__(self, folder: str | Path, options: VLLMOptions = DEFAULTS) -> None:
