@@ -8,10 +8,11 @@ import typer
 
 from swr1.commands._stage import stage_command
 from swr1.errors import UsageError
+from swr1.prompts.unknown import MAX_UNKNOWN, MAX_UNKNOWN_HELP, Unknown
 from swr1.registry import suggest
 
 
-@stage_command(files=False)
+@stage_command(files=False, quiet_options=("policy", "max_unknown"))
 def command(
     open_stage,
     words: Annotated[
@@ -23,7 +24,10 @@ def command(
         ),
     ],
     names: Annotated[
-        str | None, typer.Option(help="names: from this list or file, one a line.")
+        str | None,
+        typer.Option(
+            help="names: from this list or file, one a line; default: the puzzle's own list."
+        ),
     ] = None,
     roles: Annotated[
         str | None, typer.Option(help="roles: this pair, such as saint/sinner; default: random.")
@@ -34,6 +38,13 @@ def command(
     retries: Annotated[
         int, typer.Option(help="statement, leaf: candidates before giving up.")
     ] = 2000,
+    policy: Annotated[
+        str | None,
+        typer.Option(help="Check that this policy's tokenizer knows the new words."),
+    ] = None,
+    max_unknown: Annotated[
+        float, typer.Option(help=f"With --policy: {MAX_UNKNOWN_HELP}", min=0, max=1)
+    ] = MAX_UNKNOWN,
     seed: Annotated[int, typer.Option()] = 0,
     with_original: Annotated[
         bool, typer.Option("--with-original", help="Pass each original on before its own.")
@@ -55,6 +66,7 @@ def command(
     choices |= {"statement": retries, "leaf": retries}
 
     with open_stage(inputs=files or ["-"], options={"words": kinds}) as stage:
+        unknown = Unknown(_tokenizer(policy), max_unknown, stage.say)
 
         def variants(record):
             _, epoch, sample = key(record)
@@ -65,7 +77,9 @@ def command(
                 yield record
             for kind in kinds:
                 try:
-                    yield perturb(record, kind, seed, choices.get(kind))
+                    new = perturb(record, kind, seed, choices.get(kind))
+                    unknown.read(new["prompt"])
+                    yield new
                     outcome = "made"
                 except Impossible as reason:
                     outcome = str(reason)
@@ -73,6 +87,16 @@ def command(
                 stage.tally(sized if find_kind(kind).changes_solution else kind, outcome)
 
         stage.flat_map(variants, needs=("id", "prompt", "answer", "info"))
+        unknown.report()
+
+
+def _tokenizer(policy: str | None) -> Any:
+    if not policy:
+        return None
+    from swr1.models import load_tokenizer
+    from swr1.policy import model_folder
+
+    return load_tokenizer(model_folder(policy))
 
 
 def split_kinds(words: list[str]) -> tuple[list[str], list[str]]:

@@ -269,3 +269,48 @@ def test_verl_gets_the_names_that_it_scores(tmp_path):
     out = there(tmp_path, "verl", records, "jsonl")
     assert [row["data_source"] for row in load(out)] == list(names.values())
     assert [r["info"]["dataset"] for r in loaded("verl", out)] == list(names)
+
+
+PUZZLE = {"id": "a" * 16, "task": "knights", "prompt": USER[1:], "answer": [["Mia", "knave"]]}
+
+
+def test_what_is_to_be_trained_on_has_the_prompt_of_its_task_and_the_opened_turn(swr1):
+    (row,) = map(
+        json.loads, swr1("export", "trl", stdin=jsonl([PUZZLE]), check=True).stdout.splitlines()
+    )
+    system, user, opened = row["prompt"]
+    assert system["role"] == "system" and "<answer>" in system["content"]
+    assert (user, opened) == (USER[1], {"role": "assistant", "content": "<think>"})
+    for shape, more in (("verl", ()), ("openai", ("--model", "m"))):
+        done = swr1("export", shape, *more, stdin=jsonl([PUZZLE]), check=True)
+        row = json.loads(done.stdout)
+        turns = row["prompt"] if shape == "verl" else row["body"]["messages"]
+        assert [turn["role"] for turn in turns] == ["system", "user"]
+
+
+def test_the_prompt_of_the_policy_goes_before_the_task_s(swr1, tmp_path):
+    (tmp_path / "kk").mkdir()
+    (tmp_path / "kk/config.json").write_text("{}")
+    kept = {"name": "mine", "digest": "", "system": "Be brief.", "prefill": "So"}
+    (tmp_path / "kk/swr1.json").write_text(json.dumps({"system_prompt": kept}))
+    line = ("export", "trl", "--policy", tmp_path / "kk")
+    done = swr1(*line, stdin=jsonl([PUZZLE]), check=True)
+    assert [t["content"] for t in json.loads(done.stdout)["prompt"]] == [
+        "Be brief.",
+        USER[1]["content"],
+        "So",
+    ]
+    assert "the system prompt is mine" in done.stderr
+    done = swr1(*line, "--system-prompt", "none", stdin=jsonl([PUZZLE]), check=True)
+    assert json.loads(done.stdout)["prompt"] == USER[1:]
+
+
+def test_a_completion_leaves_with_the_prompt_that_it_was_made_with(swr1):
+    made = {"name": "mine", "digest": "", "system": "Be brief.", "prefill": "<think>\n"}
+    records = [PUZZLE | {"completion": "so", "generation": {"system_prompt": made}}]
+    row = json.loads(swr1("export", "trl", stdin=jsonl(records), check=True).stdout)
+    assert row["prompt"][0]["content"] == "Be brief." and len(row["prompt"]) == 2
+    row = json.loads(
+        swr1("export", "trl", stdin=jsonl([PUZZLE | {"completion": "so"}]), check=True).stdout
+    )
+    assert row["prompt"] == USER[1:]  # nobody knows

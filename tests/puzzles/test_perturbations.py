@@ -8,6 +8,7 @@ from swr1.errors import DataError, UsageError
 from swr1.puzzles.canonical import canonical_key
 from swr1.puzzles.generator import generate
 from swr1.puzzles.item import Puzzle, as_item, puzzle_of
+from swr1.puzzles.names import LISTS
 from swr1.puzzles.perturb import KINDS, Impossible, perturb
 from swr1.puzzles.roles import PAIRS, find_roles
 from swr1.puzzles.statements import as_tuples
@@ -164,6 +165,18 @@ def test_what_to_change_to_can_be_chosen():
     assert [name for name, _ in chinese["answer"]] == item["info"]["names"]
     back = perturb(chinese, "wording", choice="plain")
     assert (text(back), back["answer"]) == (text(record), record["answer"])
+
+
+@pytest.mark.parametrize("source", ["few", "common", "latin", "accented"])
+def test_other_names_come_from_the_list_of_the_puzzle(source):
+    for item in generate(20, "2-4", names=source, seed=1):
+        new = perturb(named(item), "names")["info"]["names"]
+        assert set(new) <= set(LISTS[source].split()) and not set(new) & set(item["info"]["names"])
+    (item,) = generate(1, 5, names="few")
+    with pytest.raises(Impossible, match=r"too few other names .* of its own \(--names"):
+        perturb(named(item), "names")
+    (item,) = generate(1, 2, names=["Wilhelmina", "Bo"])
+    assert set(perturb(named(item), "names")["info"]["names"]) <= set(LISTS["common"].split())
 
 
 def test_only_what_holds_of_the_new_puzzle_is_kept():

@@ -230,3 +230,15 @@ def test_an_exported_file_through_trls_own_loop(monkeypatch, tmp_path):
     texts = [[{"role": "assistant", "content": text}] for _, text, _ in ITEMS]
     rewards, _ = trls_own_loop(monkeypatch, stage_two(), list(data), texts)
     assert rewards.tolist() == [want for *_, want in ITEMS]
+
+
+def test_completions_that_all_fail_the_format_are_said_once(capsys):
+    function = as_reward_function("logic-rl")
+    wrong = ["Mia is a knight"] * 2
+    for _ in range(2):
+        function(**batch(wrong, True, **ROW))
+    said = capsys.readouterr().err
+    assert said.count("2 of 2 completions: format 2 missing-tag") == 1 and "swr1 export trl" in said
+    function = as_reward_function("logic-rl", prefill="<think>")
+    function(**batch([*ANSWERS, *wrong], True, **ROW))
+    assert not capsys.readouterr().err

@@ -12,7 +12,8 @@ from swr1.commands.train_step import OPTIONS, command
 from swr1.errors import UsageError
 from swr1.objectives.presets import Objective, get_preset
 from swr1.options import KEY, options_of
-from swr1.prompts import Prompt
+from swr1.policy import Policy
+from swr1.prompts import Prompt, as_facts
 from swr1.training.config import GuardConfig, RLConfig, SFTConfig, TrainConfig
 from swr1.training.modes import MODES
 from swr1.training.rl import train_rl
@@ -82,15 +83,24 @@ def test_what_a_resumed_run_may_change():
     assert "batch" not in SFTConfig().changeable()  # it shapes the order of its data
 
 
-def test_a_prompt_as_named_as_given_and_as_sampled():
-    prompt, as_sampled = SFTConfig().rendering()
+def test_a_prompt_as_named_as_given_and_as_sampled(tmp_path):
+    policy = Policy(tmp_path)
+    policy.publish(lambda folder: None, {})
+
+    def rendering(**options):
+        prompts, as_sampled = SFTConfig(**options).rendering(policy)
+        return prompts.of({"task": "knights"}), as_sampled
+
+    prompt, as_sampled = rendering()
     assert (prompt.name, as_sampled) == ("logic-rl", True)
-    prompt, as_sampled = SFTConfig(system_prompt="none").rendering()
+    prompt, as_sampled = rendering(system_prompt="none")
     assert (prompt.system, as_sampled) == (None, False)
     mine = Prompt("mine", "Be brief.")
-    assert SFTConfig(system_prompt=mine, as_sampled=True).rendering() == (mine, True)
-    prompt, as_sampled = SFTConfig(template=("enable_thinking=false",)).rendering()
+    assert rendering(system_prompt=mine, as_sampled=True) == (mine, True)
+    prompt, as_sampled = rendering(template=("enable_thinking=false",))
     assert prompt.arguments == {"enable_thinking": False} and not as_sampled
+    policy.publish(lambda folder: None, {"system_prompt": as_facts(mine)})
+    assert rendering() == (mine, True)
 
 
 def test_a_guard_needs_labels_and_sources():

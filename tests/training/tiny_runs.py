@@ -43,7 +43,7 @@ WORDS = [
 
 def make_policy(path: Path, **options) -> Policy:
     """init.init_policy with all options as keywords."""
-    others, sizes = _split(options, ("source", "corpus", "dtype", "force"))
+    others, sizes = _split(options, ("source", "corpus", "dtype", "force", "system_prompt"))
     return init_policy(path, DecoderConfig(**sizes), **others)
 
 

@@ -1,8 +1,8 @@
 """Runs that are compared should have read the same prompts: who differs is named, not averaged over.
 
-    seen = PromptsOfRuns()
-    records = seen.noted("before", records)
-    seen.check(allowed=False)
+seen = PromptsOfRuns()
+records = seen.noted("before", records)
+seen.check(allowed=False)
 """
 
 from __future__ import annotations

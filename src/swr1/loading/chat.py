@@ -17,6 +17,7 @@ from typing import Any
 
 from swr1.errors import DataError
 from swr1.loading.values import plain
+from swr1.prompts import Prompt, from_facts
 
 Messages = list[dict[str, Any]]
 _LOOKS_LIKE_MESSAGES = re.compile(r"""\s*\[\s*\{\s*["'](role|content|from|value)["']\s*:""")
@@ -184,9 +185,22 @@ def restored(
             raise DataError(
                 f"no item: column 'swr1' holds {str(swr1)[:60]!r}, not what export wrote"
             )
+        if around := fields.get("system_prompt"):
+            prompt = _without(prompt, from_facts(around))
     item = {"info": fields.get("info") or {}, "answer": fields.get("answer")}
     item = {"task": fields.get("task"), "prompt": prompt, **item, "completion": completion}
     return {name: value for name, value in item.items() if value is not None}
+
+
+def _without(turns: Messages, around: Prompt) -> Messages:
+    """A prompt's own messages: without the system prompt and the opened turn that export put there."""
+    opened = {"role": "assistant", "content": around.prefill}
+    if around.prefill and turns[-1:] == [opened]:
+        turns = turns[:-1]
+    if around.system and turns and turns[0]["role"] == "system":
+        own = str(turns[0]["content"]).removeprefix(around.system).removeprefix("\n\n")
+        turns = [*([turns[0] | {"content": own}] if own else []), *turns[1:]]
+    return turns
 
 
 def truth(value: Any) -> tuple[Any, dict[str, Any]]:

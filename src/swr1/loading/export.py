@@ -19,11 +19,12 @@ import orjson
 
 from swr1.errors import DataError, UsageError
 from swr1.loading.chat import Messages, fork, joined
-from swr1.prompts import Prompt, Prompts, assistant_text
+from swr1.prompts import Prompt, Prompts, as_facts, assistant_text
 from swr1.records import Record, pack
 from swr1.streams import Stage, standard
 from swr1.streams.files import write_atomically
 
+AROUND = "system_prompt"
 FORMATS = ("openai", "trl", "verl")
 # The names by which verl's own scoring knows data sets that are loaded here by another.
 VERL_NAMES = {"gsm8k": "openai/gsm8k", "math-500": "HuggingFaceH4/MATH-500"}
@@ -56,8 +57,9 @@ def export(
         try:
             if record_kind != kind:
                 raise DataError(f"another kind of record: a {record_kind}, the first was a {kind}")
-            prompt = _messages(record["prompt"], _around(record, kind, prompts), shape, kind)
-            row = _MAKERS[shape](record, prompt, kind, number, model)
+            around = _around(record, kind, prompts)
+            prompt = _messages(record["prompt"], around, shape, kind)
+            row = _MAKERS[shape](_with_facts(record, around), prompt, kind, number, model)
         except DataError as error:
             stage.drop(error.reason, record.location, record)
             continue
@@ -191,6 +193,13 @@ def _around(record: Record, kind: str, prompts: Prompts) -> Prompt:
     return prompts.of(record, made=True) if said else Prompt("none")
 
 
+def _with_facts(record: Record, around: Prompt) -> Record:
+    """The record with what was put around its messages, which `swr1 load` takes away again."""
+    if not (around.system or around.prefill):
+        return record
+    return record | {AROUND: as_facts(around, whole=True)}
+
+
 def _messages(prompt: Messages, around: Prompt, shape: str, kind: str) -> Messages:
     """A prompt's messages with texts as content, with a system prompt around them as in a rollout."""
     if not prompt:
@@ -233,5 +242,5 @@ def _as_text(answer: Any) -> str:
 
 
 def _rest(record: Record) -> str:
-    fields = {name: record[name] for name in ("task", "answer", "info") if name in record}
+    fields = {name: record[name] for name in ("task", "answer", "info", AROUND) if name in record}
     return pack(fields).decode()

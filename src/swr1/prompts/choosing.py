@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from swr1.errors import DataError
 from swr1.prompts.named import as_facts, from_facts, load_prompt
 from swr1.prompts.rendering import Prompt
 
@@ -105,7 +106,7 @@ class Prompts:
     def _remark(self, prompt: Prompt, of_policy: bool, task: Any) -> None:
         """Say where two of option, policy and task differ."""
         trained, default = self.remembered, task_prompt(task)
-        if trained and trained.get("digest") != prompt.digest:
+        if trained and _digest_of(trained) != prompt.digest:
             self._once(
                 f"warning: {self.name} was trained with the system prompt {trained.get('name')};"
                 f" {_called(prompt, trained)} is used here"
@@ -125,6 +126,13 @@ class Prompts:
         if text not in self._said:
             self._said.add(text)
             self.say(text)
+
+
+def _digest_of(facts: Mapping[str, Any]) -> Any:
+    try:
+        return from_facts(facts).digest
+    except DataError:  # a text that is not known here
+        return facts.get("digest")
 
 
 def _called(prompt: Prompt, other: Mapping[str, Any]) -> str:

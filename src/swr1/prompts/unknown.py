@@ -10,24 +10,34 @@ Tokenizers of bytes or of byte-level pieces know every text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from swr1.errors import DataError
+from swr1.errors import DataError, SwrError
 from swr1.options import option
 
 MAX_UNKNOWN = 0.05  # share of the prompts' tokens
 SHOWN = 5  # words
+BLOCK = 16  # prompts that `read` checks together
+MAX_UNKNOWN_HELP = (
+    "Stop if a larger share of the prompts' tokens is unknown to the tokenizer; 1: never."
+)
 # The option of every stage that renders prompts.
 max_unknown_option = partial(
     option,
     MAX_UNKNOWN,
-    "Stop if a larger share of the prompts' tokens is unknown to the tokenizer; 1: never.",
+    MAX_UNKNOWN_HELP,
     min=0,
     max=1,
     quiet=True,
 )
+
+
+class TooManyUnknown(SwrError):
+    """No single record is bad, so `--on-error skip` does not go on."""
+
+    exit_code = DataError.exit_code
 
 
 class Unknown:
@@ -54,6 +64,7 @@ class Unknown:
         self.unknown = self.tokens = 0  # in all
         self.words: dict[str, None] = {}  # the first that were met
         self._checked = (0, 0)
+        self._read = 0
         self._said = 0  # unknown tokens, when the line was said
 
     @property
@@ -70,14 +81,25 @@ class Unknown:
         if count and len(self.words) < SHOWN:
             self.words |= dict.fromkeys(self._words_in(text)[: SHOWN - len(self.words)])
 
+    def read(self, messages: Iterable[dict[str, Any]]) -> None:
+        """Count the tokens of a prompt's messages, and check every BLOCK prompts."""
+        if self.token is None:
+            return
+        text = "\n".join(t for turn in messages if isinstance(t := turn["content"], str))
+        self.add(self.tokenizer(text, add_special_tokens=False)["input_ids"], text)
+        self._read += 1
+        if self._read >= BLOCK:
+            self._read = 0
+            self.check()
+
     def check(self) -> None:
-        """Raises DataError if what was added since the last check has a share beyond the limit."""
+        """Raises TooManyUnknown if what was added since the last check has a share beyond the limit."""
         unknown, tokens = self.unknown - self._checked[0], self.tokens - self._checked[1]
         self._checked = (self.unknown, self.tokens)
         if not unknown:
             return
         if unknown > self.limit * tokens:
-            raise DataError(
+            raise TooManyUnknown(
                 f"{self._told(unknown, tokens)}, more than {self.limit:.0%}: the policy cannot read"
                 " them. Use texts in its words, or go on with --max-unknown 1"
             )
@@ -86,9 +108,10 @@ class Unknown:
             self.say(self._told(unknown, tokens))
 
     def report(self) -> None:
-        """Say the share of all, if more came than was said."""
+        """Check what was not checked yet, and say the share of all if more came than was said."""
+        self.check()
         if self.unknown > self._said > 0:
-            self.say(f"in all, {self._told(self.unknown, self.tokens)}")
+            self.say(f"in all, {self.unknown / self.tokens:.1%} of {self.what} were unknown")
 
     def _told(self, unknown: int, tokens: int) -> str:
         words = ", ".join(map(repr, self.words))

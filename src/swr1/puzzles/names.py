@@ -28,6 +28,7 @@ LISTS = {
     for file in sorted((resources.files("swr1.data") / "names").iterdir(), key=lambda f: f.name)
     if file.name.endswith(".txt")
 }
+_LISTED = {name: frozenset(text.split()) for name, text in LISTS.items()}
 DEFAULTS = {"en": ("common", "latin"), "zh": ("chinese",)}  # the first that has enough
 
 RULE = (
@@ -69,6 +70,16 @@ def default_names(language: str = "en", people: int = 0) -> str:
     """The list that goes with a language ("en", "zh"), with at least so many names if there is."""
     lists = DEFAULTS[language]
     return next((name for name in lists if len(LISTS[name].split()) >= people), lists[-1])
+
+
+def list_of(names: Sequence[str], language: str = "en") -> str:
+    """The built-in list that these names come from, else the one of the language.
+
+    Of several that hold them, the shortest that has as many others.
+    """
+    holding = sorted((len(text), name) for name, text in _LISTED.items() if text.issuperset(names))
+    enough = (name for count, name in holding if count >= 2 * len(names))
+    return next(enough, holding[-1][1] if holding else default_names(language, 2 * len(names)))
 
 
 def read_names(

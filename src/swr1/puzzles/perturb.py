@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 from swr1.errors import DataError, UsageError
 from swr1.puzzles.item import Puzzle, as_item, puzzle_of
-from swr1.puzzles.names import check_names, default_names, read_names
+from swr1.puzzles.names import check_names, list_of, read_names
 from swr1.puzzles.roles import PAIRS, Roles, find_roles
 from swr1.puzzles.rules import KINDS as CONNECTIVES
 from swr1.puzzles.rules import PUBLISHED, Rules, is_trivial, leaves, statement_drawer
@@ -78,7 +78,8 @@ def perturb(record: Record, kind: str, seed: int = 0, choice: Any = None) -> Rec
 
     Args:
         record: a puzzle with info.statements.
-        choice: what to change to; None leaves it to the dice. "names": a list or file of names;
+        choice: what to change to; None leaves it to the dice. "names": a list or file of names (None:
+            the built-in list that the puzzle's come from);
             "roles": a pair such as "saint/sinner"; "wording": its name; "statement" and "leaf":
             how many candidates to try (RETRIES).
 
@@ -296,11 +297,12 @@ def _width(statement: tuple) -> int:
 def names(retelling: Retelling, dice: Dice, source: str | Sequence[str] | None) -> Retelling:
     """Everybody has another name, none of those before."""
     puzzle = retelling.puzzle
-    usual = default_names(find_wording(retelling.wording).language, 2 * len(puzzle.names))
+    usual = list_of(puzzle.names, find_wording(retelling.wording).language)
     pool = read_names(usual if source is None else source)
     others = [name for name in pool if name not in puzzle.names]
     if len(others) < len(puzzle.names):
-        raise Impossible("too few other names in the list")
+        more = " of its own (--names takes another)" if source is None else ""
+        raise Impossible(f"too few other names in the list{more}")
     chosen = list(islice(dice.shuffled(others), len(puzzle.names)))
     return retelling._replace(puzzle=puzzle._replace(names=chosen))
 

@@ -100,7 +100,7 @@ def _check(data: list[Example], dropped: Counter[str], log: Callable[[str], None
 
 
 def _check_unknown(encode: Targets) -> None:
-    """Report the tokens that the tokenizer does not know. Raises DataError for too many in prompts."""
+    """Report the tokens that the tokenizer does not know. Raises TooManyUnknown."""
     encode.unknown.check()
     encode.unknown_targets.check()
 

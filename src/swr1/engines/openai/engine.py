@@ -190,8 +190,8 @@ class OpenAIEngine:
         opened = self.send == "messages" and request.content[-1]["role"] == "assistant"
         if opened and facts.make not in OPENS:
             raise UsageError(
-                f"a server of make {facts.make!r} does not go on with an answer that"
-                f" {request.content[-1]['content']!r} opens: use --system-prompt none, or --prefill ''"
+                f"a server of make {facts.make!r} does not go on with an opened answer"
+                f" ({request.content[-1]['content']!r}): use --system-prompt none, or --prefill ''"
                 " to keep the system message, or, with a model folder, --send text"
             )
         if self.send == "messages" and "template" in request.facts and facts.make not in TEMPLATES:
