@@ -47,6 +47,10 @@ def command(
         WRITTEN,
         option("Draw accuracy by group, or safety against ability (.png, .svg, .pdf)."),
     ] = None,
+    different_prompts: Annotated[
+        bool,
+        option("Compare runs also where their system prompts differ.", "--different-prompts"),
+    ] = False,
     *,
     form: FormConfig,
     suites: SuiteConfig,
@@ -69,19 +73,22 @@ def command(
     """
     from swr1.evals import by_run
     from swr1.evals.runs import by_label, files_by_name
+    from swr1.evals.same_prompt import PromptsOfRuns
 
     printed = form.form
+    prompts = PromptsOfRuns(allowed=True) if different_prompts else None
     if not suites.requested and (suites.detail or suites.failures or suites.ladder):
         raise UsageError("--detail, --failures and --ladder go with --suite")
     if suites.requested:
         figures = by_run.suites(
-            open_stage, by_label(runs), suites, by, runs_by=runs_by, picture=picture
-        )
+            open_stage, by_label(runs), suites, by,
+            runs_by=runs_by, picture=picture, prompts=prompts,
+        )  # fmt: skip
     elif memory.requested:
         memory.check(rollouts.policy, picture, runs_by)
         labelled = by_label(runs)
         if memory.memorisation:
-            figures = by_run.by_heart(open_stage, labelled, by, verdict, runs_by)
+            figures = by_run.by_heart(open_stage, labelled, by, verdict, runs_by, prompts)
         else:
             figures = by_run.seen_in(memory.seen, open_stage, labelled, by or "people", verdict)
     else:
@@ -90,7 +97,7 @@ def command(
         named = {name: [file] for name, file in files_by_name(runs).items()}
         figures = by_run.accuracy(
             open_stage, named, by, verdict, sizes,
-            runs_by=runs_by, picture=picture, read=read,
+            runs_by=runs_by, picture=picture, read=read, prompts=prompts,
         )  # fmt: skip
     show_as(printed, figures.numbers, figures.page, figures.rows)
     if memory.list_matches and printed == "page":

@@ -25,6 +25,7 @@ from swr1.evals.config import SuiteConfig
 from swr1.evals.failures import Failures
 from swr1.evals.keys import no_key, note_keys, value_of
 from swr1.evals.metrics import Summariser
+from swr1.evals.same_prompt import PromptsOfRuns
 from swr1.evals.suites import Measuring, compare_runs, load_measures
 from swr1.records import Record
 from swr1.streams import Stage
@@ -58,9 +59,13 @@ def collect(
     make: Callable[[str], C],
     reading: Reading,
     runs_by: str | None = None,
+    prompts: PromptsOfRuns | None = None,
 ) -> dict[str, C]:
     """A collector per run, filled: per label, or per value of the key `runs_by` (under a label, if
-    there are several). Raises UsageError for a key that no record has."""
+    there are several). Raises UsageError for a key that no record has, and for system prompts that
+    differ from run to run, unless `prompts` allow it."""
+    if prompts is None:
+        prompts = PromptsOfRuns(allowed=(runs_by or "").startswith("system_prompt"))
     found: dict[str, C] = {} if runs_by else {label: make(label) for label in runs}
     known: set[str] = set()
     named = False
@@ -76,6 +81,8 @@ def collect(
                 if run not in found:
                     found[run] = make(run)
                 found[run].add(record)
+                prompts.note(run, record)
+    prompts.check()
     if runs_by and not named:
         raise no_key("--runs-by", runs_by, known)
     return found
@@ -101,15 +108,16 @@ def accuracy(
     runs_by: str | None = None,
     picture: Path | None = None,
     read: Reading = reading("id", "completion"),
+    prompts: PromptsOfRuns | None = None,
 ) -> Figures:
     """Right and wrong by group, of one run or of several, the first of which is compared with the others.
 
     Args:
         by: the key that groups the records, see keys.value_of. verdict: see metrics.Summariser.
         trained: names of groups that were trained on.
-        picture: where to draw it (.png, .svg, .pdf).
+        picture: where to draw it (.png, .svg, .pdf). prompts: see collect.
     """
-    collected = collect(open_run, runs, lambda _: Summariser(by, verdict), read, runs_by)
+    collected = collect(open_run, runs, lambda _: Summariser(by, verdict), read, runs_by, prompts)
     summaries = {label: one.summary() for label, one in collected.items()}
     if picture:
         from swr1.evals.picture import accuracy_picture
@@ -137,6 +145,7 @@ def suites(
     *,
     runs_by: str | None = None,
     picture: Path | None = None,
+    prompts: PromptsOfRuns | None = None,
 ) -> Figures:
     """Every benchmark's own metric.
 
@@ -149,7 +158,7 @@ def suites(
     def make(label: str) -> Measuring:
         return Measuring(chosen, by, bad.of(label) if config.failures else None)
 
-    collected = collect(open_run, runs, make, reading("id"), runs_by)
+    collected = collect(open_run, runs, make, reading("id"), runs_by, prompts)
     numbers = compare_runs({label or "all": one.run for label, one in collected.items()}, chosen)
     if config.failures:
         bad.write(config.failures)
@@ -161,7 +170,12 @@ def suites(
 
 
 def by_heart(
-    open_run: OpenRun, runs: Runs, by: str | None, verdict: str | None, runs_by: str | None = None
+    open_run: OpenRun,
+    runs: Runs,
+    by: str | None,
+    verdict: str | None,
+    runs_by: str | None = None,
+    prompts: PromptsOfRuns | None = None,
 ) -> Figures:
     """LiMem: accuracy on puzzles and on perturbed ones, see memorisation.Memory."""
     collected = collect(
@@ -170,6 +184,7 @@ def by_heart(
         lambda _: memorisation.Memory(by, verdict),
         reading("id", "completion"),
         runs_by,
+        prompts,
     )
     results = {label: one.figures() for label, one in collected.items()}
     return Figures(results, memorisation.report(results), csv_rows.by_heart(results))

@@ -1,33 +1,34 @@
-"""Runs that are compared should have read the same prompts: who differs is named, not averaged over.
+"""Runs that are compared should have read the same prompts; where they have not, it is said.
 
-seen = PromptsOfRuns()
-records = seen.noted("before", records)
-seen.check(allowed=False)
+prompts = PromptsOfRuns()
+prompts.note("before", record)
+prompts.check()
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from swr1.errors import UsageError
 from swr1.records import Record
+from swr1.terminal import say
 
 
 class PromptsOfRuns:
-    """The system prompts that records say they were made with, by task and run."""
+    """The system prompts that records say they were made with, by task and run.
 
-    def __init__(self) -> None:
+    Args:
+        allowed: runs may differ in them.
+    """
+
+    def __init__(self, allowed: bool = False) -> None:
+        self.allowed = allowed
         self._seen: dict[str, dict[str, dict[str, str]]] = {}  # task -> run -> digest -> name
 
-    def noted(self, run: str, records: Iterable[Record]) -> Iterator[Record]:
-        """The records, as they are."""
-        for record in records:
-            prompt = (record.get("generation") or {}).get("system_prompt")
-            if isinstance(prompt, dict):
-                runs = self._seen.setdefault(str(record.get("task") or "-"), {})
-                digest, name = str(prompt.get("digest")), str(prompt.get("name"))
-                runs.setdefault(run, {})[digest] = name
-            yield record
+    def note(self, run: str, record: Record) -> None:
+        prompt = (record.get("generation") or {}).get("system_prompt")
+        if isinstance(prompt, dict):
+            runs = self._seen.setdefault(str(record.get("task") or "-"), {})
+            digest, name = str(prompt.get("digest")), str(prompt.get("name"))
+            runs.setdefault(run, {})[digest] = name
 
     def difference(self) -> str | None:
         """Which runs were made with different prompts, in words; None where none were.
@@ -40,14 +41,14 @@ class PromptsOfRuns:
                     f"{run or 'one'} {', '.join(f'{n} ({d[:6]})' for d, n in prompts.items())}"
                     for run, prompts in runs.items()
                 )
-                return f"the runs have different system prompts (task {task}): {'; '.join(named)}"
+                return f"the system prompt is not the same (task {task}): {'; '.join(named)}"
         return None
 
-    def check(self, allowed: bool) -> str | None:
-        """The difference as a note; raises UsageError if it is not `allowed`."""
-        found = self.difference()
-        if found and not allowed:
-            raise UsageError(
-                f"{found}. Make them alike, or compare them so with --different-prompts"
-            )
-        return found
+    def check(self) -> None:
+        """Say the difference; raise UsageError if it is not allowed."""
+        if found := self.difference():
+            if not self.allowed:
+                raise UsageError(
+                    f"{found}. Make the runs alike, or compare them so with --different-prompts"
+                )
+            say("swr1 eval", f"warning: {found}")

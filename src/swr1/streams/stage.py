@@ -124,7 +124,8 @@ class Stage:
             assert self.quarantine_path
             self._quarantine = open_to_write(self.quarantine_path)
         piped = self.output == "-" and not standard.output_is_terminal()
-        self.progress = Progress(self.name, self.total, self.quiet, bar=not piped)
+        alone = not piped and not standard.is_pipe(0)
+        self.progress = Progress(self.name, self.total, self.quiet, bar=alone, last=not piped)
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
@@ -326,7 +327,7 @@ class Stage:
         shown = {"reward": "reward_mean", "accuracy": "accuracy", "loss": "loss"}
         parts = [f"{k} {row[n]:.3g}" for k, n in shown.items() if row.get(n) is not None][:2]
         parts += [f"{k} {row[k]:.3g}" for k in ("lag", "version") if row.get(k) is not None]
-        self.progress.advance(row["step"], ", ".join(parts))
+        self.progress.step(row["step"], ", ".join(parts))
 
     # --- words -------------------------------------------------------------------------------
 
