@@ -65,8 +65,12 @@ class Progress:
             self._last = now
 
     def step(self, count: int, note: str) -> None:
-        """An optimizer step is done: each has a line in a run of FEW_STEPS, where there is no bar."""
-        if self._bar is None and not self.quiet and (self.total or count) <= FEW_STEPS:
+        """An optimizer step is done. Where there is no bar, each has a line in a run of FEW_STEPS; of
+        a run of unknown length the first ones have, if they take a second."""
+        now = time.monotonic()
+        few = (self.total or count) <= FEW_STEPS and (self.total or now - self._last > 1)
+        if self._bar is None and not self.quiet and few:
+            self._last = now
             of = f" of {self.total}" if self.total else ""
             say(f"swr1 {self.name}", f"step {count}{of}: {note}")
         else:
