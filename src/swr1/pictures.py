@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
-MARKERS = "os^DvP*X"  # one more than colours: the 56 first runs differ in one of the two
+MARKERS = "os^DvX<>"  # one more than colours: the 56 first runs differ in one of the two
 INK, FAINT = "#333333", "#DDDDDD"
 TITLE, TEXT, SMALL = 11, 9.5, 8.5  # points
 CAPS = 2.5  # of a whisker, in points

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Estimate = tuple[float, float, float]  # a share of 0..1, and both ends of its 95% interval
 Points = Mapping[str, tuple[Estimate, Estimate]]  # label -> (across, up)
 Place = tuple[float, float]  # on the page, in points of 1/72 inch
-_MARKER, _RING = 8.0, 14.0  # points: a marker's size; how far it is moved at a time
+_MARKER, _RING = 7.0, 13.0  # points: a marker's size; how far it is moved at a time
 _ROOM = 0.08  # of what the intervals span, left at either end of an axis
 
 
