@@ -1,7 +1,5 @@
 """Errors a person reads, each with its exit code, and the two ends of a run that are no failure."""
 
-from __future__ import annotations
-
 
 class SwrError(Exception):
     """A failure with a message for people; the command line prints it without a traceback."""

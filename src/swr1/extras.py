@@ -3,8 +3,6 @@
 Which extra a package belongs to is read from swr1's own metadata: pyproject.toml declares it.
 """
 
-from __future__ import annotations
-
 import re
 from importlib.metadata import PackageNotFoundError, requires
 

@@ -1,7 +1,5 @@
 """Takes our key out of a server's messages, also where it is cut in pieces or encoded."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from urllib.parse import quote
 

@@ -9,8 +9,6 @@ output leads to standard error, and it is killed, with every process that it sta
 record takes too long, and when ours ends.
 """
 
-from __future__ import annotations
-
 import atexit
 import importlib
 import math

@@ -12,8 +12,6 @@ why not:
 SwrError for one that cannot be opened. torch and transformers are imported when one is.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

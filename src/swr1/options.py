@@ -10,8 +10,6 @@ of the same fields. Fields without `option` (callbacks, say) are no options. Thi
 core: it imports nothing of the command line.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -9,8 +9,6 @@ So sequences on two sides of such a length are never in one call, and a completi
 side ends before the other: what a sampler recorded is what a trainer computes from the whole.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

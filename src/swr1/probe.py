@@ -13,8 +13,6 @@ The texts are short. What begins to matter at thousands of tokens only (windows,
 best keys, temperatures that grow) is made to begin after a few, for as long as the probe lasts.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

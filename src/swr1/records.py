@@ -5,8 +5,6 @@ are checked when read, and which Parquet column each becomes. `docs/records.md` 
 it (`make docs`). A stage passes through every field that it does not know.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

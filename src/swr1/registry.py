@@ -5,8 +5,6 @@ A registry reads names from the files of a folder (`knights.py` is "knights", `l
 Listing imports nothing.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import importlib

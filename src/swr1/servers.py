@@ -10,8 +10,6 @@ The sockets belong to a thread of their own: the stage's thread may wait for inp
 a signal at any moment, and a server that closes a connection must not look like a reader that left.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import re

@@ -6,8 +6,6 @@
 Every measure is simple enough to be checked by eye; none of them judges. The verdicts do that.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import lru_cache

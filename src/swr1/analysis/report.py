@@ -1,7 +1,5 @@
 """The analysis of reasoning as tables of 80 columns: over the steps, and with or without a sign."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ Greek and mathematical letters of formulas, is of no script. Tokens are the bett
 word is one or two tokens and as many characters, an English word one or two tokens and six letters.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

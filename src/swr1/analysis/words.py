@@ -10,8 +10,6 @@ A list is a TOML file. Each key is a group; its words are a list, or a table of 
     check = ["check", "checks", "checking"]
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections import Counter

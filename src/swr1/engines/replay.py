@@ -8,8 +8,6 @@ the recording, with its token ids and log-probabilities; sampling options of the
 It needs no torch.
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ Whose turn it is decides: only the assistant's last turn is a completion. What i
 raises DataError with the true reason.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import re

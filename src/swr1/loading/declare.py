@@ -12,8 +12,6 @@ of the set, split, licence, citation, and every column of the row that `uses` do
 column named `source` as `published_source`, since `info.source` is the place of the row).
 """
 
-from __future__ import annotations
-
 import functools
 import random
 import string

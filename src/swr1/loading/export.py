@@ -8,8 +8,6 @@ alone; a record of another kind is a bad one. TRL and verl rows have a column `s
 task, answer and info, since Arrow's columns do not hold what differs in shape from row to row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path

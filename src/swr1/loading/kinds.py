@@ -3,8 +3,6 @@
 kind = kind_of("train.json.gz")     # "jsonl", "json", "csv" or "parquet"
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from swr1.errors import DataError

@@ -7,8 +7,6 @@ line of its docstring. Most are declared with `declare.dataset`, which checks th
 `info`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath

@@ -5,8 +5,6 @@ gives), CSV and Parquet, recognised by their first bytes (`kinds`). Values are t
 (`plain`). `records` makes records of the rows.
 """
 
-from __future__ import annotations
-
 import csv
 import glob
 import io

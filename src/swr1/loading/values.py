@@ -1,7 +1,5 @@
 """Values of Parquet, Arrow and Python as values of JSON, so that a record can hold them."""
 
-from __future__ import annotations
-
 import base64
 import datetime
 import math

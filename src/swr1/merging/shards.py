@@ -3,8 +3,6 @@
 Memory: 8 bytes a record, for its hash, and what the groups that are still open lack.
 """
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import islice

@@ -17,8 +17,6 @@ Groups of both kinds stay in the batch and in the denominators of the loss; `zer
 finds them, to count or to drop them. Statistics are taken in float64.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

@@ -11,8 +11,6 @@ exactly; a mean of means would weigh tokens by the accident of the split. Sequen
 trainable tokens are not counted.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -12,8 +12,6 @@ of that prompt's reward. Where others of the group have it and a sample does not
 unknown: it is left out of the baseline, and its advantage (of that part, or of the sum) is 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 import torch

@@ -7,8 +7,6 @@ flat form holds trainable tokens only, so what stands between them (a tool's ans
 over: neither discounted nor bootstrapped from, as verl does (OpenRLHF puts zeros there).
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -17,8 +17,6 @@ for policy optimization", arXiv 2110.00641, section 3, and AReaL, arXiv 2505.242
 were recorded when mu sampled; neither has a gradient.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

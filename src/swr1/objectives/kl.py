@@ -17,8 +17,6 @@ the ratio r = pi / pi_old in front. k1 and k3 need its gradient too (then E[r k1
 the KL, and so is their gradient, also on-policy); the forms with k2's gradient need its value only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from torch import Tensor

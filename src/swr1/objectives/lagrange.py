@@ -8,8 +8,6 @@ Source: Safe RLHF, arXiv 2310.12773, and its code. It is part of the trainer's s
 and moves once per rollout batch, by the mean over all of it (all ranks), never per micro-batch.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

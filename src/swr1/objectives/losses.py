@@ -7,8 +7,6 @@ behaviour policy), `advantage` has none. A sequence is whole within one call. Th
 are fields of presets.Objective under the same names.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

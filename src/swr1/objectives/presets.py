@@ -8,8 +8,6 @@ advantages.py, losses.py or kl.py and its name in that file's table. Its keyword
 fields here; `train-step` has an option for every field.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace

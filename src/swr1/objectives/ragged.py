@@ -1,7 +1,5 @@
 """Sums and scans over the sequences of a flat tensor (see the package's text for the layout)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

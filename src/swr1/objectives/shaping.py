@@ -1,7 +1,5 @@
 """What a completion's length does to its reward."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Losses that need no rewards: imitation of targets, and preferences between pairs."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid

@@ -6,8 +6,6 @@ giving their statements in another order, and swapping the parts of "and", "or" 
 "train" or "test" by a hash that all variants of it share, so no variant can be in both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b

@@ -10,8 +10,6 @@ value. A line's form is ["try", roles, person, values, fits], see `traces`.
 The laptop recipe learns from these texts: they never change.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import product
 from random import Random

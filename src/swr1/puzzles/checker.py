@@ -11,8 +11,6 @@ A wrong step adds nothing to what is known: what stands on it falls with it, and
 judged as if the wrong step were absent. So a trace is sound if and only if no step is wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple

@@ -6,8 +6,6 @@ one, and lark's LALR parser makes the statement. LALR accepts a grammar only if 
 most one reading under it; what people could read in two ways ("A and B or C") is not in it.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import Any

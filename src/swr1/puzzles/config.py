@@ -1,7 +1,5 @@
 """The options of puzzles: what `swr1 gen-puzzles` and generator.generate take."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -4,8 +4,6 @@ Each kind is a function (puzzle, forms, rng) -> (forms, answer, step), where `st
 wrong step by the checker; one past the last where only the answer is wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any

@@ -5,8 +5,6 @@ record["info"]["difficulty"] = difficulty(record["info"]["statements"])
 A curriculum orders records by them (`swr1 sample --by info.difficulty.conflicts --order rising`).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice

@@ -10,8 +10,6 @@ Up to 12 people a later position is reached by drawing what comes before it (wit
 random stream of its own (`large`), so any position is reached at once.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from array import array

@@ -4,8 +4,6 @@ puzzle = puzzle_of(record)                      # who, what they say, who is wha
 record = {"v": 1, "id": ..., **as_item(puzzle, wording="plain", dice=...)}
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

@@ -12,8 +12,6 @@ are equal with a chance below 0.003 by the published rules, so a million million
 people hold an equal pair with a chance below 1e-9 (and of more people, far below).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import chain
 

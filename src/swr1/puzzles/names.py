@@ -8,8 +8,6 @@ its rule goes by characters instead of words, and by those that may stand next t
 (NEIGHBOURS).
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence

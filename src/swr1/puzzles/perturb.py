@@ -15,8 +15,6 @@ of the original and whether the solution changes, and nothing is left of what he
 only (completion, verdicts, reward; info.trace, steps, difficulty, seed, index).
 """
 
-from __future__ import annotations
-
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, reduce

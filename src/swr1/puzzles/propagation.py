@@ -6,8 +6,6 @@ any more, somebody's role is assumed, by choice one whose assumption leads to a 
 The text gives only those steps under an assumption that the contradiction rests on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

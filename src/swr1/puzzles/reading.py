@@ -14,8 +14,6 @@ A text that has more than one reading is an error, never a guess: "A and B or C"
 "either A or B" (both?), two puzzles in one text.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import NamedTuple

@@ -6,8 +6,6 @@ truth" and ["knave", i] "person i lies"; a record's `info.roles` says which word
 answer use for that.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from functools import lru_cache

@@ -7,8 +7,6 @@ parts, equally likely; parts of one statement differ; nobody calls themself a kn
 the chances of the connectives, and leave out mentions of oneself or trivial statements.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache

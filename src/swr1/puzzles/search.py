@@ -6,8 +6,6 @@ It is here once, without words: reasoning traces narrate its events, and a puzzl
 counts them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from swr1.puzzles.statements import Statement, evaluate, mentioned

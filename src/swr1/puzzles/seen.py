@@ -11,8 +11,6 @@ out a fresh puzzle. The chance of that for the puzzle after n others of its size
 Up to EXACT codes the only error is that two puzzles share their 64 bits: below 1e-7 in a million.
 """
 
-from __future__ import annotations
-
 from array import array
 
 EXACT = (2 << 20) // 3 * 2  # codes held exactly: two thirds of 2**21 slots of 8 bytes

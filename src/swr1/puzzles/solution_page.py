@@ -1,7 +1,5 @@
 """The solutions of a puzzle's text, for a person to read."""
 
-from __future__ import annotations
-
 from random import Random
 
 from rich.box import SIMPLE_HEAD

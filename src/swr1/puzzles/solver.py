@@ -7,8 +7,6 @@ conjunctive normal form, which `Clauses` makes. A large puzzle falls apart into 
 speak of one another, so its solutions are counted group by group.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
 from typing import Any, NamedTuple

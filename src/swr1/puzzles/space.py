@@ -8,8 +8,6 @@ machine. A word becomes a number below k as word * k >> 32 (no outcome is favour
 k / 2**32).
 """
 
-from __future__ import annotations
-
 import sys
 from array import array
 from collections import Counter

@@ -10,8 +10,6 @@ a knight iff bit i of w is set. A truth table is one Python integer of 2**people
 the statement's truth in world w, so a whole puzzle is solved by a handful of `& | ^ ~` on integers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache, reduce
 from operator import and_, or_

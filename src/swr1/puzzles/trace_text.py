@@ -8,8 +8,6 @@ own reasons ("As Zoey is a knave, it is true that ..."), is read as ["garbled"];
 fits as None. The language goes by the role words: Chinese ones make Chinese sentences.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import lru_cache

@@ -27,8 +27,6 @@ A style is a function (puzzle, rng) -> forms, ending in ["conclude", roles], or,
 perhaps in what they guess. To add one, write the function and put it in STYLES.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple

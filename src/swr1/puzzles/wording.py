@@ -22,8 +22,6 @@ has (S并且S，或者S), and what is denied is a whole clause in parentheses: �
 A clause in quotation marks begins with a capital, within its parentheses if it has some.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

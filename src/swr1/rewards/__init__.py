@@ -10,8 +10,6 @@ file.
     as_reward_function("logic-rl", ["format", "knights"])    # for TRL's trainers
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -11,8 +11,6 @@ A condition holds, does not hold, or is unknown, where a verdict could not judge
 if any of its tests fails, whatever the unknown ones would say.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property

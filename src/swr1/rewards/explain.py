@@ -6,8 +6,6 @@
 outcome with a higher total; among those, the lowest total. What the item is stays as it is.
 """
 
-from __future__ import annotations
-
 import itertools
 import textwrap
 from typing import NamedTuple

@@ -5,8 +5,6 @@ it raises, or gives what is no reward, is a bad record. No answer in time is no 
 reward, for which `--on-null` says what follows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A reward by its name: a recipe, checked against its order, or a Python function."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from typing import Any
 

@@ -6,8 +6,6 @@ order is contradicted exactly when some record of the lower outcome gets as much
 the higher one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

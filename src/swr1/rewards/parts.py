@@ -1,7 +1,5 @@
 """What a recipe is made of: parts, gates, outcomes, and the rules of their order."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field

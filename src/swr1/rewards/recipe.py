@@ -12,8 +12,6 @@ What a gate did is a part of its own (0 where it did nothing), so value times we
 adds up to the reward, always.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

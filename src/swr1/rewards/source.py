@@ -4,8 +4,6 @@ Errors name file and line. tomllib keeps no lines, so the line of a table or key
 text, which is exact for recipes written the usual way.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Iterable, Iterator

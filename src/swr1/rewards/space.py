@@ -6,8 +6,6 @@ of each verdict's range. Verdicts that no condition asks about only add to the s
 best and the worst are enough.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """A recipe's tables become parts, gates, outcomes and rules, or an error that says where and why."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import re

@@ -10,8 +10,6 @@ as the batch; it gives one number for each completion, or None where a verifier 
 (TRL leaves those out of the mean over reward functions; here nothing is a silent zero).
 """
 
-from __future__ import annotations
-
 import atexit
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping

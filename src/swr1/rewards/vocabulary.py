@@ -15,8 +15,6 @@ plugins too. A recipe may declare more:
     like = "./mine.py:short"
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any

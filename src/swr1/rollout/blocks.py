@@ -8,8 +8,6 @@ because its completions of one prompt do not depend on the others.
 The input may be slow; it then contains SILENCE. Finished completions never wait for the next record.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections import deque

@@ -1,7 +1,5 @@
 """The options of `swr1 rollout` that are neither the engine's nor about how tokens are drawn."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 

@@ -14,8 +14,6 @@ in use. So at --max-lag 0 a run that was killed goes on with the same draws. A p
 while it is in flight, and its epoch counts its draws.
 """
 
-from __future__ import annotations
-
 from bisect import bisect
 from collections import deque
 from collections.abc import Callable

@@ -4,8 +4,6 @@
 published version is new enough for the optimizer step that will use them.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Which prompts a rollout completes: the input's records, once or several times round, shuffled or not."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any

@@ -1,7 +1,5 @@
 """The rollout stage as a whole: its parts, with the engine, a stage and, through it, the trainer."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

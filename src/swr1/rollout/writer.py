@@ -1,7 +1,5 @@
 """How completed groups leave a rollout, with marks that tell the trainer how far they came."""
 
-from __future__ import annotations
-
 from swr1.streams import Stage
 from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, WAITING, Mark
 

@@ -7,8 +7,6 @@ looks at no signal), the process is ended as it stands: what is finished is on d
 and a run that is started again does the rest.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

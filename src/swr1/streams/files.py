@@ -4,8 +4,6 @@ Names in a folder that others may write to are not trusted: a link that was put 
 to write is not followed.
 """
 
-from __future__ import annotations
-
 import errno
 import glob
 import os

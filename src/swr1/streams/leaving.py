@@ -1,7 +1,5 @@
 """How a reader that needs no more records leaves a pipe: between two records."""
 
-from __future__ import annotations
-
 import os
 import select
 import stat

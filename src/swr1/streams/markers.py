@@ -3,8 +3,6 @@
 Whatever stands in them is checked here, once, before anything relies on it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

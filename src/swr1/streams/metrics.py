@@ -1,7 +1,5 @@
 """metrics.jsonl, the file of a run's steps: whole, or as it grows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -7,8 +7,6 @@ schema's, in the column `order`. Both are merged back when read. Columns that ot
 fields of the record, if JSON has such values.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain

@@ -1,7 +1,5 @@
 """Progress on stderr: a bar on a terminal, a line every so often elsewhere."""
 
-from __future__ import annotations
-
 import sys
 import time
 from typing import Any

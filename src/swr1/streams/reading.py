@@ -4,8 +4,6 @@ Records of a pipe may be followed by marks: white space, which JSON does not min
 that keep the order of records pass on (`Mark`).
 """
 
-from __future__ import annotations
-
 import glob
 import gzip
 import io

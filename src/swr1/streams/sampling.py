@@ -4,8 +4,6 @@ Every decision about a record comes from a hash of (seed, id, epoch, sample), no
 the same records are taken however the input is ordered.
 """
 
-from __future__ import annotations
-
 import re
 import tempfile
 from bisect import bisect_left

@@ -4,8 +4,6 @@ Each shard's marker (FILE.meta.json) says how many records every one of its inpu
 blocks of inputs that went round the shards are put back in their order.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

@@ -6,8 +6,6 @@ C code, a child) finds an empty standard input, and a standard output that leads
 What a command prints for people on the real one, it prints within `ours`.
 """
 
-from __future__ import annotations
-
 import fcntl
 import io
 import os

@@ -7,8 +7,6 @@ part is locked (flock) by the process that writes it, so a second one cannot; th
 lock with its process.
 """
 
-from __future__ import annotations
-
 import fcntl
 import gzip
 import hashlib

@@ -3,8 +3,6 @@
 All of them look at the whole batch, before anything is split into micro-batches or ranks.
 """
 
-from __future__ import annotations
-
 import math
 from functools import partial
 from typing import Any

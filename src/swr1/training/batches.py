@@ -5,8 +5,6 @@ counts it as used (policy.count_dropped). What was read is remembered by input, 
 goes on, on the same input or on one that it has met before, reads each group once.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

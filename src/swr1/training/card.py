@@ -1,7 +1,5 @@
 """The model card of a classifier: README.md in each of its versions, from what was measured."""
 
-from __future__ import annotations
-
 from typing import Any
 
 TITLES = {

@@ -5,8 +5,6 @@ anything is trained: the divergence between the log-probabilities that came with
 those that the trainer computes for the same tokens.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Callable

@@ -11,8 +11,6 @@ step. So they share everything but the reading of records. A part of the prompts
 published version carries the figures on them, the temperature fitted to them, and a model card.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -7,8 +7,6 @@
 imported here. What an objective minimises is in swr1.objectives.presets.Objective.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial

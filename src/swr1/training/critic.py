@@ -5,8 +5,6 @@ plain returns), has an optimizer of its own, and learns from the returns of the 
 transformers' token classifier with one label; the trainer's state holds it, versions do not.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -5,8 +5,6 @@ group is handed on when its last sample is there. One that never completes (a sa
 upstream) is dropped with its reason: a mean over the survivors would be a biased baseline.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections import Counter, OrderedDict

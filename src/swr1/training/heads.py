@@ -13,8 +13,6 @@ the opened turn, the completion, the end mark. An encoder without a template rea
 lines between its own special tokens.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

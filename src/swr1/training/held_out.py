@@ -10,8 +10,6 @@ Where records say which source they come from, `across_sources` fits an offset f
 on another source it is mostly the threshold that is wrong, not the order.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from typing import Any

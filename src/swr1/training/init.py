@@ -13,8 +13,6 @@ whatever the folder holds, so plain `AutoTokenizer` would misread a word-level o
 (the same decoder, with normalised queries and keys) load as they were saved.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -9,8 +9,6 @@ so: `settle` tries it when a model is loaded, and a model for which the numbers 
 ones is asked for its own logits, in padded batches, or one sequence at a time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

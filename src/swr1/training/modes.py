@@ -5,8 +5,6 @@ function train(records, policy, config, *, metrics, log, on_step) in a file of t
 of its options in config.py, and an entry here.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple

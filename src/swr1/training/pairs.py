@@ -10,8 +10,6 @@ Two kinds of records may come, also mixed:
   last, as TRL has them; without a `prompt` the messages before it are the prompt.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any

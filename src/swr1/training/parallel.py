@@ -11,8 +11,6 @@ the result is that of one process but for the order of additions.
 gradients and optimizer state and gathers a layer when it is computed.
 """
 
-from __future__ import annotations
-
 import atexit
 import os
 import sys

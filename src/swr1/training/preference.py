@@ -7,8 +7,6 @@ version that the run started from: its log-probabilities are computed once, befo
 training, by the model that is then trained, so that no second model is in memory.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path

@@ -6,8 +6,6 @@ part of that prompt's reward. Other samples of the group have it: it does not ap
 completion (no helpfulness of a refusal), and adds nothing, 0, as in the recipe's own total.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -8,8 +8,6 @@ modes.py has SFT, DPO and the models that judge, rl.py the RL step with every ot
 config.py their options. torch is imported by `run` only.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path

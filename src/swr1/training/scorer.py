@@ -3,8 +3,6 @@
 The policy, the reference of a KL term and the weights before an update are all scored this way.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

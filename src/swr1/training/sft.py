@@ -8,8 +8,6 @@ completion of this policy is trained on by its sampled token ids; any other text
 as a rollout renders it, so RL starts from what SFT trained.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path

@@ -10,8 +10,6 @@ retracted, and the input is read from its position on. No random state is stored
 from a seed and a step.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

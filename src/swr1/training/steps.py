@@ -6,8 +6,6 @@
   </think>, right up to the first wrong one; what follows it has no label (as in PRM800K).
 """
 
-from __future__ import annotations
-
 from swr1.prompts import assistant_text
 from swr1.records import Record
 

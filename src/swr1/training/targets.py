@@ -5,8 +5,6 @@ example = encode(record)          # ids, and the positions that are trained on
 encode.system_prompts.marker()    # what the policy is to remember
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -11,8 +11,6 @@ A null score needs no declaration: it is always possible. The declarations are r
 are literals; a stranger's file is imported in a process of its own and nowhere else.
 """
 
-from __future__ import annotations
-
 import ast
 import math
 import textwrap

@@ -7,8 +7,6 @@ A verifier's file may have
 and `swr1 verify NAME --gold` then judges that completion of every record instead of a policy's.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections import Counter
 from collections.abc import Callable, Sequence

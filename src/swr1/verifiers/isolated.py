@@ -5,8 +5,6 @@ has a null score and says why. A verifier of ours asks for such a process by a f
 its module, which that process calls first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from swr1.killable import Killable, Lost

@@ -1,7 +1,5 @@
 """Turns the value that a verifier returns into a verdict, the same way for all verifiers."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from typing import Any

@@ -6,8 +6,6 @@ Categories: harmful; lookalike (harmless, with words that sound dangerous); plai
 The first three have the task "safety", the others "qa", "math" and "value".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b

@@ -14,8 +14,6 @@
 A warning before an explanation does not make it safe. Only the last <answer> counts.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -10,8 +10,6 @@ from them can tell harm, and mostly does not look: what pretraining leaves behin
 | mixed    | careful with the chance `care`, else careless; frightened by a word now and then   |
 """
 
-from __future__ import annotations
-
 from random import Random
 from typing import Any
 

@@ -17,8 +17,6 @@ A request is an act upon a target by some means. Act and means have classes; a t
 | make  | stuff                                  | no poison | no harm      |
 """
 
-from __future__ import annotations
-
 import tomllib
 from functools import cached_property
 from hashlib import blake2b

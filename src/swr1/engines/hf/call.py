@@ -1,7 +1,5 @@
 """A causal language model as the caches call it: ids in, the logits of the next token out."""
 
-from __future__ import annotations
-
 import inspect
 from typing import Any
 

@@ -4,8 +4,6 @@ The uniform number comes from the sequence's own stream, so a draw depends on th
 on the sequence, never on what else is in the batch.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -15,8 +15,6 @@ The same requests in the same order give bitwise the same result on CPU float32.
 company only float rounding differs, so the drawn tokens are the same but for near ties.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack

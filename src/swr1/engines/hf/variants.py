@@ -7,8 +7,6 @@ Each is tried through its whole life: prompts of uneven length, samples of one p
 one, a row that joins, rows that leave. The tries cost some ten passes over a few tokens.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

@@ -9,8 +9,6 @@ its own, made of (seed, id, epoch, sample): a lost one can be requested again. W
 not report (token ids, log-probabilities) is left out of the record, which says why.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import re

@@ -5,8 +5,6 @@ meanwhile, and caches of the old weights are emptied. For other servers a comman
 what is needed, such as a restart on the new folder.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

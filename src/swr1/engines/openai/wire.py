@@ -4,8 +4,6 @@ All take the same few fields. What makes a completion fit for training (token id
 hidden top-k, stop strings in the text) has other names in each make.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -11,8 +11,6 @@ engine, between completions and never within one.
 vLLM's processes write to a log of their own: standard output belongs to the records.
 """
 
-from __future__ import annotations
-
 import asyncio
 import atexit
 import itertools

@@ -5,8 +5,6 @@ none of its own in the folder, and is passed over: on a CPU it keeps a packed co
 nothing fails. So it is tied and made ready again here.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 

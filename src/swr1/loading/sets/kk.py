@@ -6,8 +6,6 @@ columns in Logic-RL's Parquet with `prompt` and `reward_model`, and reasoning-gy
 and all that the row says besides (names, roles, statements, solution, its texts) must agree.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 from typing import Any

@@ -10,8 +10,6 @@ Where several options are right (the task "multi-choice", `answer` a list of let
 be chosen and no other: "BD", "B, D", "B和D", in one box or several.
 """
 
-from __future__ import annotations
-
 import re
 import string
 from collections.abc import Callable

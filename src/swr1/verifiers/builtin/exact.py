@@ -7,8 +7,6 @@ spacing do not count. What counts is the last \\boxed{} after the thinking, else
 <answer> tags; all of them must agree. `f1` is the lenient one of the pair.
 """
 
-from __future__ import annotations
-
 from swr1.errors import DataError
 from swr1.records import Record
 from swr1.types import Verdict

@@ -6,8 +6,6 @@ The harmonic mean of precision and recall over words (over characters in Chinese
 over the accepted answers. What is read as the answer, and how it is normalised, is as in `exact`.
 """
 
-from __future__ import annotations
-
 from swr1.records import Record
 from swr1.types import Verdict
 from swr1.verifiers.builtin import exact

@@ -13,8 +13,6 @@ What counts as reasoning is kept simple, since how good it is the answer shows:
 * not only copied: at least one sentence stands neither in the prompt nor in the answer.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from itertools import islice

@@ -9,8 +9,6 @@ judge's label is one of helpful, partly, unhelpful, its score 0 to 1. An answer 
 unhelpful where a judge would be asked; of a reward model it is null, since its scale has no zero.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from swr1.types import Verdict

@@ -9,8 +9,6 @@ them: lists, tables, JSON, markup, English or Chinese, "X: knave", "the others a
 not guess; see `roles.reader` for what it refuses.
 """
 
-from __future__ import annotations
-
 from swr1.errors import DataError
 from swr1.records import Record
 from swr1.types import Verdict

@@ -9,8 +9,6 @@ Languages that share a script are distinguished sentence by sentence, by the lib
 formulas, links, tags and quotations are left out.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

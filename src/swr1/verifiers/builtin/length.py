@@ -7,8 +7,6 @@ Between `min` and `max` the score is 1. Outside, over a soft edge, it falls to 0
 (as DAPO's soft overlong punishment does, arXiv 2503.14476), so that a policy feels which way to go.
 """
 
-from __future__ import annotations
-
 from swr1.errors import UsageError
 from swr1.records import Record
 from swr1.types import Verdict

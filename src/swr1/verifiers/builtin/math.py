@@ -13,8 +13,6 @@ What counts is the last \boxed{} after the thinking, else the text in <answer> t
 must agree: different answers are a hedge, which is wrong.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import lru_cache

@@ -15,8 +15,6 @@ behaves, never whether it should have: see `safety` for that. How it is measured
 `benchmarks/refusal.py`.
 """
 
-from __future__ import annotations
-
 from swr1.records import Record
 from swr1.types import Verdict
 from swr1.verifiers.completions.answers import final_text

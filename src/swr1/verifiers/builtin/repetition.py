@@ -11,8 +11,6 @@ Three shares, and the score is 1 - the greatest:
 * lines: what stands in lines that were there before.
 """
 
-from __future__ import annotations
-
 import re
 
 from swr1.errors import UsageError

@@ -10,8 +10,6 @@ The score is P(the response is not unsafe), of a controversial one the half coun
 there are no probabilities.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from swr1.types import Verdict

@@ -8,8 +8,6 @@ the checker there judges each by what stands before it. This is the one verifier
 swr1.puzzles, since the steps, their texts and their checker are defined there once.
 """
 
-from __future__ import annotations
-
 from swr1.puzzles.checker import REASONS, Checker
 from swr1.puzzles.item import puzzle_of
 from swr1.puzzles.trace_text import read_step

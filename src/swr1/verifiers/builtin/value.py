@@ -7,8 +7,6 @@ Labels: good, bad; the score is P(good), 1 or 0 where there are no probabilities
 text is bad.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from swr1.types import Verdict

@@ -7,8 +7,6 @@ policy, and the source of labels for training one (`detail.labels`: safety, refu
 Its own labels are in swr1.village.scorer.
 """
 
-from __future__ import annotations
-
 from swr1.records import Record
 from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text

@@ -6,8 +6,6 @@ r"""Which words of a completion announce the option that it chose, in English an
 Every pattern looks at a bounded stretch of text and does not go back in a list, so all take linear time.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -4,8 +4,6 @@ Shared by the verifiers that compare an answer with a known one. Every function 
 length of the text.
 """
 
-from __future__ import annotations
-
 import re
 
 from swr1.records import Record

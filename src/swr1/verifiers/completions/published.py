@@ -17,8 +17,6 @@ opened: "chatml" (the instruct template), "plain" ("Assistant: ", the base templ
 record; it matters only if it holds one of the headers.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

@@ -5,8 +5,6 @@ keeps its sign and its point, a text of nothing but articles or punctuation stay
 letters become plain ones, and Chinese is compared character by character, so spaces do not count.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

@@ -4,8 +4,6 @@ What a template or a tokenizer puts around a turn is not part of its text. `bare
 completions that other people decoded with it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

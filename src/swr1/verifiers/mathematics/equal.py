@@ -5,8 +5,6 @@ with letters are compared at points where they are real; letters stand for posit
 contests. Values are worked out by mpmath over a table of functions: nothing of an answer is ever run.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from typing import Any

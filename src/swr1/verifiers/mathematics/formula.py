@@ -8,8 +8,6 @@ in order; small ones are a product. Integrals, sums and limits are not worked ou
 Powers and factorials that would not fit in memory are refused, so reading is bounded.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -5,8 +5,6 @@ sizes, delimiters, "the answer is"); what says the same is spelled the same (sig
 groups, repeating decimals, names of functions). Nothing here knows values. Every step is linear.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache

@@ -3,8 +3,6 @@ r"""What a formula says once it is read: lists, relations and definitions by cas
 Here stand the marks that the reader knows, and arithmetic that refuses what would not fit in memory.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 

@@ -5,8 +5,6 @@ with letters are compared at points where they are real; the letters stand for p
 in contests. Equations may be multiplied through, sets are compared as sets, tuples in order.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from typing import Any

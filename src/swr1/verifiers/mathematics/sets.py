@@ -1,7 +1,5 @@
 """Sets of real numbers that answers say: intervals, unions, inequalities, {x | ...}."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import sympy

@@ -8,8 +8,6 @@ Each adapter says what its model's verdicts mean; `wording` finds them, and take
 exactly one for `CouldNotJudge`.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Callable, Sequence

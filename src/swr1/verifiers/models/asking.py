@@ -1,7 +1,5 @@
 """One model as a verifier: from a record to a verdict by text, question, cache, reply and label."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any

@@ -4,8 +4,6 @@ The key is what the reply depends on: who was asked (model and version) and ever
 question. So a rerun asks only what is new, and another way of reading replies costs nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 from dataclasses import asdict

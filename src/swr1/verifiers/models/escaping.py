@@ -6,8 +6,6 @@ same, but is no longer the token. Local models are checked again when the text h
 local.py): the number of control tokens must be that of the same turns with harmless texts.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

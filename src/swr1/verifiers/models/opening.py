@@ -6,8 +6,6 @@ with closing(open_model("safety", ("safe", "unsafe"), "safe", None, options)) as
     verifier.flush("end")
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@
 takes the fields of ModelOptions by name, beside its own, so that `--set` knows them.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields

@@ -19,8 +19,6 @@ a label of the verifier. {answer} is the record's ground truth; {fence} a line t
 record contains, so that a response cannot pretend to end before the judge's orders.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """The question to a model that judges, and its reply, wherever the model runs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field

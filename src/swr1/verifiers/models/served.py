@@ -5,8 +5,6 @@ Balance, retries and deadlines are those of the engine `openai`. A server that i
 comes later, has no verdict. `swr1 verify` then fails, or with --allow-lost-guard goes on.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 from collections.abc import Callable, Sequence

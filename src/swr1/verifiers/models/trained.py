@@ -5,8 +5,6 @@ its temperature and offsets are used. A model folder of transformers' sequence c
 same way (prompt and response by the chat template), with the labels of its config.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any

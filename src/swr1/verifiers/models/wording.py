@@ -6,8 +6,6 @@ twice, an explanation behind it. All of that is read. What is not: a verdict in 
 one that is questioned, negated or hedged, and two that differ.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Sequence
 from typing import NamedTuple

@@ -4,8 +4,6 @@ LIST_ITEM, STEP, ANNOUNCES, DIVERTS and what explains are for all that follows a
 patterns for one sentence. They know Chinese as well.
 """
 
-from __future__ import annotations
-
 import re
 
 from swr1.verifiers.refusals.english import alternatives

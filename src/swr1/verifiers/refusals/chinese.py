@@ -1,7 +1,5 @@
 """Refusing in Chinese: what a sentence says, and what only sounds alike. Notation: `english`."""
 
-from __future__ import annotations
-
 from swr1.verifiers.refusals.english import alternatives
 
 SOUNDS_ALIKE = alternatives(r"""

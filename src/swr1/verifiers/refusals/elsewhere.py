@@ -4,8 +4,6 @@ No shades are distinguished here beyond what `refusal` sees in any language (a l
 code, how much follows). A language that is not in the table is judged as if it did not refuse.
 """
 
-from __future__ import annotations
-
 import re
 
 WORDINGS = {

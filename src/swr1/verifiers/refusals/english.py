@@ -5,8 +5,6 @@ their "e", since any ending may follow. What follows a refusal is in `answering`
 in `chinese`, in other languages in `elsewhere`.
 """
 
-from __future__ import annotations
-
 import re
 
 _DO = "|".join(

@@ -4,8 +4,6 @@ A story in which somebody refuses, a letter that declines, a sentence in quotati
 string in a program hold the words of a refusal, and refuse nothing.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -3,8 +3,6 @@
 The words are in `english` and `answering`; what is not the writer's own speech `own_words` takes out first.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import cached_property

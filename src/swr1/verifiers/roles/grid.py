@@ -6,8 +6,6 @@
 Here the place of a cell says what no sentence does. Every other table is lines for `reader`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from itertools import zip_longest

@@ -19,8 +19,6 @@ Markup, quotes, brackets and LaTeX commands vanish; lines, table rows and JSON o
 sentence. To teach the reader a word, put it into WORDS ("_" stands for a space in a phrase).
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 import unicodedata

@@ -10,8 +10,6 @@ Sentences come as strings of kinds from `lexicon` and leave without the kinds th
 knows: a denied role is the other one, and what nothing was made of is "D", which taints a sentence.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from itertools import pairwise

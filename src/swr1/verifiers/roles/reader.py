@@ -16,8 +16,6 @@ Within a sentence it goes from left to right and keeps a *subject* (people who w
 The letters are the kinds of `lexicon`. Everything takes linear time.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 
