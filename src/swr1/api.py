@@ -24,13 +24,9 @@ def read_records(
 
     Raises DataError, with file and line, at the first record that is bad or lacks one of `needs`.
     """
-    from swr1.errors import DataError
     from swr1.streams import read
 
-    def refuse(reason: str, location: str, *_: Any) -> None:
-        raise DataError(reason, location)
-
-    for record, _ in read([os.fspath(file) for file in files], on_bad=refuse, needs=needs):
+    for record, _ in read([os.fspath(file) for file in files], needs=needs):
         yield cast("Record", record)
 
 

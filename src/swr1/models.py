@@ -106,6 +106,13 @@ def load_generation_config(folder: str | Path) -> Any:
         return GenerationConfig.from_model_config(load_config(folder))
 
 
+def end_tokens(generation_config: Any, tokenizer: Any) -> list[int]:
+    """End tokens: the generation config's, the tokenizer's, and ChatML's end of a turn."""
+    ends = {tokenizer.eos_token_id, tokenizer.get_vocab().get("<|im_end|>")}
+    of_config = generation_config.eos_token_id
+    return sorted(ends.union(of_config if isinstance(of_config, list) else [of_config]) - {None})
+
+
 def load_tokenizer(folder: str | Path) -> Any:
     """The tokenizer of a model, as its tokenizer.json says; of an adapter without one, its base's.
 

@@ -293,16 +293,13 @@ def validate(record: Any, needs: Iterable[str] = ("id",)) -> None:
 
 def _sound_values(record: Record) -> bool:
     """Whether the values hold, too, that `_validate_all` looks into when the types are right."""
-    for message in record.get("prompt", ()):
-        if not _is_message(message):
-            return False
-    for verdict in record.get("verdicts", _NONE).values():
-        if not _is_verdict(verdict):
-            return False
-    for part in record.get("reward_parts", _NONE).values():
-        if type(part) is not dict:
-            return False
-    return record.get("v", VERSION) == VERSION and _is_finite(record.get("reward", 0))
+    return (
+        all(map(_is_message, record.get("prompt", ())))
+        and all(map(_is_verdict, record.get("verdicts", _NONE).values()))
+        and all(type(part) is dict for part in record.get("reward_parts", _NONE).values())
+        and record.get("v", VERSION) == VERSION
+        and _is_finite(record.get("reward", 0))
+    )
 
 
 def _is_message(message: Any) -> bool:

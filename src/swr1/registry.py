@@ -12,7 +12,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property, partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -25,6 +25,17 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """' Did you mean X?' for the nearest known name, or '' when none is near."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def check_known(what: str, name: str, known: Collection[str], also: str = "") -> None:
+    """Raises UsageError, with a suggestion and all there is, for a name that is not `known`.
+
+    what: what it is a name of, "adapter". also: what else may stand there, "; or a file".
+    """
+    if name not in known:
+        raise UsageError(
+            f"unknown {what} {name!r}.{suggest(name, known)} Known: {', '.join(known)}{also}"
+        )
 
 
 class Registry:

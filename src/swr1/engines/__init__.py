@@ -175,6 +175,19 @@ def all_good(stream: Iterable[Completion | DataError]) -> list[Completion]:
     return made
 
 
+def check_room(request: Request, context: int | None, whose: str) -> None:
+    """Raises DataError for a prompt of token ids that leaves no room for an answer in the context.
+
+    whose: "the model's context has".
+    """
+    needed = len(request.prompt_ids) + 1
+    if context is not None and needed > context:
+        raise DataError(
+            f"record {request.key[0]!r}: the prompt is too long: {needed} tokens are needed, one for"
+            f" the answer included, and {whose} {context}"
+        )
+
+
 def random_stream(seed: int, key: tuple[str, int, int]) -> np.random.Generator:
     """The generator of one sample: it depends on (seed, id, epoch, sample) and on nothing else."""
     digest = hashlib.blake2b(repr((seed, *key)).encode(), digest_size=16).digest()

@@ -69,7 +69,7 @@ def kind_of(name: str) -> str:
 def _kind_of_pipe() -> str:
     """Standard input is lines, or one document; it cannot be looked at twice, only ahead."""
     begin = b""
-    if not standard.input_is_terminal():
+    if not standard.is_terminal(0):
         begin = standard.input_stream().peek(64).removeprefix(BOM)
     _refuse_others("stdin", begin)
     return "json" if begin.lstrip()[:1] == b"[" else "jsonl"

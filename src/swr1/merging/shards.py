@@ -7,24 +7,20 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 from swr1.errors import DataError
 from swr1.records import Record, key, mark
 from swr1.streams import read
 from swr1.streams.markers import read_plan
-from swr1.streams.reading import OnBad, expand, shard_files
+from swr1.streams.reading import OnBad, expand, refuse, shard_files
 
 Pair = tuple[Record | None, str]
 LOOK_FIRST = 2**16  # records after which duplicates are looked for; then at every doubling
 
 
-def _refuse(location: str, reason: str, raw: Any) -> NoReturn:
-    raise DataError(reason, location)
-
-
 def merge_records(
-    inputs: Sequence[str], partial: bool = False, on_bad: OnBad = _refuse
+    inputs: Sequence[str], partial: bool = False, on_bad: OnBad = refuse
 ) -> Iterator[Pair]:
     """The records of shard folders and files, each once, with the place it comes from.
 

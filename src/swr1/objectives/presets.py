@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from swr1.errors import UsageError
 from swr1.options import option, options_of
-from swr1.registry import Registry, suggest
+from swr1.registry import Registry, check_known, suggest
 
 REGISTRY = Registry("objective", "swr1.objectives", "objective", None)
 
@@ -268,10 +268,7 @@ def _find(name: str) -> Objective:
     if name in PRESETS:
         return PRESETS[name]
     if ".py:" not in name and name not in REGISTRY.names():
-        raise UsageError(
-            f"unknown objective {name!r}.{suggest(name, PRESETS)} Known: {', '.join(PRESETS)};"
-            " or a file: ./mine.py:objective"
-        )
+        check_known("objective", name, PRESETS, "; or a file: ./mine.py:objective")
     made = REGISTRY.get(name)()
     if not isinstance(made, Objective):
         raise UsageError(f"{name} must return an Objective, it returned {type(made).__name__}")
@@ -295,12 +292,7 @@ def _check(preset: Objective) -> None:
         "combine": COMBINATIONS,
     }
     for name, allowed in choices.items():
-        value = getattr(preset, name)
-        if value not in allowed:
-            raise UsageError(
-                f"unknown {name.replace('_', '-')} {value!r}.{suggest(str(value), allowed)}"
-                f" Known: {', '.join(allowed)}"
-            )
+        check_known(name.replace("_", "-"), str(getattr(preset, name)), allowed)
     for name, (low, high) in _RANGES.items():
         value = getattr(preset, name)
         if value is not None and not low <= value <= high:

@@ -33,7 +33,7 @@ from swr1.puzzles.space import all_statements, fitting_worlds, random_words, sta
 from swr1.puzzles.statements import LEAVES, world_roles
 from swr1.puzzles.wording import WORDINGS, find_wording
 from swr1.records import VERSION, Record, make_id
-from swr1.registry import suggest
+from swr1.registry import check_known
 
 RETRIES = 2000  # candidates before giving up, as published
 LISTED = 1 << 14  # where draws fail, so many statements or fewer are all tried
@@ -392,8 +392,5 @@ KINDS = {
 
 def find_kind(name: str) -> Kind:
     """Raises UsageError, with a suggestion, for an unknown kind."""
-    if name not in KINDS:
-        raise UsageError(
-            f"unknown kind of perturbation {name!r}.{suggest(name, KINDS)} Known: {', '.join(KINDS)}"
-        )
+    check_known("kind of perturbation", name, KINDS)
     return KINDS[name]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from swr1.errors import UsageError
 from swr1.puzzles.solver import renumbered
 from swr1.puzzles.statements import evaluate, mentioned, truth_table
-from swr1.registry import suggest
+from swr1.registry import check_known
 
 KINDS = ("leaf", "not", "and", "or", "implies", "iff")
 
@@ -63,10 +63,7 @@ def parse_weights(text: str) -> tuple[int, ...]:
     weights = dict.fromkeys(KINDS, Fraction(1))
     for pair in filter(None, map(str.strip, text.split(","))):
         kind, _, number = (part.strip() for part in pair.partition("="))
-        if kind not in weights:
-            raise UsageError(
-                f"unknown connective {kind!r}.{suggest(kind, KINDS)} Known: {', '.join(KINDS)}"
-            )
+        check_known("connective", kind, KINDS)
         try:
             weights[kind] = Fraction(number)
         except (ValueError, ZeroDivisionError):

@@ -40,7 +40,7 @@ from swr1.puzzles.item import Puzzle
 from swr1.puzzles.roles import Roles
 from swr1.puzzles.search import search as search_events
 from swr1.puzzles.trace_text import role_sentence, tell
-from swr1.registry import suggest
+from swr1.registry import check_known
 
 Form = list[Any]
 Answer = list[list[str]]
@@ -126,21 +126,15 @@ STYLES: dict[str, Callable[[Puzzle, Random], list[Form]]] = {
 
 def find_style(name: str) -> Callable[[Puzzle, Random], list[Form]]:
     """Raises UsageError, with a suggestion, for an unknown style."""
-    if name not in STYLES:
-        raise UsageError(
-            f"unknown trace style {name!r}.{suggest(name, STYLES)} Known: {', '.join(STYLES)}"
-        )
+    check_known("trace style", name, STYLES)
     return STYLES[name]
 
 
 def check_wrong(style: str, wrong: str | None) -> None:
     """Raises UsageError for an unknown kind of wrong reasoning, or a style that has its own."""
     known = (*WRONG, "any")
-    if wrong is not None and wrong not in known:
-        raise UsageError(
-            f"unknown kind of wrong reasoning {wrong!r}.{suggest(wrong, known)}"
-            f" Known: {', '.join(known)}"
-        )
+    if wrong is not None:
+        check_known("kind of wrong reasoning", wrong, known)
     if wrong is not None and style == "hasty":
         raise UsageError(f"hasty makes its own mistakes; take {wrong!r} with another style")
 

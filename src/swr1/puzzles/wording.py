@@ -28,10 +28,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from swr1.errors import UsageError
 from swr1.puzzles.roles import Roles, find_roles
 from swr1.puzzles.statements import LEAVES
-from swr1.registry import suggest
+from swr1.registry import check_known
 
 Pieces = tuple[str, str, str]  # what stands before the first part, between parts, after the last
 
@@ -325,8 +324,5 @@ WORDINGS: dict[str, Wording] = {
 
 def find_wording(name: str) -> Wording:
     """Raises UsageError, with a suggestion, for an unknown wording."""
-    if name not in WORDINGS:
-        raise UsageError(
-            f"unknown wording {name!r}.{suggest(name, WORDINGS)} Known: {', '.join(WORDINGS)}"
-        )
+    check_known("wording", name, WORDINGS)
     return WORDINGS[name]

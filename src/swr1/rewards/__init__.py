@@ -10,27 +10,11 @@ file.
     as_reward_function("logic-rl", ["format", "knights"])    # for TRL's trainers
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from swr1.rewards.opening import Reward, checked, describe_outcomes, explain_one, open_reward
-    from swr1.rewards.recipe import Recipe
-    from swr1.rewards.source import recipe_names
-    from swr1.rewards.tables import load_recipe
-    from swr1.rewards.trl import as_reward_function
-
-_FILES = {
-    "Recipe": "recipe",
-    "Reward": "opening",
-    "as_reward_function": "trl",
-    "checked": "opening",
-    "describe_outcomes": "opening",
-    "explain_one": "opening",
-    "load_recipe": "tables",
-    "open_reward": "opening",
-    "recipe_names": "source",
-}
+from swr1.rewards.opening import Reward, checked, describe_outcomes, explain_one, open_reward
+from swr1.rewards.recipe import Recipe
+from swr1.rewards.source import recipe_names
+from swr1.rewards.tables import load_recipe
+from swr1.rewards.trl import as_reward_function
 
 __all__ = [
     "Recipe",
@@ -43,9 +27,3 @@ __all__ = [
     "open_reward",
     "recipe_names",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _FILES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_FILES[name]}"), name)

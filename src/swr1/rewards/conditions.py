@@ -197,11 +197,9 @@ class MissingVerdict(DataError):
 
 def show(value: Any) -> str:
     """A value of a condition as TOML would write it, texts without quotes."""
-    return (
-        {True: "true", False: "false", None: "absent"}.get(value, str(value))
-        if (value is None or type(value) is bool)
-        else str(value)
-    )
+    if value is None or type(value) is bool:
+        return {True: "true", False: "false", None: "absent"}[value]
+    return str(value)
 
 
 def parse(

@@ -70,7 +70,7 @@ def survey(recipe: Recipe) -> dict[str, Range]:
     for item in items(recipe):
         if (count := size(recipe, item)) > AT_MOST:
             raise bad(
-                f"{count:,} combinations of verdicts to look at for {describe_item(item)}: too many;"
+                f"{count:,} combinations of verdicts to look at for task {item['task']}: too many;"
                 " ask for fewer numbers and labels in conditions"
             )
         for record in points(recipe, item):
@@ -123,10 +123,6 @@ def survey(recipe: Recipe) -> dict[str, Range]:
                 "when",
             )
     return ranges
-
-
-def describe_item(item: Record) -> str:
-    return f"task {item['task']}"
 
 
 def _widen(old: Range | None, total: float, record: Record) -> Range:

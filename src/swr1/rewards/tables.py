@@ -159,12 +159,11 @@ class _Reader:
             part["low"], part["high"] = (self.number(x, bad, "`clip`") for x in clip)
             if part["low"] > part["high"]:
                 raise bad("`clip` is [lowest, highest]: the first is larger", "clip")
-        elif "from" in table and not all(map(math.isfinite, self._bounds(part))):
+        elif "from" in table and not all(
+            map(math.isfinite, self.known[part["verdict"]].bounds(part["which"]))
+        ):
             raise bad(f"{table['from']} has no bounds, so a part needs a `clip` of its value")
         return Part(**part)
-
-    def _bounds(self, part: Mapping[str, Any]) -> tuple[float, float]:
-        return self.known[part["verdict"]].bounds(part["which"])
 
     def map(self, table: Any, verdict: str, bad: Any) -> dict[str, float]:
         if not isinstance(table, dict) or not table:

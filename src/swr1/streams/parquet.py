@@ -265,16 +265,13 @@ def write_parquet(file: BinaryIO | Path, records: Iterable[Record]) -> None:
         size = 0
         for row in map(to_row, records):
             rows.append(row)
-            size += sum(len(v) if type(v) is str else 4 * len(v) for v in row.values() if _sized(v))
+            size += sum(len(v) for v in row.values() if type(v) is str)
+            size += sum(4 * len(v) for v in row.values() if type(v) is list)
             if len(rows) == ROWS or size > BYTES:
                 writer.write_table(_table(rows))
                 rows, size = [], 0
         if rows:
             writer.write_table(_table(rows))
-
-
-def _sized(value: Any) -> bool:
-    return type(value) in (str, list)
 
 
 def _table(rows: list[dict[str, Any]]) -> pa.Table:

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 
@@ -33,6 +33,11 @@ RECENT = 2**17  # records over which duplicates in a stream are detected, at lea
 
 OnBad = Callable[[str, str, Any], None]
 """Called with (location, reason, what was read) for a bad record; may raise to stop."""
+
+
+def refuse(location: str, reason: str, raw: Any) -> NoReturn:
+    """An OnBad that stops at the first bad record. Raises DataError."""
+    raise DataError(reason, location)
 
 
 class Mark(bytes):
@@ -136,7 +141,7 @@ def open_lines(name: str, silence_limit: float | None = None) -> Any:
     """
     if name == "-":
         fd = standard.input_fd()
-        if standard.input_is_terminal():
+        if standard.is_terminal(0):
             print("Waiting for records on standard input (Ctrl-D ends it)", file=sys.stderr)
         if silence_limit is not None:
             return _TimedLines(_TimedInput(fd, silence_limit), 1 << 16)
@@ -303,7 +308,7 @@ def _rows(name: str, on_bad: OnBad) -> Iterator[tuple[Any, str]]:
 def read(
     inputs: Sequence[str],
     *,
-    on_bad: OnBad,
+    on_bad: OnBad = refuse,
     needs: Iterable[str] = ("id",),
     shard: tuple[int, int] = (0, 1),
     block: int = 1,

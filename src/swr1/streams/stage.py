@@ -123,7 +123,7 @@ class Stage:
         if self.on_error == "quarantine":
             assert self.quarantine_path
             self._quarantine = open_to_write(self.quarantine_path)
-        piped = self.output == "-" and not standard.output_is_terminal()
+        piped = self.output == "-" and not standard.is_terminal(1)
         alone = not piped and not standard.is_pipe(0)
         self.progress = Progress(self.name, self.total, self.quiet, bar=alone, last=not piped)
         return self
@@ -200,7 +200,6 @@ class Stage:
     ) -> None:
         """Apply `function` to each record and write what it returns; None was dropped by it."""
         done = self.writer.done
-        runs = self._per_input
         for record, location in self._pairs(needs, marks=True):
             if record.__class__ is Mark:
                 self.mark(record)
@@ -220,10 +219,7 @@ class Stage:
                         self.drop(error.reason, error.location or location, record)
             if mark:
                 self.mark(mark)
-            if runs and runs[-1][0] == written:
-                runs[-1][1] += 1
-            else:
-                self.end_input(written)
+            self.end_input(written)
 
     def flat_map(
         self, function: Callable[[Placed], Iterable[Record]], needs: Sequence[str] = ("id",)

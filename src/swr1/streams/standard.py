@@ -99,18 +99,14 @@ def output_fd() -> int:
     return _Streams.output
 
 
-def input_is_terminal() -> bool:
-    return os.isatty(_Streams.input)
-
-
-def output_is_terminal() -> bool:
-    return os.isatty(_Streams.output)
+def is_terminal(number: int) -> bool:
+    """Whether our standard input (0) or output (1) is a terminal."""
+    return os.isatty((_Streams.input, _Streams.output)[number])
 
 
 def is_pipe(number: int) -> bool:
     """Whether our standard input (0) or output (1) is a pipe."""
-    fd = (_Streams.input, _Streams.output)[number]
-    return stat.S_ISFIFO(os.fstat(fd).st_mode)
+    return stat.S_ISFIFO(os.fstat((_Streams.input, _Streams.output)[number]).st_mode)
 
 
 def _text(fd: int, like: TextIO) -> TextIO:

@@ -135,11 +135,8 @@ class NoWriter:
     def stop(self) -> None: ...
 
 
-class PipeWriter:
+class PipeWriter(NoWriter):
     """Writes records to standard output."""
-
-    done: Mapping[tuple, set[int]] = MappingProxyType({})
-    lines_done = 0
 
     def __init__(self) -> None:
         sys.stdout.flush()

@@ -82,7 +82,7 @@ def model_card(facts: dict[str, Any], encoder: bool = False) -> str:
         "",
         "## Figures on what was held out",
         "",
-        *(_figures(figures, stage) if figures else ["Nothing was held out: nothing was measured."]),
+        *(_figures(figures) if figures else ["Nothing was held out: nothing was measured."]),
         "",
         "## Limits",
         "",
@@ -116,34 +116,25 @@ def _dropped(dropped: dict[str, int]) -> str:
     return f" Dropped: {reasons}." if reasons else ""
 
 
-def _figures(figures: dict[str, Any], stage: str) -> list[str]:
+def _figures(figures: dict[str, Any]) -> list[str]:
     low, high = figures["accuracy_interval"]
-    rows = [
-        [
-            "accuracy",
-            f"{figures['accuracy']:.3f} (95% by {figures['prompts']} prompts: {low:.3f} to {high:.3f})",
-        ],
-    ]
-    if stage == "reward-model":
-        rows += [["mean margin", _number(figures["margin"])]]
-    else:
-        rows += [["always the most frequent label", _number(figures["majority"])]]
-        rows += [["macro F1", _number(figures["macro_f1"])]]
-    if "first_error" in figures:
-        rows += [
-            [
-                "traces whose first wrong step is found, or that none is",
-                _number(figures["first_error"]),
-            ]
-        ]
-    rows += [["AUROC", _number(figures["auroc"])]]
-    for name, title in (
-        ("log_loss", "log-loss"),
-        ("ece", f"ECE, {figures['bins']} bins of equal width"),
-        ("ece_equal_mass", f"ECE, {figures['bins']} bins of equal counts"),
-    ):
-        rows += [[title, f"{_number(figures[name])}; scaled: {_number(figures[name + '_scaled'])}"]]
-    rows += [["temperature", _number(figures["temperature"])]]
+    interval = f"(95% by {figures['prompts']} prompts: {low:.3f} to {high:.3f})"
+    titles = {
+        "margin": "mean margin",
+        "majority": "always the most frequent label",
+        "macro_f1": "macro F1",
+        "first_error": "traces whose first wrong step is found, or that none is",
+        "auroc": "AUROC",
+        "log_loss": "log-loss",
+        "ece": f"ECE, {figures['bins']} bins of equal width",
+        "ece_equal_mass": f"ECE, {figures['bins']} bins of equal counts",
+        "temperature": "temperature",
+    }
+    rows = [["accuracy", f"{figures['accuracy']:.3f} {interval}"]]
+    for name in filter(figures.__contains__, titles):
+        scaled = f"{name}_scaled"
+        more = f"; scaled: {_number(figures[scaled])}" if scaled in figures else ""
+        rows.append([titles[name], _number(figures[name]) + more])
     lines = _table(["", "held out"], rows)
     if "per_class" in figures:
         names = ("precision", "recall", "f1", "auroc", "n")

@@ -370,10 +370,7 @@ def _origin(policy: Policy) -> str:
 
 
 def _records_of(file: str) -> Iterator[Record]:
-    def fail(location: str, reason: str, raw: Any) -> None:
-        raise DataError(reason, location)
-
-    return (record for record, _ in read([file], on_bad=fail) if isinstance(record, dict))
+    return (record for record, _ in read([file]) if isinstance(record, dict))
 
 
 def split_key(record: Record, fields: str, what: str = "split by") -> str:

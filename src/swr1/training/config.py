@@ -25,6 +25,10 @@ MODES = "The modes around RL (see --list)"
 mode = partial(option, panel=MODES)
 run = partial(option, panel="The run")
 stale = partial(option, panel="Stale samples", changeable=True)
+max_length = partial(
+    mode, None, "Leave longer sequences out, in tokens.", default="the model's limit"
+)
+margin = partial(mode, 0.0, "Pairs of groups: least difference in reward, best to worst.")
 
 
 @dataclass(kw_only=True)
@@ -89,24 +93,16 @@ class RLConfig(TrainConfig):
     `objective` is a preset's name or an Objective, get_preset("grpo", kl=0.01).
 
     Attributes:
-        minibatch: groups per optimizer step; None: the whole batch.
-        reference: model of the KL term; None: the version that this run started from; "records":
-            none, its log-probabilities are in the records (`generation.ref_logprobs`).
+        reference: "records" are those whose log-probabilities are in `generation.ref_logprobs`.
         importance: weights of samples older than the policy: ratios of the weights before the
             update to the policy that sampled, per token or per sequence, truncated to floor ... cap.
             "none": the clip of the ratio to the policy that sampled is all. On-policy all are 1.
-        drop_zero_variance: leave groups whose rewards are all equal out of the batch.
-        dynamic_sampling: groups that `drop_zero_variance` or the objective's `filter_on` leave out
-            are replaced by later ones, up to so many batches of them in a step.
+        dynamic_sampling: of what `drop_zero_variance` or the objective's `filter_on` leave out.
         mask_truncated: completions cut at the token limit have no loss; they still count in their
             group's baseline.
-        shuffle_rewards: permute the rewards within each batch before anything is computed from
-            them: a control that must not learn. The metrics report the true rewards.
-        ratio_tolerance: before anything is trained, the policy must be the one that sampled, up to
-            this KL per token in nats (checks.check_policy).
-        on_nan: "stop" before an update whose loss or gradient is not finite, or "skip" it; the
-            batch is written into the trainer's folder.
-        remainder: "drop" or "train" on the groups left when the input ends within a batch.
+        shuffle_rewards: before anything is computed from them. The metrics report the true ones.
+        ratio_tolerance: see checks.check_policy. on_nan: the batch is written into the trainer's
+            folder.
     """
 
     LABEL = "rl"
@@ -281,9 +277,7 @@ class SFTConfig(RenderedConfig):
         None, "sft: only completions with at least this reward.", usual=True
     )
     best_of: int | None = mode(None, "sft: only this many best completions of a prompt.")
-    max_length: int | None = mode(
-        None, "Leave longer sequences out, in tokens.", default="the model's limit"
-    )
+    max_length: int | None = max_length()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -302,10 +296,8 @@ class DPOConfig(RenderedConfig):
     label_smoothing: float = mode(
         0.0, "dpo: share of pairs assumed to be the wrong way round, below 0.5."
     )
-    margin: float = mode(0.0, "Pairs of groups: least difference in reward, best to worst.")
-    max_length: int | None = mode(
-        None, "Leave longer sequences out, in tokens.", default="the model's limit"
-    )
+    margin: float = margin()
+    max_length: int | None = max_length()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -329,9 +321,7 @@ class JudgeConfig(PassesConfig):
     held_out: float | str = mode(
         0.1, "guard, ...: share of prompts to measure on, or a file of records.", kind=str
     )
-    max_length: int | None = mode(
-        None, "Leave longer sequences out, in tokens.", default="the model's limit"
-    )
+    max_length: int | None = max_length()
 
     @property
     def held_out_share(self) -> float | None:
@@ -366,7 +356,7 @@ class RewardModelConfig(JudgeConfig):
 
     LABEL = "reward-model"
 
-    margin: float = mode(0.0, "Pairs of groups: least difference in reward, best to worst.")
+    margin: float = margin()
     prompt_tokens: int | None = prompt_tokens()
 
 

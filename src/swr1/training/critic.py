@@ -18,6 +18,7 @@ from swr1.training import engine
 from swr1.training.groups import Sample
 from swr1.training.heads import Item, forward, open_model, open_tokenizer
 from swr1.training.parallel import ProcessGroup
+from swr1.training.scorer import by_sample, trained_cuts
 
 FILE = "critic.pt"
 
@@ -49,12 +50,10 @@ class Critic:
         self.optimizer = engine.Optimizer(self.model.named_parameters(), lr=lr, ranks=ranks)
 
     def cuts(self, samples: list[Sample]) -> list[list[int]]:
-        """Micro-batches of the samples that have something to train on."""
-        trained = [i for i, s in enumerate(samples) if len(s.old)]
-        lengths = [len(samples[i].example.ids) for i in trained]
-        return [
-            [trained[j] for j in cut] for cut in engine.micro_batches(lengths, self.micro_tokens)
-        ]
+        return trained_cuts(
+            samples,
+            lambda some: engine.micro_batches([len(e.ids) for e in some], self.micro_tokens),
+        )
 
     def __call__(self, samples: list[Sample]) -> Tensor:
         """The value before each trained token [N], float32, samples one after another."""
@@ -65,14 +64,8 @@ class Critic:
 
     @torch.no_grad()
     def values(self, samples: list[Sample]) -> list[Tensor]:
-        """Per sample, on the CPU; every rank computes a part and has them all."""
-        out: dict[int, Tensor] = {}
-        for cut, _ in self.ranks.share(self.cuts(samples)):
-            some = [samples[i] for i in cut]
-            parts = self(some).cpu().split([len(s.old) for s in some])
-            out |= dict(zip(cut, parts, strict=True))
-        merged = self.ranks.merge(out)
-        return [merged.get(i, torch.empty(0)) for i in range(len(samples))]
+        """[N] of each sample, on the CPU."""
+        return by_sample(samples, self.cuts(samples), self, self.ranks)
 
     def learn(
         self,

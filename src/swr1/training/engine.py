@@ -7,6 +7,8 @@ and each is hard to add to somebody else's loop.
 packing.py lays sequences into rows without padding, logprobs.py scores them.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import os
@@ -22,8 +24,9 @@ from torch import Tensor
 
 from swr1 import models, probe
 from swr1.errors import UsageError
-from swr1.registry import suggest
+from swr1.registry import check_known
 from swr1.training import packing, parallel
+from swr1.training.config import TrainConfig
 from swr1.training.logprobs import settle, token_logprobs, way_of
 from swr1.training.packing import Example
 from swr1.training.parallel import ProcessGroup
@@ -167,6 +170,22 @@ def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
             ) from error
 
 
+def make_trainable(model: Any, config: TrainConfig, ranks: ProcessGroup) -> Any:
+    """Adapters, checkpoints and shards of a loaded model, as the options say.
+
+    Returns peft's wrapper, None without adapters. Raises UsageError where that cannot be.
+    """
+    adapters = None
+    if config.lora_r:
+        if ranks.sharded:
+            raise UsageError("adapters are not trained with sharded weights: use --parallel ddp")
+        adapters = add_lora(model, config.lora_r, config.lora_alpha, config.seed)
+    if config.gradient_checkpointing:
+        checkpoint_activations(model)
+    parallel.shard(model, ranks, token_logprobs)
+    return adapters
+
+
 def checkpoint_activations(model: Any) -> None:
     """Keep one activation per layer and recompute the rest in the backward pass: less memory for
     about a third more time.
@@ -295,11 +314,7 @@ class Optimizer:
         ranks: ProcessGroup | None = None,
     ) -> None:
         self.ranks = ranks or ProcessGroup()
-        if kind not in OPTIMIZERS:
-            raise UsageError(
-                f"unknown optimizer {kind!r}.{suggest(kind, OPTIMIZERS)} One of"
-                f" {', '.join(OPTIMIZERS)}"
-            )
+        check_known("optimizer", kind, OPTIMIZERS)
         named = [(n, p) for n, p in parameters if p.requires_grad]
         self.parameters = [p for _, p in named]
         matrices = [p for n, p in named if kind == "muon" and p.ndim == 2 and _is_hidden(n)]
@@ -316,6 +331,17 @@ class Optimizer:
             )
         if rest:
             self.parts.append(_plain(kind, rest, lr, betas, weight_decay))
+
+    @classmethod
+    def of(cls, model: Any, config: TrainConfig, ranks: ProcessGroup) -> Optimizer:
+        """The optimizer of a model's trainable weights that the options ask for."""
+        return cls(
+            model.named_parameters(),
+            config.optimizer,
+            lr=config.lr,
+            weight_decay=config.weight_decay,
+            ranks=ranks,
+        )
 
     def step(self, lr: float, max_grad_norm: float | None) -> float:
         """Clip, step at `lr`, forget the gradients. Returns the norm before clipping.
@@ -384,11 +410,7 @@ class Schedule:
     def __init__(
         self, lr: float, kind: str = "constant", warmup: int = 0, total: int | None = None
     ) -> None:
-        if kind not in SCHEDULES:
-            raise UsageError(
-                f"unknown schedule {kind!r}.{suggest(kind, SCHEDULES)} One of"
-                f" {', '.join(SCHEDULES)}"
-            )
+        check_known("schedule", kind, SCHEDULES)
         if not 0 < lr < math.inf:
             raise UsageError(f"the learning rate must be a positive number, not {lr}")
         if kind != "constant" and total is None:

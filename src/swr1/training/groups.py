@@ -186,17 +186,10 @@ def _temperature(sampling: dict, allow_truncated_sampling: bool) -> float:
     temperature = sampling.get("temperature", 1.0)
     if not temperature > 0:
         raise _Bad("sampled at temperature 0: a greedy completion has no distribution to train on")
-    cut = {
-        name: value
-        for name, value, off in (
-            ("top_p", sampling.get("top_p"), (None, 1)),
-            ("top_k", sampling.get("top_k"), (None, 0, -1)),
-            ("min_p", sampling.get("min_p"), (None, 0)),
-        )
-        if value not in off
-    }
+    off = {"top_p": (None, 1), "top_k": (None, 0, -1), "min_p": (None, 0)}
+    cut = [name for name in off if sampling.get(name) not in off[name]]
     if cut and not allow_truncated_sampling:
-        options = ", ".join(f"{k}={v}" for k, v in cut.items())
+        options = ", ".join(f"{name}={sampling[name]}" for name in cut)
         raise _Bad(
             f"sampled with {options}: its log-probabilities are of a cut distribution and every"
             " ratio would be biased. Sample without, or accept the bias with"

@@ -75,12 +75,10 @@ def settle(model: Any, autocast: torch.dtype | None = None) -> list[str]:
             gap = f"off by {off.nats:.2g} nats"
         except Exception as error:
             gap = probe.reason(error)
-        if way == WAYS[0]:
+        if way in (WAYS[0], WAYS[2]):
             why.append(f"is asked for its own logits: rebuilt from hidden states they are {gap}")
         elif way == WAYS[1]:
             why = [f"is trained in padded batches: in a packed row it is {gap}"]
-        elif way == WAYS[2]:
-            why.append(f"is asked for its own logits: rebuilt from hidden states they are {gap}")
         elif way == WAYS[3]:
             why = [f"is scored one sequence at a time: in a batch it is {gap}"]
     raise SwrError(

@@ -31,7 +31,6 @@ from swr1.errors import SwrError, UsageError
 T = TypeVar("T")
 
 KINDS = ["auto", "ddp", "fsdp"]
-NO_ADAPTERS = "adapters are not trained with sharded weights: use --parallel ddp"
 # Ranks wait for the lead, and the lead for records. A rank that dies is noticed by its launcher.
 COLLECTIVE_TIMEOUT = timedelta(days=7)
 # Elements of the gradients that are summed at once.

@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 import torch
 
 from swr1.devices import pick_device
-from swr1.errors import SwrError, UsageError
+from swr1.errors import SwrError
 from swr1.policy import MARKER, Policy
 from swr1.training import engine
 from swr1.training.config import PassesConfig
-from swr1.training.parallel import NO_ADAPTERS, ProcessGroup, join, shard
+from swr1.training.parallel import ProcessGroup, join
 from swr1.training.state import Run, say
 
 # Batches of like length are cut from shuffled stretches of so many batches.
@@ -133,25 +133,26 @@ class Passes:
         total = config.steps
         if total is None:
             total = max(1, round(config.epochs * per_epoch))
-        fixed_facts = self._fixed(f"{data.digest} {order[1:]}") | (fixed or {})
-        run = self.ranks.first(lambda: self._begin(policy, stage, fixed_facts))
+        unchanging = {
+            "optimizer": config.optimizer,
+            "lora_r": config.lora_r,
+            "data": f"{data.digest} {order[1:]}",
+            "lora_alpha": engine.scale_of(config.lora_r, config.lora_alpha),
+            **(fixed or {}),
+        }
+        run = self.ranks.first(lambda: self._begin(policy, stage, unchanging))
         run.log = self.log
         run.remembered |= self.remembered
         run.position = {"steps": total}
         if run.step >= total:
             self.log(f"{policy.path}: step {run.step} of {total} is done already")
             return {"steps": run.step, "version": run.version, "tokens": 0}
-        model = self._load(teaching, policy.folder(run.base))
+        model = teaching.load(policy.folder(run.base))
+        engine.make_trainable(model, config, self.ranks)
         coming = from_step(run.step, *order, stretch)
         chosen_of = [next(coming) for _ in range(total - run.step)]
         teaching.prepare(model, sorted({i for chosen in chosen_of for i in chosen}))
-        optimizer = engine.Optimizer(
-            model.named_parameters(),
-            config.optimizer,
-            lr=config.lr,
-            weight_decay=config.weight_decay,
-            ranks=self.ranks,
-        )
+        optimizer = engine.Optimizer.of(model, config, self.ranks)
         run.start(
             model,
             optimizer,
@@ -165,7 +166,13 @@ class Passes:
         begun, seen = time.perf_counter(), 0
         for chosen in chosen_of:
             done, lr = run.step + 1, rate_at(run.step)
-            learned = self._step(run, model, optimizer, teaching, chosen, lr)
+            loss, facts = teaching.learn(model, chosen)
+            norm = optimizer.step(lr, config.max_grad_norm)
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                raise SwrError(
+                    f"loss {loss} and gradient norm {norm} at step {done}; {policy.path}"
+                    f" stays at version {run.version}. Try a lower learning rate or a warm-up"
+                )
             tokens = sum(lengths[i] for i in chosen)
             seen += tokens
             publish = done == total or bool(
@@ -173,12 +180,12 @@ class Passes:
             )
             metrics = {
                 "stage": stage,
-                "loss": learned.loss,
-                "grad_norm": learned.norm,
+                "loss": loss,
+                "grad_norm": norm,
                 "lr": lr,
                 "epoch": round(done / per_epoch, 4),
                 "tokens": tokens,
-                **learned.facts,
+                **facts,
                 **(teaching.measure(model) if publish else {}),
                 "seconds": round(time.perf_counter() - begun, 3),
             }
@@ -191,16 +198,6 @@ class Passes:
         speed = seen / (time.perf_counter() - begun)
         return {"steps": run.step, "version": run.version, "tokens": seen, "tokens_per_s": speed}
 
-    def _fixed(self, data: str) -> dict[str, Any]:
-        """The options that a run cannot change under way."""
-        config = self.config
-        return {
-            "optimizer": config.optimizer,
-            "lora_r": config.lora_r,
-            "data": data,
-            "lora_alpha": engine.scale_of(config.lora_r, config.lora_alpha),
-        }
-
     def _begin(self, policy: Policy, stage: str, fixed: dict[str, Any]) -> Run:
         return Run(
             policy,
@@ -212,42 +209,6 @@ class Passes:
             resume=self.config.resume and not _other_ended(policy, stage, fixed),
             log=self.log,
         )
-
-    def _load(self, teaching: Teaching, folder: Path) -> Any:
-        """The model, with adapters, as it is trained."""
-        config, model = self.config, teaching.load(folder)
-        if config.lora_r:
-            if self.ranks.sharded:
-                raise UsageError(NO_ADAPTERS)
-            engine.add_lora(model, config.lora_r, config.lora_alpha, config.seed)
-        if config.gradient_checkpointing:
-            engine.checkpoint_activations(model)
-        shard(model, self.ranks, engine.token_logprobs)
-        return model
-
-    def _step(
-        self,
-        run: Run,
-        model: Any,
-        optimizer: engine.Optimizer,
-        teaching: Teaching,
-        chosen: list[int],
-        lr: float,
-    ) -> _Learned:
-        loss, facts = teaching.learn(model, chosen)
-        norm = optimizer.step(lr, self.config.max_grad_norm)
-        if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise SwrError(
-                f"loss {loss} and gradient norm {norm} at step {run.step + 1}; {run.policy.path}"
-                f" stays at version {run.version}. Try a lower learning rate or a warm-up"
-            )
-        return _Learned(loss, norm, facts)
-
-
-class _Learned(NamedTuple):
-    loss: float
-    norm: float
-    facts: dict[str, Any]
 
 
 def _other_ended(policy: Policy, stage: str, fixed: dict[str, Any]) -> bool:

@@ -9,8 +9,6 @@ the step itself, swr1.objectives the formulas, engine.py the model's side, state
 kill.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import time
@@ -34,7 +32,7 @@ from swr1.training.checks import check_policy, write_aside
 from swr1.training.config import RLConfig
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of, read_sample
-from swr1.training.parallel import NO_ADAPTERS, ProcessGroup, join, shard
+from swr1.training.parallel import ProcessGroup, join, shard
 from swr1.training.remembered import SystemPrompts
 from swr1.training.reward_parts import Expected
 from swr1.training.scorer import Offloaded, Recorded, Scorer
@@ -70,7 +68,7 @@ def train_rl(
     setup = _Setup.of(config)
     with join(setup.device, config.parallel) as ranks, ExitStack() as held:
         if not ranks.lead:
-            log, on_step = _silent, None
+            log, on_step = lambda _: None, None
         setup = setup._replace(ranks=ranks)
         run = ranks.first(lambda: _begin(policy, config, metrics, log, held))
         run.log = log
@@ -170,21 +168,8 @@ def _load(run: Run, config: RLConfig, setup: _Setup) -> tuple[Learner, _ExtraSta
     model = engine.load_model(base, setup.device, torch.float32, config.quantize, setup.dtype)
     tokenizer = load_tokenizer(base)
     check_fit(model, tokenizer, base)
-    if ranks.sharded and config.lora_r:
-        raise UsageError(NO_ADAPTERS)
-    adapters = None
-    if config.lora_r:
-        adapters = engine.add_lora(model, config.lora_r, config.lora_alpha, config.seed)
-    if config.gradient_checkpointing:
-        engine.checkpoint_activations(model)
-    shard(model, ranks, engine.token_logprobs)
-    optimizer = engine.Optimizer(
-        model.named_parameters(),
-        config.optimizer,
-        lr=config.lr,
-        weight_decay=config.weight_decay,
-        ranks=ranks,
-    )
+    adapters = engine.make_trainable(model, config, ranks)
+    optimizer = engine.Optimizer.of(model, config, ranks)
     extra = _ExtraState(
         PassRates.load(run.carried),
         _multiplier(objective, run.carried),
@@ -360,10 +345,6 @@ def _arrival(taken: Batch) -> dict[str, Any]:
         "dropped_zero_variance": taken.dropped["zero-variance"],
         "dropped_incomplete": taken.dropped["incomplete"],
     }
-
-
-def _silent(message: str) -> None:
-    """The log of every rank but the lead."""
 
 
 def _summary(run: Run, dropped: Mapping[str, int]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from swr1.errors import SwrError, UsageError
 from swr1.objectives.presets import PRESETS, Objective, get_preset
 from swr1.options import flag_of, options_of
 from swr1.policy import Policy
-from swr1.registry import suggest
+from swr1.registry import check_known
 from swr1.streams import Stage
 from swr1.streams.stage import default_threads
 from swr1.training.config import RLConfig
@@ -41,10 +41,8 @@ class TrainStep:
         self.objective, self.home = objective, Policy(policy)
         self.mode = MODES.get(objective)
         self.config: Any
-        if not self.mode and objective not in PRESETS and ".py:" not in objective:
-            names = [*MODES, *PRESETS]
-            near = suggest(objective, names)
-            raise UsageError(f"unknown objective {objective!r}.{near} Known: {', '.join(names)}")
+        if ".py:" not in objective:
+            check_known("objective", objective, [*MODES, *PRESETS])
         if self.mode:
             refuse_others(objective, options, self.mode.config)
             self.config = self.mode.config(**options)

@@ -3,6 +3,8 @@
 The policy, the reference of a KL term and the weights before an update are all scored this way.
 """
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,35 @@ from torch import Tensor
 
 from swr1.errors import DataError, UsageError
 from swr1.training import engine
+from swr1.training.engine import Example
 from swr1.training.groups import Sample
 from swr1.training.parallel import ProcessGroup, call
+
+
+def trained_cuts(
+    samples: list[Sample], cuts: Callable[[list[Example]], list[list[int]]]
+) -> list[list[int]]:
+    """Micro-batches, by `cuts`, of the samples that have something to train on."""
+    trained = [i for i, s in enumerate(samples) if len(s.old)]
+    return [[trained[j] for j in cut] for cut in cuts([samples[i].example for i in trained])]
+
+
+def by_sample(
+    samples: list[Sample],
+    cuts: list[list[int]],
+    score: Callable[[list[Sample]], Tensor],
+    ranks: ProcessGroup,
+) -> list[Tensor]:
+    """`score` of the trained tokens, split by sample, on the CPU; every rank computes a part and
+    has them all."""
+    out: dict[int, Tensor] = {}
+    for cut, counts in ranks.share(cuts):
+        some = [samples[i] for i in cut]
+        parts = score(some).cpu().split([len(s.old) for s in some])
+        if counts:
+            out |= dict(zip(cut, parts, strict=True))
+    merged = ranks.merge(out)
+    return [merged.get(i, torch.empty(0)) for i in range(len(samples))]
 
 
 class Scorer:
@@ -31,10 +60,7 @@ class Scorer:
         self.score = call(model, engine.token_logprobs)
 
     def cuts(self, samples: list[Sample]) -> list[list[int]]:
-        """Micro-batches of the samples that have something to train on."""
-        trained = [i for i, s in enumerate(samples) if len(s.old)]
-        cuts = engine.cuts(self.model, [samples[i].example for i in trained], self.micro_tokens)
-        return [[trained[j] for j in cut] for cut in cuts]
+        return trained_cuts(samples, lambda some: engine.cuts(self.model, some, self.micro_tokens))
 
     def __call__(
         self, samples: list[Sample], entropy: str | None = None
@@ -49,20 +75,9 @@ class Scorer:
 
     @torch.no_grad()
     def logprobs(self, samples: list[Sample]) -> list[Tensor]:
-        """Per sample, on the CPU; every rank computes a part and has them all."""
-        out: dict[int, Tensor] = {}
-        for cut, counts in self.ranks.share(self.cuts(samples)):
-            some = [samples[i] for i in cut]
-            if self.adapters is not None:
-                with self.adapters.disable_adapter():
-                    logp, _ = self(some)
-            else:
-                logp, _ = self(some)
-            if counts:
-                parts = logp.cpu().split([len(s.old) for s in some])
-                out |= dict(zip(cut, parts, strict=True))
-        merged = self.ranks.merge(out)
-        return [merged.get(i, torch.empty(0)) for i in range(len(samples))]
+        """[N] of each sample, on the CPU."""
+        with self.adapters.disable_adapter() if self.adapters is not None else nullcontext():
+            return by_sample(samples, self.cuts(samples), lambda some: self(some)[0], self.ranks)
 
 
 class Offloaded(Scorer):
@@ -94,8 +109,7 @@ class Offloaded(Scorer):
 class Recorded(Scorer):
     """A reference that was scored before: its log-probabilities are in the records."""
 
-    def __init__(self) -> None:
-        """It has no model."""
+    def __init__(self) -> None: ...  # it has no model
 
     def logprobs(self, samples: list[Sample]) -> list[Tensor]:
         """Raises DataError for a sample without them."""

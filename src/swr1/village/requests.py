@@ -14,7 +14,7 @@ from typing import Any
 
 from swr1.errors import UsageError
 from swr1.options import option
-from swr1.registry import suggest
+from swr1.registry import check_known
 from swr1.village import traces
 from swr1.village.world import WORLD, Target, is_test
 
@@ -61,11 +61,7 @@ def parse_mix(mix: str | Mapping[str, float]) -> dict[str, float]:
     chances: dict[str, float] = {}
     for part in mix.split(","):
         name, _, chance = part.strip().partition("=")
-        if name not in DEFAULT_MIX:
-            known = ", ".join(DEFAULT_MIX)
-            raise UsageError(
-                f"unknown category {name!r}.{suggest(name, DEFAULT_MIX)} Known: {known}"
-            )
+        check_known("category", name, DEFAULT_MIX)
         try:
             chances[name] = float(chance or 1)
         except ValueError:
@@ -111,12 +107,8 @@ class Requests:
             raise UsageError(f"--test-share must be between 0 and 1, not {self.test_share}")
         if not 0 <= self.break_off <= 1:
             raise UsageError(f"--break-off is a share, from 0 to 1, not {self.break_off}")
-        if self.trace is not None and self.trace not in traces.STYLES:
-            known = ", ".join(traces.STYLES)
-            raise UsageError(
-                f"unknown trace style {self.trace!r}.{suggest(self.trace, traces.STYLES)}"
-                f" Known: {known}"
-            )
+        if self.trace is not None:
+            check_known("trace style", self.trace, traces.STYLES)
 
     def items(self) -> Iterator[dict[str, Any]]:
         """The requests as items: all fields but `v` and `id`. Raises as `check`."""

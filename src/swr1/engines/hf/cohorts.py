@@ -199,11 +199,9 @@ class Cohorts:
         }
 
     def prefill(self, call: Call, ids: Tensor) -> Tensor:
-        """Take in the prompts [rows, columns], padded on the left; logits [rows, V] after them."""
         return call(ids, **self.advance(ids.shape[1]))
 
     def step(self, call: Call, last: Tensor) -> Tensor:
-        """Take in a token [rows] of each; logits [rows, V] after it."""
         return call(last[:, None], **self.advance(1))
 
     def share(self, owner: Tensor) -> None:
@@ -211,7 +209,6 @@ class Cohorts:
         self.cohorts[0].share(owner)
 
     def append(self, other: Cohorts) -> None:
-        """Add the rows of `other` below these."""
         self.cohorts += other.cohorts
 
     def leave(self, alive: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from swr1 import models, positions
 from swr1.devices import pick_device
-from swr1.engines import Completion, Request, Sampling, random_stream
+from swr1.engines import Completion, Request, Sampling, check_room, random_stream
 from swr1.engines.hf.call import Call
 from swr1.engines.hf.drawing import draw
 from swr1.engines.hf.options import HFOptions
@@ -101,7 +101,8 @@ class HFEngine:
                 f"prompts and completions end at {end} tokens: beyond, what"
                 f" {type(model).__name__} says depends on what is computed beside it",
             )
-        self._eos = torch.tensor(sorted(_end_tokens(model, self.tokenizer)), device=self.device)
+        ends = models.end_tokens(model.generation_config, self.tokenizer)
+        self._eos = torch.tensor(ends, device=self.device)
         self._decode = Decoder(self.tokenizer)
         self._stop_enders: dict[tuple[str, ...], Tensor] = {}
 
@@ -131,19 +132,15 @@ class HFEngine:
         return request
 
     def _check(self, request: Request) -> None:
-        name, needed = f"record {request.key[0]!r}", len(request.prompt_ids) + 1
-        if needed == 1:
+        name = f"record {request.key[0]!r}"
+        if not request.prompt_ids:
             raise DataError(f"{name}: the prompt is empty")
-        if needed - 1 == self.turn:
+        if len(request.prompt_ids) == self.turn:
             raise DataError(
                 f"{name}: the prompt has exactly the {self.turn} tokens beyond which the model's"
                 " positions are others (LongRoPE): an answer would begin on both sides"
             )
-        if needed > self.context:
-            raise DataError(
-                f"{name}: the prompt is too long: {needed} tokens are needed, one for the answer"
-                f" included, and the model's context has {self.context}"
-            )
+        check_room(request, self.context, "the model's context has")
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
@@ -336,15 +333,6 @@ class _Batch:
         if self.rows:
             assert self.cache is not None
             self.rows["logits"] = self.cache.step(self.engine._call, self.rows.pop("last"))
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
-    """End tokens: the generation config's, the tokenizer's, and ChatML's end of a turn."""
-    ends: set[int] = set()
-    for value in (model.generation_config.eos_token_id, tokenizer.eos_token_id):
-        ends |= set(value) if isinstance(value, list) else {value}
-    ends.add(tokenizer.get_vocab().get("<|im_end|>"))
-    return ends - {None}
 
 
 def _shape(config: Any) -> dict[str, Any]:

@@ -67,7 +67,6 @@ class Native:
         self.groups: list[_Group] = []
 
     def prefill(self, call: Call, ids: Tensor) -> Tensor:
-        """Take in the prompts [rows, columns], padded on the left; logits [rows, V] after them."""
         parts = []
         for first in self.start.unique().tolist():
             rows = (self.start == first).nonzero()[:, 0]
@@ -83,7 +82,6 @@ class Native:
         return self._arranged(parts)
 
     def step(self, call: Call, last: Tensor) -> Tensor:
-        """Take in a token [rows] of each; logits [rows, V] after it."""
         parts = []
         for group in self.groups:
             _hold(call.model, group.held)
@@ -101,11 +99,9 @@ class Native:
         return out
 
     def share(self, owner: Tensor) -> None:
-        """Copy each prompt's row to its samples: `owner` names the row that each sample gets."""
         self._regroup([(owner == row).nonzero()[:, 0] for row in range(int(owner.max()) + 1)])
 
     def leave(self, alive: Tensor) -> Tensor:
-        """Drop the rows not alive; returns the old numbers [rows] of the others."""
         remaining = alive.nonzero()[:, 0]
         numbers = alive.cumsum(0) - 1
         self._regroup([numbers[i : i + 1][alive[i : i + 1]] for i in range(len(alive))])
@@ -123,7 +119,6 @@ class Native:
         self.groups = [g for g in self.groups if len(g.rows)]
 
     def append(self, other: Native) -> None:
-        """Add the rows of `other` below these."""
         count = sum(len(g.rows) for g in self.groups)
         for group in other.groups:
             group.rows = group.rows + count
@@ -155,12 +150,10 @@ class Recompute:
         self.texts: list[Tensor] = []
 
     def prefill(self, call: Call, ids: Tensor) -> Tensor:
-        """Take in the prompts [rows, columns], padded on the left; logits [rows, V] after them."""
         self.texts = [row[first:] for row, first in zip(ids, self.start.tolist(), strict=True)]
         return self._logits(call)
 
     def step(self, call: Call, last: Tensor) -> Tensor:
-        """Take in a token [rows] of each; logits [rows, V] after it."""
         self.texts = [torch.cat([t, x[None]]) for t, x in zip(self.texts, last, strict=True)]
         return self._logits(call)
 
@@ -176,15 +169,12 @@ class Recompute:
         return whole[torch.cat(order).argsort().to(whole.device)]
 
     def share(self, owner: Tensor) -> None:
-        """Copy each prompt's row to its samples: `owner` names the row that each sample gets."""
         self.texts = [self.texts[i] for i in owner.tolist()]
 
     def leave(self, alive: Tensor) -> Tensor:
-        """Drop the rows not alive; returns the old numbers [rows] of the others."""
         remaining = alive.nonzero()[:, 0]
         self.share(remaining)
         return remaining
 
     def append(self, other: Recompute) -> None:
-        """Add the rows of `other` below these."""
         self.texts += other.texts

@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from swr1.engines import Completion, Request, Sampling, all_good, random_stream
+from swr1.engines import Completion, Request, Sampling, all_good, check_room, random_stream
 from swr1.engines.openai.options import OpenAIOptions
 from swr1.engines.openai.reload import Reload, weights_of
 from swr1.engines.openai.wire import (
@@ -42,6 +42,7 @@ from swr1.servers import Fetch, GivenUp, Refused, Server, Servers, Trouble
 
 DEFAULTS = OpenAIOptions()
 SEND = ("ids", "text", "messages")
+SERVER = "the server's context has"
 VERSION = re.compile(r"\d{6}")  # the name of a version's folder
 
 
@@ -113,7 +114,7 @@ class OpenAIEngine:
             return Request(key, [], _turns(key[0], messages, prompt), facts)
         made = Request.of(key, self.tokenizer, messages, prompt)
         if not self.stream:  # an error that comes later would end the block
-            _fits(self.servers.submit(self.servers.meet()).result(), made)
+            check_room(made, self.servers.submit(self.servers.meet()).result().context, SERVER)
         return made
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
@@ -184,7 +185,7 @@ class OpenAIEngine:
         return make, read
 
     def _check(self, facts: Facts, request: Request, sampling: Sampling) -> None:
-        _fits(facts, request)
+        check_room(request, facts.context, SERVER)
         opened = self.send == "messages" and request.content[-1]["role"] == "assistant"
         if opened and facts.make not in OPENS:
             raise UsageError(
@@ -315,15 +316,6 @@ def _check(options: OpenAIOptions, send: str) -> None:
             raise UsageError(f"{name} must be one of {', '.join(filter(None, known))}")
     if options.in_flight < 1 or options.per_request < 1:
         raise UsageError("in_flight and per_request must be at least 1")
-
-
-def _fits(facts: Facts, request: Request) -> None:
-    needed = len(request.prompt_ids) + 1
-    if facts.context is not None and needed > facts.context:
-        raise DataError(
-            f"record {request.key[0]!r}: the prompt is too long: {needed} tokens are needed, one"
-            f" for the answer included, and the server's context has {facts.context}"
-        )
 
 
 def _turns(name: str, messages: list[dict], prompt: Prompt) -> list[dict]:

@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from swr1.engines import Completion, Request, Sampling, all_good, random_stream
+from swr1.engines import Completion, Request, Sampling, all_good, check_room, random_stream
 from swr1.engines.vllm.options import VLLMOptions
 from swr1.engines.vllm.plain import (
     ADAPTER,
@@ -254,18 +254,11 @@ class VLLMEngine:
 
     def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
         """The request for one sample; DataError if the prompt is not text or leaves no room."""
-        name = f"record {key[0]!r}"
         request = Request.of(key, self.tokenizer, messages, prompt)
-        ids = request.prompt_ids
-        if not ids:
-            raise DataError(f"{name}: the prompt is empty")
-        if len(ids) + 1 > self.context:
-            limited = self._arguments["max_model_len"]
-            raise DataError(
-                f"{name}: the prompt is too long: {len(ids) + 1} tokens are needed, one for the"
-                f" answer included, and the {'--context is' if limited else 'model has'}"
-                f" {self.context}"
-            )
+        if not request.prompt_ids:
+            raise DataError(f"record {key[0]!r}: the prompt is empty")
+        limited = self._arguments["max_model_len"]
+        check_room(request, self.context, "the --context is" if limited else "the model has")
         return request
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:

@@ -70,14 +70,8 @@ def defaults() -> dict[str, Any]:
 
 
 def end_tokens(base: str, tokenizer: Any) -> list[int]:
-    """End tokens: the generation config's, the tokenizer's, and ChatML's end of a turn."""
-    ends_of_config = models.load_generation_config(base).eos_token_id
-    ends = {
-        *(ends_of_config if isinstance(ends_of_config, list) else [ends_of_config]),
-        tokenizer.eos_token_id,
-    }
-    ends.add(tokenizer.get_vocab().get("<|im_end|>"))
-    return sorted(ends - {None})
+    """As models.end_tokens, of a model's folder."""
+    return models.end_tokens(models.load_generation_config(base), tokenizer)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from functools import lru_cache
 from itertools import islice
 
 from swr1.records import Record
+from swr1.registry import check_known
 from swr1.types import Verdict
 from swr1.verifiers.completions import published
 from swr1.verifiers.completions.text import (
@@ -25,7 +26,6 @@ from swr1.verifiers.completions.text import (
     TAGS,
     assistant_text,
     bare,
-    check_choice,
     is_truncated,
     prompt_text,
 )
@@ -81,7 +81,7 @@ def verify(
     Reasons: missing-tag, repeated-tag, odd-tag (another case or spacing), tag-order, outside-text,
     no-reasoning, placeholder, short-reasoning, copied, empty-answer.
     """
-    check_choice("grader", grader, GRADERS)
+    check_known("grader", grader, GRADERS)
     if grader == "published":
         whole = published.decoded(record, prefill, header)
         reasons = published.format_faults(published.after_header(whole)[1])

@@ -11,10 +11,11 @@ not guess; see `roles.reader` for what it refuses.
 
 from swr1.errors import DataError
 from swr1.records import Record
+from swr1.registry import check_known
 from swr1.types import Verdict
 from swr1.verifiers.completions import published
 from swr1.verifiers.completions.answers import ANSWER_TAG, final_text, tagged, written_answer
-from swr1.verifiers.completions.text import assistant_text, check_choice, is_truncated
+from swr1.verifiers.completions.text import assistant_text, is_truncated
 from swr1.verifiers.roles.lexicon import ROLE_PAIRS, Lexicon, lexicon
 from swr1.verifiers.roles.reader import BOTH, Reading
 
@@ -53,7 +54,7 @@ def verify(
     Raises DataError for a record without a completion or with an answer of another shape,
     UsageError for an unknown grader or header.
     """
-    check_choice("grader", grader, GRADERS)
+    check_known("grader", grader, GRADERS)
     text = assistant_text(record, prefill)
     answer = _checked(record)
     if grader == "robust":

@@ -14,9 +14,8 @@ import unicodedata
 from collections import Counter
 from functools import lru_cache
 
-from swr1.errors import UsageError
 from swr1.records import Record
-from swr1.registry import suggest
+from swr1.registry import check_known
 from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text, is_truncated, prompt_text
 from swr1.verifiers.verdicts import null
@@ -84,10 +83,7 @@ def verify(
         if of_prompt is None:
             return null(BY, "the prompt's language is not known: it has too few letters")
         want = of_prompt
-    if want not in SCRIPTS:
-        raise UsageError(
-            f"unknown language {want!r}.{suggest(want, SCRIPTS)} Known: {', '.join(SCRIPTS)}, prompt"
-        )
+    check_known("language", want, SCRIPTS, ", prompt")
     scripts: Counter[str] = Counter()
     others: Counter[str] = Counter()
     right = 0

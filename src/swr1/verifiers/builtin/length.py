@@ -9,8 +9,9 @@ Between `min` and `max` the score is 1. Outside, over a soft edge, it falls to 0
 
 from swr1.errors import UsageError
 from swr1.records import Record
+from swr1.registry import check_known
 from swr1.types import Verdict
-from swr1.verifiers.completions.text import INVISIBLE, assistant_text, check_choice, is_truncated
+from swr1.verifiers.completions.text import INVISIBLE, assistant_text, is_truncated
 from swr1.verifiers.verdicts import null
 
 BY = "length@1"
@@ -44,7 +45,7 @@ def verify(
     `detail` holds `length`, `unit`, `truncated`. The score is null where tokens are asked for and
     the record has none. Raises DataError without a completion, UsageError for impossible settings.
     """
-    check_choice("unit", unit, UNITS)
+    check_known("unit", unit, UNITS)
     if min < 0 or max < 0 or edge < 0 or (max and min > max):
         raise UsageError(
             f"length asks for 0 <= min <= max and an edge >= 0, not {min}, {max}, {edge}"

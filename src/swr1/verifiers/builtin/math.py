@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 
 from swr1.errors import DataError
 from swr1.records import Record
+from swr1.registry import check_known
 from swr1.types import Verdict
 from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged, written_answer
-from swr1.verifiers.completions.text import assistant_text, check_choice, is_truncated
+from swr1.verifiers.completions.text import assistant_text, is_truncated
 from swr1.verifiers.mathematics.latex import Unread, clean, tokens
 from swr1.verifiers.mathematics.numbers import Quantity, last_number, number, quantity, words
 from swr1.verifiers.mathematics.numerals import Based, Clock, based, clock, plain_digits
@@ -83,7 +84,7 @@ def verify(
     Raises DataError without a completion and for a precision that is no number of decimals,
     UsageError for an unknown `answers`.
     """
-    check_choice("answers", answers, ("any", "all"))
+    check_known("answers", answers, ("any", "all"))
     text = assistant_text(record, prefill)
     golds = _golds(record.get("answer"))
     reason = other_task(record, "math") or (None if golds else "the record has no answer")
@@ -91,7 +92,7 @@ def verify(
         return null(BY, reason)
     info = record.get("info") or {}
     mode = info.get("answers") or answers
-    check_choice("info.answers", mode, ("any", "all"))
+    check_known("info.answers", mode, ("any", "all"))
     how = How(arithmetic, _places(record, info.get("precision", precision)))
     answers_read, why = _answers_in(
         text, last_number, max_chars, any("=" in gold for gold in golds)

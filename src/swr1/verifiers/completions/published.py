@@ -21,7 +21,8 @@ import re
 from functools import lru_cache
 
 from swr1.records import Record
-from swr1.verifiers.completions.text import TAGS, assistant_text, check_choice, content_text
+from swr1.registry import check_known
+from swr1.verifiers.completions.text import TAGS, assistant_text, content_text
 
 HEADERS = ("chatml", "plain", "none")
 
@@ -31,7 +32,7 @@ _ROLE = re.compile(r"\b(knight|knave)\b", re.IGNORECASE)
 
 def decoded(record: Record, prefill: str, header: str) -> str:
     """Prompt and response as one text, as the published function receives it."""
-    check_choice("header", header, HEADERS)
+    check_known("header", header, HEADERS)
     turn = assistant_text(record, prefill, raw=True)
     if header == "none":
         return turn

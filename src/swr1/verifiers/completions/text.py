@@ -5,11 +5,9 @@ completions that other people decoded with it.
 """
 
 import re
-from collections.abc import Sequence
 
-from swr1.errors import DataError, UsageError
+from swr1.errors import DataError
 from swr1.records import Record
-from swr1.registry import suggest
 
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 
@@ -100,11 +98,3 @@ def content_text(message: dict) -> str:
     if isinstance(content, list):
         return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     return content if isinstance(content, str) else ""
-
-
-def check_choice(option: str, value: str, known: Sequence[str]) -> None:
-    """Raises UsageError, with a suggestion, unless `value` is one of `known`."""
-    if value not in known:
-        raise UsageError(
-            f"unknown {option} {value!r}.{suggest(value, known)} Known: {', '.join(known)}"
-        )

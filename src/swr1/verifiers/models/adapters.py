@@ -17,7 +17,7 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from swr1.errors import UsageError
-from swr1.registry import suggest
+from swr1.registry import check_known
 from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply, class_probabilities
 from swr1.verifiers.models.wording import VerdictWord, first_word, flat, keyed
 
@@ -325,10 +325,7 @@ def adapter_of(model: str, named: str = "", template: str = "") -> Adapter:
     Raises UsageError, with what there is, for a model that none knows.
     """
     if named:
-        if named not in ADAPTERS:
-            raise UsageError(
-                f"unknown adapter {named!r}.{suggest(named, ADAPTERS)} Known: {', '.join(ADAPTERS)}"
-            )
+        check_known("adapter", named, ADAPTERS)
         return ADAPTERS[named]
     if re.search(r"qwen3guard-stream", model, re.IGNORECASE):
         raise UsageError(
