@@ -38,6 +38,12 @@ def check_known(what: str, name: str, known: Collection[str], also: str = "") ->
         )
 
 
+def check_choice(option: str, value: Any, known: Iterable[str]) -> None:
+    """Raises UsageError for an option whose value is none of a few."""
+    if value not in (choices := list(known)):
+        raise UsageError(f"{option} is one of {', '.join(choices)}, not {value!r}")
+
+
 class Registry:
     """Named things of one kind.
 

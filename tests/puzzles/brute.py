@@ -5,7 +5,23 @@ from itertools import product
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from swr1.puzzles.canonical import canonical_key
+from swr1.puzzles.solver import solve
+
 patient = settings(deadline=None)  # a busy machine is no failure
+
+
+def solutions(statements):
+    return solve(statements, most=1 << 20).worlds
+
+
+def shared_puzzles(records_a, records_b):
+    """Pairs (record of a, record of b) that hold the same puzzle up to names and order."""
+    known = {}
+    for record in records_a:
+        known.setdefault(canonical_key(record["info"]["statements"]), record)
+    keyed = ((canonical_key(record["info"]["statements"]), record) for record in records_b)
+    return [(known[key], record) for key, record in keyed if key in known]
 
 
 def holds(s, world):

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from swr1.errors import DataError, UsageError
 from swr1.puzzles import space
-from swr1.puzzles.canonical import shared_puzzles, split_of
+from swr1.puzzles.canonical import split_of
 from swr1.puzzles.generator import generate, parse_people
 from swr1.puzzles.names import LISTS, read_names
 
-from .brute import brute_solutions
+from .brute import brute_solutions, shared_puzzles
 
 PINNED = [
     ["iff", ["knight", 1], ["knight", 2]],

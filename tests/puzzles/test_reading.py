@@ -11,9 +11,10 @@ from swr1.errors import DataError
 from swr1.puzzles.reading import (
     PUBLISHED_REPORTS,
     ParsedPuzzle,
+    _Masks,
+    _statement,
     read_claims,
     read_puzzle,
-    read_statement,
     read_within,
 )
 from swr1.puzzles.roles import find_roles
@@ -243,9 +244,10 @@ def test_within_a_prompt(text, around):
     ],
 )
 def test_a_clause_without_one_reading_is_refused(clause, reason):
-    roles = find_roles("knight/knave", "zh" if "是" in clause else "en")
+    language = "zh" if "是" in clause else "en"
+    masks = _Masks(["Zoey", "Bo", "Al"], language)
     with pytest.raises(DataError, match=re.escape(reason)):
-        read_statement(clause, ["Zoey", "Bo", "Al"], roles)
+        _statement(masks.hide(clause), masks, find_roles("knight/knave", language), language)
 
 
 GOOD = published(

@@ -16,10 +16,9 @@ from swr1.puzzles.statements import (
     evaluate,
     mentioned,
     solution_table,
-    solutions,
 )
 
-from .brute import brute_solutions, holds, patient, puzzles
+from .brute import brute_solutions, holds, patient, puzzles, shared_puzzles, solutions
 
 
 @patient
@@ -86,7 +85,7 @@ def test_what_is_no_statement_is_refused(bad):
 
 def test_too_many_people_are_refused():
     with pytest.raises(DataError, match="21 people"):
-        solutions([["knight", 0]] * 21)
+        solution_table([["knight", 0]] * 21)
 
 
 # Canonical form
@@ -186,9 +185,9 @@ def test_shared_puzzles_are_found_under_other_names():
     for r in records[:3]:
         hidden.append({"info": {"statements": variant(r["info"]["statements"], rng)}})
     others = [*generate(20, (2, 6), seed=3, start=1000), *hidden]
-    pairs = canonical.shared_puzzles(records, others)
+    pairs = shared_puzzles(records, others)
     assert [a["info"]["index"] for a, b in pairs if b in hidden] == [0, 1, 2]
-    assert canonical.shared_puzzles(records[:20], []) == []
+    assert shared_puzzles(records[:20], []) == []
 
 
 # The space

@@ -18,7 +18,6 @@ from swr1.puzzles.wording import (
     WORDINGS,
     clause,
     listed,
-    phrase,
 )
 
 from .brute import patient, puzzles, statement_of
@@ -175,7 +174,7 @@ TEXTS = [
 
 @pytest.mark.parametrize(("statement", "english", "chinese"), TEXTS)
 def test_clauses_read_as_english_and_as_chinese(statement, english, chinese):
-    assert phrase(statement).format(*NAMES) == english
+    assert clause(statement, ENGLISH, find_roles()).format(*NAMES) == english
     assert clause(statement, CHINESE, ROLES["chinese"]).format(*NAMES) == chinese
 
 
@@ -190,7 +189,7 @@ def test_depth_two_needs_no_parentheses():
 
 def test_terse_puts_every_compound_part_in_parentheses():
     s = ("iff", ("and", A, B, C), ("not", ("or", A, B)))
-    assert phrase(s, terse=True).format(*NAMES) == (
+    assert clause(s, TERSE, find_roles()).format(*NAMES) == (
         f"( {AB} and Cy is a knave ) iff ( not ( Ann is a knight or Bob is a knight ) )"
     )
 

@@ -194,6 +194,12 @@ MARKERS = {
 }
 
 
+def label_of(sign: str) -> str:
+    """What tables and pictures call "sign:outside", "word:wait" or "group:hesitation"."""
+    kind, _, name = sign.partition(":")
+    return MARKERS[name] if kind == "sign" else name
+
+
 def features_of(text: str, prompt: str, claims: Claims | None) -> Features:
     """Signs and amounts of a whole assistant turn (prefill and completion) for a prompt's text."""
     parts = split(text)

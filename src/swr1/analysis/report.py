@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from swr1.analysis.features import MARKERS
+from swr1.analysis.features import label_of
 from swr1.evals.report import as_page, new_table, number, percent, span
 
 _MOST_GROUPS = 6  # columns of word groups that fit
@@ -69,7 +69,7 @@ def _shares_table(result: Result, kind: str) -> Table | None:
         names = [n for n in names if n in common]
     if not names:
         return None
-    labels = [_label(name).replace(" ", "\n") for name in names]
+    labels = [label_of(name).replace(" ", "\n") for name in names]
     rows = _all_rows(result)
     cells = [[percent(r["signs"][n]["value"]) for n in names] for r in rows]
     title = "% of completions with a word of" if kind == "group" else "% of completions with"
@@ -77,25 +77,23 @@ def _shares_table(result: Result, kind: str) -> Table | None:
 
 
 def _with_and_without(result: Result) -> Table:
-    table = new_table()
-    table.title, table.title_justify, table.title_style = "% right with and without", "left", ""
-    table.add_column("", no_wrap=True)
-    for name in ("% of all", "with", "without", "same prompt", "same length too"):
-        table.add_column(name, justify="right", no_wrap=True)
+    rows, cells = [], []
     for sign in _in_order(result):
         comparison = result["with_and_without"][sign]
         right = comparison["right"]
-        group = sign.startswith("group:")
-        table.add_row(
-            escape(_label(sign) if not sign.startswith("word:") else f"  {_label(sign)}"),
-            percent(result["all"]["signs"][sign]["value"]),
-            percent(right["with"]["value"]),
-            percent(right["without"]["value"]),
-            _points(right["same_prompt"]),
-            _points(right["same_prompt_and_length"]),
-            style="bold" if group else "",
+        indent = "  " if sign.startswith("word:") else ""
+        rows.append({"name": indent + label_of(sign), "bold": sign.startswith("group:")})
+        cells.append(
+            [
+                percent(result["all"]["signs"][sign]["value"]),
+                percent(right["with"]["value"]),
+                percent(right["without"]["value"]),
+                _points(right["same_prompt"]),
+                _points(right["same_prompt_and_length"]),
+            ]
         )
-    return table
+    columns = ("% of all", "with", "without", "same prompt", "same length too")
+    return _filled("", columns, cells, rows, "% right with and without")
 
 
 def _in_order(result: Result) -> Iterator[str]:
@@ -151,17 +149,12 @@ def _filled(
     for column in columns:
         table.add_column(escape(column), justify="right", no_wrap=True)
     for row, texts in zip(rows, cells, strict=True):
-        table.add_row(escape(row["name"]), *texts, style="bold" if row["name"] == "all" else "")
+        table.add_row(escape(row["name"]), *texts, style="bold" if row.get("bold") else "")
     return table
 
 
 def _all_rows(result: Result) -> list[Result]:
-    return [*result["rows"], {"name": "all", **result["all"]}]
-
-
-def _label(sign: str) -> str:
-    kind, _, name = sign.partition(":")
-    return MARKERS[name] if kind == "sign" else name
+    return [*result["rows"], {"name": "all", "bold": True, **result["all"]}]
 
 
 def _points(gain: Result | None) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from swr1.errors import DataError, UsageError
+from swr1.errors import DataError
 from swr1.loading.kinds import KINDS
 from swr1.registry import Registry
 from swr1.rows import listed, way_in
@@ -197,13 +197,11 @@ def number(value: Any) -> str:
     written = str(value).strip().replace(",", "")
     try:
         as_float = float(written)
-        return str(int(written)) if written.lstrip("+-").isdigit() else _shortest(as_float)
+        if written.lstrip("+-").isdigit():
+            return str(int(written))
+        return str(int(as_float)) if as_float == int(as_float) else str(as_float)
     except (ValueError, OverflowError):
         raise DataError(f"no number: the answer is {str(value)[:60]!r}") from None
-
-
-def _shortest(value: float) -> str:
-    return str(int(value)) if value == int(value) else str(value)
 
 
 def one_of(row: Mapping[str, Any], column: str, labels: Mapping[Any, Any]) -> Any:
@@ -236,10 +234,3 @@ def picture(value: Any, folder: str = "") -> dict[str, Any]:
 def with_pictures(pictures: Iterable[dict[str, Any]], words: str) -> list[dict[str, Any]]:
     """The parts of a message: pictures first, then the text."""
     return [*pictures, {"type": "text", "text": words}]
-
-
-def one_option(name: str, value: str, known: Sequence[str]) -> str:
-    """An option's value. Raises UsageError when it is none of those `known`."""
-    if value not in known:
-        raise UsageError(f"{name} is one of {', '.join(known)}, not {value!r}")
-    return value

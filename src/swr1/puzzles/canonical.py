@@ -6,7 +6,7 @@ giving their statements in another order, and swapping the parts of "and", "or" 
 "train" or "test" by a hash that all variants of it share, so no variant can be in both.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -105,19 +105,6 @@ def _refine(statements: Sequence[Statement], colours: list[int]) -> list[int]:
 def canonical_key(statements: Sequence[Statement]) -> str:
     """A 128-bit hex digest of the canonical form."""
     return blake2b(repr(canonical_form(statements)).encode(), digest_size=16).hexdigest()
-
-
-def shared_puzzles(records_a: Iterable[dict], records_b: Iterable[dict]) -> list[tuple[dict, dict]]:
-    """Pairs (record of a, record of b) that hold the same puzzle up to names and order.
-
-    An empty list shows that the two sets are disjoint. Each record of b is paired with the first
-    record of a that matches. Memory: `records_a` is held, `records_b` is streamed.
-    """
-    known: dict[str, dict] = {}
-    for record in records_a:
-        known.setdefault(canonical_key(record["info"]["statements"]), record)
-    keyed = ((canonical_key(record["info"]["statements"]), record) for record in records_b)
-    return [(known[key], record) for key, record in keyed if key in known]
 
 
 def split_of(statements: Sequence[Statement], test_share: float = 0.1) -> str | None:

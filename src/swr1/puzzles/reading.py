@@ -98,19 +98,6 @@ class _Masks:
         return re.sub(NAME, lambda m: self.names[ord(m[0]) - FIRST], text)
 
 
-def read_statement(
-    clause: str, names: list[str], roles: Roles, language: str | None = None
-) -> tuple:
-    """The statement of a clause such as "Zoey is a knight and Bo is not a knave".
-
-    The language ("en", "zh") is seen from the clause unless given. Raises DataError when the clause
-    cannot be read, or has more than one reading.
-    """
-    language = language or _language(clause)
-    masks = _Masks(list(names), language)
-    return _statement(masks.hide(clause), masks, roles, language)
-
-
 def read_claims(text: str, names: list[str], roles: Roles) -> list[tuple[int, bool]]:
     """(person, tells the truth) for every "X is a knight" of an answer, in the order of the text."""
     language = _language(text)

@@ -80,16 +80,6 @@ def solution_table(statements: Sequence[Statement]) -> int:
     return fits
 
 
-def solutions(statements: Sequence[Statement]) -> list[tuple[bool, ...]]:
-    """All worlds that fit, each a tuple "person i is a knight", by increasing world number."""
-    fits, worlds = solution_table(statements), []
-    while fits:
-        lowest = fits & -fits
-        worlds.append(world_roles(lowest.bit_length() - 1, len(statements)))
-        fits ^= lowest
-    return worlds
-
-
 def world_roles(world: int, people: int) -> tuple[bool, ...]:
     """Who is a knight in world number `world`."""
     return tuple([bool(world >> i & 1) for i in range(people)])

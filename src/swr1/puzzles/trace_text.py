@@ -17,7 +17,9 @@ from swr1.puzzles.case_analysis import read_try, read_world, tell_try, tell_worl
 from swr1.puzzles.item import Puzzle
 from swr1.puzzles.roles import Roles
 from swr1.puzzles.statements import mentioned
-from swr1.puzzles.wording import listed, phrase, phrase_zh
+from swr1.puzzles.wording import CHINESE as WORDING_CHINESE
+from swr1.puzzles.wording import ENGLISH as WORDING_ENGLISH
+from swr1.puzzles.wording import clause, listed
 
 Form = list[Any]
 
@@ -191,9 +193,8 @@ def _fill(puzzle: Puzzle, key: str, form: Form) -> str:
 
 def _claim(puzzle: Puzzle, speaker: int) -> str:
     statement, roles = puzzle.statements[speaker], puzzle.roles
-    if language_of(roles) == "zh":
-        return phrase_zh(statement, roles).format(*puzzle.names)
-    return phrase(statement, False, roles).format(*puzzle.names)
+    grammar = WORDING_CHINESE if language_of(roles) == "zh" else WORDING_ENGLISH
+    return clause(statement, grammar, roles).format(*puzzle.names)
 
 
 def _list(puzzle: Puzzle, known: Sequence[Sequence[Any]], each: str) -> str:

@@ -25,10 +25,10 @@ A clause in quotation marks begins with a capital, within its parentheses if it 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
-from swr1.puzzles.roles import Roles, find_roles
+from swr1.puzzles.roles import Roles
 from swr1.puzzles.statements import LEAVES
 from swr1.registry import check_known
 
@@ -160,8 +160,6 @@ REPORTS_ZH = (
     "“{what}。”这是{who}的原话。",
 )
 
-KNIGHTS = find_roles()
-
 
 def is_simple(statement: tuple) -> bool:
     """Whether it is a leaf or "not" of a leaf, which need no connective."""
@@ -218,16 +216,6 @@ def _around(pieces: Pieces, texts: Sequence[str]) -> str:
     return f"{before}{between.join(texts)}{after}"
 
 
-def phrase(statement: tuple, terse: bool = False, roles: Roles = KNIGHTS) -> str:
-    """The English clause of a statement."""
-    return clause(statement, TERSE if terse else ENGLISH, roles)
-
-
-def phrase_zh(statement: tuple, roles: Roles) -> str:
-    """The Chinese clause of a statement."""
-    return clause(statement, CHINESE, roles)
-
-
 @lru_cache(maxsize=1 << 16)
 def _capital_phrase(statement: tuple, roles: Roles) -> str:
     text = clause(statement, ENGLISH, roles)
@@ -267,22 +255,24 @@ def _report(speaker: int, report: str) -> tuple[str, str, bool]:
     return before, after, place == "{What}"
 
 
-def plain(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
-    intro, question = _frame(len(statements), roles)
-    sentences = [
-        f"{{{i}}} says that {clause(s, ENGLISH, roles)}." for i, s in enumerate(statements)
-    ]
-    return " ".join([intro, *sentences, question])
-
-
-def varied(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
-    intro, question = _frame(len(statements), roles)
+def _reported(
+    statements: Sequence[tuple],
+    dice: Sequence[int],
+    roles: Roles,
+    *,
+    language: str,
+    grammar: Grammar,
+    reports: Sequence[str],
+) -> str:
+    """An intro, a report per person (the dice choose which), and a question."""
+    intro, question = _frame(len(statements), roles, language)
     sentences = []
     for i, s in enumerate(statements):
-        before, after, capital = _report(i, REPORTS[dice[i] * len(REPORTS) >> 32])
-        text = _capital_phrase(s, roles) if capital else clause(s, ENGLISH, roles)
+        report = reports[dice[i] * len(reports) >> 32] if len(reports) > 1 else reports[0]
+        before, after, capital = _report(i, report)
+        text = _capital_phrase(s, roles) if capital else clause(s, grammar, roles)
         sentences.append(before + text + after)
-    return " ".join([intro, *sentences, question])
+    return TEXTS[language].space.join([intro, *sentences, question])
 
 
 def terse(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
@@ -292,19 +282,8 @@ def terse(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str
     )
 
 
-def chinese(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
-    intro, question = _frame(len(statements), roles, "zh")
-    sentences = [f"{{{i}}}说：{clause(s, CHINESE, roles)}。" for i, s in enumerate(statements)]
-    return "".join([intro, *sentences, question])
-
-
-def chinese_varied(statements: Sequence[tuple], dice: Sequence[int], roles: Roles) -> str:
-    intro, question = _frame(len(statements), roles, "zh")
-    sentences = []
-    for i, s in enumerate(statements):
-        before, after, _ = _report(i, REPORTS_ZH[dice[i] * len(REPORTS_ZH) >> 32])
-        sentences.append(before + clause(s, CHINESE, roles) + after)
-    return "".join([intro, *sentences, question])
+_english = partial(_reported, language="en", grammar=ENGLISH)
+_chinese = partial(_reported, language="zh", grammar=CHINESE)
 
 
 class Wording(NamedTuple):
@@ -314,11 +293,11 @@ class Wording(NamedTuple):
 
 
 WORDINGS: dict[str, Wording] = {
-    "plain": Wording(plain),
-    "varied": Wording(varied),
+    "plain": Wording(partial(_english, reports=(SAYS,))),
+    "varied": Wording(partial(_english, reports=REPORTS)),
     "terse": Wording(terse, grammar=TERSE),
-    "chinese": Wording(chinese, "zh", CHINESE),
-    "chinese-varied": Wording(chinese_varied, "zh", CHINESE),
+    "chinese": Wording(partial(_chinese, reports=(SAYS_ZH,)), "zh", CHINESE),
+    "chinese-varied": Wording(partial(_chinese, reports=REPORTS_ZH), "zh", CHINESE),
 }
 
 

@@ -17,6 +17,11 @@ def null(by: str, reason: str, **detail: Any) -> Verdict:
     return {"score": None, "label": None, "detail": detail, "by": by, "error": reason}
 
 
+def verdict(by: str, score: float, label: str, **detail: Any) -> Verdict:
+    """The verdict of a verifier that could."""
+    return {"score": score, "label": label, "detail": detail, "by": by}
+
+
 def as_verdict(given: Any, name: str) -> Verdict:
     """The verdict in the value that the verifier `name` returned: a verdict, a number, true or false, or None.
 

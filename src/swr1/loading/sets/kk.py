@@ -6,11 +6,10 @@ columns in Logic-RL's Parquet with `prompt` and `reward_model`, and reasoning-gy
 and all that the row says besides (names, roles, statements, solution, its texts) must agree.
 """
 
-import ast
-import json
 from typing import Any
 
 from swr1.errors import DataError
+from swr1.loading.chat import unpacked
 from swr1.puzzles.item import Puzzle
 from swr1.puzzles.reading import ParsedPuzzle, read_claims, read_within
 from swr1.puzzles.solver import solve
@@ -69,7 +68,7 @@ def _shape(row: Any) -> tuple[str, str, Any]:
         if isinstance(row.get("quiz"), str):
             shape = "logic-rl" if "reward_model" in row else "mem-kk"
             return shape, row["quiz"], row.get("index")
-        about = _value(row.get("metadata"))
+        about = unpacked(row.get("metadata"))
         if isinstance(row.get("question"), str) and isinstance(about, dict):
             return "reasoning-gym", row["question"], about.get("source_index")
     columns = ", ".join(row) if isinstance(row, dict) else type(row).__name__
@@ -84,38 +83,35 @@ def _differences(
 ) -> list[str]:
     """Where the row contradicts its text, in words; missing columns contradict nothing."""
     gym = shape == "reasoning-gym"
-    about = _value(row["metadata"]) if gym else row
-    truth = _value(row.get("reward_model")) if shape == "logic-rl" else None
-    truth = _value((truth or {}).get("ground_truth")) or {}
-    terms = _value(about.get("knight_knave_terms" if gym else "knight_knave")) or {}
+    about = unpacked(row["metadata"]) if gym else row
+    truth = unpacked(row.get("reward_model")) if shape == "logic-rl" else None
+    truth = unpacked((truth or {}).get("ground_truth")) or {}
+    terms = unpacked(about.get("knight_knave_terms" if gym else "knight_knave")) or {}
     stored: list[tuple[str, Any, Any]] = [
-        ("names", _value(about.get("names")), puzzle.names),
+        ("names", unpacked(about.get("names")), puzzle.names),
         (
             "roles",
             [terms.get("knight"), terms.get("knave")] if terms else None,
             [*puzzle.roles[:2]],
         ),
-        ("solution", _value(about.get("solution")), list(world)),
+        ("solution", unpacked(about.get("solution")), list(world)),
     ]
     statements = [as_lists(s) for s in puzzle.statements]
     for name, holder in (("statements", about), ("reward_model statements", truth)):
-        if (value := _value(holder.get("statements"))) is not None:
+        if (value := unpacked(holder.get("statements"))) is not None:
             stored.append((name, _statements(value, gym), statements))
     columns = ("answer",) if gym else ("solution_text", "solution_text_format")
     texts = [(column, row.get(column)) for column in columns]
     texts.append(("reward_model solution_text_format", truth.get("solution_text_format")))
     for name, text in texts:
         if text is not None:
-            stored.append((name, _claimed(text, puzzle), _named(enumerate(world), puzzle)))
+            claims = read_claims(str(text), puzzle.names, puzzle.roles)
+            stored.append((name, _named(claims, puzzle), _named(enumerate(world), puzzle)))
     return [
         f"{name} {_shown(theirs)}, by the text {_shown(ours)}"
         for name, theirs, ours in stored
         if theirs is not None and _plain(theirs) != _plain(ours)
     ]
-
-
-def _claimed(text: Any, puzzle: ParsedPuzzle) -> list[str]:
-    return _named(read_claims(str(text), puzzle.names, puzzle.roles), puzzle)
 
 
 def _named(claims: Any, puzzle: ParsedPuzzle) -> list[str]:
@@ -143,17 +139,6 @@ def _statements(value: Any, gym: bool) -> Any:
         return [ours(s) for s in value]
     except (TypeError, ValueError, IndexError, KeyError):
         return value
-
-
-def _value(value: Any) -> Any:
-    """A value that a file keeps as JSON or as Python's repr; other text as it is."""
-    if isinstance(value, str) and value[:1] in ("[", "{", "("):
-        for parse in (json.loads, ast.literal_eval):
-            try:
-                return parse(value)
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                continue
-    return value
 
 
 def _plain(value: Any) -> Any:

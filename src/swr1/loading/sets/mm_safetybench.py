@@ -3,15 +3,8 @@
 One file a scenario, {"0": {"Question": ...}, ...}; pictures are <scenario>/<kind>/<number>.jpg.
 """
 
-from swr1.loading.declare import (
-    About,
-    dataset,
-    item,
-    one_option,
-    picture,
-    text,
-    with_pictures,
-)
+from swr1.loading.declare import About, dataset, item, picture, text, with_pictures
+from swr1.registry import check_choice
 
 ABOUT = About(
     measures="unsafe requests carried by a picture, 13 scenarios",
@@ -36,7 +29,7 @@ QUESTIONS = {
 )
 def load(row, kind="all", images=""):
     """MM-SafetyBench; kind: SD, TYPO, SD_TYPO, text (no picture), or all: three items a row."""
-    one_option("kind", kind, ("all", *QUESTIONS))
+    check_choice("kind", kind, ("all", *QUESTIONS))
     scenario = row.file.partition(".")[0]
     items = []
     for name in ("SD", "TYPO", "SD_TYPO") if kind == "all" else (kind,):

@@ -7,8 +7,8 @@ a needless refusal, as the authors count it. A partial refusal of an unsafe prom
 none: it has no such label and is left out.
 """
 
-from swr1.errors import UsageError
 from swr1.loading.declare import About, dataset, item, one_of, text
+from swr1.registry import check_choice
 
 ABOUT = About(
     measures="over-refusal on 250 safe prompts, refusal on 200 unsafe ones",
@@ -37,8 +37,7 @@ SAFETY = {  # of a completion, by whether its prompt is harmful
 )
 def load(row, labels="refusal"):
     """XSTest, prompts or completions with people's label (info.label); labels: refusal, safety."""
-    if labels not in ("refusal", "safety"):
-        raise UsageError(f"labels is refusal or safety, not {labels!r}")
+    check_choice("labels", labels, ("refusal", "safety"))
     contrast = row["type"].startswith("contrast_")
     about = {"category": row["type"].removeprefix("contrast_"), "harmful": contrast}
     if "final_label" not in row:

@@ -23,7 +23,7 @@ from swr1.verifiers.completions.announced import EXCLUDED, SINGLE, announcement
 from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged, written_answer
 from swr1.verifiers.completions.strings import normalize
 from swr1.verifiers.completions.text import assistant_text, is_truncated
-from swr1.verifiers.verdicts import null
+from swr1.verifiers.verdicts import null, verdict
 
 BY = "choice@2"
 LABELS = {"correct": 1, "wrong": (0, 0.5), "unreadable": 0}  # see `incomplete`
@@ -100,12 +100,7 @@ def verify(
     score = 1.0 if label == "correct" else 0.0
     if many and read and set(read) < set(expected):
         score, why = _partly(record, info.get("incomplete", incomplete)), "incomplete"
-    return {
-        "score": score,
-        "label": label,
-        "detail": {"reason": why, "read": read, "truncated": is_truncated(record)},
-        "by": BY,
-    }
+    return verdict(BY, score, label, reason=why, read=read, truncated=is_truncated(record))
 
 
 def gold(record: Record) -> str:

@@ -13,7 +13,7 @@ from swr1.types import Verdict
 from swr1.verifiers.completions.answers import boxed, final_text, other_task, tagged, written_answer
 from swr1.verifiers.completions.strings import normalize
 from swr1.verifiers.completions.text import assistant_text, is_truncated
-from swr1.verifiers.verdicts import null
+from swr1.verifiers.verdicts import null, verdict
 
 BY = "exact@1"
 LABELS = {"correct": 1, "wrong": 0, "unreadable": 0}
@@ -43,16 +43,9 @@ def verify(record: Record, *, whole: bool = False, prefill: str = "") -> Verdict
         forms = {normalize(one) for one in answers}
         why = "hedge" if len(forms) > 1 else None
         right = len(forms) == 1 and forms <= {normalize(gold) for gold in golds}
-    return {
-        "score": 1.0 if right else 0.0,
-        "label": "correct" if right else "wrong" if answers else "unreadable",
-        "detail": {
-            "reason": why,
-            "read": answers[-1] if answers else None,
-            "truncated": is_truncated(record),
-        },
-        "by": BY,
-    }
+    label = "correct" if right else "wrong" if answers else "unreadable"
+    read = answers[-1] if answers else None
+    return verdict(BY, float(right), label, reason=why, read=read, truncated=is_truncated(record))
 
 
 def gold(record: Record) -> str:

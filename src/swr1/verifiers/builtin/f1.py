@@ -12,7 +12,7 @@ from swr1.verifiers.builtin import exact
 from swr1.verifiers.builtin.exact import accepted, given
 from swr1.verifiers.completions.strings import normalize, word_f1
 from swr1.verifiers.completions.text import assistant_text, is_truncated
-from swr1.verifiers.verdicts import null
+from swr1.verifiers.verdicts import null, verdict
 
 BY = "f1@1"
 LABELS = {"correct": (0, 1), "wrong": (0, 1), "unreadable": 0}
@@ -45,16 +45,9 @@ def verify(
         why = "hedge"
     elif answers:
         score = max(word_f1(answers[-1], gold) for gold in golds)
-    return {
-        "score": score,
-        "label": "unreadable" if not answers else "correct" if score >= right else "wrong",
-        "detail": {
-            "reason": why,
-            "read": answers[-1] if answers else None,
-            "truncated": is_truncated(record),
-        },
-        "by": BY,
-    }
+    label = "unreadable" if not answers else "correct" if score >= right else "wrong"
+    read = answers[-1] if answers else None
+    return verdict(BY, score, label, reason=why, read=read, truncated=is_truncated(record))
 
 
 def gold(record: Record) -> str:

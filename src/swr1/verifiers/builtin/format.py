@@ -29,6 +29,7 @@ from swr1.verifiers.completions.text import (
     is_truncated,
     prompt_text,
 )
+from swr1.verifiers.verdicts import verdict
 
 GRADERS = ("strict", "published")
 BY = "format@2"
@@ -87,12 +88,14 @@ def verify(
         reasons = published.format_faults(published.after_header(whole)[1])
     else:
         reasons = _strict_faults(record, assistant_text(record, prefill), min_reasoning)
-    return {
-        "score": 0.0 if reasons else 1.0,
-        "label": reasons[0] if reasons else "ok",
-        "detail": {"reasons": reasons, "truncated": is_truncated(record), "grader": grader},
-        "by": BY,
-    }
+    return verdict(
+        BY,
+        0.0 if reasons else 1.0,
+        reasons[0] if reasons else "ok",
+        reasons=reasons,
+        truncated=is_truncated(record),
+        grader=grader,
+    )
 
 
 def _strict_faults(record: Record, text: str, min_reasoning: int) -> list[str]:

@@ -18,6 +18,7 @@ from swr1.verifiers.completions.answers import ANSWER_TAG, final_text, tagged, w
 from swr1.verifiers.completions.text import assistant_text, is_truncated
 from swr1.verifiers.roles.lexicon import ROLE_PAIRS, Lexicon, lexicon
 from swr1.verifiers.roles.reader import BOTH, Reading
+from swr1.verifiers.verdicts import verdict
 
 GRADERS = ("robust", "published", "published-eval")
 BY = "knights@2"
@@ -64,19 +65,17 @@ def verify(
         reason, read, truth = _by_published_rules(answer, whole, grader)
     wrong = [name for name, role in truth.items() if read.get(name) != role]
     label = "unreadable" if reason else "wrong" if wrong else "correct"
-    return {
-        "score": 1.0 if label == "correct" else 0.0,
-        "label": label,
-        "detail": {
-            "reason": reason,
-            "read": read,
-            "right": len(truth) - len(wrong),
-            "people": len(answer),
-            "truncated": is_truncated(record),
-            "grader": grader,
-        },
-        "by": BY,
-    }
+    return verdict(
+        BY,
+        1.0 if label == "correct" else 0.0,
+        label,
+        reason=reason,
+        read=read,
+        right=len(truth) - len(wrong),
+        people=len(answer),
+        truncated=is_truncated(record),
+        grader=grader,
+    )
 
 
 def gold(record: Record) -> str:

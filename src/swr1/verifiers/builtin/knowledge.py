@@ -33,6 +33,7 @@ from typing import Any
 
 from swr1.errors import UsageError
 from swr1.records import RIGHT_OR_WRONG, Record
+from swr1.registry import check_choice
 from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text
 from swr1.verifiers.models.asking import Later, ModelVerifier
@@ -88,8 +89,7 @@ def open(
         ("over", over, ("mean", "min", "sum")),
         ("stated_scale", stated_scale, tuple(STATED_SCALES)),
     ):
-        if value not in known:
-            raise UsageError(f"knowledge.{name} is one of {', '.join(known)}, not {value!r}")
+        check_choice(f"knowledge.{name}", value, known)
     if not 0 < weight <= 0.5 or not 0 <= certain <= 1 or look_ahead < 1:
         raise UsageError("knowledge: 0 < weight <= 0.5, 0 <= certain <= 1, look_ahead >= 1")
     judge = None

@@ -18,7 +18,7 @@ from swr1.records import Record
 from swr1.registry import check_known
 from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text, is_truncated, prompt_text
-from swr1.verifiers.verdicts import null
+from swr1.verifiers.verdicts import null, verdict
 
 BY = "language@1"
 LABELS = {"ok": (0, 1), "mixed": (0, 1), "other": (0, 1)}
@@ -102,18 +102,16 @@ def verify(
     if total < few:
         return null(BY, f"{total} letters outside of code and formulas are too few to decide")
     share = right / total
-    return {
-        "score": share,
-        "label": "ok" if share >= least else "other" if share < 1 - least else "mixed",
-        "detail": {
-            "want": want,
-            "letters": total,
-            "scripts": {name: n / total for name, n in scripts.most_common()},
-            "others": {name: n / total for name, n in others.most_common()},
-            "truncated": is_truncated(record),
-        },
-        "by": BY,
-    }
+    return verdict(
+        BY,
+        share,
+        "ok" if share >= least else "other" if share < 1 - least else "mixed",
+        want=want,
+        letters=total,
+        scripts={name: n / total for name, n in scripts.most_common()},
+        others={name: n / total for name, n in others.most_common()},
+        truncated=is_truncated(record),
+    )
 
 
 def _sentences(text: str, quotes: bool) -> list[str]:

@@ -12,7 +12,7 @@ from swr1.records import Record
 from swr1.registry import check_known
 from swr1.types import Verdict
 from swr1.verifiers.completions.text import INVISIBLE, assistant_text, is_truncated
-from swr1.verifiers.verdicts import null
+from swr1.verifiers.verdicts import null, verdict
 
 BY = "length@1"
 LABELS = {"ok": 1, "short": (0, 1), "long": (0, 1), "truncated": 0}
@@ -66,9 +66,4 @@ def verify(
     cut = is_truncated(record)
     if cut and not truncated:
         score, label = 0.0, "truncated"
-    return {
-        "score": score,
-        "label": label,
-        "detail": {"length": length, "unit": unit, "truncated": cut},
-        "by": BY,
-    }
+    return verdict(BY, score, label, length=length, unit=unit, truncated=cut)

@@ -28,7 +28,7 @@ from swr1.verifiers.mathematics.latex import Unread, clean, tokens
 from swr1.verifiers.mathematics.numbers import Quantity, last_number, number, quantity, words
 from swr1.verifiers.mathematics.numerals import Based, Clock, based, clock, plain_digits
 from swr1.verifiers.mathematics.units import Unit
-from swr1.verifiers.verdicts import null
+from swr1.verifiers.verdicts import null, verdict
 
 BY = "math@2"
 LABELS = {"correct": 1, "wrong": 0, "unreadable": 0}
@@ -147,9 +147,8 @@ def _places(record: Record, precision: Any) -> int | None:
 
 
 def _verdict(record: Record, label: str, reason: str | None, read: Any) -> Verdict:
-    detail = {"reason": reason, "read": read, "truncated": is_truncated(record)}
     score = 1.0 if label == "correct" else 0.0
-    return {"score": score, "label": label, "detail": detail, "by": BY}
+    return verdict(BY, score, label, reason=reason, read=read, truncated=is_truncated(record))
 
 
 def _golds(answer: Any) -> list[str]:
@@ -175,13 +174,9 @@ def _answers_in(
         return [], "no-answer"
     if max(map(len, candidates)) > max_chars:
         return [], "too-long"
-    sides = _with_left_side if equations else _sides
-    filled = [part for one in candidates for part in sides(one) if part not in ("", "\\ldots")]
+    sides = [[clean(one)] if equations else _sides(one) for one in candidates]
+    filled = [part for parts in sides for part in parts if part not in ("", "\\ldots")]
     return (filled, None) if filled else ([], "empty")
-
-
-def _with_left_side(text: str) -> list[str]:
-    return [clean(text)]
 
 
 def _sides(text: str) -> list[str]:

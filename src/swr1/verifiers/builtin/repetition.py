@@ -17,7 +17,7 @@ from swr1.errors import UsageError
 from swr1.records import Record
 from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text, is_truncated
-from swr1.verifiers.verdicts import null
+from swr1.verifiers.verdicts import null, verdict
 
 BY = "repetition@1"
 LABELS = {"ok": (0, 1), "loop": (0, 1), "repetitive": (0, 1)}
@@ -57,18 +57,16 @@ def verify(record: Record, *, n: int = 8, most: float = 0.2, prefill: str = "") 
     repeated = 1 - len(set(grams)) / len(grams)
     lines = _lines(text)
     worst = max(loops, repeated, lines)
-    return {
-        "score": 1 - worst,
-        "label": "ok" if worst < most else "loop" if loops >= most else "repetitive",
-        "detail": {
-            "loops": loops,
-            "repeated": repeated,
-            "lines": lines,
-            "period": period,
-            "truncated": is_truncated(record),
-        },
-        "by": BY,
-    }
+    return verdict(
+        BY,
+        1 - worst,
+        "ok" if worst < most else "loop" if loops >= most else "repetitive",
+        loops=loops,
+        repeated=repeated,
+        lines=lines,
+        period=period,
+        truncated=is_truncated(record),
+    )
 
 
 def _units(text: str) -> list[str]:

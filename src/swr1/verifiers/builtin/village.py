@@ -10,6 +10,7 @@ Its own labels are in swr1.village.scorer.
 from swr1.records import Record
 from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text
+from swr1.verifiers.verdicts import verdict
 from swr1.village.scorer import labels, score_of
 
 BY = "village@1"
@@ -35,5 +36,4 @@ def verify(record: Record, *, prefill: str = "") -> Verdict:
     """
     label, score = score_of(record, assistant_text(record, prefill))
     harmful = record["info"].get("harmful", False)
-    detail = {"labels": labels(record["task"], label, harmful)}
-    return {"score": score, "label": label, "detail": detail, "by": BY}
+    return verdict(BY, score, label, labels=labels(record["task"], label, harmful))

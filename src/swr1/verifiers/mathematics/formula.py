@@ -37,8 +37,6 @@ from swr1.verifiers.mathematics.nodes import (
     binomial_of,
     expr,
     factorial_of,
-    is_mixed,
-    magnitude,
     nonzero,
     power_of,
 )
@@ -57,10 +55,13 @@ def read(text: str) -> tuple[Any, bool]:
     An expression or a matrix of sympy, or Seq, Rel, Builder, Cases. `\pm` stands for both signs.
     Raises Unread.
     """
-    text = _joined(text)
+    # "and", "or" and "to" between things as signs
+    text = _AND_OR.sub(lambda m: " \\lor " if "or" in m[0] or "或" in m[0] else " \\land ", text)
+    text = _TO.sub(r"\1:\2", text)
     try:
         if _BOTH_SIGNS.search(text):
-            both = [_whole(_signed(text, up)) for up in (True, False)]
+            signs = {"\\pm": "+-", "\\mp": "-+"}
+            both = [_whole(_BOTH_SIGNS.sub(lambda m: signs[m[0]][k], text)) for k in (0, 1)]  # noqa: B023
             items: list[Any] = []
             for node, _ in both:
                 items.extend(node.items if isinstance(node, Seq) and not node.open else [node])
@@ -72,16 +73,6 @@ def read(text: str) -> tuple[Any, bool]:
         raise Unread("too large") from None
     except Exception as error:  # what sympy refuses: a matrix with rows of different lengths, ...
         raise Unread(str(error)) from None
-
-
-def _signed(text: str, up: bool) -> str:
-    return _BOTH_SIGNS.sub(lambda m: "+" if (m[0] == "\\pm") is up else "-", text)
-
-
-def _joined(text: str) -> str:
-    """ "and", "or" and "to" between things as signs."""
-    text = _AND_OR.sub(lambda m: " \\lor " if "or" in m[0] or "或" in m[0] else " \\land ", text)
-    return _TO.sub(r"\1:\2", text)
 
 
 def _whole(text: str) -> tuple[Any, bool]:
@@ -209,7 +200,7 @@ class _Reader:
             other = self.factor()
             if isinstance(node, Symbol) and isinstance(other, Seq) and other.open == "(":
                 node = sympy.Function(str(node))(*map(expr, other.items))
-            elif mixed and is_mixed(node, other):
+            elif mixed and node.is_Integer and other.is_Rational and 0 < other < 1:
                 node = node + other
             else:
                 self._note(node, other)
@@ -316,7 +307,9 @@ class _Reader:
             inner = self.sum()
             self.take(mark)
             self.bar = bar
-            return magnitude(inner) if mark == "|" else sympy.Function("norm")(expr(inner))
+            if mark == "|" and isinstance(inner, sympy.MatrixBase):
+                return inner.det()
+            return (sympy.Abs if mark == "|" else sympy.Function("norm"))(expr(inner))
         if mark == "{":
             node = self.listing("", ("}",))
             return self.named("{}") if isinstance(node, Seq) and not node.items else node
@@ -357,12 +350,9 @@ class _Reader:
         first, rest = run[0], run[1:]
         if rest:
             self.marks.insert(self.at, rest)
-        return self.called(first) if not rest else self.named(first)
-
-    def called(self, name: str) -> Any:
-        if self.peek() == "(" and name in CALLED:
-            return self.applied(name)
-        return self.named(name)
+        if not rest and self.peek() == "(" and first in CALLED:
+            return self.applied(first)
+        return self.named(first)
 
     def applied(self, name: str) -> Any:
         """An unknown function of what stands in the bracket."""
@@ -421,11 +411,7 @@ class _Reader:
                 first + (self.raw() if name in ("overset", "underset", "stackrel") else "")
             )
         if name in OPAQUE and self.peek() == "(":
-            self.take("(")
-            node = self.bracket("(")
-            return sympy.Function(name)(
-                *[expr(x) for x in (node.items if isinstance(node, Seq) else (node,))]
-            )
+            return self.applied(name)
         if single := re.fullmatch(r"(?:text|mathrm)\s*\{\s*([A-Za-z])\s*\}", name):
             return self.letters(single[1])
         if re.match(

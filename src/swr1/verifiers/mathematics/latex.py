@@ -146,14 +146,13 @@ def signs(text: str) -> str:
     """Unicode as plain signs and LaTeX: compatibility forms, raised digits, fractions, minus signs."""
     if text.isascii():
         return text
-    text = _VULGAR.sub(lambda m: f"{m[1]} {_fraction(m[2])}".strip(), text)
+
+    def compatible(text: str) -> str:
+        return unicodedata.normalize("NFKC", text).replace("\u2044", "/")
+
+    text = _VULGAR.sub(lambda m: f"{m[1]} {compatible(m[2])}".strip(), text)
     text = _SCRIPTS.sub(_script, text)
-    text = unicodedata.normalize("NFKC", text.translate(_SIGNS)).replace("\u2044", "/")
-    return text.translate(_SIGNS)
-
-
-def _fraction(sign: str) -> str:
-    return unicodedata.normalize("NFKC", sign).replace("\u2044", "/")
+    return compatible(text.translate(_SIGNS)).translate(_SIGNS)
 
 
 def _script(match: re.Match[str]) -> str:

@@ -49,6 +49,7 @@ class Words(NamedTuple):
 
 
 _BITS = 1 << 17  # of the largest number that is worked out
+MOST = 40  # items of a list that are compared each with each
 
 RELATIONS = {
     "=": "=", "<": "<", ">": ">", "\\lt": "<", "\\gt": ">", "\\le": "\\le", "\\leq": "\\le",
@@ -102,14 +103,6 @@ def nonzero(node: Any) -> Any:
     return value
 
 
-def is_mixed(whole: Any, part: Any) -> bool:
-    return bool(whole.is_Integer and part.is_Rational and 0 < part < 1)
-
-
-def magnitude(inner: Any) -> Any:
-    return inner.det() if isinstance(inner, sympy.MatrixBase) else sympy.Abs(expr(inner))
-
-
 def power_of(base: Any, exponent: Any) -> Any:
     if base in SETS.values():
         return Symbol(f"{base}^{exponent}")
@@ -141,11 +134,11 @@ def is_equation(node: Any) -> bool:
 
 
 def matched(
-    gold: Sequence[Any], answer: Sequence[Any], is_same: Callable[[Any, Any], bool], most: int = 40
+    gold: Sequence[Any], answer: Sequence[Any], is_same: Callable[[Any, Any], bool]
 ) -> bool:
-    """Whether the one is the other in some order; long lists (over `most`) are compared in order."""
+    """Whether the one is the other in some order; long lists are compared in order."""
     left = list(answer)
-    if len(left) > most:
+    if len(left) > MOST:
         return len(gold) == len(left) and all(
             is_same(a, b) for a, b in zip(gold, left, strict=True)
         )

@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from swr1.verifiers.mathematics.numerals import in_digits
+from swr1.verifiers.mathematics.numerals import SCALES, in_digits
 from swr1.verifiers.mathematics.units import Unit, is_known, unit
 
 _DIGITS = r"\d{1,3}(?:(?:,|\{,\}| )\d{3})+(?:\.\d+)?|\d{1,2}(?:,\d\d)+,\d{3}|\d+(?:\.\d*)?|\.\d+"
@@ -36,13 +36,6 @@ _SCALE = re.compile(
     r"\s*(?:\\text\s*\{\s*)?(?P<scale>hundred|thousand|million|billion|trillion)(?![A-Za-z])(?P<brace>\s*\})?",
     re.I,
 )
-_SCALES = {
-    "hundred": 100,
-    "thousand": 10**3,
-    "million": 10**6,
-    "billion": 10**9,
-    "trillion": 10**12,
-}
 _MONEY = re.compile(
     r"(?P<sign>[-+]?)\s*(?P<money>\\\$|[€£¥₹₩]|\\text\s*\{\s*(?:Rs\.?|USD|EUR|GBP|INR|RMB|CNY)\s*\}"
     r"|(?:Rs\.?|USD|US\\\$|US\$|EUR|GBP|INR|RMB|CNY|HK\\\$)(?![A-Za-z]))\s*(?=[-+]?\s*[\d.\\({])"
@@ -133,7 +126,7 @@ def quantity(text: str) -> Quantity:
             return Quantity(whole, text, Number(value, decimals, True), stated_unit, percent=True)
         if match := _SCALE.match(rest):
             scale, rest = (
-                _SCALES[match["scale"].lower()],
+                SCALES[match["scale"].lower()],
                 ("\\text{" if not match["brace"] and "{" in match[0] else "") + rest[match.end() :],
             )
         close = rest in _CLOSE

@@ -23,7 +23,7 @@ _TENS = dict(
         strict=True,
     )
 )
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
           "eighth": 8, "ninth": 9, "tenth": 10}  # fmt: skip
 _DIGITS = {digit: n for n, digit in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
@@ -84,8 +84,8 @@ def _count(marks: list[str]) -> tuple[int, list[str]]:
             group += _ONES.get(mark, _TENS.get(mark, 0))
         elif mark == "hundred" and group:
             group *= 100
-        elif mark in _SCALES and group:
-            total, group = total + group * _SCALES[mark], 0
+        elif mark in SCALES and group:
+            total, group = total + group * SCALES[mark], 0
         elif mark != "and" or not (total or group):
             return total + group, marks[at:]
     return total + group, []

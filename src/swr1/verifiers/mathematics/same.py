@@ -14,10 +14,18 @@ import sympy
 from sympy import S
 
 from swr1.verifiers.mathematics.equal import NoValue, equal, value_at
-from swr1.verifiers.mathematics.nodes import Builder, Cases, Rel, Seq, Words, is_equation, matched
+from swr1.verifiers.mathematics.nodes import (
+    MOST,
+    Builder,
+    Cases,
+    Rel,
+    Seq,
+    Words,
+    is_equation,
+    matched,
+)
 from swr1.verifiers.mathematics.sets import as_set, free, is_set, same_set
 
-_MOST = 40  # items of a list that are compared each with each
 _SWAP = {
     ">": "<",
     "\\ge": "\\le",
@@ -94,10 +102,10 @@ def _plain(node: Any) -> Any:
             return Seq("", tuple(Rel(("=",), pair) for pair in pairs), "", "\\land")
     if not isinstance(node, Seq) or node.open not in ("", "{"):
         return node
-    items = [_plain(item) for item in node.items[:_MOST]] + list(node.items[_MOST:])
+    items = [_plain(item) for item in node.items[:MOST]] + list(node.items[MOST:])
     distinct: list[Any] = []
     for item in items:
-        if len(distinct) > _MOST or not any(_repeats(item, other) for other in distinct):
+        if len(distinct) > MOST or not any(_repeats(item, other) for other in distinct):
             distinct.append(item)
     if len(distinct) == 1 and not isinstance(distinct[0], Seq):
         return distinct[0]
@@ -140,13 +148,9 @@ def _unwrapped(gold: Any, answer: Any) -> tuple[Any, Any]:
         gold, answer = _without_declarations(gold), _without_declarations(answer)
     if isinstance(answer, Rel) and not is_equation(gold) and (_names(answer) or _tells(answer)):
         answer = answer.sides[-1]
-    elif (
-        is_equation(gold)
-        and not isinstance(answer, (Rel, Cases))
-        and _names(gold)
-        and not _is_equations(answer)
-    ):
-        gold = gold.sides[-1]
+    elif is_equation(gold) and not isinstance(answer, (Rel, Cases)) and _names(gold):
+        equations = isinstance(answer, Seq) and any(isinstance(x, Rel) for x in answer.items)
+        gold = gold if equations else gold.sides[-1]
     return _plain(gold), _plain(answer)
 
 
@@ -156,10 +160,6 @@ def _quotient(node: Any, other: Any) -> Any:
     if ratio and all(isinstance(side, sympy.Expr) for side in node.sides) and node.sides[1] != 0:
         return node.sides[0] / node.sides[1]
     return node
-
-
-def _is_equations(node: Any) -> bool:
-    return isinstance(node, Seq) and any(isinstance(item, Rel) for item in node.items)
 
 
 def _names(node: Rel) -> bool:

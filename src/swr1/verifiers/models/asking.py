@@ -15,19 +15,25 @@ from swr1.verifiers.verdicts import null
 
 
 class Later:
-    """A verdict that waits for replies."""
+    """A verdict that waits for replies: what `make` makes of them, or `refuse` of why it cannot."""
 
     def __init__(
-        self, replies: Sequence[Reply | Future[Reply]], make: Callable[[list[Reply]], Verdict]
+        self,
+        replies: Sequence[Reply | Future[Reply]],
+        make: Callable[[list[Reply]], Verdict],
+        refuse: Callable[[str], Verdict],
     ) -> None:
-        self._replies, self._make = replies, make
+        self._replies, self._make, self._refuse = replies, make, refuse
 
     def done(self) -> bool:
         return all(not isinstance(r, Future) or r.done() for r in self._replies)
 
     def result(self) -> Verdict:
         """The verdict; it waits for replies that are on their way."""
-        return self._make([r.result() if isinstance(r, Future) else r for r in self._replies])
+        try:
+            return self._make([r.result() if isinstance(r, Future) else r for r in self._replies])
+        except CouldNotJudge as error:
+            return self._refuse(str(error))
 
 
 class ModelVerifier:
@@ -100,13 +106,7 @@ class ModelVerifier:
                         self.cache.put(key, reply)
             return self._verdict(record, self.read(complete), detail)
 
-        def careful(complete: list[Reply]) -> Verdict:
-            try:
-                return make(complete)
-            except CouldNotJudge as error:
-                return null(self.by, str(error), **detail)
-
-        later = _Careful(replies, careful, lambda reason: null(self.by, reason, **detail))
+        later = Later(replies, make, lambda reason: null(self.by, reason, **detail))
         return later.result() if not any(isinstance(r, Future) for r in replies) else later
 
     def _turns(self, record: Record) -> list[dict]:
@@ -180,20 +180,6 @@ class ModelVerifier:
         if self.cache:
             lines.append(f"{self.cache.hits:,} replies from the cache, {self.cache.misses:,} asked")
         return "; ".join(filter(None, lines))
-
-
-class _Careful(Later):
-    """A Later whose replies may be refused: then its verdict has no score."""
-
-    def __init__(self, replies: Any, make: Any, refuse: Callable[[str], Verdict]) -> None:
-        super().__init__(replies, make)
-        self._refuse = refuse
-
-    def result(self) -> Verdict:
-        try:
-            return super().result()
-        except CouldNotJudge as error:
-            return self._refuse(str(error))
 
 
 def _answer(text: str) -> str:

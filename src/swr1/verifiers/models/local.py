@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ from transformers import LogitsProcessor, LogitsProcessorList
 
 from swr1 import models
 from swr1.errors import SwrError, UsageError
-from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply, Token
+from swr1.verifiers.models.reply import CouldNotJudge, InBatches, Question, Reply, Token
 
 NEAR = 20  # likely texts kept of every token
 
 
-class LocalModel:
+class LocalModel(InBatches):
     """A causal language model.
 
     Args:
@@ -57,35 +56,10 @@ class LocalModel:
         self._special_ids = ids - {self.tokenizer.unk_token_id}
         limit = getattr(config.get_text_config(), "max_position_embeddings", None)
         self.context = limit or 1 << 30
-        self.batch = self.ahead = batch
+        super().__init__(batch)
         self.identity = f"local {fingerprint(folder, config)} {self.model.dtype}"
-        self._waiting: list[tuple[list[int], int, Future[Reply]]] = []
 
-    def ask(self, question: Question, harmless: Question) -> Future[Reply]:
-        """The reply to come. `harmless`: the same question about turns that hold nothing."""
-        future: Future[Reply] = Future()
-        try:
-            ids = self._ids(question, harmless)
-        except CouldNotJudge as error:
-            future.set_exception(error)
-            return future
-        self._waiting.append((ids, question.max_tokens, future))
-        if len(self._waiting) >= self.batch:
-            self.flush()
-        return future
-
-    def flush(self) -> None:
-        """Answer the questions that wait."""
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        replies = self._complete(
-            [ids for ids, _, _ in waiting], max(most for _, most, _ in waiting)
-        )
-        for (_, _, future), reply in zip(waiting, replies, strict=True):
-            future.set_result(reply)
-
-    def _ids(self, question: Question, harmless: Question) -> list[int]:
+    def prepared(self, question: Question, harmless: Question) -> tuple[list[int], int]:
         text = self._render(question)
         bare = "".join(text.split())
         if any("".join(text.split()) not in bare for text in question.must_hold):
@@ -97,7 +71,7 @@ class LocalModel:
             raise CouldNotJudge(
                 f"{len(ids)} tokens are more than the guard can read ({self.context} with its reply)"
             )
-        return ids
+        return ids, question.max_tokens
 
     def _render(self, question: Question) -> str:
         if question.text:
@@ -132,7 +106,8 @@ class LocalModel:
         return Counter(i for i in ids if i in self._special_ids)
 
     @torch.no_grad()
-    def _complete(self, prompts: list[list[int]], most: int) -> list[Reply]:
+    def replies(self, inputs: list[tuple[list[int], int]]) -> list[Reply]:
+        prompts = [ids for ids, _ in inputs]
         pad = self.tokenizer.pad_token_id
         pad = self.tokenizer.eos_token_id if pad is None else pad
         width = max(map(len, prompts))
@@ -145,7 +120,7 @@ class LocalModel:
         made = self.model.generate(
             ids.to(self.model.device),
             attention_mask=seen.to(self.model.device),
-            max_new_tokens=most,
+            max_new_tokens=max(most for _, most in inputs),
             do_sample=False,
             temperature=None,
             top_p=None,
@@ -171,11 +146,6 @@ class LocalModel:
             tokens.append((longer[len(text) :], likely))
             text = longer
         return Reply(text, tokens, finished=stop < len(written))
-
-    def close(self) -> None: ...
-
-    def summary(self) -> str:
-        return ""
 
 
 class _Recorder(LogitsProcessor):

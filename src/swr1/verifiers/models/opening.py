@@ -6,7 +6,8 @@ with closing(open_model("safety", ("safe", "unsafe"), "safe", None, options)) as
     verifier.flush("end")
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from swr1.errors import UsageError
@@ -62,36 +63,31 @@ def open_model(
     scores = {label: POINTS[label] for label in labels if label in POINTS}
     prompt = load_judge(options.judge, scores) if options.judge else None
     backend = _backend(options)
-    shared: dict[str, Any] = {
-        "cache": Cache(options.cache) if options.cache else None,
-        "part": options.part,
-        "controversial": options.controversial,
-    }
+    cache = Cache(options.cache) if options.cache else None
+    made = partial(
+        ModelVerifier, name, cache=cache, part=options.part, controversial=options.controversial
+    )
     if hasattr(backend, "labels"):
         scores |= _scale(name, backend, options.scale)
-        return ModelVerifier(
-            name,
-            scores,
-            empty,
-            backend,
-            _as_it_is,
-            _read_values,
-            roles=(),
-            kind="trained",
-            **shared,
-        )
+
+        def as_it_is(turns: list[dict], record: Record) -> list[Question]:
+            return [Question(turns)]  # a classifier was trained on the turns
+
+        return made(scores, empty, backend, as_it_is, _read_values, roles=(), kind="trained")
     if options.scale:
         raise UsageError(f"{name}.scale is for classifiers with labels of their own, not {guard}")
     if not prompt and not adapter and default_judge:
         prompt = load_judge(default_judge, scores)
     if prompt:
-        return _by_prompt(name, scores, empty, backend, prompt, options, shared)
+        scores |= prompt.scores()
+        ask, read = _by_prompt(prompt, options)
+        judge = f"judge {prompt.name}"
+        return made(scores, empty, backend, ask, read, roles=("verdict", "结论"), kind=judge)
     kind = adapter_of(backend.name, adapter, backend.template)
     if (options.think or options.criteria != "harm") and kind.name != "granite-guardian":
         raise UsageError(f"{name}: criteria and think are Granite Guardian's, not of {kind.name}")
     how = Ask(backend.name, backend.template, options.criteria, options.think, options.max_tokens)
-    return ModelVerifier(
-        name,
+    return made(
         POINTS | scores,
         empty,
         backend,
@@ -99,20 +95,13 @@ def open_model(
         kind.read,
         roles=kind.roles,
         kind=kind.name,
-        **shared,
     )
 
 
 def _by_prompt(
-    name: str,
-    scores: dict[str, float],
-    empty: str,
-    backend: Any,
-    prompt: PromptFile,
-    options: ModelOptions,
-    shared: dict[str, Any],
-) -> ModelVerifier:
-    """The verifier on a model that is asked by a prompt file."""
+    prompt: PromptFile, options: ModelOptions
+) -> tuple[Callable[[list[dict], Record], list[Question]], Callable[[Sequence[Reply]], Reading]]:
+    """How a model is asked by a prompt file, and how its replies are read."""
 
     def ask(turns: list[dict], record: Record) -> list[Question]:
         *before, last = turns
@@ -125,17 +114,10 @@ def _by_prompt(
             prompt.question(request, last["content"], gold, options.language, options.max_tokens)
         ]
 
-    return ModelVerifier(
-        name,
-        scores | prompt.scores(),
-        empty,
-        backend,
-        ask,
-        lambda replies: prompt.read(replies[0]),
-        roles=("verdict", "结论"),
-        kind=f"judge {prompt.name}",
-        **shared,
-    )
+    def read(replies: Sequence[Reply]) -> Reading:
+        return prompt.read(replies[0])
+
+    return ask, read
 
 
 def _backend(options: ModelOptions) -> Any:
@@ -159,17 +141,8 @@ def _backend(options: ModelOptions) -> Any:
     from swr1.policy import model_folder
     from swr1.verifiers.models.local import LocalModel
 
-    return LocalModel(
-        model_folder(guard),
-        device=options.device,
-        dtype=options.dtype,
-        batch=options.batch,
-    )
-
-
-def _as_it_is(turns: list[dict], record: Record) -> list[Question]:
-    """A classifier reads the turns, because it was trained on them."""
-    return [Question(turns)]
+    folder = model_folder(guard)
+    return LocalModel(folder, device=options.device, dtype=options.dtype, batch=options.batch)
 
 
 def _read_values(replies: Sequence[Reply]) -> Reading:

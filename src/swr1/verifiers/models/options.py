@@ -14,6 +14,7 @@ from typing import Any
 
 from swr1.errors import UsageError
 from swr1.options import KEY, option, options_of
+from swr1.registry import check_choice
 from swr1.types import Verdict
 from swr1.verifiers.settings import Setting, helps_in
 
@@ -99,8 +100,7 @@ class ModelOptions:
     def check(self, verifier: str) -> None:
         """Raises UsageError for values that are none, or that do not fit together."""
         for name, known in CHOICES.items():
-            if (value := getattr(self, name)) not in known:
-                raise UsageError(f"{verifier}.{name} is one of {', '.join(known)}, not {value!r}")
+            check_choice(f"{verifier}.{name}", getattr(self, name), known)
         if self.batch < 1 or self.in_flight < 1 or self.max_tokens < 0:
             raise UsageError(
                 f"{verifier}: batch and in_flight are at least 1, max_tokens at least 0"

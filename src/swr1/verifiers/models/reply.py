@@ -1,7 +1,10 @@
 """The question to a model that judges, and its reply, wherever the model runs."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +37,48 @@ class Question:
 
 
 Token = tuple[str, dict[str, float]]
+
+
+class InBatches:
+    """A model in this process, which answers `batch` questions at a time.
+
+    A subclass has `prepared(question, harmless)`, the model's input, which raises CouldNotJudge;
+    and `replies(inputs)`.
+    """
+
+    def __init__(self, batch: int) -> None:
+        self.batch = self.ahead = batch
+        self._waiting: list[tuple[Any, Future[Reply]]] = []
+
+    def ask(self, question: Question, harmless: Question) -> Future[Reply]:
+        """The reply to come. `harmless`: the same question about turns that hold nothing."""
+        future: Future[Reply] = Future()
+        try:
+            self._waiting.append((self.prepared(question, harmless), future))
+        except CouldNotJudge as error:
+            future.set_exception(error)
+        if len(self._waiting) >= self.batch:
+            self.flush()
+        return future
+
+    def flush(self) -> None:
+        """Answer the questions that wait."""
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            replies = self.replies([given for given, _ in waiting])
+            for (_, future), reply in zip(waiting, replies, strict=True):
+                future.set_result(reply)
+
+    def prepared(self, question: Question, harmless: Question) -> Any:
+        raise NotImplementedError
+
+    def replies(self, inputs: list[Any]) -> list[Reply]:
+        raise NotImplementedError
+
+    def close(self) -> None: ...
+
+    def summary(self) -> str:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

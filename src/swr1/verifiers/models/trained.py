@@ -5,7 +5,6 @@ its temperature and offsets are used. A model folder of transformers' sequence c
 same way (prompt and response by the chat template), with the labels of its config.
 """
 
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from swr1.policy import model_folder
 from swr1.training import engine, heads
 from swr1.training.held_out import softmax
 from swr1.verifiers.completions.text import TAGS
-from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply
+from swr1.verifiers.models.reply import CouldNotJudge, InBatches, Question, Reply
 
 
-class TrainedModel:
+class TrainedModel(InBatches):
     """Args: folder: a policy or model folder. batch: records at a time."""
 
     template = ""
@@ -50,53 +49,38 @@ class TrainedModel:
         # The tags of reasoning may be tokens, too; they are what the policy should write.
         self.special = tuple(set(self.tokenizer.all_special_tokens) - set(TAGS))
         self.context = engine.context_length(path)
-        self.batch = self.ahead = batch
+        super().__init__(batch)
         self.identity = f"classifier {fingerprint(str(path), config)}"
-        self._waiting: list[tuple[Any, Future[Reply]]] = []
 
     @property
     def scalar(self) -> bool:
         """Whether it is a reward model: one number, no classes."""
         return len(self.labels) == 1
 
-    def ask(self, question: Question, harmless: Question) -> Future[Reply]:
-        future: Future[Reply] = Future()
+    def prepared(self, question: Question, harmless: Question) -> Any:
         *prompt, answer = question.messages
         try:
             ids = heads.encode(self.tokenizer, prompt, answer["content"])
-            if self.context and len(ids) > self.context:
-                raise CouldNotJudge(f"{len(ids)} tokens are more than it can read ({self.context})")
         except DataError as error:
-            future.set_exception(CouldNotJudge(error.reason))
-        except CouldNotJudge as error:
-            future.set_exception(error)
-        else:
-            self._waiting.append((ids, future))
-            if len(self._waiting) >= self.batch:
-                self.flush()
-        return future
+            raise CouldNotJudge(error.reason) from None
+        if self.context and len(ids) > self.context:
+            raise CouldNotJudge(f"{len(ids)} tokens are more than it can read ({self.context})")
+        return ids
 
-    def flush(self) -> None:
+    def replies(self, inputs: list[Any]) -> list[Reply]:
         import torch
 
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        items = [heads.Item("", [ids], torch.zeros(1)) for ids, _ in waiting]
+        items = [heads.Item("", [ids], torch.zeros(1)) for ids in inputs]
         try:
             logits = heads.all_logits(self.model, items, 16_384)
         except RuntimeError as error:
             raise SwrError(f"the guard {self.name} failed: {error}") from error
-        for (_, future), row in zip(waiting, logits, strict=True):
+        replies = []
+        for row in logits:
             values = row[0] if self.scalar else softmax(row / self.temperature + self.offsets)[0]
-            future.set_result(
-                Reply(values={n: float(v) for n, v in zip(self.labels, values, strict=True)})
-            )
-
-    def close(self) -> None: ...
-
-    def summary(self) -> str:
-        return ""
+            named = {n: float(v) for n, v in zip(self.labels, values, strict=True)}
+            replies.append(Reply(values=named))
+        return replies
 
 
 def is_classifier(folder: str) -> bool:

@@ -47,14 +47,12 @@ def flat(text: str) -> str:
     return text.translate(_FLAT)
 
 
-def first_word(
-    text: str, words: Collection[str], codes: str = "(?!)", *, about: str = ""
-) -> VerdictWord:
+def first_word(text: str, words: Collection[str], codes: str = "(?!)") -> VerdictWord:
     """The verdict that the reply begins with.
 
     Args:
         words: the possible verdicts, none of which may also be said.
-        codes: a pattern of what may follow without a comma. about: names what is missing.
+        codes: a pattern of what may follow without a comma.
 
     Raises CouldNotJudge for any other reply.
     """
@@ -62,7 +60,7 @@ def first_word(
     choices = "|".join(sorted(words, key=len, reverse=True))
     match = re.match(rf"(?:[^\w\n!¬≠~]*\n)*{_MARK}{_LABEL}({choices})\b", view, re.IGNORECASE)
     if not match:
-        raise CouldNotJudge(f"the reply does not begin with {about or choices}: {text[:100]!r}")
+        raise CouldNotJudge(f"the reply does not begin with {choices}: {text[:100]!r}")
     word, rest = match[1].casefold(), view[match.end() :]
     rest = rest[re.match(rf"(?:[\s.,;]+{word}\b)*", rest, re.IGNORECASE).end() :]  # type: ignore[union-attr]
     for other in re.finditer(rf"\b(?:{choices})\b", rest, re.IGNORECASE):
