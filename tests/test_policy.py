@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from swr1.errors import DataError, SwrError
-from swr1.policy import MARKER, PassRates, Policy, model_folder, recorded, resolve
+from swr1.pass_rates import PassRates
+from swr1.policy import MARKER, Policy, model_folder, recorded, resolve
 
 
 def write(text: str):

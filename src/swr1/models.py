@@ -125,7 +125,8 @@ def load_tokenizer(folder: str | Path) -> Any:
 
     with _explained(folder, "a tokenizer"):
         base = adapter_base(folder)
-        source = base if base and not _has(folder, "tokenizer") else str(folder)
+        has_own = Path(folder).is_dir() and any(Path(folder).glob("tokenizer*"))
+        source = base if base and not has_own else str(folder)
         facts = get_tokenizer_config(source)
         # transformers would take a class of its own in place of the folder's, with other ids.
         code = facts.get("auto_map")
@@ -248,7 +249,12 @@ def _load(
     with _explained(folder, what), _quietly():
         base = adapter_base(folder)
         source = base or str(folder)
-        _note_code(source, _config(source))
+        config = _config(source)
+        if getattr(config, "auto_map", None) and not _trusted:
+            _note(
+                f"{source} brings code of its own, which is not run: transformers' own"
+                f" {config.model_type} is used (else: {OPTION})"
+            )
         model, info = auto.from_pretrained(
             source,
             trust_remote_code=_trusted,
@@ -318,14 +324,6 @@ def _nothing(model: Any, name: str) -> bool:
 def _is_head(model: Any, name: str) -> bool:
     """Whether a weight belongs to a new head. A pooler, which only a head reads, counts."""
     return not name.startswith(f"{model.base_model_prefix}.") or ".pooler." in name
-
-
-def _note_code(folder: str, config: Any) -> None:
-    if getattr(config, "auto_map", None) and not _trusted:
-        _note(
-            f"{folder} brings code of its own, which is not run: transformers' own"
-            f" {config.model_type} is used (else: {OPTION})"
-        )
 
 
 def _refuse_kernels(folder: str | Path, config: Any) -> None:
@@ -443,11 +441,6 @@ def _is_whole(file: Path) -> bool:
             return 8 + length + max(ends, default=0) == size
         except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             return False
-
-
-def _has(folder: str | Path, start: str) -> bool:
-    """Whether a folder holds files whose names begin with `start`."""
-    return Path(folder).is_dir() and any(Path(folder).glob(f"{start}*"))
 
 
 def _three(names: list[str]) -> str:

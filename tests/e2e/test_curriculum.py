@@ -7,7 +7,8 @@ from collections import Counter
 import orjson
 import pytest
 
-from swr1.policy import PassRates, Policy
+from swr1.pass_rates import PassRates
+from swr1.policy import Policy
 from tests.conftest import run_swr1
 from tests.forked import start
 

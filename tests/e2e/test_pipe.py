@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from swr1.policy import PassRates
+from swr1.pass_rates import PassRates
 from tests.chaos.pipe import Pipe, read_rows, wait_until
 from tests.conftest import SWR1, VARIED_REWARD, load, run_swr1
 from tests.forked import pipeline, start_pipeline

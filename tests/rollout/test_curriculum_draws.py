@@ -5,7 +5,8 @@ from itertools import islice
 
 import pytest
 
-from swr1.policy import HALF_LIFE, PassRates, Policy
+from swr1.pass_rates import HALF_LIFE, PassRates
+from swr1.policy import Policy
 from swr1.rollout.curriculum import FLOOR, Curriculum, weigh
 from swr1.rollout.follower import PolicyFollower
 from swr1.streams.reading import Placed

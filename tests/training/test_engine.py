@@ -12,7 +12,8 @@ from tiny_runs import load, tiny_policy
 from swr1.errors import UsageError
 from swr1.models import load_tokenizer
 from swr1.training import engine, logprobs
-from swr1.training.engine import Example, Optimizer, Schedule, micro_batches, token_logprobs
+from swr1.training.engine import Example, micro_batches, token_logprobs
+from swr1.training.optimizer import Optimizer, Schedule
 
 
 @pytest.fixture(scope="module")

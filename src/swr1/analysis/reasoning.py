@@ -102,7 +102,11 @@ class Analysis:
         amounts, present = Counter(features.amounts), {f"sign:{sign}" for sign in features.markers}
         amounts["length"] = length = self._length(generation, features.length)
         row = self._row(record, generation, length)
-        self._count_words(completion, amounts, present)
+        prepared = ready(completion)
+        for word in self.words:
+            if count := word.count(prepared):
+                amounts[f"count:{word.name}"] = count
+                present |= {f"word:{word.name}", f"group:{word.group}"}
         scripts = self._scripts(text, generation)
         native = scripts_of(prompt)
         foreign = sum(scripts[s] for s in SCRIPTS if not native[s]) if native else 0
@@ -153,13 +157,6 @@ class Analysis:
         ids = generation.get("token_ids")
         self.units["length"]["words" if ids is None else "tokens"] += 1
         return words if ids is None else len(ids)
-
-    def _count_words(self, text: str, amounts: Counter[str], present: set[str]) -> None:
-        prepared = ready(text)
-        for word in self.words:
-            if count := word.count(prepared):
-                amounts[f"count:{word.name}"] = count
-                present |= {f"word:{word.name}", f"group:{word.group}"}
 
     def _scripts(self, text: str, generation: dict[str, Any]) -> Counter[str]:
         ids = generation.get("token_ids")

@@ -62,12 +62,6 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("\u2019", "'").lower().split())
 
 
-def list_names() -> list[str]:
-    """The names of the lists that come with the package."""
-    files = (resources.files("swr1.data") / "words").iterdir()
-    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
-
-
 def load_words(names_or_files: Sequence[str]) -> list[Word]:
     """The words of named lists and TOML files, in their order.
 
@@ -84,9 +78,10 @@ def load_words(names_or_files: Sequence[str]) -> list[Word]:
 
 
 def _text_of(name: str) -> str:
-    known = list_names()
+    shipped = resources.files("swr1.data") / "words"
+    known = sorted(f.name.removesuffix(".toml") for f in shipped.iterdir() if ".toml" in f.name)
     if name in known:
-        return (resources.files("swr1.data") / "words" / f"{name}.toml").read_text("utf-8")
+        return (shipped / f"{name}.toml").read_text("utf-8")
     path = Path(name)
     if not path.is_file():
         raise UsageError(

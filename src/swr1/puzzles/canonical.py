@@ -127,14 +127,12 @@ def in_split(total: int, split: str, test_share: float) -> bool:
 
 def hash_sum(statements: tuple[tuple, ...]) -> int:
     """The 64 bits by which a puzzle (as tuples) is sent to a split; see `split_of`."""
-    total = sum([shape_hash(s, speaker) for speaker, s in enumerate(statements)])
-    return total & (1 << 64) - 1
+    return sum([shape_hash(s, speaker) for speaker, s in enumerate(statements)]) & (1 << 64) - 1
 
 
 def puzzle_code(statements: tuple[tuple, ...]) -> int:
     """64 bits that differ between any two puzzles (as tuples, names and order included)."""
-    total = sum([_statement_hash(s, speaker) for speaker, s in enumerate(statements)])
-    return total & (1 << 64) - 1
+    return sum([_statement_hash(s, i) for i, s in enumerate(statements)]) & (1 << 64) - 1
 
 
 @lru_cache(maxsize=1 << 16)

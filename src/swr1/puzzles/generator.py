@@ -319,16 +319,12 @@ def _teller(
             words = words_at(telling)
             chosen = tuple(_choose(pool, words[:size]))
             if chosen in namings:
-                chosen = next(p for p in _arrangements(pool, words) if p not in namings)
+                shuffled = _choose(pool, [*words, *words][: len(pool)])
+                chosen = next(p for p in permutations(shuffled, size) if p not in namings)
             namings[chosen] = None
         return list(chosen), words[size:]
 
     return tell
-
-
-def _arrangements(pool: Sequence[str], words: Sequence[int]) -> Iterator[tuple[str, ...]]:
-    """Every way to name the people (half of `words`), in an order that the words shuffle."""
-    return permutations(_choose(pool, [*words, *words][: len(pool)]), len(words) // 2)
 
 
 def _text_words(size: int, seed: int) -> Callable[[int], array]:

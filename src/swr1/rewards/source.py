@@ -88,7 +88,8 @@ class Source:
                 starts = [i for i in starts if _named(lines, i, name)]
             if starts:
                 start = starts[min(nth, len(starts) - 1)]
-                at = next((i for i in _body(lines, start) if key and _has_key(lines[i], key)), None)
+                begins = re.compile(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]")
+                at = next((i for i in _body(lines, start) if key and begins.match(lines[i])), None)
                 if at is not None or table:
                     return f"{file}:{(start if at is None else at) + 1}"
         return self._texts[0][0]
@@ -192,7 +193,3 @@ def _body(lines: list[str], start: int) -> Iterator[int]:
         if re.match(r"\s*\[+[\w\"']", lines[i]) and start:
             return
         yield i
-
-
-def _has_key(line: str, key: str) -> bool:
-    return bool(re.match(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]", line))

@@ -21,7 +21,7 @@ from itertools import accumulate
 from random import Random
 from typing import Any
 
-from swr1.policy import PassRates
+from swr1.pass_rates import PassRates
 from swr1.rollout.follower import PolicyFollower
 from swr1.rollout.prompt_stream import PromptStream
 from swr1.streams import Placed, Stage

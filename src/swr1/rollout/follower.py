@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError, ReaderClosed, SwrError, UsageError, no_folder
-from swr1.policy import PassRates, Policy, resolve
+from swr1.pass_rates import PassRates
+from swr1.policy import Policy, resolve
 from swr1.records import pack, parse
 from swr1.streams import write_atomically
 from swr1.terminal import say

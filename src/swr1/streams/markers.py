@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from swr1.errors import DataError
 from swr1.records import parse
 
@@ -90,3 +92,8 @@ def _read(file: Path, fields: _Fields) -> dict[str, Any]:
         if not right(value.get(name)):
             raise bad(f"{name!r} is {str(value.get(name, 'missing'))[:40]}")
     return value
+
+
+def pretty(value: dict[str, Any]) -> bytes:
+    """The bytes of such a file."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

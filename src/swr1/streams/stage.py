@@ -25,8 +25,9 @@ from swr1.errors import DataError, Ending, ReaderClosed, Stopped, UsageError
 from swr1.records import Record, as_text, key, pack, parse
 from swr1.streams import ending, standard, writing
 from swr1.streams.files import naming, open_to_write
+from swr1.streams.plan import freeze_plan, shard_of
 from swr1.streams.progress import Progress
-from swr1.streams.reading import Mark, MarkedPlace, Placed, expand, read
+from swr1.streams.reading import Mark, MarkedPlace, Placed, expand, read, shard_name
 from swr1.terminal import say
 
 MOST_REASONS = 100  # that are counted apart: memory and markers stay small
@@ -104,10 +105,10 @@ class Stage:
             assert self.output
             path = Path(self.output)
             if self.output.endswith("/") or path.is_dir():
-                self.shard = writing.shard_of(path, self.shard, dict(os.environ))
+                self.shard = shard_of(path, self.shard, dict(os.environ))
                 run["shard"] = list(self.shard)
-                writing.freeze_plan(path, self.shard[1], run)
-                path = writing.shard_path(path, self.shard)
+                freeze_plan(path, self.shard[1], run)
+                path = path / shard_name(*self.shard)
             elif self.shard and self.shard != (0, 1):
                 run["shard"] = list(self.shard)
             self.shard = self.shard or (0, 1)

@@ -11,7 +11,6 @@ import fcntl
 import gzip
 import hashlib
 import os
-import re
 import select
 import shutil
 import socket
@@ -30,8 +29,8 @@ from swr1.errors import ReaderClosed, SwrError, UsageError
 from swr1.records import MAX_LINE, Record, key, pack, parse, validate
 from swr1.streams import ending, standard
 from swr1.streams.files import fsync_folder, naming, open_to_write, write_atomically
-from swr1.streams.markers import marker_of, read_plan, read_run
-from swr1.streams.reading import SUFFIXES, shard_name
+from swr1.streams.markers import marker_of, pretty, read_run
+from swr1.streams.reading import SUFFIXES
 from swr1.terminal import shown
 
 LOCK_TIMEOUT = 2.0  # seconds for a killed writer to be gone
@@ -189,7 +188,7 @@ class FileWriter:
         else:
             os.ftruncate(self._file.fileno(), 0)
         writer = {"writer": f"pid {os.getpid()} on {socket.gethostname()}"}
-        write_atomically(self._part_meta, lambda file: file.write(_pretty(run | writer)))
+        write_atomically(self._part_meta, lambda file: file.write(pretty(run | writer)))
         self._buffer = _Buffer(self._file.fileno(), every=0.5, path=self.part)
 
     def _open_alone(self) -> BinaryIO:
@@ -265,7 +264,7 @@ class FileWriter:
         else:
             write_atomically(self.path, self._convert)
             self.part.unlink()
-        whole = _pretty(self.run | {"file": fingerprint(self.path)} | meta)
+        whole = pretty(self.run | {"file": fingerprint(self.path)} | meta)
         write_atomically(marker_of(self.path), lambda file: file.write(whole))
         self._part_meta.unlink(missing_ok=True)
 
@@ -300,10 +299,6 @@ def _compressor(name: str, file: BinaryIO) -> Iterator[Any]:
         duplicate = os.fdopen(os.dup(file.fileno()), "wb")  # pyarrow closes the file that it gets
         with pa.CompressedOutputStream(pa.PythonFile(duplicate, "w"), "zstd") as target:
             yield target
-
-
-def _pretty(value: dict[str, Any]) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def _changed(before: dict[str, Any], run: dict[str, Any]) -> str:
@@ -347,77 +342,3 @@ def is_complete(path: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     if meta.get("file", fingerprint(path)) != fingerprint(path):
         raise UsageError(f"{path} was changed after its stage had finished it; {force}")
     return None if run["inputs"].get("stdin") else meta
-
-
-def shard_of(
-    folder: Path, requested: tuple[int, int] | None, environ: dict[str, str]
-) -> tuple[int, int]:
-    """(i, n) for a run that writes into `folder`; n is what its plan froze at the first start.
-
-    Without --shard, a Slurm array gives it, when the array is 0..n-1 or the folder has a plan.
-    Raises UsageError, with the command to use, when n is not the planned one.
-    """
-    plan = read_plan(folder)
-    planned = plan["shards"] if plan else None
-    if requested is None and "SLURM_ARRAY_TASK_ID" in environ:
-        task = _of_slurm(environ, "ID", 0)
-        low = _of_slurm(environ, "MIN", 0)
-        high = _of_slurm(environ, "MAX", 0)
-        tasks = _of_slurm(environ, "COUNT", 1)
-        whole = low == 0 and high == tasks - 1
-        if planned is None and not whole:
-            raise UsageError(
-                f"this Slurm array is {low}-{high} with {tasks} tasks, not 0-{tasks - 1}: give"
-                " --shard $SLURM_ARRAY_TASK_ID/N with the N of the whole run"
-            )
-        if planned is not None and task < planned:
-            # a rerun of some tasks (--array=3,6) keeps the rows of the first start
-            if whole and tasks > planned:
-                raise UsageError(_other_plan(folder, planned, tasks))
-            return task, planned
-        requested = (task, tasks)
-    requested = requested or (0, planned or 1)
-    if planned is not None and requested[1] != planned:
-        raise UsageError(_other_plan(folder, planned, requested[1]))
-    return requested
-
-
-def _of_slurm(environ: dict[str, str], name: str, default: int) -> int:
-    text = environ.get(f"SLURM_ARRAY_TASK_{name}", str(default))
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise UsageError(f"SLURM_ARRAY_TASK_{name} is {text[:40]!r}, no number: give --shard I/N")
-    return int(text)
-
-
-def _other_plan(folder: Path, planned: int, requested: int) -> str:
-    return (
-        f"{folder} was started with {planned} shards, not {requested}: use --shard I/{planned}"
-        f" (under Slurm: --array=0-{planned - 1}), or another folder"
-    )
-
-
-def freeze_plan(folder: Path, shards: int, run: dict[str, Any]) -> None:
-    """Write the folder's plan once; a later start with other options is refused."""
-    folder.mkdir(parents=True, exist_ok=True)
-    plan = {"shards": shards, "stage": run["stage"], "options": run["options"]}
-    aside = folder / f".plan.{os.getpid()}.{time.monotonic_ns()}"
-    with naming(aside), open_to_write(aside, new=True) as file:
-        file.write(_pretty(plan))
-    try:
-        os.link(aside, folder / "plan.json")  # fails when another task was first: theirs holds
-    except FileExistsError:
-        held = read_plan(folder)
-        assert held is not None
-        if held["shards"] != shards:
-            raise UsageError(_other_plan(folder, held["shards"], shards)) from None
-        if held["options"] != plan["options"]:
-            raise UsageError(
-                f"{folder}/plan.json holds other options than this run ({held['options']}):"
-                " use the same ones, or another folder"
-            ) from None
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def shard_path(folder: Path, shard: tuple[int, int]) -> Path:
-    return folder / shard_name(*shard)

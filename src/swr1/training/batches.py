@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swr1.errors import DataError
-from swr1.policy import PassRates
+from swr1.pass_rates import PassRates
 from swr1.training.batch_statistics import zero_variance
 from swr1.training.groups import Sample, digest, gather
 from swr1.training.state import Run

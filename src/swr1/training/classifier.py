@@ -75,21 +75,18 @@ def train_guard(
 
     def items(records: Iterable[Record], tokenizer: Any, dropped: Counter[str]) -> Iterator[Item]:
         for record in records:
-            label = _label_of(record, config.label)
+            label = _at(record, config.label or "info.label")
+            if label is None and not config.label:
+                label = record.get("answer")
             if label is None and config.label:
                 # A judge that gave several labels had none of this kind.
                 dropped[f"no {config.label}"] += 1
                 continue
             if label not in number or not record.get("completion"):
-                raise DataError(
-                    f"record {record['id']!r}: "
-                    + (
-                        f"its label is {label!r}, not one of {', '.join(config.labels)}"
-                        if label not in number
-                        else "it has no completion to judge"
-                    ),
-                    getattr(record, "location", None),
-                )
+                what = f"its label is {label!r}, not one of {', '.join(config.labels)}"
+                what = "it has no completion to judge" if label in number else what
+                location = getattr(record, "location", None)
+                raise DataError(f"record {record['id']!r}: {what}", location)
             ids = heads.encode(tokenizer, record["prompt"], assistant_text(record))
             origin = ""
             if config.sources:
@@ -259,7 +256,7 @@ class _Trainer:
             out = is_held_out(item.key, self.share or 0.0) or item.source in task.calibration
             (aside if out else data).append(item)
         if self.share is None:
-            held_out = _records_of(str(self.config.held_out))
+            held_out = (r for r, _ in read([str(self.config.held_out)]) if isinstance(r, dict))
             aside += task.read(held_out, self.tokenizer, dropped)
         self.data, self.aside = (
             [x for x in some if _fits(x, self.limit, dropped)] for some in (data, aside)
@@ -369,10 +366,6 @@ def _origin(policy: Policy) -> str:
     return origin if isinstance(origin, str) else f"version {oldest} of {policy.path.name}"
 
 
-def _records_of(file: str) -> Iterator[Record]:
-    return (record for record, _ in read([file]) if isinstance(record, dict))
-
-
 def split_key(record: Record, fields: str, what: str = "split by") -> str:
     """The value that decides the side of a split, as text: of the first of the fields (with commas)
     that the record has.
@@ -386,13 +379,6 @@ def split_key(record: Record, fields: str, what: str = "split by") -> str:
     raise DataError(
         f"record {record['id']!r} has no {fields!r} to {what}", getattr(record, "location", None)
     )
-
-
-def _label_of(record: Record, field: str | None) -> Any:
-    if field is not None:
-        return _at(record, field)
-    label = _at(record, "info.label")
-    return record.get("answer") if label is None else label
 
 
 def _at(record: Any, field: str) -> Any:

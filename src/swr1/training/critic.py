@@ -17,6 +17,7 @@ from swr1.objectives.critic import value_loss
 from swr1.training import engine
 from swr1.training.groups import Sample
 from swr1.training.heads import Item, forward, open_model, open_tokenizer
+from swr1.training.optimizer import Optimizer
 from swr1.training.parallel import ProcessGroup
 from swr1.training.scorer import by_sample, trained_cuts
 
@@ -47,7 +48,7 @@ class Critic:
             for p in self.model.parameters():
                 if id(p) not in trunk:
                     p.zero_()
-        self.optimizer = engine.Optimizer(self.model.named_parameters(), lr=lr, ranks=ranks)
+        self.optimizer = Optimizer(self.model.named_parameters(), lr=lr, ranks=ranks)
 
     def cuts(self, samples: list[Sample]) -> list[list[int]]:
         return trained_cuts(

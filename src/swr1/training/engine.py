@@ -10,11 +10,10 @@ packing.py lays sequences into rows without padding, logprobs.py scores them.
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from torch import Tensor
 
 from swr1 import models, probe
 from swr1.errors import UsageError
-from swr1.registry import check_known
 from swr1.training import packing, parallel
 from swr1.training.config import TrainConfig
 from swr1.training.logprobs import settle, token_logprobs, way_of
@@ -287,141 +285,3 @@ def save_model(
     config.pop("quantization_config", None)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     tokenizer.save_pretrained(folder)
-
-
-OPTIMIZERS = ["adamw", "muon", "adamw8bit", "adafactor", "sgd"]
-
-
-class Optimizer:
-    """AdamW for everything, or Muon for the hidden matrices and AdamW for the rest.
-
-    Memory beside the weights, in units of their float32 size: adamw 2, muon 1 for the matrices,
-    adamw8bit (bitsandbytes, arXiv 2110.02861) 0.5, adafactor (arXiv 1804.04235; its learning rate
-    is relative to each matrix's size) and sgd next to nothing.
-
-    Muon (K. Jordan 2024) orthogonalises the momentum of each matrix; with torch's
-    "match_rms_adamw" its step has the size of an AdamW step, so that one learning rate serves both.
-    """
-
-    def __init__(
-        self,
-        parameters: Iterable[tuple[str, Tensor]],
-        kind: str = "adamw",
-        *,
-        lr: float,
-        betas: tuple[float, float] = (0.9, 0.999),
-        weight_decay: float = 0.0,
-        ranks: ProcessGroup | None = None,
-    ) -> None:
-        self.ranks = ranks or ProcessGroup()
-        check_known("optimizer", kind, OPTIMIZERS)
-        named = [(n, p) for n, p in parameters if p.requires_grad]
-        self.parameters = [p for _, p in named]
-        matrices = [p for n, p in named if kind == "muon" and p.ndim == 2 and _is_hidden(n)]
-        ours = set(map(id, matrices))
-        rest = [p for p in self.parameters if id(p) not in ours]
-        self.parts: list[torch.optim.Optimizer] = []
-        if matrices and self.ranks.sharded:
-            raise UsageError("Muon needs whole matrices: use adamw, or --parallel ddp")
-        if matrices:
-            self.parts.append(
-                torch.optim.Muon(
-                    matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
-                )
-            )
-        if rest:
-            self.parts.append(_plain(kind, rest, lr, betas, weight_decay))
-
-    @classmethod
-    def of(cls, model: Any, config: TrainConfig, ranks: ProcessGroup) -> Optimizer:
-        """The optimizer of a model's trainable weights that the options ask for."""
-        return cls(
-            model.named_parameters(),
-            config.optimizer,
-            lr=config.lr,
-            weight_decay=config.weight_decay,
-            ranks=ranks,
-        )
-
-    def step(self, lr: float, max_grad_norm: float | None) -> float:
-        """Clip, step at `lr`, forget the gradients. Returns the norm before clipping.
-
-        The gradients are summed over the ranks first. A norm that is not finite is returned without
-        a step being taken.
-        """
-        self.ranks.sum_gradients(self.parameters)
-        limit = math.inf if max_grad_norm is None else max_grad_norm
-        norm = float(parallel.whole(torch.nn.utils.clip_grad_norm_(self.parameters, limit)))
-        if math.isfinite(norm):
-            for part in self.parts:
-                for group in part.param_groups:
-                    group["lr"] = lr
-                part.step()
-        self.forget()
-        return norm
-
-    def forget(self) -> float:
-        """Drop the gradients without a step; returns NaN, the norm of nothing."""
-        for p in self.parameters:
-            p.grad = None
-        return math.nan
-
-    def state_dict(self) -> list[dict]:
-        return [part.state_dict() for part in self.parts]
-
-    def load_state_dict(self, states: list[dict]) -> None:
-        for part, state in zip(self.parts, states, strict=True):
-            parameters = [p for group in part.param_groups for p in group["params"]]
-            moments = {
-                i: {k: parallel.like(v, parameters[i]) for k, v in values.items()}
-                for i, values in state["state"].items()
-            }
-            part.load_state_dict(state | {"state": moments})
-
-
-def _plain(
-    kind: str, parameters: list[Tensor], lr: float, betas: tuple[float, float], decay: float
-) -> torch.optim.Optimizer:
-    """Raises UsageError for 8-bit AdamW without bitsandbytes."""
-    if kind == "sgd":
-        return torch.optim.SGD(parameters, lr=lr, weight_decay=decay)
-    if kind == "adafactor":
-        return torch.optim.Adafactor(parameters, lr=lr, weight_decay=decay)
-    if kind == "adamw8bit":
-        if not find_spec("bitsandbytes"):
-            raise UsageError("8-bit AdamW needs bitsandbytes: pip install 'swr1[qlora]'")
-        from bitsandbytes.optim import AdamW8bit
-
-        return AdamW8bit(parameters, lr=lr, betas=betas, weight_decay=decay)
-    return torch.optim.AdamW(parameters, lr=lr, betas=betas, weight_decay=decay, fused=True)
-
-
-def _is_hidden(name: str) -> bool:
-    heads = ("embed", "lm_head", "wte", "wpe", "score", "classifier")
-    return not any(word in name for word in heads)
-
-
-SCHEDULES = ["constant", "linear", "cosine"]
-
-
-class Schedule:
-    """Learning rate by step: a linear warm-up, then constant, or down to 0 at step `total`."""
-
-    def __init__(
-        self, lr: float, kind: str = "constant", warmup: int = 0, total: int | None = None
-    ) -> None:
-        check_known("schedule", kind, SCHEDULES)
-        if not 0 < lr < math.inf:
-            raise UsageError(f"the learning rate must be a positive number, not {lr}")
-        if kind != "constant" and total is None:
-            raise UsageError(f"a {kind} schedule must know its end: give --steps")
-        self.lr, self.kind, self.warmup, self.total = lr, kind, warmup, total
-
-    def __call__(self, step: int) -> float:
-        """The rate of step `step`, counted from 0."""
-        if step < self.warmup:
-            return self.lr * (step + 1) / self.warmup
-        if self.kind == "constant" or self.total is None:
-            return self.lr
-        done = min(1.0, (step - self.warmup) / max(1, self.total - self.warmup))
-        return self.lr * (1 - done if self.kind == "linear" else (1 + math.cos(math.pi * done)) / 2)

@@ -27,6 +27,7 @@ from swr1.errors import SwrError
 from swr1.policy import MARKER, Policy
 from swr1.training import engine
 from swr1.training.config import PassesConfig
+from swr1.training.optimizer import Optimizer, Schedule
 from swr1.training.parallel import ProcessGroup, join
 from swr1.training.state import Run, say
 
@@ -76,7 +77,7 @@ class Passes:
         on_step: Callable[[dict], None] | None = None,
     ) -> None:
         """Args: metrics, log, on_step: as in rl.train_rl."""
-        engine.Schedule(config.lr, config.schedule, config.warmup, 1)
+        Schedule(config.lr, config.schedule, config.warmup, 1)
         self.config, self.metrics, self.log, self.on_step = config, metrics, log, on_step
         self.dtype = engine.torch_dtype(config.dtype)
         self.device = pick_device(config.device)
@@ -152,7 +153,7 @@ class Passes:
         coming = from_step(run.step, *order, stretch)
         chosen_of = [next(coming) for _ in range(total - run.step)]
         teaching.prepare(model, sorted({i for chosen in chosen_of for i in chosen}))
-        optimizer = engine.Optimizer.of(model, config, self.ranks)
+        optimizer = Optimizer.of(model, config, self.ranks)
         run.start(
             model,
             optimizer,
@@ -161,7 +162,7 @@ class Passes:
         )
         if run.step:
             self.log(f"resumed at step {run.step} of {total}")
-        rate_at = engine.Schedule(config.lr, config.schedule, config.warmup, total)
+        rate_at = Schedule(config.lr, config.schedule, config.warmup, total)
         saves = config.checkpoint_every or config.publish_every or max(1, total // 20)
         begun, seen = time.perf_counter(), 0
         for chosen in chosen_of:

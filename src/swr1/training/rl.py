@@ -25,13 +25,15 @@ from swr1.errors import SwrError, UsageError
 from swr1.models import check_fit, load_tokenizer
 from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.presets import Objective
-from swr1.policy import PassRates, Policy, model_folder
+from swr1.pass_rates import PassRates
+from swr1.policy import Policy, model_folder
 from swr1.training import engine
 from swr1.training.batches import Batch, Batches
 from swr1.training.checks import check_policy, write_aside
 from swr1.training.config import RLConfig
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of, read_sample
+from swr1.training.optimizer import Optimizer, Schedule
 from swr1.training.parallel import ProcessGroup, join, shard
 from swr1.training.remembered import SystemPrompts
 from swr1.training.reward_parts import Expected
@@ -64,7 +66,7 @@ def train_rl(
     finite: the policy on disk stays at its last published version.
     """
     config = config or RLConfig()
-    engine.Schedule(config.lr, config.schedule, config.warmup, config.steps)
+    Schedule(config.lr, config.schedule, config.warmup, config.steps)
     setup = _Setup.of(config)
     with join(setup.device, config.parallel) as ranks, ExitStack() as held:
         if not ranks.lead:
@@ -169,7 +171,7 @@ def _load(run: Run, config: RLConfig, setup: _Setup) -> tuple[Learner, _ExtraSta
     tokenizer = load_tokenizer(base)
     check_fit(model, tokenizer, base)
     adapters = engine.make_trainable(model, config, ranks)
-    optimizer = engine.Optimizer.of(model, config, ranks)
+    optimizer = Optimizer.of(model, config, ranks)
     extra = _ExtraState(
         PassRates.load(run.carried),
         _multiplier(objective, run.carried),
@@ -205,7 +207,7 @@ def _loop(
 ) -> None:
     """Take steps until the input ends or all steps are done."""
     ranks, steps = learner.scorer.ranks, config.steps
-    rate_at = engine.Schedule(config.lr, config.schedule, config.warmup, steps)
+    rate_at = Schedule(config.lr, config.schedule, config.warmup, steps)
     ranks.first(lambda: _announce(run, config.batch, config.publish_every))
     checked = False
     while steps is None or run.step < steps:

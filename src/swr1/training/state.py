@@ -27,6 +27,7 @@ from swr1.models import load_state
 from swr1.policy import MARKER, Policy, write_marker
 from swr1.streams.files import fsync_folder
 from swr1.training import engine, parallel
+from swr1.training.optimizer import Optimizer
 from swr1.training.parallel import ProcessGroup
 
 KEPT_STATES = 2
@@ -175,7 +176,7 @@ class Run:
     def start(
         self,
         model: Any,
-        optimizer: engine.Optimizer,
+        optimizer: Optimizer,
         save: Callable[[Path, dict[str, Any]], None],
         save_state: Callable[[Path], None] = lambda folder: None,
         ranks: ProcessGroup | None = None,
@@ -360,7 +361,7 @@ def _checked(state: Any) -> dict[str, Any]:
     return state
 
 
-def _restore(file: Path, state: Any, model: Any, optimizer: engine.Optimizer) -> None:
+def _restore(file: Path, state: Any, model: Any, optimizer: Optimizer) -> None:
     """Restore the model and the optimizer from a state. Raises DataError for a state of another model."""
     weights = dict(model.named_parameters())
     trained = {name for name, p in weights.items() if p.requires_grad}

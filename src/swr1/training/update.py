@@ -22,11 +22,11 @@ from swr1.objectives.kl import ESTIMATORS, off_policy
 from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.losses import LOSSES, ratio, sequence_ratio
 from swr1.objectives.presets import Objective, options_for
-from swr1.training import engine
 from swr1.training.batch_statistics import advantages, describe, zero_variance
 from swr1.training.config import RLConfig
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of
+from swr1.training.optimizer import Optimizer
 from swr1.training.parallel import ProcessGroup
 from swr1.training.reward_parts import part_of
 from swr1.training.scorer import Scorer
@@ -46,7 +46,7 @@ class Learner:
     """
 
     scorer: Scorer
-    optimizer: engine.Optimizer
+    optimizer: Optimizer
     reference: Scorer | None = None
     multiplier: Multiplier | None = None
     critic: Critic | None = None

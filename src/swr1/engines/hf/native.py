@@ -84,7 +84,8 @@ class Native:
     def step(self, call: Call, last: Tensor) -> Tensor:
         parts = []
         for group in self.groups:
-            _hold(call.model, group.held)
+            for (name, key), value in group.held.items():
+                setattr(call.model.get_submodule(name), key, value)
             ids = last[group.rows][:, None]
             logits, state = call.whole(ids, state=group.state, use_cache=True)
             group.state = group.state if state is None else state  # some change it in place
@@ -133,11 +134,6 @@ def _held(model: Any, count: int) -> dict[tuple[str, str], Tensor]:
         for key, value in vars(module).items()
         if "state" in key and isinstance(value, Tensor) and value.ndim > 1 and len(value) == count
     }
-
-
-def _hold(model: Any, held: dict[tuple[str, str], Tensor]) -> None:
-    for (name, key), value in held.items():
-        setattr(model.get_submodule(name), key, value)
 
 
 class Recompute:

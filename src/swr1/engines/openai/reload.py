@@ -29,11 +29,6 @@ TIED = (
 )
 
 
-def _tied(folder: str) -> bool:
-    file = Path(folder) / "config.json"
-    return file.is_file() and bool(json.loads(file.read_text()).get("tie_word_embeddings"))
-
-
 async def weights_of(server: Server, fetch: Fetch) -> str | None:
     """The folder that a vLLM server in development mode was given last, if any."""
     version = (await fetch(f"{server.root}/weight_info") or {}).get("weight_version")
@@ -88,7 +83,8 @@ class Reload:
         base, start = server.root, time.monotonic()
         if await fetch(f"{base}/weight_info") is None:
             raise UsageError(NO_ENDPOINTS.format(url=server.url))
-        if _tied(self.folder):
+        config = Path(self.folder) / "config.json"
+        if config.is_file() and json.loads(config.read_text()).get("tie_word_embeddings"):
             raise UsageError(TIED.format(folder=self.folder))
         await fetch(f"{base}/pause?mode=wait", {})
         try:

@@ -25,20 +25,13 @@ def normalize(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).translate(INVISIBLE | _MINUS).casefold().strip()
     text = _BETWEEN_DIGITS.sub("", text)
     in_numbers = {match.start() for match in _PART_OF_NUMBER.finditer(text)}
-    bare = "".join(c if k in in_numbers or not _is_mark(c) else _gap(c) for k, c in enumerate(text))
+    # SQuAD removes a mark, which joins "well-known"; full-width ones separate.
+    marks = {k for k, c in enumerate(text) if unicodedata.category(c)[0] in "PS"} - in_numbers
+    bare = "".join(" " * (not c.isascii()) if k in marks else c for k, c in enumerate(text))
     # the A of "选A" is no article, nor is that of "选 A"
     close = _SPACE_AT_HAN.sub("", " ".join(bare.split()))
     words = _AROUND_HAN.sub(" ", _ARTICLES.sub(" ", close)).split()
     return " ".join(words or text.split())
-
-
-def _is_mark(char: str) -> bool:
-    return unicodedata.category(char)[0] in "PS"
-
-
-def _gap(char: str) -> str:
-    """The replacement of a mark: SQuAD removes it, which joins "well-known"; full-width ones separate."""
-    return "" if char.isascii() else " "
 
 
 def word_f1(answer: str, gold: str) -> float:

@@ -69,14 +69,11 @@ def own_words(text: str) -> str:
     text = _LINE_OF_QUOTE.sub(MARK, _FENCED.sub(CODE, text))
     text = _unquoted(text)
     lines = list(_SPEAKER.finditer(text))
-    if len(lines) > 1 and len({m[0].partition(":")[0] for m in lines}) > 1:
-        text = _SPEAKER.sub(MARK, text) if _is_dialogue(lines) else text
+    names = {m[0].partition(":")[0] for m in lines}
+    # Lines that do not speak are headings of a list.
+    if len(names) > 1 and any(_SPEAKS.search(m["line"]) for m in lines):
+        text = _SPEAKER.sub(MARK, text)
     return text
-
-
-def _is_dialogue(lines: list[re.Match[str]]) -> bool:
-    """Whether lines "NAME: ..." talk, in place of being headings of a list."""
-    return any(_SPEAKS.search(m["line"]) for m in lines)
 
 
 def _unquoted(text: str) -> str:
