@@ -105,7 +105,7 @@ def _compare(axes: Axes, result: Result, names: list[str], outcome: str) -> None
                 capsize=pictures.CAPS,
             )
     shares = [result["with_and_without"][n]["completions"] / result["records"] for n in names]
-    labels = [f"{label_of(n)}  ({100 * s:.0f}%)" for n, s in zip(names, shares, strict=True)]
+    labels = [f"{_label(n)}  ({100 * s:.0f}%)" for n, s in zip(names, shares, strict=True)]
     axes.set_yticks(range(len(names)), labels)
     axes.set_ylim(-0.7, len(names) - 0.3)
     _legend(axes, handles)
@@ -132,7 +132,7 @@ def _words(axes: Axes, result: Result, x: str) -> None:
     axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     last = result["rows"][-1]["signs"]
     names.sort(key=lambda n: -(last[n]["value"] or 0))  # as the lines end, from top to bottom
-    _legend(axes, {label_of(n): handles[n] for n in names if handles[n]})
+    _legend(axes, {_label(n): handles[n] for n in names if handles[n]})
 
 
 def _legend(axes: Axes, handles: dict[str, Any]) -> None:
@@ -235,6 +235,5 @@ def _row_name(name: str, by: str) -> str:
     return "no version" if by == STEP else f"no {by}"
 
 
-def label_of(sign: str) -> str:
-    kind, _, name = sign.partition(":")
-    return pictures.plain(MARKERS[name] if kind == "sign" else name)
+def _label(sign: str) -> str:
+    return pictures.plain(label_of(sign))
