@@ -9,6 +9,8 @@ the step itself, swr1.objectives the formulas, engine.py the model's side, state
 kill.
 """
 
+from __future__ import annotations
+
 import json
 import math
 import time
