@@ -30,9 +30,9 @@ def file(tmp_path):
 
 def test_a_table_with_a_row_for_each_record(swr1, file):
     head, *rows = swr1("view", file, check=True).stdout.splitlines()
-    assert head.split() == ["id", "people", "sample", "knights", "reward", "completion"]
+    assert head.split() == ["id", "people", "sample", "knights", "reward", "prompt", "completion"]
     assert len(rows) == 200
-    assert rows[1].split() == [f"{1:016x}", "3", "0", "right", "3", "answer", "1", "more"]
+    assert rows[1].split() == f"{1:016x} 3 0 right 3 question 1 answer 1 more".split()
 
 
 def test_filters_and_standard_input(swr1, file):
@@ -40,6 +40,29 @@ def test_filters_and_standard_input(swr1, file):
     assert len(done.stdout.splitlines()) == 101
     none = swr1("view", file, "-w", "people=9", check=True)
     assert none.stdout == ""
+
+
+def test_a_key_that_no_record_has_is_an_error(swr1, file):
+    wrong = swr1("view", file, "-w", "peple=3")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "no 'peple' in any of the 200 records. Did you mean 'people'?" in wrong.stderr
+    assert swr1("view", file, "-n", 1, "-w", "knigths=right").returncode == 2
+
+
+def test_failures_say_what_failed_and_in_which_run(swr1, tmp_path):
+    rows = [
+        {"id": str(i), "prompt": [{"role": "user", "content": f"{begin} {i} more"}], "info": info}
+        for i, info in enumerate(
+            [{"run": "bold", "failed": ["refusal", "unsafe"]}, {"run": "cautious"}]
+        )
+        for begin in ["On an island there live people, and this is number"]
+    ]
+    (tmp_path / "bad.jsonl").write_bytes(jsonl(rows))
+    head, first, second = swr1("view", tmp_path / "bad.jsonl", check=True).stdout.splitlines()
+    assert head.split() == ["id", "run", "failed", "prompt"]
+    assert first.split() == "0 bold refusal, unsafe …0 more".split()
+    assert second.split() == "1 cautious …1 more".split()
+    assert "failed: refusal, unsafe\n" in swr1("view", tmp_path / "bad.jsonl", "-n", 1).stdout
 
 
 def test_one_in_full_by_the_start_of_its_id(swr1, file):

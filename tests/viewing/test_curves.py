@@ -15,6 +15,9 @@ def test_sparkline_shows_the_whole_range_in_any_width():
     assert sparkline([0, 7], 8) == "▁█"
     assert sparkline([0, 0, 7, 7], 2) == "▁█"
     assert sparkline([3, 3], 8) == "▁▁"
+    assert sparkline([1, 1.0009, 1.0001], 8) == "▁▁▁"  # what hardly varies is no signal
+    assert sparkline([0, 1e-13, -2e-13], 8) == "▁▁▁"
+    assert sparkline([1, 1.01], 8) == "▁█"
     assert sparkline([], 8) == ""
     assert len(sparkline(range(1000), 60)) == 60
 

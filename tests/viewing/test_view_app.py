@@ -2,8 +2,13 @@
 
 import asyncio
 
+import orjson
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
+from swr1.records import pack
+from swr1.streams.parquet import write_parquet
 from swr1.viewing.app import ListScreen, RecordScreen, RunScreen, ViewApp
 from swr1.viewing.run import find
 from swr1.viewing.tokens import Tokenizers
@@ -153,3 +158,124 @@ def test_it_fits_a_small_and_a_resized_terminal(records):
         assert not app.is_running
 
     drive(records, steps)
+
+
+def test_escape_clears_filter_and_order_before_it_leaves(records):
+    async def steps(app, pilot):
+        rows = app.screen.records
+        await type_filter(app, pilot, "people=3")
+        await until(pilot, lambda: rows.shown_count > 500)
+        await pilot.press("s")
+        app.focused.value = "-reward"
+        await pilot.press("enter")
+        await until(pilot, lambda: rows.at_end and not rows.sorting)
+        assert "sorted by -reward" in screen_text(app) and "reward↓" in screen_text(app)
+        rewards = [rows.line(n)[1]["reward"] for n in (0, 499, 500, 999)]
+        assert rewards == [3.0, 3.0, -0.5, -0.5]
+        assert [rows.line(n)[0] for n in (0, 1, 500)] == [1, 7, 4]  # equal ones stay in their order
+        await pilot.press("escape")
+        await until(pilot, lambda: "3,000" in screen_text(app))
+        assert isinstance(app.screen, ListScreen) and rows.test is None and rows.by == ""
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not app.is_running
+
+    drive(records, steps)
+
+
+def test_a_key_that_no_record_has_is_doubted(records):
+    async def steps(app, pilot):
+        await type_filter(app, pilot, "peple=3")
+        told = "no 'peple' in the first 64 records. Did you mean 'people'?"
+        await until(pilot, lambda: told in screen_text(app))
+
+    drive(records, steps, size=(100, 24))
+
+
+def test_help_is_a_page_that_any_key_closes(records):
+    async def steps(app, pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "KEY OP VALUE" in screen_text(app))
+        lines = screen_text(app).split("\n")
+        assert all(len(line) == 80 for line in lines) and "a record shows them all" in screen_text(
+            app
+        )
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, ListScreen))
+
+    drive(records, steps)
+
+
+def test_a_constant_column_is_said_in_the_title_until_it_changes(tmp_path):
+    file = tmp_path / "a.jsonl"
+    rows = [record(i) | {"sample": 0} for i in range(100)] + [record(100) | {"sample": 1}]
+    file.write_bytes(jsonl(rows))
+
+    async def steps(app, pilot):
+        await until(pilot, lambda: "all: sample 0" in screen_text(app))
+        assert "sample " not in screen_text(app).split("\n")[1]
+        await pilot.press("end")
+        await until(pilot, lambda: "sample" in screen_text(app).split("\n")[1])
+        assert "all:" not in screen_text(app)
+
+    drive(file, steps, size=(120, 24))
+
+
+def test_a_folder_lists_files_with_verdicts_first(records, tmp_path):
+    (tmp_path / "0-prompts.jsonl").write_bytes(jsonl([{"id": "a"}]))
+
+    async def steps(app, pilot):
+        await until(pilot, lambda: "0-prompts" in screen_text(app))
+        lines = [line for line in screen_text(app).split("\n") if ".jsonl" in line]
+        assert "a.jsonl" in lines[0] and "knights, reward" in lines[0] and "0-prompts" in lines[1]
+
+    drive(tmp_path, steps)
+
+
+ODD = [
+    {"policy": {"name": "{file}/x", "version": 1}},
+    {"policy": {"name": "a" * 5000, "version": 1}},
+    {"policy": {"name": "\0", "version": None}},
+    {"policy": {"name": ["kk"], "version": {}}, "engine": {}, "sampling": {}},
+    {"policy": {"name": "../../etc", "version": 1}, "prefill": "<think>"},
+    {"policy": {"name": "kk", "version": 1}, "token_ids": [0, -1, 10**9], "logprobs": [-1.0] * 3},
+    {"policy": {"name": "kk", "version": 1}, "token_ids": [2**70], "loss_mask": [0]},
+    {"policy": {"name": "broken", "version": 1}, "token_ids": [1], "logprobs": [-1e308]},
+]
+
+
+@pytest.mark.parametrize("packed", ["a.jsonl", "a.parquet", "shards"])
+def test_any_record_opens_wherever_its_policy_is(tmp_path, packed):
+    for name in ("kk", "broken"):
+        (tmp_path / name / "versions" / "000001").mkdir(parents=True)
+        (tmp_path / name / "versions" / "000001" / "swr1.json").write_text("{}")
+    tokenizer = Tokenizer(WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    tokenizer.save(str(tmp_path / "kk/versions/000001/tokenizer.json"))
+    (tmp_path / "broken/versions/000001/tokenizer.json").write_text("{")
+    rows = [record(i) | {"completion": "a b", "generation": g} for i, g in enumerate(ODD)]
+    rows += [
+        {"id": "x", "answer": [["a", "b"]], "info": {"failed": ["refusal"], "run": "cautious"}}
+    ]
+    rows += [{"id": "y", "reward": 1, "reward_parts": {"p": {"value": {"deep": 1}, "weight": "x"}}}]
+    rows += [{"id": "z", "prompt": [{"role": "user", "content": [{"type": "image", "url": "u"}]}]}]
+    file = tmp_path / packed
+    if packed.endswith(".parquet"):
+        rows[6]["generation"].pop("token_ids", None)  # Parquet holds 64 bits
+        rows[6]["generation"].pop("loss_mask", None)
+        write_parquet(file, rows)
+    elif packed == "shards":
+        file.mkdir()
+        (file / "plan.json").write_text('{"shards": 1, "stage": "rollout"}')
+        (file / "00000-of-00001.jsonl").write_bytes(jsonl(rows[:6]))
+        rows = rows[:6]
+    else:
+        file.write_bytes(b"".join(pack(row, orjson.OPT_APPEND_NEWLINE) for row in rows))
+
+    async def steps(app, pilot):
+        await until(pilot, lambda: app.screen.records.shown_count == len(rows))
+        await pilot.press("enter")
+        for row in rows:
+            await until(pilot, lambda row=row: row["id"] in screen_text(app))
+            await pilot.press("c", "c", "right")
+
+    drive(file, steps)

@@ -7,35 +7,44 @@ size and may grow while it is shown.
 
 from __future__ import annotations
 
-import time
-from array import array
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
 
-from rich.style import Style
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.geometry import Region, Size
-from textual.reactive import reactive
-from textual.screen import Screen
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer, Input, OptionList, Static
 
 from swr1.errors import SwrError
-from swr1.records import Record
 from swr1.streams.metrics import MetricsReader
 from swr1.viewing import BAD, GOOD, filters, number
 from swr1.viewing.curves import with_speed
-from swr1.viewing.page import COLOURINGS, Columns, in_full
+from swr1.viewing.listing import RecordList
+from swr1.viewing.page import COLOURINGS, in_full
 from swr1.viewing.run import Run, curves, find, heading
 from swr1.viewing.source import Source, record_files
 from swr1.viewing.tokens import Tokenizers
 
-AHEAD = 500  # records looked for beyond what is on the screen
-BUDGET = 0.03  # seconds of reading between two looks at the keyboard
+HELP = """\
+[b]Everywhere[/b]  esc back   q quit   ? this page
+[b]List[/b]        up down j k, PgUp PgDn, g G   Enter opens
+            / filter   s sort   esc clears them   f follows the file
+[b]Record[/b]      right left n p: the next, the one before
+            c: tokens coloured by probability, mask, not at all
+
+[b]Filter[/b]      words that must all hold: KEY OP VALUE, or a text
+            people=3  knights=correct  reward<1  end!=stop  liar
+            OP is = != < <= > >= or ~ (contains)
+            KEY is a field, a path (generation.policy.version), or a
+            name in info, generation, verdicts or reward_parts
+[b]Sort[/b]        reward: upward; -reward: downward; nothing: as read
+
+A column that has one value everywhere stands in the title.
+A narrow terminal leaves out columns: a record shows them all.\
+"""
 
 
 def show(what: str, condition: str, tokenizer: str | None, colouring: str) -> None:
@@ -63,8 +72,13 @@ class ViewApp(App[None]):
     #curves { height: auto; max-height: 75%; padding: 0 1; }
     RecordList { overflow-x: hidden; }
     OptionList { height: 1fr; border: none; }
+    HelpScreen { align: center middle; }
+    HelpScreen Static { width: auto; max-width: 100%; background: $panel; padding: 1 2; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "quit", "Quit")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("q", "quit", "Quit"),
+    ]
 
     def __init__(
         self, run: Run, condition: str, tokenizers: Tokenizers, colouring: str = "probability"
@@ -81,11 +95,25 @@ class ViewApp(App[None]):
             ListScreen(self.shown.records[0], self.condition) if alone else RunScreen(self.shown)
         )
 
+    def action_help(self) -> None:
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
     def action_up(self) -> None:
         if len(self.screen_stack) > 2:  # below the first screen lies textual's own, empty
             self.pop_screen()
         else:
             self.exit()
+
+
+class HelpScreen(ModalScreen[None]):
+    """The keys, and how filters are written; any key closes it."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(HELP)
+
+    def on_key(self) -> None:
+        self.dismiss()
 
 
 class RunScreen(Screen[None]):
@@ -108,7 +136,11 @@ class RunScreen(Screen[None]):
         with VerticalScroll(id="curves"):
             yield Static(id="drawn")
         yield Static("Records, Enter opens:", classes="columns", id="hint")
-        yield OptionList(*(Text(name) for name in self.run.records))
+        width = max([len(Path(name).name) for name in self.run.records], default=0)
+        yield OptionList(*(
+            Text.assemble(Path(name).name.ljust(width), "  ", (self.run.told.get(name, ""), "dim"))
+            for name in self.run.records
+        ))  # fmt: skip
         yield Footer()
 
     def on_mount(self) -> None:
@@ -143,142 +175,38 @@ class RunScreen(Screen[None]):
         self.app.push_screen(ListScreen(self.run.records[event.option_index], self.app.condition))
 
 
-class RecordList(ScrollView, can_focus=True):
-    """The records that meet a condition, as lines; only those on the screen are read.
-
-    `cursor` is a line; `found` is the number of lines so far.
-    """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup,b", "page(-1)", "Page up", show=False),
-        Binding("pagedown,space", "page(1)", "Page down", show=False),
-        Binding("home,g", "move(-1000000000000)", "First", show=False),
-        Binding("end,G", "last", "Last", show=False),
-    ]
-    cursor = reactive(0)
-
-    def __init__(self, source: Source) -> None:
-        super().__init__()
-        self.source = source
-        self.test: Callable[[Record], bool] | None = None
-        self.columns: Columns | None = None
-        self.following = False
-        self.to_the_end = False
-        self.at_end = False
-        self._numbers = array("Q")  # of the records that meet the condition
-        self._position = 0
-
-    @property
-    def shown_count(self) -> int:
-        return self.source.count if self.test is None else len(self._numbers)
-
-    def line(self, row: int) -> tuple[int, Record]:
-        """(number, record) of a line of the list."""
-        at = row if self.test is None else self._numbers[row]
-        return at, self.source[at]
-
-    def keep(self, test: Callable[[Record], bool] | None) -> None:
-        """Show the records that pass, from the first."""
-        self.test = test
-        self._numbers, self._position = array("Q"), 0
-        self.at_end = False
-        self.cursor = 0
-        self.advance()
-
-    def advance(self) -> None:
-        """Read on for a moment, if the lines on the screen and those after it are not all there."""
-        needed = self.cursor + self.size.height + AHEAD
-        stop = time.monotonic() + BUDGET
-        if self.to_the_end or self.following or self.shown_count < needed:
-            self.at_end = not (self._match(stop) if self.test else self._index(stop))
-        if self.columns is None and self.source.count:
-            self.columns = Columns([self.source[n] for n in range(min(self.source.count, 64))])
-        self.virtual_size = Size(0, self.shown_count)
-        if self.following or (self.at_end and self.to_the_end):
-            self.to_the_end = False
-            self.cursor = max(self.shown_count - 1, 0)
-        self.refresh()
-
-    def _index(self, stop: float) -> bool:
-        """Count on; False at the present end."""
-        while time.monotonic() < stop:
-            if not self.source.extend():
-                return False
-        return True
-
-    def _match(self, stop: float) -> bool:
-        assert self.test is not None
-        for at, record in self.source.walk(self._position):
-            self._position = at + 1
-            if self.test(record):
-                self._numbers.append(at)
-            if time.monotonic() > stop:
-                return True
-        return False
-
-    def render_line(self, y: int) -> Strip:
-        row = y + self.scroll_offset.y
-        width = self.scrollable_content_region.width
-        if self.columns is None or row >= self.shown_count:
-            return Strip.blank(width, self.rich_style)
-        at, record = self.line(row)
-        text = Text(end="", no_wrap=True).append(f"{at + 1:>7}  ", "dim")
-        text.append_text(self.columns.row(record, max(width - 9, 10)))
-        strip = Strip(text.render(self.app.console)).adjust_cell_length(width)
-        return strip.apply_style(
-            self.rich_style + Style(reverse=True) if row == self.cursor else self.rich_style
-        )
-
-    def validate_cursor(self, cursor: int) -> int:
-        return min(max(cursor, 0), max(self.shown_count - 1, 0))
-
-    def watch_cursor(self) -> None:
-        self.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False, force=True)
-        self.refresh()
-
-    def action_move(self, by: int) -> None:
-        self.following = False
-        self.cursor += by
-
-    def action_page(self, by: int) -> None:
-        self.action_move(by * max(self.size.height - 1, 1))
-
-    def action_last(self) -> None:
-        self.to_the_end = True
-
-    def on_click(self, event: Any) -> None:
-        self.cursor = self.scroll_offset.y + event.y
-
-
 class ListScreen(Screen[None]):
-    """The list of one file's or folder's records, with a filter."""
+    """The list of one file's or folder's records, with a filter and an order."""
 
     app: ViewApp
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "Open"),
-        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("slash", "ask('filter')", "Filter", key_display="/"),
+        Binding("s", "ask('sort')", "Sort"),
         Binding("f", "follow", "Follow"),
+        Binding("escape", "clear", "Clear"),
         Binding("escape", "leave", "Back"),
     ]
+    ASKED: ClassVar[dict[str, str]] = {
+        "filter": "people=3 knights=correct reward<1 word  (KEY = != < <= > >= ~ VALUE)",
+        "sort": "reward, or -reward: largest first; nothing: as in the file",
+    }
 
     def __init__(self, name: str, condition: str = "") -> None:
         super().__init__()
         self.file = name
         self.condition = condition
-        self.trouble = ""
+        self.asked = "filter"  # what the box at the bottom is for
+        self.checked = False  # whether the keys of condition and order are in the file
+        self.doubt = self.trouble = ""
+        self._drawn = Text()
 
     def compose(self) -> ComposeResult:
         yield Static(classes="title")
         yield Static(classes="columns")
         self.records = RecordList(Source(record_files(self.file)))
         yield self.records
-        yield Input(
-            self.condition,
-            placeholder="people=3 knights=correct reward<1 word  (KEY = != < <= > >= ~ VALUE)",
-            id="filter",
-        )
+        yield Input(id="filter")
         yield Footer()
 
     def on_mount(self) -> None:
@@ -294,45 +222,94 @@ class ListScreen(Screen[None]):
             return
         try:
             self.records.advance()
+            self.trouble = ""
         except (SwrError, OSError) as error:
             self.trouble = str(error)
-        some = "" if self.records.at_end else "+"
-        title = Text.assemble(f" {number(self.records.shown_count)}{some}")
-        if self.records.test is not None:
-            title.append(f" of {number(self.records.source.count)}{some} with {self.condition}")
-        if self.records.following:
-            title.append("  following", GOOD)
-        if self.trouble:
-            title.append(f"  {self.trouble}", BAD)
-        title.append(f"  {self.file}", "dim")  # last, for it may be longer than the line
+        if self.records.columns and not self.checked:
+            self._check_keys()
+        if (title := self._title()) == self._drawn and self.records.at_end:
+            return  # an idle page costs nothing
+        self._drawn = title
         self.query_one(".title", Static).update(title)
         if self.records.columns:
-            head = Text("record".rjust(7) + "  ", no_wrap=True)
-            head.append_text(self.records.columns.head(max(self.size.width - 9, 10)))
+            head = Text("#".rjust(self.records.digits) + "  ", no_wrap=True)
+            width = max(self.size.width - self.records.digits - 2, 10)
+            head.append_text(self.records.columns.head(width, self.records.by))
             self.query_one(".columns", Static).update(head)
 
-    def action_filter(self) -> None:
+    def _title(self) -> Text:
+        records = self.records
+        some = "" if records.at_end else "+"
+        title = Text.assemble(f" {number(records.shown_count)}{some}")
+        if records.test is not None:
+            title.append(f" of {number(records.source.count)}{some}")
+            title.append("" if self.doubt else f" with {self.condition}")
+        if records.by:
+            title.append(f", {'sorting' if records.sorting else 'sorted'} by {records.by}")
+        if records.following:
+            title.append("  following", GOOD)
+        if trouble := self.trouble or self.doubt:
+            title.append(f"  {trouble}", BAD)
+        title.append(f"  {Path(self.file).name}", "dim")
+        if records.columns and (same := records.columns.said()):
+            title.append(f"  all: {same}", "dim")  # last, for it may be longer than the line
+        return title
+
+    def _check_keys(self) -> None:
+        """Doubt a key that the first records do not have: it may be a typing error."""
+        first = self.records.first()
+        keys = [*filters.keys_in(self.condition), *filter(None, [self.records.by.lstrip("-")])]
+        self.doubt = filters.unknown(keys, first, f"the first {len(first)} records") or ""
+        self.checked = True
+
+    def action_ask(self, what: str) -> None:
         box = self.query_one("#filter", Input)
+        self.asked = what
+        box.placeholder = self.ASKED[what]
+        box.value = self.condition if what == "filter" else self.records.by
         box.add_class("open")
         box.focus()
+        self.refresh_bindings()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
+        text = event.value.strip()
         try:
-            test = filters.parse(event.value) if event.value.strip() else None
+            if self.asked == "filter":
+                test = filters.parse(text) if text else None
+                self.condition = text
+                self.records.keep(test)
+            else:
+                self.records.keep(self.records.test, text)
         except SwrError as error:
             self.notify(str(error), severity="error")
             return
-        self.condition = event.value.strip()
-        self.records.keep(test)
-        self._close_filter()
+        self.checked = False
+        self._close_box()
 
-    def _close_filter(self) -> None:
+    def _close_box(self) -> None:
         self.query_one("#filter").remove_class("open")
         self.records.focus()
+        self.refresh_bindings()
+
+    @property
+    def _asking(self) -> bool:
+        return self.query_one("#filter").has_class("open")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape clears a filter or an order before it leaves."""
+        if action not in ("clear", "leave"):
+            return True
+        changed = self.records.test is not None or bool(self.records.by)
+        return (action == "clear") == (changed and not self._asking)
+
+    def action_clear(self) -> None:
+        self.condition, self.doubt = "", ""
+        self.records.keep(None, "")
+        self.refresh_bindings()
 
     def action_leave(self) -> None:
-        if self.query_one("#filter").has_class("open"):
-            self._close_filter()
+        if self._asking:
+            self._close_box()
         else:
             self.app.action_up()
 
@@ -371,6 +348,9 @@ class RecordScreen(Screen[None]):
         self.query_one(VerticalScroll).focus()
         self.draw()
 
+    def on_resize(self) -> None:
+        self.draw()
+
     def draw(self) -> None:
         at, record = self.records.line(self.records.cursor)
         title = f" record {number(at + 1)}"
@@ -385,7 +365,8 @@ class RecordScreen(Screen[None]):
         except SwrError as error:
             tokenizer = None
             self.notify(str(error), severity="warning")
-        self.query_one("#record", Static).update(in_full(record, tokenizer, self.app.colouring))
+        full = in_full(record, tokenizer, self.app.colouring, self.size.width)
+        self.query_one("#record", Static).update(full)
 
     def action_step(self, by: int) -> None:
         self.records.cursor += by

@@ -67,10 +67,14 @@ def curve(rows: Sequence[Row], key: str) -> list[float]:
     return [r[key] for r in rows if isinstance(r.get(key), int | float) and math.isfinite(r[key])]
 
 
+FLAT = 1e-3  # of a value: what varies by less is drawn as a flat line
+NOISE = 1e-9  # what stays below it is the rounding of float32
+
+
 def sparkline(values: Sequence[float], width: int) -> str:
     """Values as at most `width` bars of eight heights, from their least to their greatest.
 
-    More values than `width` are averaged in equal spans.
+    More values than `width` are averaged in equal spans. Values that hardly differ are flat.
     """
     if not values or width < 1:
         return ""
@@ -78,6 +82,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
     spans = [values[i * len(values) // n : (i + 1) * len(values) // n] for i in range(n)]
     means = [sum(span) / len(span) for span in spans]
     low, high = min(means), max(means)
-    if high == low:
+    largest = max(abs(low), abs(high))
+    if largest < NOISE or high - low < FLAT * largest:
         return "▁" * n
     return "".join("▁▂▃▄▅▆▇█"[round((m - low) / (high - low) * 7)] for m in means)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from swr1.errors import UsageError
 from swr1.records import Record, pack
+from swr1.registry import suggest
 
 _CONDITION = re.compile(r"([\w.\-]+?)(!=|<=|>=|=|<|>|~)(.*)", re.DOTALL)
 HOLDERS = ("info", "generation", "verdicts", "reward_parts")
@@ -56,6 +57,45 @@ def _condition(word: str) -> Callable[[Record], bool]:
     return lambda r: any(compare(v) for v in values(r, key) if _is_number(v))
 
 
+def keys_in(text: str) -> list[str]:
+    """The keys that a condition compares. Raises as `parse` does."""
+    parse(text)
+    found = [_CONDITION.fullmatch(word) for word in shlex.split(text)]
+    return list(dict.fromkeys(match[1] for match in found if match))
+
+
+def has(record: Record, key: str) -> bool:
+    """Whether `key` is somewhere in the record, whatever it holds."""
+    for holder in ("", *HOLDERS):
+        value: Any = record.get(holder) if holder else record
+        for step in key.split("."):
+            if not isinstance(value, dict) or step not in value:
+                break
+            value = value[step]
+        else:
+            return True
+    return False
+
+
+def unknown(keys: Iterable[str], records: Sequence[Record], of: str) -> str | None:
+    """What to say of a key that none of `records` has; `of` says which records they are."""
+    for key in keys:
+        if records and not any(has(record, key) for record in records):
+            return f"no {key!r} in {of}.{suggest(key, _short_names(records))}"
+    return None
+
+
+def _short_names(records: Iterable[Record]) -> set[str]:
+    """The keys of the records and of what they hold that need no path."""
+    names: set[str] = set()
+    for record in records:
+        names |= record.keys() - set(HOLDERS)
+        for holder in HOLDERS:
+            if isinstance(value := record.get(holder), dict):
+                names |= value.keys()
+    return names
+
+
 def values(record: Record, key: str) -> Iterator[Any]:
     """What `key` may mean in this record: nothing, one value, or a verdict's label and score."""
     for holder in ("", *HOLDERS):
@@ -69,6 +109,25 @@ def values(record: Record, key: str) -> Iterator[Any]:
         else:
             yield value
         return
+
+
+def rank(record: Record, key: str) -> tuple[Any, ...]:
+    """What to sort a record by: numbers before texts; records without the key come last.
+
+    A verdict counts by its score, if it has one.
+    """
+    found = list(values(record, key))
+    value = next((v for v in found if isinstance(v, int | float)), found[0] if found else None)
+    if value is None:
+        return ()
+    return (0, value, "") if isinstance(value, int | float) else (1, 0, _text(value).lower())
+
+
+def order(ranks: Sequence[tuple[Any, ...]], downward: bool) -> list[int]:
+    """The places of `ranks` in their order; equal ones, and those without a key, as they come."""
+    given = [i for i, key in enumerate(ranks) if key]
+    given.sort(key=lambda i: ranks[i], reverse=downward)
+    return given + [i for i, key in enumerate(ranks) if not key]
 
 
 def _equal(value: Any, expected: str, number: float | None) -> bool:

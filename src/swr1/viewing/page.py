@@ -1,4 +1,4 @@
-"""Records for people: a row of the list, and one record in full with its tokens coloured.
+"""One record in full, for people, with its tokens coloured.
 
 Used by the plain output and by the terminal page alike.
 """
@@ -14,9 +14,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from swr1.records import Record, pack
-from swr1.terminal import shown
+from swr1.records import Record
 from swr1.viewing import BAD, GOOD, UNSURE, number
+from swr1.viewing.columns import NARROW, as_json, cell, cleaned, content, judged, scored
 from swr1.viewing.source import BROKEN
 from swr1.viewing.tokens import pieces
 
@@ -32,130 +32,30 @@ LEVELS = (
     (0.01, "≥ 0.01", "underline #c678dd"),
     (0.0, "< 0.01", f"bold underline {BAD}"),
 )
-NARROW = 110  # cells; a narrower list shortens the id and leaves out what the record shows anyway
 UNWRITTEN = "reverse"
 
 
-def _clean(value: Any) -> Any:
-    """The value with all its texts as they may be shown."""
-    if isinstance(value, str):
-        return shown(value)
-    if isinstance(value, dict):
-        return {_clean(k): _clean(v) for k, v in value.items()}
-    if isinstance(value, list) and not (value and isinstance(value[0], int | float)):
-        return [_clean(v) for v in value]
-    return value
-
-
-class Columns:
-    """The list's columns, chosen from its first records: only what some of them have."""
-
-    def __init__(self, first: Sequence[Record]) -> None:
-        first = [r for r in first if BROKEN not in r]
-        verdicts = sorted({v for r in first for v in r.get("verdicts") or {}})
-        has = lambda name: any(_cell(r, name) for r in first)  # noqa: E731
-        names = [n for n in ("people", "sample", "version") if has(n)]
-        names += [f"verdicts.{v}" for v in verdicts]
-        names += [n for n in ("reward", "tokens", "end") if has(n)]
-        self.names = ["id", *names, "text"]
-        titles = {n: _clean(n.removeprefix("verdicts.")) for n in self.names}
-        titles["text"] = "completion" if any("completion" in r for r in first) else "prompt"
-        self.titles = titles
-        self.widths = {
-            n: max([len(titles[n]), *(len(_cell(r, n)) for r in first)]) for n in self.names
-        }
-        self.widths["id"] = max(self.widths["id"], 16)
-
-    def head(self, width: int | None = None) -> Text:
-        return self._line([(self.titles[n], "bold") for n in self.names], width)
-
-    def row(self, record: Record, width: int | None = None) -> Text:
-        """One line, cut at `width` cells; without a width the text column has 80."""
-        if BROKEN in record:
-            line = Text(_clean(f"{BROKEN}: {record[BROKEN]}"), BAD, no_wrap=True)
-            line.truncate(width or 100, overflow="ellipsis")
-            return line
-        return self._line([(_cell(record, n), _style(record, n)) for n in self.names], width)
-
-    def _line(self, cells: Sequence[tuple[str, str]], width: int | None) -> Text:
-        line = Text(no_wrap=True, end="")
-        narrow = width is not None and width < NARROW
-        for name, (text, style) in zip(self.names, cells, strict=True):
-            if narrow and name in ("tokens", "end"):
-                continue
-            if narrow and name == "id":
-                line.append(f"{text:8.8}  ", style)
-            elif name == "text":
-                room = 80 if width is None else max(width - line.cell_len, 0)
-                cell = Text(text, style)
-                cell.truncate(room, overflow="ellipsis")
-                line.append_text(cell)
-            else:
-                right = name not in ("id", "end") and not name.startswith("verdicts.")
-                wide = self.widths[name]
-                line.append(text.rjust(wide) if right else text.ljust(wide), style)
-                line.append("  ")
-        if width is not None:
-            line.truncate(width)
-        return line
-
-
-def _cell(record: Record, name: str) -> str:
-    return _clean(_raw_cell(record, name))
-
-
-def _raw_cell(record: Record, name: str) -> str:
-    generation = record.get("generation") or {}
-    if name == "text":
-        text = record.get("completion")
-        if text is None:
-            text = _content((record.get("prompt") or [{}])[-1].get("content", ""))
-        return " ".join(text[:400].split())
-    if name.startswith("verdicts."):
-        verdict = (record.get("verdicts") or {}).get(name.removeprefix("verdicts."))
-        if not isinstance(verdict, dict):
-            return "" if verdict is None else _json(verdict)
-        return _judged(verdict)
-    value = {
-        "people": lambda: (record.get("info") or {}).get("people"),
-        "version": lambda: (generation.get("policy") or {}).get("version"),
-        "tokens": lambda: len(generation["token_ids"]) if "token_ids" in generation else None,
-        "end": lambda: generation.get("finish_reason"),
-    }.get(name, lambda: record.get(name))()
-    return "" if value is None else number(value)
-
-
-def _judged(verdict: dict[str, Any]) -> str:
-    if verdict.get("score") is None:
-        return "not judged"
-    return str(verdict.get("label") or number(verdict["score"]))
-
-
-def _style(record: Record, name: str) -> str:
-    if name.startswith("verdicts."):
-        verdict = (record.get("verdicts") or {}).get(name.removeprefix("verdicts.")) or {}
-        return _scored(verdict.get("score") if isinstance(verdict, dict) else None)
-    if name == "reward" and "reward" in record:
-        return GOOD if record["reward"] > 0 else BAD
-    return "dim" if name == "id" else ""
-
-
-def _scored(score: Any) -> str:
-    return (GOOD if score > 0 else BAD) if isinstance(score, int | float) else UNSURE
-
-
 def in_full(
-    record: Record, tokenizer: Tokenizer | None, colouring: str = "probability"
+    record: Record,
+    tokenizer: Tokenizer | None,
+    colouring: str = "probability",
+    width: int | None = None,
 ) -> RenderableType:
-    """One record: prompt, completion, answer, verdicts, reward parts, then all else."""
-    record = _clean(record)
+    """One record: prompt, completion, answer, verdicts, reward parts, then all else.
+
+    On a page of `width` cells that is narrow, details stand below their verdict.
+    """
+    narrow = width is not None and width < NARROW
+    record = cleaned(record)
     if BROKEN in record:
         rest = {k: v for k, v in record.items() if k != BROKEN}
-        return Group(Text(f"{BROKEN}: {record[BROKEN]}", BAD), Text(_json(rest)))
+        return Group(Text(f"{BROKEN}: {record[BROKEN]}", BAD), Text(as_json(rest)))
     generation = record.get("generation") or {}
-    parts: list[RenderableType] = [_title(record)]
+    parts: list[RenderableType] = [_title(record, narrow)]
+    if failed := (record.get("info") or {}).get("failed"):
+        parts.append(Text(f"failed: {cell(record, 'failed')}" if failed else "", BAD))
     for message in record.get("prompt") or ():
-        parts += [_head(str(message.get("role", "?"))), _inside(_content(message.get("content")))]
+        parts += [_head(str(message.get("role", "?"))), _inside(content(message.get("content")))]
     if "completion" in record:
         parts.append(_head("completion"))
         text, legend = completion(record, tokenizer, colouring)
@@ -165,7 +65,7 @@ def in_full(
     if "answer" in record:
         parts += [_head("answer"), _inside(_answer(record["answer"]))]
     if record.get("verdicts"):
-        parts += [_head("verdicts"), _verdicts(record["verdicts"])]
+        parts += [_head("verdicts"), _verdicts(record["verdicts"], narrow)]
     if "reward" in record:
         parts.append(_head("reward"))
         parts.append(_reward(record))
@@ -177,7 +77,7 @@ def in_full(
     return Group(*parts)
 
 
-def _title(record: Record) -> Text:
+def _title(record: Record, narrow: bool) -> Text:
     generation = record.get("generation") or {}
     policy = generation.get("policy") or {}
     bits = [
@@ -189,8 +89,10 @@ def _title(record: Record) -> Text:
         f"{len(generation['token_ids'])} tokens" if "token_ids" in generation else "",
         f"ended by {generation['finish_reason']}" if "finish_reason" in generation else "",
     ]
-    about = ", ".join(b for b in [str(record.get("task", "")), *bits] if b)
-    return Text.assemble((str(record.get("id", "?")), "bold reverse"), "  ", about)
+    name, task = (str(record.get("id", "?")), "bold reverse"), str(record.get("task", ""))
+    if narrow:
+        return Text.assemble(name, "  ", task, "\n", (", ".join(filter(None, bits)), "dim"))
+    return Text.assemble(name, "  ", ", ".join(filter(None, [task, *bits])))
 
 
 def completion(record: Record, tokenizer: Tokenizer | None, colouring: str) -> tuple[Text, Text]:
@@ -211,7 +113,7 @@ def completion(record: Record, tokenizer: Tokenizer | None, colouring: str) -> t
             "no colours: the policy's tokenizer was not found; name it with --tokenizer",
             "dim italic",
         )
-    texts = _clean(pieces(tokenizer, ids))
+    texts = cleaned(pieces(tokenizer, ids))
     if not record["completion"].strip() or record["completion"].strip() not in "".join(texts):
         special = _without_special(tokenizer, ids)
         if special.strip() != record["completion"].strip():
@@ -226,7 +128,7 @@ def completion(record: Record, tokenizer: Tokenizer | None, colouring: str) -> t
 
 
 def _without_special(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
-    return _clean(tokenizer.decode(list(ids), skip_special_tokens=True))
+    return cleaned(tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
 def token_style(value: float, colouring: str) -> str:
@@ -252,21 +154,33 @@ def _legend(values: Sequence[float], colouring: str) -> Text:
     return line
 
 
-def _verdicts(verdicts: dict[str, Any]) -> RenderableType:
+def _verdicts(verdicts: dict[str, Any], narrow: bool) -> RenderableType:
     table = Table(box=None, pad_edge=False, show_header=False)
-    for _ in range(4):
+    for _ in range(3 if narrow else 4):
         table.add_column(overflow="fold")
+    lines: list[RenderableType] = []
     for name, verdict in verdicts.items():
         if not isinstance(verdict, dict):
-            table.add_row(f"  {name}", _json(verdict))
+            table.add_row(f"  {name}", as_json(verdict))
             continue
         score = verdict.get("score")
-        style = _scored(score)
+        style = scored(score)
+        detail = verdict.get("detail")
         rest = {k: v for k, v in verdict.items() if k not in ("score", "label")}
-        table.add_row(
-            f"  {name}", Text(number(score), style), Text(_judged(verdict), style), _fields(rest)
-        )
-    return table
+        if isinstance(detail, dict):
+            rest = {k: v for k, v in {**detail, **rest}.items() if k != "detail" and v is not None}
+        cells: list[str | Text] = [
+            f"  {name}",
+            Text(number(score), style),
+            Text(judged(verdict), style),
+        ]
+        if narrow:
+            table.add_row(*cells)
+            lines += [table, Padding(_fields(rest), (0, 0, 0, 4))]
+            table = Table(box=None, pad_edge=False, show_header=False)
+        else:
+            table.add_row(*cells, _fields(rest))
+    return Group(*lines, table) if narrow else table
 
 
 def _reward(record: Record) -> RenderableType:
@@ -290,18 +204,14 @@ def _answer(answer: Any) -> str:
     )
     if pairs:
         return "\n".join(f"{name}: {role}" for name, role in answer)
-    return answer if isinstance(answer, str) else _json(answer)
+    return answer if isinstance(answer, str) else as_json(answer)
 
 
 def _fields(value: dict[str, Any]) -> Text:
     return Text("  ").join(
-        Text.assemble((f"{k} ", "dim"), v if isinstance(v, str) else _json(v))
+        Text.assemble((f"{k} ", "dim"), v if isinstance(v, str) else as_json(v))
         for k, v in value.items()
     )
-
-
-def _content(content: Any) -> str:
-    return content if isinstance(content, str) else _json(content)
 
 
 def _head(name: str) -> Text:
@@ -312,7 +222,3 @@ def _inside(content: str | Text) -> Padding:
     return Padding(
         Text(content) if isinstance(content, str) else content, (0, 0, 0, 2), expand=False
     )
-
-
-def _json(value: Any) -> str:
-    return pack(value).decode()

@@ -8,24 +8,31 @@ from pathlib import Path
 
 from rich.text import Text
 
-from swr1.errors import UsageError
+from swr1.errors import SwrError, UsageError
 from swr1.streams.metrics import MetricsReader, Row
 from swr1.viewing import ago, number
 from swr1.viewing.curves import curve, figures, sparkline
 from swr1.viewing.processes import age
-from swr1.viewing.source import is_record_file, record_files
+from swr1.viewing.source import BROKEN, Source, is_record_file, record_files
 
 
 @dataclass
 class Run:
     """What an argument of `view` stands for.
 
-    `records` are names to open as one source each: a file, or a folder of shards.
+    `records` are names to open as one source each: a file, or a folder of shards. `told` says of
+    those of a folder what their first record has: verdicts, a reward.
     """
 
     path: Path
     policies: list[Path] = field(default_factory=list)
     records: list[str] = field(default_factory=list)
+    told: dict[str, str] = field(default_factory=dict)
+
+    def order(self) -> None:
+        """Put record files with verdicts first; the others follow by name."""
+        self.told = {name: _told(name) for name in self.records}
+        self.records.sort(key=lambda name: (not self.told[name], name))
 
 
 def find(name: str) -> Run:
@@ -37,6 +44,7 @@ def find(name: str) -> Run:
     if (path / "versions").is_dir():
         run = Run(path, policies=[path])
         run.records = [str(p) for p in sorted(path.iterdir()) if _has_records(p)]
+        run.order()
         return run
     if (path / "plan.json").is_file():
         return Run(path, records=[name])
@@ -46,11 +54,22 @@ def find(name: str) -> Run:
             run.policies.append(below)
         elif _has_records(below):
             run.records.append(str(below))
+    run.order()
     # The policy at work, or last at work, first.
     run.policies.sort(key=lambda p: age(p / "metrics.jsonl") or float("inf"))
     if not run.policies and not run.records:
         raise UsageError(f"no policy folder (versions/) and no record file in {name}")
     return run
+
+
+def _told(name: str) -> str:
+    """The verdicts of the first record behind a name, and whether it has a reward."""
+    try:
+        record = Source(record_files(name))[0]
+    except (SwrError, OSError, IndexError):
+        return ""
+    verdicts = [] if BROKEN in record else sorted(record.get("verdicts") or {})
+    return ", ".join([*verdicts, *["reward"] * (bool(verdicts) and "reward" in record)])
 
 
 def _has_records(path: Path) -> bool:
