@@ -199,7 +199,7 @@ class ListScreen(Screen[None]):
         self.asked = "filter"  # what the box at the bottom is for
         self.checked = False  # whether the keys of condition and order are in the file
         self.doubt = self.trouble = ""
-        self._drawn = Text()
+        self._drawn: object = None  # what the title and the heads were made of
 
     def compose(self) -> ComposeResult:
         yield Static(classes="title")
@@ -227,9 +227,10 @@ class ListScreen(Screen[None]):
             self.trouble = str(error)
         if self.records.columns and not self.checked:
             self._check_keys()
-        if (title := self._title()) == self._drawn and self.records.at_end:
-            return  # an idle page costs nothing
-        self._drawn = title
+        title = self._title()
+        if (title, self.size) == self._drawn:
+            return  # a page that nobody touches costs nothing
+        self._drawn = (title, self.size)
         self.query_one(".title", Static).update(title)
         if self.records.columns:
             head = Text("#".rjust(self.records.digits) + "  ", no_wrap=True)

@@ -53,6 +53,7 @@ class RecordList(ScrollView, can_focus=True):
         self._keys: list[tuple[Any, ...]] = []  # theirs to sort by, as they were found
         self._sorted = 0  # how many of them are in order
         self._position = 0
+        self._drawn: object = None  # what the lines on the screen were made of
 
     @property
     def _plain(self) -> bool:
@@ -84,6 +85,7 @@ class RecordList(ScrollView, can_focus=True):
         self.test, self.by = test, self.by if by is None else by
         self._numbers, self._position = array("Q"), 0
         self._keys, self._sorted = [], 0
+        self._drawn = None
         self.at_end = False
         self.cursor = before if self._plain else 0
         self.advance()
@@ -102,7 +104,10 @@ class RecordList(ScrollView, can_focus=True):
         if self.following or (self.at_end and self.to_the_end):
             self.to_the_end = False
             self.cursor = max(self.shown_count - 1, 0)
-        self.refresh()
+        drawn = (self.shown_count, self.by, self.sorting, self.columns and len(self.columns.same))
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.refresh()
 
     def first(self) -> list[Record]:
         """The first records of the file: what decides about columns, and about keys that it has."""
