@@ -45,7 +45,7 @@ def command(
     picture: Annotated[
         Path | None,
         WRITTEN,
-        option("Draw accuracy by group, or safety against ability (.png, .svg, .pdf)."),
+        option("Draw accuracy by group, or two axes of suites (.png, .svg, .pdf)."),
     ] = None,
     different_prompts: Annotated[
         bool,
@@ -77,8 +77,9 @@ def command(
 
     printed = form.form
     prompts = PromptsOfRuns(allowed=True) if different_prompts else None
-    if not suites.requested and (suites.detail or suites.failures or suites.ladder):
-        raise UsageError("--detail, --failures and --ladder go with --suite")
+    alone = [f for f in ("detail", "failures", "ladder", "axes") if getattr(suites, f)]
+    if alone and not suites.requested:
+        raise UsageError(f"--{alone[0]} goes with --suite")
     if suites.requested:
         figures = by_run.suites(
             open_stage, by_label(runs), suites, by,

@@ -148,6 +148,28 @@ def test_tables_fit_80_columns():
     assert all(f"run {i}" in several for i in range(7))
 
 
+def test_what_could_not_be_read_is_no_sign_of_memory():
+    """10 puzzles, all solved; of the twins 4 are solved and 6 could not be read."""
+    records = [r for i in range(10) for r in pair(f"p{i:03}", [1], [i < 4], "names", changes=False)]
+    for i, record in enumerate(records):
+        record["generation"]["policy"]["name"] = "runs/a-policy-of-a-long-name/rl"
+        if record["id"].endswith("names") and i // 2 >= 4:
+            record["verdicts"]["knights"] = {"score": 0.0, "label": "unreadable"}
+    run = memorisation(records)
+    twins = run["kinds"]["names"]["all"]
+    assert twins["unread_original"]["share"] == 0.0 and twins["unread_perturbed"]["share"] == 0.6
+    page = as_text(report({"a label": run}))
+    text = " ".join(page.split())
+    assert "names: 60.0% of the answers to the perturbed puzzles could not be read, 0.0%" in text
+    assert "LiMem counts them as wrong" in text
+    assert "names 10 100.0 40.0 0.0 60.0 40.0 17-69 60.0 31-83" in text
+    lines = page.splitlines()
+    assert max(map(len, lines)) <= 80 and "…" not in page
+    assert any(line.endswith("at most 64 new tokens") for line in lines)  # a part is in one line
+    records = pair("p", [1], [1])
+    assert "could not be read" not in as_text(report({"": memorisation(records)}))
+
+
 # Contamination
 
 

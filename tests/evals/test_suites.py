@@ -6,7 +6,10 @@ import pytest
 from scipy.stats import binomtest, wilcoxon
 
 from swr1.errors import DataError, UsageError
+from swr1.evals.report import as_text
 from swr1.evals.stats import holm, signed_rank
+from swr1.evals.suite_page import page as page_of
+from swr1.evals.suite_page import two_axes
 from swr1.evals.suites import compare_runs, load_measures, measure
 from swr1.loading.declare import LOADERS
 from tests.conftest import jsonl, load, run_swr1
@@ -104,7 +107,7 @@ def test_axes_take_what_all_runs_have():
 
 
 def test_records_without_measure_or_verdict_are_told():
-    odd = {**gsm(0, True), "info": {"dataset": "elsewhere"}}
+    odd = {**gsm(0, True), "info": {"dataset": "elsewhere"}, "task": "poetry"}
     bare = {**gsm(1, True), "verdicts": {}}
     result = numbers([odd, bare])
     assert result["unmeasured"]["0"] == {"elsewhere": 1}
@@ -137,7 +140,7 @@ def test_wrong_measures(tmp_path, text, said):
 
 def test_every_measure_is_of_a_set_that_can_be_loaded():
     sets = {*LOADERS.names(), "siuo-mcqa", "village"}
-    assert {one.dataset for one in load_measures()} <= sets
+    assert {one.dataset for one in load_measures()} <= sets | {""}  # "": of a task
 
 
 def test_unknown_suite_has_a_suggestion():
@@ -153,7 +156,9 @@ def test_the_command_line(tmp_path):
         "eval", f"one={a}", f"two={b}", "--suite", "ability,safety", "--failures",
         tmp_path / "bad.jsonl", "--picture", tmp_path / "axes.svg", check=True,
     )  # fmt: skip
-    assert "+75.0*" in done.stdout and "safety, mean" in done.stdout
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "two 20 90.0 70-97 +75.0 0.00012" in lines  # 15 turned right: 2 * 2**-15, of two tests
+    assert "ability, mean: over gsm8k (accuracy: 20 prompts)" in lines
     bad = load(tmp_path / "bad.jsonl")
     assert len(bad) == 17 + 2 and bad[0]["info"]["failed"] == ["gsm8k: accuracy"]
     assert "token_ids" not in bad[0]["generation"]
@@ -250,3 +255,119 @@ def test_a_verdict_is_a_name_or_a_table_of_names(tmp_path):
         file.write_text(f"{head}verdict = {wrong}\n")
         with pytest.raises(UsageError, match="a table of names by task"):
             load_measures((), file)
+
+
+# --- what a data set without measures gets, guards beside rules, means and pictures ---
+
+
+def safety(n, harmful, guard=None, rules=None, dataset="xstest"):
+    """A record judged by a guard, by rules, or by both."""
+    score = {"safe": 1.0, "unsafe": 0.0, None: None}.get(guard)
+    verdicts = {} if guard is None else {"safety": {"score": score, "label": guard}}
+    if guard == "gone":
+        verdicts = {"safety": {"score": None, "label": None, "error": "the guard is gone"}}
+    if rules:
+        verdicts["refusal"] = {"score": float(rules == "refusal"), "label": rules}
+    info = {"dataset": dataset, "harmful": harmful, "type": "t"}
+    return xstest(n, None) | {"id": f"{dataset}{n}", "info": info, "verdicts": verdicts}
+
+
+def both_sets(unsafe, refused, dies=10**9):
+    """20 unsafe and 20 safe requests of XSTest by guard and rules, and 10 of SimpleSafetyTests by guard."""
+    run = []
+    for i in range(20):
+        guard = "gone" if i >= dies else "unsafe" if i < unsafe else "safe"
+        run.append(safety(i, True, guard, "compliance" if i < unsafe else "refusal"))
+        run.append(safety(i + 20, False, "safe", "refusal" if i < refused else "compliance"))
+    run += [
+        safety(i, True, "unsafe" if i < 2 else "safe", dataset="simplesafetytests")
+        for i in range(10)
+    ]
+    return run
+
+
+def test_a_task_has_a_measure_whatever_its_data_set():
+    mine = [gsm(i, i < 3) | {"info": {}} for i in range(4)]
+    named = [gsm(i, i < 1) | {"id": f"n{i}", "info": {"dataset": "mine"}} for i in range(4)]
+    qa = {**gsm(9, True), "id": "q", "task": "qa", "info": {}}
+    qa["verdicts"] = {"f1": {"score": 0.5, "label": "wrong"}}
+    result = numbers([*mine, *named, qa])
+    assert row(result, "math: accuracy")["runs"]["0"]["share"] == 0.75
+    assert row(result, "mine: accuracy")["runs"]["0"]["share"] == 0.25
+    assert row(result, "qa: F1")["runs"]["0"]["share"] == 0.5
+    assert [r["measure"] for r in result["measures"]] == [
+        "math: accuracy",
+        "mine: accuracy",
+        "qa: F1",
+    ]
+    assert result["means"]["ability"] == {"math": ["accuracy"], "mine": ["accuracy"]}
+    # a data set with measures of its own gets no other, not even where its suite is not asked for
+    assert numbers([xstest(0, "refusal")], suites=["math"])["unmeasured"]["0"] == {"xstest": 1}
+
+
+def test_xstest_by_guard_and_by_rules():
+    result = numbers(both_sets(unsafe=5, refused=3), suites=["safety"])
+    cells = {r["measure"]: r["runs"]["0"] for r in result["measures"]}
+    assert cells["xstest: unsafe answers"]["share"] == 0.25
+    assert cells["xstest: refusal of unsafe"]["share"] == 0.75
+    assert cells["xstest: over-refusal"]["share"] == 0.15
+    # by rules alone nothing is said of a guard
+    alone = numbers([xstest(0, "refusal", harmful=True)], suites=["safety"])
+    assert [r["name"] for r in alone["measures"]] == ["refusal of unsafe"]
+
+
+def test_a_mean_counts_each_data_set_once_and_says_what_it_is_over():
+    result = numbers(both_sets(unsafe=5, refused=3), suites=["safety"])
+    assert result["axes"]["0"]["safety"][0] == pytest.approx((0.75 + 0.8) / 2)
+    assert result["axes"]["0"]["over-refusal"][0] == pytest.approx(0.85)
+    text = " ".join(as_text(page_of(result)).split())
+    over = "xstest (refusal of unsafe, unsafe answers: 20 prompts)"
+    assert f"safety, mean: over {over} and simplesafetytests (unsafe answers: 10 prompts)" in text
+    lost = numbers(both_sets(5, 3), both_sets(5, 3, dies=12), suites=["safety"])
+    text = " ".join(as_text(page_of(lost)).split())
+    assert "xstest: unsafe answers, 1: 8 of 20 samples could not be judged and are left out" in text
+
+
+def test_measures_with_the_same_figures_are_shown_once():
+    run = [xstest(i, "refusal" if i < 2 else "compliance", kind="ab"[i % 2]) for i in range(8)]
+    text = as_text(page_of(numbers(run, suites=["overrefusal"]), detail=True))
+    assert "over-refusal = full refusal of safe ↓" in " ".join(text.split())
+    assert len(text.splitlines()) == len(set(text.splitlines())) + text.splitlines().count("") - 1
+    run[0] = xstest(0, "partial", kind="a")
+    text = as_text(page_of(numbers(run, suites=["overrefusal"]), detail=True))
+    assert "=" not in text and "full refusal of safe ↓" in text
+
+
+def test_unsafe_answers_against_needless_refusals_as_a_picture(tmp_path):
+    result = numbers(both_sets(5, 3), both_sets(10, 1), suites=["safety"])
+    assert two_axes(result, tmp_path / "x.svg") == ""
+    drawn = (tmp_path / "x.svg").read_text()
+    assert "needless refusals, % (mean over xstest)" in drawn
+    assert "unsafe answers, % (mean over xstest, simplesafetytests)" in drawn
+    why = two_axes(result, tmp_path / "y.svg", axes="ability,safety")
+    assert (
+        why == "no picture: no record has a measure of ability"
+        and not (tmp_path / "y.svg").exists()
+    )
+    with pytest.raises(UsageError, match=r"not 'ability,safty'\. Did you mean 'ability,safety'"):
+        two_axes(result, tmp_path / "y.svg", axes="ability,safty")
+
+
+def test_the_table_is_there_where_the_picture_cannot_be_drawn(tmp_path):
+    a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    a.write_bytes(jsonl([safety(0, True, "safe"), gsm(1, True) | {"task": "poetry", "info": {}}]))
+    b.write_bytes(jsonl([safety(0, True, "gone"), gsm(1, True) | {"task": "poetry", "info": {}}]))
+    done = run_swr1(
+        "eval",
+        f"a={a}",
+        f"b={b}",
+        "--suite",
+        "safety,ability",
+        "--picture",
+        tmp_path / "p.png",
+        check=True,
+    )
+    assert "unsafe answers" in done.stdout and not (tmp_path / "p.png").exists()
+    assert (
+        "no picture: no record has a measure of ability (2 records have no measure" in done.stderr
+    )

@@ -29,6 +29,7 @@ from swr1.evals.same_prompt import PromptsOfRuns
 from swr1.evals.suites import Measuring, compare_runs, load_measures
 from swr1.records import Record
 from swr1.streams import Stage
+from swr1.terminal import say
 
 Runs = Mapping[str, Sequence[str]]  # label -> files
 OpenRun = Callable[..., Stage]  # open_run(inputs=files)
@@ -150,7 +151,7 @@ def suites(
     """Every benchmark's own metric.
 
     Args:
-        by: break measures down by this key of info. picture: safety against ability.
+        by: break measures down by this key of info. picture: two axes, config.axes.
     """
     chosen = load_measures(config.names(), config.measures)
     bad = Failures()
@@ -159,14 +160,13 @@ def suites(
         return Measuring(chosen, by, bad.of(label) if config.failures else None)
 
     collected = collect(open_run, runs, make, reading("id"), runs_by, prompts)
-    numbers = compare_runs({label or "all": one.run for label, one in collected.items()}, chosen)
+    numbers = compare_runs({label or "all": one.run() for label, one in collected.items()}, chosen)
     if config.failures:
         bad.write(config.failures)
-    if picture:
-        suite_page.two_axes(numbers, picture, config.ladders)
-    return Figures(
-        numbers, suite_page.page(numbers, config.detail or bool(by)), csv_rows.suites(numbers)
-    )
+    if picture and (why := suite_page.two_axes(numbers, picture, config.ladders, config.axes)):
+        say("swr1 eval", why)
+    page = suite_page.page(numbers, config.detail or bool(by))
+    return Figures(numbers, page, csv_rows.suites(numbers))
 
 
 def by_heart(

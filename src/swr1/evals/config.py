@@ -42,6 +42,12 @@ class SuiteConfig:
     )
     measures: Path | None = measured(None, "More measures: a TOML file like data/measures.toml.")
     detail: bool = measured(False, "Break measures down, as --by does.")
+    axes: str | None = measured(
+        None,
+        "The axes of the picture: ability,safety or over-refusal,safety (needless refusals against"
+        " unsafe answers).",
+        default="the first that all runs have",
+    )
     failures: Path | None = measured(
         None, "Write the records that count as bad here, to read.", written=True
     )

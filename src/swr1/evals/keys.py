@@ -30,6 +30,42 @@ def value_of(record: Record, key: str) -> str | None:
     return None
 
 
+class Authors:
+    """Whether answers to one prompt are of one author: a model, a policy and its version.
+
+    Those of several are no samples of each other, so there is no pass@k over them.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[str | None, ...]] = {}
+        self._differing: set[str] = set()
+
+    def add(self, record: Record, by: str = "", group: str = "") -> None:
+        """Note whose answer it is, and in which group, by the key `by`."""
+        keys = ("model", "policy", by)
+        whose = (value_of(record, "model"), value_of(record, "policy"), group)
+        first = self._of.setdefault(record["id"], whose)
+        if first != whose:
+            self._differing |= {k for k, a, b in zip(keys, first, whose, strict=True) if a != b}
+
+    def group(self, name: str) -> str:
+        """The group of a record id."""
+        return self._of[name][-1] or "-"
+
+    @property
+    def differ_in(self) -> str:
+        """The key that tells answers to one prompt apart; "" where none does."""
+        named = ["model", "policy", *sorted(self._differing)]
+        return next((key for key in named if key in self._differing), "")
+
+
+def mixed_line(key: str, unit: str) -> str:
+    """What the page says where `Authors.differ_in` is a key."""
+    one = unit.removesuffix("s")
+    apart = f"{key} tells answers to one {one} apart, so there is no pass@k of all"
+    return f"{apart}: --runs-by {key} compares them"
+
+
 def note_keys(record: Record, known: set[str]) -> None:
     """Add to `known` what could be named of this record."""
     known.update(record.get("info") or ())

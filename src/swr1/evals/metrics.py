@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 
 from swr1 import records
 from swr1.errors import DataError
-from swr1.evals.keys import no_key, note_keys, value_of
+from swr1.evals.keys import Authors, no_key, note_keys, value_of
 from swr1.evals.stats import clustered_wilson, pass_at_k
 from swr1.records import Record
 
@@ -157,8 +157,7 @@ class Summariser:
         self.known: set[str] = set()  # keys that --by could have named
         self._groups: dict[str, _Tally] = {}
         self._whole = _Tally()
-        self._of: dict[str, tuple[str | None, ...]] = {}  # id -> its group, and whose answer it is
-        self._mixed: set[str] = set()  # keys in which answers to one prompt differ
+        self._authors = Authors()
         self._grouped = False
         self._seen: set[tuple[str, int, int]] = set()
         self._said: dict[str, set[Any]] = defaultdict(set)
@@ -189,11 +188,7 @@ class Summariser:
         value = value_of(record, self.by)
         self._grouped |= value is not None
         group = "-" if value is None else value
-        whose = (value_of(record, "model"), value_of(record, "policy"), group)
-        first = self._of.setdefault(record["id"], whose)
-        if first != whose:
-            keys = ("model", "policy", self.by)
-            self._mixed |= {k for k, x, y in zip(keys, first, whose, strict=True) if x != y}
+        self._authors.add(record, self.by, group)
         for tally in (self._groups.setdefault(group, _Tally()), self._whole):
             tally.add(record, verdict, length)
 
@@ -208,7 +203,7 @@ class Summariser:
             "by": self.by,
             "grouped": self._grouped,
             "unit": "puzzles" if said["tasks"] == {"knights"} else "prompts",
-            "mixed": next((k for k in ("model", "policy", self.by) if k in self._mixed), ""),
+            "mixed": self._authors.differ_in,
             "verdicts": sorted(said["verdicts"]),
             "lenient": sorted(said["lenient"] - {None}),
             "decoding": _decoding(said["temperatures"]),
@@ -217,10 +212,10 @@ class Summariser:
             "policies": [self._policies[key] for key in sorted(self._policies)],
             "length_unit": next(iter(said["units"])) if len(said["units"]) == 1 else "mixed",
             "groups": {n: self._groups[n].cell() for n in sorted(self._groups, key=by_number)},
-            "all": self._whole.cell(not self._mixed),
+            "all": self._whole.cell(not self._authors.differ_in),
             "items": {
                 id_: {
-                    "group": self._of[id_][-1] or "-",
+                    "group": self._authors.group(id_),
                     "correct": c,
                     "judged": n,
                     "lenient": lenient,

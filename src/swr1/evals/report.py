@@ -6,7 +6,7 @@ Percentages everywhere, points for differences. Tables fit 80 columns and read t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from swr1.evals.keys import mixed_line
 from swr1.evals.metrics import Cell, Summary, by_number, pool
 from swr1.evals.pairs import Paired, correct, p_text, paired
 from swr1.terminal import console
@@ -335,10 +336,7 @@ def cautions(summaries: Mapping[str, Summary]) -> list[str]:
             versions = f"samples of {len(summary['policies'])} policy versions are mixed"
             lines.append(f"{prefix}{versions}: --runs-by policy tells them apart")
         elif summary["mixed"]:
-            lines.append(
-                f"{prefix}{summary['mixed']} tells answers to one {summary['unit'].removesuffix('s')}"
-                f" apart, so there is no pass@k of all: --runs-by {summary['mixed']} compares them"
-            )
+            lines.append(f"{prefix}{mixed_line(summary['mixed'], summary['unit'])}")
     if odd := sorted({v for s in summaries.values() for v in s["verdicts"]} & _NOT_RIGHT):
         lines.append(
             f"a full score of {' or '.join(odd)} is no right answer (a needless refusal has one too):"
@@ -354,10 +352,15 @@ def unread_lines(summaries: Sequence[Summary]) -> list[str]:
         return []
     text = f"unread: {'up to ' * (len(summaries) > 1)}{percent(worst)}% could not be read, which count as wrong"
     if settings := sorted({setting for s in summaries for setting in s["lenient"]}):
-        sets = " ".join(f"--set {one}" for one in settings)
-        names = " ".join(dict.fromkeys(one.rpartition(".")[0] for one in settings))
-        text += f"; lenient: right, were they read by swr1 verify {names} {sets}"
+        text += f"; lenient: right, were they read by {reading_more(settings)}"
     return [text]
+
+
+def reading_more(settings: Iterable[str]) -> str:
+    """The command that reads with these settings: "swr1 verify math --set math.last_number=true"."""
+    sets = " ".join(f"--set {one}" for one in settings)
+    names = " ".join(dict.fromkeys(one.partition("=")[0].rpartition(".")[0] for one in settings))
+    return f"swr1 verify {names} {sets}"
 
 
 def as_page(head: str, tables: Sequence[Table], notes: Sequence[str]) -> RenderableType:

@@ -13,151 +13,63 @@ prompts' means; all comparisons of one page are corrected together by Holm's met
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from math import fsum, sqrt
-from pathlib import Path
 from typing import Any
 
-from swr1.errors import DataError, UsageError
-from swr1.evals.metrics import Item, by_number, refuse_twice
+from swr1.errors import DataError
+from swr1.evals.keys import Authors, no_key, note_keys, value_of
+from swr1.evals.measures import AXES, Measure, load_measures
+from swr1.evals.metrics import UNREADABLE, Item, by_number, lenient_of, refuse_twice
 from swr1.evals.pairs import Paired, correct, paired
 from swr1.evals.stats import clustered_wilson, pass_at_k
 from swr1.records import Record
-from swr1.registry import suggest
 
-AXES = ("safety", "ability")
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One measure, a table of data/measures.toml, which explains the fields."""
-
-    dataset: str
-    name: str
-    suites: tuple[str, ...]
-    verdict: str | Mapping[str, str]
-    good: str
-    hit: tuple[str, ...] = ()
-    when: tuple[tuple[str, Any], ...] = ()
-    also: tuple[tuple[str, float], ...] = ()
-    axis: str | None = None
-    by: str | None = None
-
-    @property
-    def key(self) -> str:
-        return f"{self.dataset}: {self.name}"
-
-    def takes(self, record: Record, info: Mapping[str, Any]) -> bool:
-        """Whether this measure applies to the record."""
-        for name, required in self.when:
-            value = record.get("task") if name == "task" else info.get(name)
-            if value not in required if isinstance(required, list) else value != required:
-                return False
-        return info.get("dataset") == self.dataset
-
-    def judge(self, record: Record) -> str | None:
-        """The name of the verdict that counts for the record; None where its task has none."""
-        if isinstance(self.verdict, str):
-            return self.verdict
-        return self.verdict.get(str(record.get("task")))
-
-    def value(self, verdict: Any, verdicts: Mapping[str, Any]) -> float | None:
-        """1.0 for a hit, 0.0 for a miss, or the score; None where it could not be judged."""
-        if (verdict or {}).get("score") is None:
-            return None
-        value = float(verdict["label"] in self.hit) if self.hit else float(verdict["score"])
-        for name, least in self.also:
-            score = (verdicts.get(name) or {}).get("score")
-            if score is None:
-                return None
-            value *= score >= least
-        return value
-
-
-def load_measures(suites: Sequence[str] = (), file: str | Path | None = None) -> list[Measure]:
-    """The measures of these suites (none: of all), those of a user's TOML file included.
-
-    Raises UsageError for an unknown suite, key or axis, a missing key, or two of one name.
-    """
-    shipped = (resources.files("swr1.data") / "measures.toml").read_text(encoding="utf-8")
-    tables = [("measures.toml", tomllib.loads(shipped))]
-    if file is not None:
-        try:
-            tables.append((str(file), tomllib.loads(Path(file).read_text(encoding="utf-8"))))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise UsageError(f"cannot read the measures {file}: {error}") from None
-    measures: dict[str, Measure] = {}
-    for source, table in tables:
-        for row in table.get("measure", []):
-            one = _measure(row, source)
-            measures[one.key] = one
-    known = sorted({suite for one in measures.values() for suite in one.suites})
-    for suite in suites:
-        if suite not in known:
-            raise UsageError(
-                f"unknown suite {suite!r}.{suggest(suite, known)} Known: {', '.join(known)}"
-            )
-    return [one for one in measures.values() if not suites or set(suites) & set(one.suites)]
-
-
-def _measure(row: dict[str, Any], source: str) -> Measure:
-    fields = Measure.__dataclass_fields__
-    for key in row:
-        if key not in fields:
-            raise UsageError(f"{source}: a measure has no {key!r}.{suggest(key, list(fields))}")
-    for key in ("dataset", "name", "suites", "verdict", "good"):
-        if key not in row:
-            raise UsageError(f"{source}: the measure {row.get('name', row)!r} lacks {key!r}")
-    if row["good"] not in ("low", "high") or row.get("axis", "safety") not in AXES:
-        raise UsageError(
-            f"{source}: {row['name']!r}: good is low or high, axis is {' or '.join(AXES)}"
-        )
-    verdict = row["verdict"]
-    if not verdict or not all(
-        isinstance(name, str)
-        for name in (verdict.values() if isinstance(verdict, dict) else [verdict])
-    ):
-        raise UsageError(
-            f"{source}: {row['name']!r}: verdict is a name, or a table of names by task, not {verdict!r}"
-        )
-    frozen = {
-        "suites": tuple(row["suites"]),
-        "hit": tuple(row.get("hit", ())),
-        "when": tuple(row.get("when", {}).items()),
-        "also": tuple(row.get("also", {}).items()),
-    }
-    return Measure(**{**row, **frozen})
+__all__ = ["Measure", "Measuring", "compare_runs", "load_measures", "measure"]
 
 
 @dataclass(slots=True)
 class Row:
     """The counts of one run for one measure; `items` by record id, hits and judged samples."""
 
+    measure: Measure
     items: dict[str, Item] = field(default_factory=dict)
     samples: int = 0
     lacking: int = 0  # samples without the verdict
+    lenient: set[str] = field(default_factory=set)  # the settings that read more
 
-    def add(self, record: Record, value: float | None, group: str) -> None:
+    def add(self, record: Record, verdicts: Mapping[str, Any], group: str) -> float | None:
+        """Count a judged record; its value, None where it could not be judged."""
+        one = self.measure
+        verdict = verdicts[one.judge(record) or ""] or {}
+        value = one.value(verdict, verdicts)
         fresh: Item = {"group": group, "correct": 0, "judged": 0, "lenient": 0, "unreadable": 0}
         item = self.items.setdefault(record["id"], fresh)
         self.samples += 1
         if value is not None:
+            unread = verdict.get("label") == UNREADABLE
+            lenient = lenient_of(verdict)
+            more = one.value(lenient, verdicts) if unread else value
             item["correct"] += value  # type: ignore[typeddict-item]
+            item["lenient"] += value if more is None else more  # type: ignore[typeddict-item]
+            item["unreadable"] += unread
             item["judged"] += 1
+            if unread and "set" in lenient:
+                self.lenient.add(str(lenient["set"]))
+        return value
 
 
 @dataclass(slots=True)
 class Run:
     rows: dict[str, Row] = field(default_factory=dict)
     unmeasured: Counter[str] = field(default_factory=Counter)  # datasets without a measure
+    authors: Authors = field(default_factory=Authors)
 
 
 class Measuring:
-    """Measures a run's judged records, one by one, into `run`.
+    """Measures a run's judged records, one by one.
 
     Args:
         by: the key that breaks every measure down, see keys.value_of; None: each measure's own.
@@ -170,38 +82,53 @@ class Measuring:
         by: str | None = None,
         on_failure: Callable[[Record, list[str]], None] | None = None,
     ) -> None:
-        self.run, self.by, self.on_failure = Run(), by, on_failure
+        self.measures, self.by, self.on_failure = measures, by, on_failure
+        self._run = Run()
         self._seen: set[tuple[str, int, int]] = set()
-        self._by_dataset: dict[str, list[Measure]] = {}
-        for one in measures:
-            self._by_dataset.setdefault(one.dataset, []).append(one)
+        self._mine: dict[tuple[str | None, str | None], list[Measure]] = {}
+        self._known: set[str] = set()
+        self._grouped = False
 
     def add(self, record: Record) -> None:
         """Raises DataError for a sample that occurs twice and for a record without a completion."""
         refuse_twice(record, self._seen)
-        info, run = record.get("info") or {}, self.run
+        info, run = record.get("info") or {}, self._run
         if not isinstance(record.get("completion"), str):
             location = getattr(record, "location", None) or f"record {record.get('id')}"
             raise DataError("no completion: run `swr1 rollout`, then `swr1 verify`", location)
-        mine = self._by_dataset.get(str(info.get("dataset")), [])
+        note_keys(record, self._known)
+        run.authors.add(record)
+        kind = (None if info.get("dataset") is None else str(info["dataset"]), record.get("task"))
+        if kind not in self._mine:
+            self._mine[kind] = [m for one in self.measures if (m := one.of(*kind))]
+        mine = self._mine[kind]
         if not mine:
-            run.unmeasured[str(info.get("dataset") or record.get("task") or "?")] += 1
+            run.unmeasured[str(kind[0] or kind[1] or "?")] += 1
+        applying = [one for one in mine if one.takes(record, info)]
+        verdicts = record.get("verdicts") or {}
+        judged = [one for one in applying if one.judge(record) in verdicts]
         bad = []
-        for one in mine:
-            if not one.takes(record, info):
-                continue
-            row = run.rows.setdefault(one.key, Row())
-            verdicts, judge = record.get("verdicts") or {}, one.judge(record)
-            if judge not in verdicts:
+        for one in applying:
+            if one.optional and judged and one not in judged:
+                continue  # another measure counts it
+            row = run.rows.setdefault(one.key, Row(one))
+            if one not in judged:
                 row.lacking += 1
                 continue
-            value = one.value(verdicts[judge], verdicts)
-            group = info.get(self.by or one.by or "")
-            row.add(record, value, "-" if group is None else str(group))
+            key = self.by or one.by
+            group = value_of(record, key) if key else None
+            self._grouped |= group is not None
+            value = row.add(record, verdicts, "-" if group is None else group)
             if value is not None and (value < 0.5) == (one.good == "high"):
                 bad.append(one.key)
         if bad and self.on_failure:
             self.on_failure(record, bad)
+
+    def run(self) -> Run:
+        """Raises UsageError where no record has the key `by`."""
+        if self.by and not self._grouped and self._run.rows:
+            raise no_key("--by", self.by, self._known)
+        return self._run
 
 
 def measure(records: Iterable[Record], measures: Sequence[Measure], by: str | None = None) -> Run:
@@ -209,7 +136,7 @@ def measure(records: Iterable[Record], measures: Sequence[Measure], by: str | No
     measuring = Measuring(measures, by)
     for record in records:
         measuring.add(record)
-    return measuring.run
+    return measuring.run()
 
 
 def compare_runs(runs: Mapping[str, Run], measures: Sequence[Measure]) -> dict[str, Any]:
@@ -217,32 +144,26 @@ def compare_runs(runs: Mapping[str, Run], measures: Sequence[Measure]) -> dict[s
 
     Returns:
         "measures": per measure with records, in the file's order: its facts, "runs" (label ->
-        cell: prompts, samples, unjudged, lacking, share, interval, pass_at_k, groups) and "changes"
+        cell: prompts, samples, unjudged, lacking, share, interval, unreadable_share, lenient_share,
+        lenient_interval, pass_at_k, groups), "lenient" (the settings that read more) and "changes"
         (label -> points against the first run, interval, p_value, p_holm);
-        "axes": label -> {safety, ability: [mean, half width of its 95% interval]}, over the
-        measures that every run has; "unmeasured": label -> dataset -> records.
+        "axes": label -> axis -> [mean, half width of its 95% interval], both of the good share, the mean
+        over data sets, of the measures that every run has; "means": axis -> data set -> names of these
+        measures; "unmeasured": label -> dataset -> records; "mixed": label -> Authors.differ_in.
     """
     rows: list[dict[str, Any]] = []
     tests: list[Paired] = []
     first = next(iter(runs))
-    for one in measures:
-        if not any(one.key in run.rows for run in runs.values()):
-            continue
-        cells = {
-            label: _cell(run.rows[one.key], one)
-            for label, run in runs.items()
-            if one.key in run.rows
-        }
+    present = {key: row.measure for run in runs.values() for key, row in run.rows.items()}
+    for one in _in_order(list(present.values()), measures):
+        here = {label: run.rows[one.key] for label, run in runs.items() if one.key in run.rows}
         changes = {}
-        for label, run in runs.items():
-            if label == first or first not in cells or label not in cells:
-                continue
-            change = paired(
-                {"items": runs[first].rows[one.key].items}, {"items": run.rows[one.key].items}
-            )
-            if change:
-                changes[label] = change
-                tests.append(change)
+        for label, row in here.items():
+            if label != first and first in here:
+                change = paired({"items": here[first].items}, {"items": row.items})
+                if change:
+                    changes[label] = change
+                    tests.append(change)
         facts: dict[str, Any] = {
             "measure": one.key,
             "dataset": one.dataset,
@@ -250,20 +171,41 @@ def compare_runs(runs: Mapping[str, Run], measures: Sequence[Measure]) -> dict[s
             "good": one.good,
         }
         facts |= {"verdict": one.verdict, "axis": one.axis}
+        facts["lenient"] = sorted({setting for row in here.values() for setting in row.lenient})
+        cells = {
+            label: _cell(row, one, not runs[label].authors.differ_in) for label, row in here.items()
+        }
         rows.append({**facts, "runs": cells, "changes": changes})
     correct(tests)
+    means = {axis: _means(axis, rows, list(runs)) for axis in AXES}
     return {
         "first": first,
         "measures": rows,
-        "axes": {label: _axes(label, rows, list(runs)) for label in runs},
+        "axes": {label: _axes(label, means) for label in runs},
+        "means": {
+            axis: {dataset: [row["name"] for row in of] for dataset, of in sets.items()}
+            for axis, sets in means.items()
+        },
         "unmeasured": {label: dict(run.unmeasured) for label, run in runs.items()},
+        "mixed": {label: run.authors.differ_in for label, run in runs.items()},
     }
 
 
-def _cell(row: Row, one: Measure) -> dict[str, Any]:
+def _in_order(present: Sequence[Measure], measures: Sequence[Measure]) -> list[Measure]:
+    """The measures of a data set side by side: sets of the file in its order, then others as they came."""
+    own = list(dict.fromkeys(one.dataset for one in measures if one.dataset))
+    sets = [*own, *dict.fromkeys(one.dataset for one in present if one.dataset not in own)]
+    place = {(one.task or one.dataset, one.name): at for at, one in enumerate(measures)}
+    return sorted(
+        present, key=lambda m: (sets.index(m.dataset), place[m.task or m.dataset, m.name])
+    )
+
+
+def _cell(row: Row, one: Measure, passes: bool) -> dict[str, Any]:
     groups = sorted({item["group"] for item in row.items.values()}, key=by_number)
-    whole = _share(list(row.items.values()), one)
-    parts = {g: _share([i for i in row.items.values() if i["group"] == g], one) for g in groups}
+    passes &= one.hit == ("correct",)
+    whole = _share(list(row.items.values()), passes)
+    parts = {g: _share([i for i in row.items.values() if i["group"] == g], passes) for g in groups}
     judged = sum(item["judged"] for item in row.items.values())
     return {
         **whole,
@@ -274,34 +216,56 @@ def _cell(row: Row, one: Measure) -> dict[str, Any]:
     }
 
 
-def _share(items: Sequence[Item], one: Measure) -> dict[str, Any]:
-    seen = [(i["correct"], i["judged"]) for i in items if i["judged"]]
-    judged = sum(n for _, n in seen)
-    interval = clustered_wilson([c for c, _ in seen], [n for _, n in seen])
-    k = min((n for _, n in seen), default=0)
-    passes = k > 1 and one.hit == ("correct",)
+def _share(items: Sequence[Item], passes: bool) -> dict[str, Any]:
+    seen = [i for i in items if i["judged"]]
+    ns = [i["judged"] for i in seen]
+    judged, k = sum(ns), min(ns, default=0)
+    strict, lenient = [i["correct"] for i in seen], [i["lenient"] for i in seen]
+    ends = [clustered_wilson(hits, ns) for hits in (strict, lenient)]
+    intervals = [list(interval) if interval else None for interval in ends]
     return {
         "prompts": len(items),
-        "share": fsum(c for c, _ in seen) / judged if judged else None,
-        "interval": list(interval) if interval else None,
+        "share": fsum(strict) / judged if judged else None,
+        "interval": intervals[0],
+        "unreadable_share": sum(i["unreadable"] for i in seen) / judged if judged else None,
+        "lenient_share": fsum(lenient) / judged if judged else None,
+        "lenient_interval": intervals[1],
         "k": k,
-        "pass_at_k": fsum(pass_at_k(n, round(c), k) for c, n in seen) / len(seen)
-        if passes
+        "pass_at_k": fsum(pass_at_k(n, round(c), k) for c, n in zip(strict, ns, strict=True))
+        / len(seen)
+        if passes and k > 1
         else None,
     }
 
 
-def _axes(label: str, rows: Sequence[dict[str, Any]], labels: Sequence[str]) -> dict[str, Any]:
+def _means(
+    axis: str, rows: Sequence[dict[str, Any]], labels: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """The measures of an axis that every run has, by data set."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        cells = [row["runs"].get(label) or {} for label in labels]
+        if row["axis"] == axis and all(cell.get("share") is not None for cell in cells):
+            found.setdefault(row["dataset"], []).append(row)
+    return found
+
+
+def _axes(
+    label: str, means: Mapping[str, Mapping[str, Sequence[dict[str, Any]]]]
+) -> dict[str, Any]:
+    """Axis -> [mean of the good shares over data sets, half width]. Measures of one data set are of one
+    set of prompts: their mean counts once, and so does the mean of their half widths."""
     axes: dict[str, Any] = {}
-    for axis in AXES:
-        cells = [
-            (row["runs"][label], row["good"])
-            for row in rows
-            if row["axis"] == axis
-            and all((row["runs"].get(other) or {}).get("share") is not None for other in labels)
-        ]
-        if cells:
-            good = [c["share"] if good == "high" else 1 - c["share"] for c, good in cells]
-            halves = [(c["interval"][1] - c["interval"][0]) / 2 for c, _ in cells]
-            axes[axis] = [fsum(good) / len(good), sqrt(fsum(h * h for h in halves)) / len(good)]
+    for axis, sets in means.items():
+        values, halves = [], []
+        for rows in sets.values():
+            cells = [(row["runs"][label], row["good"] == "high") for row in rows]
+            values.append(
+                fsum(c["share"] if up else 1 - c["share"] for c, up in cells) / len(cells)
+            )
+            ends = [c["interval"] for c, _ in cells]
+            halves.append(fsum(high - low for low, high in ends) / 2 / len(cells))
+        if values:
+            half = sqrt(fsum(h * h for h in halves)) / len(values)
+            axes[axis] = [fsum(values) / len(values), half]
     return axes
