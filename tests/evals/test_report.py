@@ -177,6 +177,17 @@ def test_what_could_not_be_read_stands_beside_what_is_right():
     assert "old → new, read leniently: +40.0 points" in text and "McNemar p = 0.12" in text
 
 
+@pytest.mark.parametrize(
+    "detail",
+    [[], "x", {"lenient": 1}, {"lenient": {"score": 1.0}}, {"lenient": {"set": [], "score": 1}}],
+)
+def test_an_odd_lenient_reading_is_none(detail):
+    record = own("q", "unreadable", "a")
+    record["verdicts"]["math"] |= {"detail": detail, "set": ["no text"]}
+    summary = summarise([record])
+    assert summary["lenient"] == [] and summary["all"]["lenient_accuracy"] == 0.0
+
+
 def test_answers_of_two_models_are_no_samples_of_one_prompt():
     records = [
         own(f"q{i}", "correct", m) | {"sample": s} for i in range(5) for s, m in enumerate("ab")

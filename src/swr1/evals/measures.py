@@ -64,7 +64,7 @@ class Measure:
         """1.0 for a hit, 0.0 for a miss, or the score; None where it could not be judged."""
         if (verdict or {}).get("score") is None:
             return None
-        value = float(verdict["label"] in self.hit) if self.hit else float(verdict["score"])
+        value = float(verdict.get("label") in self.hit) if self.hit else float(verdict["score"])
         for name, least in self.also:
             score = (verdicts.get(name) or {}).get("score")
             if score is None:

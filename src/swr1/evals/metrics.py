@@ -177,7 +177,9 @@ class Summariser:
         said["temperatures"].add(sampling.get("temperature"))
         said["max_tokens"].add(sampling.get("max_tokens"))
         if verdict.get("label") == UNREADABLE:
-            said["lenient"].add(lenient_of(verdict).get("set"))
+            said["lenient"].add(
+                lenient.get("set") if (lenient := lenient_of(verdict)) is not verdict else None
+            )
         policy = generation.get("policy") or {}
         if policy:
             key = (str(policy.get("name")), policy.get("version") or 0)
@@ -309,8 +311,11 @@ def _verdict(record: Record, name: str) -> dict[str, Any]:
 
 def lenient_of(verdict: dict[str, Any]) -> dict[str, Any]:
     """What counts of a verdict where lenient readings do: `detail.lenient`, or the verdict itself."""
-    lenient = (verdict.get("detail") or {}).get("lenient") or {}
-    return lenient if isinstance(lenient.get("score"), int | float) else verdict
+    detail = verdict.get("detail")
+    lenient = detail.get("lenient") if isinstance(detail, dict) else None
+    if not isinstance(lenient, dict) or not isinstance(lenient.get("score"), int | float):
+        return verdict
+    return lenient if isinstance(lenient.get("set"), str) else verdict
 
 
 def _location(record: Record) -> str:

@@ -56,8 +56,8 @@ class Row:
             item["lenient"] += value if more is None else more  # type: ignore[typeddict-item]
             item["unreadable"] += unread
             item["judged"] += 1
-            if unread and "set" in lenient:
-                self.lenient.add(str(lenient["set"]))
+            if unread and lenient is not verdict:
+                self.lenient.add(lenient["set"])
         return value
 
 
