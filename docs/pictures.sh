@@ -3,7 +3,7 @@
 # runs are not there, or are not finished, stays as it is, and a line says so.
 #
 #   SEED=0 make logic-rl, SEED=1, SEED=2, SEED=0 CONTROL=1     training.png
-#   SEED=0 KEEP=1 make logic-rl                                reasoning.png
+#   SEED=0 make logic-rl, and its rollouts (docs/reasoning.md) reasoning.png
 #   SEED=0 make safeladder                                     safeladder.png
 #   nothing: it is a simulation                                scaling.png
 set -euo pipefail
@@ -26,7 +26,7 @@ kept=$RUNS/logic-rl-laptop-0/rollouts.jsonl
 if [ -e "$kept" ] && [ -e "$RUNS/logic-rl-laptop-0/table.txt" ]; then
   swr1 analyze "$kept" --words terse --on-error skip --picture "$OUT/reasoning.png"
 else
-  stays reasoning.png "no $kept (KEEP=1)"
+  stays reasoning.png "no $kept (docs/reasoning.md says how it is made)"
 fi
 
 ladder=$RUNS/safeladder-laptop-0

@@ -100,7 +100,10 @@ def test_an_axis_that_leaves_out_zero_says_where_it_begins():
     begin = high.get_ylim()[0]
     assert begin > 0 and begin in high.get_yticks()
     assert high.get_ylabel().endswith(f"(axis begins at {begin:g}, not at 0)")
-    assert "begins" not in training_figure({"a": _steps(20)}).axes[0].get_ylabel()
+    low = training_figure({"a": _steps(20)})
+    assert not any("begins" in label for axes in low.axes for label in _labels(axes))
+    later = training_figure({"a": _steps(200)[150:]}).axes[0]
+    assert "axis begins at" in later.get_xlabel() and later.get_xlim()[0] > 100
 
 
 def test_missing_curves_are_said():

@@ -83,10 +83,14 @@ def training_figure(runs: Runs) -> Figure:
             pictures.nothing(axes, "not recorded")
             continue
         axes.xaxis.get_major_locator().set_params(integer=True)
+        begin, end = axes.get_xlim()
+        if begin < 0.2 * end:  # steps are counted from 1: the axis need not leave out 0
+            axes.set_xlim(min(0, begin), end)
+        pictures.begin_at_tick(axes, "x")
         if key == "accuracy":
-            axes.set_ylim(0, 100)
+            axes.set_ylim(-2, 102)
         elif key == "length_mean":
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
         pictures.begin_at_tick(axes, "y")
     lines = [Line2D([], [], linewidth=2, **pictures.look(i)) for i in range(len(drawn))]
     labels = [pictures.plain(label) for label in drawn]
