@@ -1,7 +1,7 @@
-"""The stages that run on this machine, as /proc shows them: who writes what, in which pipe.
+"""The stages that run on this machine, as psutil shows them: who writes what, in which pipe.
 
 Nothing records a stage's process, and nothing needs to: the kernel knows which process has a file
-open. Other machines' processes are not seen, and without /proc (macOS) none are.
+open. Other machines' processes are not seen.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-PROC = Path("/proc")
 
 
 @dataclass(frozen=True)
@@ -37,52 +35,33 @@ class Process:
         )
 
 
-def seen() -> bool:
-    """Whether this system shows its processes."""
-    return (PROC / "self" / "stat").exists()
-
-
 def running() -> list[Process]:
     """All stages that run here and that we may look into, by pid; this process is left out."""
-    return [] if not seen() else sorted(_running(), key=lambda p: p.pid)
+    return sorted(_running(), key=lambda p: p.pid)
 
 
 def _running() -> Iterator[Process]:
-    up = float((PROC / "uptime").read_text().split()[0])
-    tick = os.sysconf("SC_CLK_TCK")
-    for entry in PROC.iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
+    import psutil
+
+    for process in psutil.process_iter():
         try:
-            words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            at = next((i for i, w in enumerate(words[:3]) if os.path.basename(w) == "swr1"), None)
-            if at is None or len(words) <= at + 1:
+            if process.pid == os.getpid():
                 continue
-            # After the name in brackets, which may hold anything: state, parent, group, ...
-            stat = (entry / "stat").read_text().rpartition(")")[2].split()
-            if stat[0] == "Z":
+            words = process.cmdline()
+            at = next((i for i, w in enumerate(words[:3]) if os.path.basename(w) == "swr1"), None)
+            if at is None or len(words) <= at + 1 or process.status() == psutil.STATUS_ZOMBIE:
                 continue
             yield Process(
-                pid=int(entry.name),
+                pid=process.pid,
                 stage=words[at + 1],
                 words=tuple(w for w in words[at + 1 :] if w),
-                folder=Path(os.readlink(entry / "cwd")),
-                group=int(stat[2]),
-                seconds=up - int(stat[19]) / tick,
-                files=frozenset(_open_files(entry)),
+                folder=Path(process.cwd()),
+                group=os.getpgid(process.pid),
+                seconds=max(time.time() - process.create_time(), 0.0),
+                files=frozenset(Path(file.path) for file in process.open_files()),
             )
-        except OSError:
+        except (psutil.Error, OSError):
             continue  # it ended meanwhile, or is another user's
-
-
-def _open_files(entry: Path) -> Iterator[Path]:
-    for link in (entry / "fd").iterdir():
-        try:
-            target = os.readlink(link)
-        except OSError:
-            continue
-        if target.startswith("/"):
-            yield Path(target)
 
 
 def age(path: Path) -> float | None:

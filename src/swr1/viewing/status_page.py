@@ -12,7 +12,6 @@ from rich.text import Text
 
 from swr1.viewing import BAD, GOOD, UNSURE, ago, number, put
 from swr1.viewing.curves import CURVES
-from swr1.viewing.processes import seen
 
 COLOURS = {
     "training": GOOD,
@@ -138,11 +137,7 @@ def _advice(out: dict[str, Any]) -> list[str]:
 
 def _stages(report: dict[str, Any], console: Console) -> None:
     if not report["stages"]:
-        console.print(
-            "no stage of it runs on this machine"
-            if seen()
-            else "processes cannot be seen on this system"
-        )
+        console.print("no stage of it runs on this machine")
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("pid", justify="right")
