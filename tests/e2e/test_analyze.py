@@ -136,3 +136,9 @@ def test_the_old_name_still_works_and_says_so(swr1, rollouts):
     assert old.stdout == new.stdout and new.stderr == ""
     assert old.stderr == "swr1: `analyse` is now `analyze`; the old name will go\n"
     assert "analyse" not in swr1("--help", check=True).stdout
+
+
+def test_a_list_whose_words_never_occur_is_said(swr1, rollouts):
+    assert "words never occur: try --words terse" in swr1("analyze", rollouts, check=True).stdout
+    terse = swr1("analyze", rollouts, "--words", "terse", check=True).stdout
+    assert "never occur" in terse and "try --words" not in terse

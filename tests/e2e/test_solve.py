@@ -166,3 +166,9 @@ def test_wrong_use_is_code_2(swr1, tmp_path):
         done = swr1("solve", *args, cwd=tmp_path)
         assert (done.returncode, words in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_a_text_without_opening_is_read_as_knights_and_knaves(swr1):
+    text = "Zoe says that Leo is a liar. Leo says we are both knights."
+    page = swr1("solve", "--text", text, check=True).stdout
+    assert "One solution" in page and "Leo   knave    Zoe is a knight and Leo is a knight" in page

@@ -8,8 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from swr1.analysis.features import label_of
+from swr1.analysis.words import load_words
 from swr1.evals.report import as_page, new_table, number, percent, span
 
+_TERSE = "terse"  # the word list for small policies, which reason in telegram style
 _MOST_GROUPS = 6  # columns of word groups that fit
 Result = dict[str, Any]
 
@@ -107,6 +109,12 @@ def _in_order(result: Result) -> Iterator[str]:
 
 
 def _notes(result: Result) -> Iterator[str]:
+    words = set(result["word_groups"])
+    never = sum(not result["all"]["signs"][f"word:{w}"]["value"] for w in words)
+    if never:
+        terse = {word.name for word in load_words([_TERSE])}
+        fits = never > len(words) / 2 and not terse <= words
+        yield f"{never} of {len(words)} words never occur{f': try --words {_TERSE}' if fits else ''}"
     if result["verdicts"]:
         yield (
             "same prompt: points gained within the completions of one prompt by one version, so"
@@ -114,9 +122,6 @@ def _notes(result: Result) -> Iterator[str]:
             " factor of 1.4. [95%], or (n): no interval, n puzzles have both kinds. None shows a"
             " cause."
         )
-    never = sum(not result["all"]["signs"][f"word:{w}"]["value"] for w in result["word_groups"])
-    if never:
-        yield f"{never} of {len(result['word_groups'])} words never occur"
     if result["score"]:
         yield f"score: {result['score']}"
     scripts = {

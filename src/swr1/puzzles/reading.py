@@ -77,6 +77,7 @@ PUBLISHED_REPORTS = (
     '"{what}," {who} claimed.',
 )
 
+NO_PUZZLE = "no puzzle in it"
 _WORD = r"[^\W\d_]+(?:-[^\W\d_]+)*"
 
 
@@ -184,7 +185,7 @@ def read_within(text: str, roles: Roles | None = None) -> tuple[ParsedPuzzle, st
         return _read_terse(text, roles)
     if not openings:
         raise DataError(
-            "no puzzle in it: no opening that says which kinds of people there are and whom you"
+            f"{NO_PUZZLE}: no opening that says which kinds of people there are and whom you"
             ' meet, such as "A very special island is inhabited only by knights and knaves. ..."'
         )
     if len(openings) > 1:

@@ -6,10 +6,12 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from swr1.errors import DataError
 from swr1.puzzles.item import Puzzle
-from swr1.puzzles.reading import read_puzzle
+from swr1.puzzles.reading import NO_PUZZLE, ParsedPuzzle, read_puzzle
 from swr1.puzzles.roles import Roles
 from swr1.puzzles.solver import Solutions, solve
+from swr1.puzzles.spoken import read_spoken
 from swr1.puzzles.traces import trace_fields
 from swr1.puzzles.wording import CHINESE, ENGLISH, clause
 from swr1.terminal import console
@@ -23,7 +25,7 @@ def print_solutions(text: str, most: int, explain: bool) -> None:
 
     Raises DataError for a text that is no puzzle.
     """
-    names, roles, statements = read_puzzle(text)
+    names, roles, statements = _read(text)
     solutions = solve(statements, most)
     if not solutions.worlds:
         print("No solution: whoever tells the truth, somebody's words do not fit.")
@@ -42,6 +44,16 @@ def print_solutions(text: str, most: int, explain: bool) -> None:
         claim = clause(statement, grammar, roles).format(*names)
         table.add_row(*map(escape, [name, roles.word(role), claim]))
     console(highlight=False).print(table)
+
+
+def _read(text: str) -> ParsedPuzzle:
+    """A puzzle with opening and question, or what people say of it: "Zoe says that Leo is a liar"."""
+    try:
+        return read_puzzle(text)
+    except DataError as error:
+        if not error.reason.startswith(NO_PUZZLE):
+            raise
+        return read_spoken(text)
 
 
 def _print_several(solutions: Solutions, names: list[str], roles: Roles) -> None:
