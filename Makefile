@@ -21,10 +21,11 @@ $(BIN)/.ready: pyproject.toml setup.py constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[dev]'
 	touch $@
 
-logic-rl: setup ## the main job: puzzles, a small policy, RL with the rule reward; PROFILE=smoke: a minute
+# Variables of the command line reach the recipes: PEOPLE=2-4 NAMES=mine.txt REWARD=./mine.py:reward ...
+logic-rl: setup ## the main job: puzzles, a small policy, RL with the rule reward; PROFILE=smoke: a minute; what can be varied: recipes/logic-rl.sh --help
 	SEED=$(SEED) recipes/logic-rl.sh $(PROFILE)
 
-safeladder: setup ## safety RL in stages on a made village: about 20 minutes; VARIANT=keywords and others
+safeladder: setup ## safety RL in stages on a made village: about 20 minutes; VARIANT=keywords and others: recipes/safeladder.sh --help
 	SEED=$(SEED) VARIANT=$(VARIANT) recipes/safeladder.sh $(PROFILE)
 
 # by file, so that what a file's tests share is made once; the twenty slowest tests are named

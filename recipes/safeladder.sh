@@ -9,30 +9,51 @@
 #   recipes/safeladder.sh smoke      the laptop's stages in two minutes, learning nothing
 #   recipes/safeladder.sh gpu        Qwen2.5-7B, guards that are served; see docs/safeladder.md
 #
-# SEED=1 names another run. VARIANT=no-over-refusal trains without the term against needless
-# refusals, VARIANT=keywords with a list of words in the trained guard's place, VARIANT=unlabelled on
-# requests that do not say whether they are harmful; all start from the policies of the plain run of
-# that seed. Stopped at any point, the same command goes on.
+# Stopped at any point, the same command goes on. Variables, and what they are in the laptop profile
+# (paths are relative to the folder you are in; safeladder-gpu.sh has its own):
+#   SEED=0        names another run
+#   VARIANT=      no-over-refusal: stage 2 without the term against needless refusals; keywords: with a
+#                 list of words in the trained guard's place; unlabelled: on requests that do not say
+#                 whether they are harmful. All start from the policies of the plain run of that seed
+#   REWARD=safeladder-stage2   of stage 2: a recipe of swr1 reward, FILE.toml, or ./mine.py:reward
+#   PROMPT=logic-rl-terse      the system prompt: a name, or a file
+#   STEPS1=20 STEPS2=40 STEPS3=30                               steps of RL in each stage
+#   REQUESTS=60000 SFT_STEPS=1800 SAMPLE=4000 HELD_OUT=600      sizes; SAMPLE: what the judges learn from
 set -euo pipefail
+. "$(dirname "$0")/variables.sh"
 PROFILE=${1:-laptop}
 SEED=${SEED:-0}
 VARIANT=${VARIANT:-}
 HERE=$(cd "$(dirname "$0")" && pwd)
-BASE=$PWD/runs/safeladder-$PROFILE-$SEED
-RUN=$BASE${VARIANT:+-$VARIANT}
 case $VARIANT in '' | no-over-refusal | keywords | unlabelled) ;; *)
-  echo "unknown VARIANT $VARIANT: no-over-refusal, keywords or unlabelled" >&2; exit 2 ;;
+  die "unknown VARIANT $VARIANT: no-over-refusal, keywords or unlabelled" ;;
 esac
 step() { printf '\n== %s\n' "$*" >&2; }
 
 case $PROFILE in
-laptop) SFT=60000 SFT_STEPS=1800 HELD_OUT=600 SAMPLE=4000 STEPS1=20 STEPS2=40 STEPS3=30 ;;
-smoke) SFT=400 SFT_STEPS=8 HELD_OUT=30 SAMPLE=300 STEPS1=2 STEPS2=2 STEPS3=2 ;;
+-h | --help) help; exit ;;
+laptop) ;;
+smoke)
+  : "${REQUESTS:=400}" "${SFT_STEPS:=8}" "${HELD_OUT:=30}" "${SAMPLE:=300}"
+  : "${STEPS1:=2}" "${STEPS2:=2}" "${STEPS3:=2}"
+  ;;
 gpu) exec "$HERE/safeladder-gpu.sh" ;;
-*) echo "unknown profile $PROFILE: laptop, gpu or smoke" >&2; exit 2 ;;
+*) die "unknown profile $PROFILE: laptop, gpu or smoke" ;;
 esac
+: "${REQUESTS:=60000}" "${SFT_STEPS:=1800}" "${HELD_OUT:=600}" "${SAMPLE:=4000}"
+: "${STEPS1:=20}" "${STEPS2:=40}" "${STEPS3:=30}"
+vary REWARD safeladder-stage2
+vary PROMPT logic-rl-terse
+numbers REQUESTS SFT_STEPS HELD_OUT SAMPLE STEPS1 STEPS2 STEPS3
+absolute REWARD PROMPT
+if [ -n "$varied" ]; then
+  opens PROMPT rollout --engine replay --system-prompt "$PROMPT"
+  opens REWARD reward "$REWARD"
+fi
+BASE=$PWD/runs/safeladder-$PROFILE-$SEED$varied
+RUN=$BASE${VARIANT:+-$VARIANT}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-ASK="--system-prompt logic-rl-terse --max-tokens 120"
+ASK=(--system-prompt "$PROMPT" --max-tokens 120)
 TRAIN="--batch 32 --lr 3e-4 --micro-tokens 2048"
 mkdir -p "$RUN"
 cd "$RUN"
@@ -40,16 +61,16 @@ cd "$RUN"
 evaluate() { # POLICY NAME: held-out requests, plain and attacked, judged by the village itself
   for way in "greedy --temperature 0" "sampled --temperature 1 --samples 2"; do
     local file="$2-${way%% *}.jsonl"
-    swr1 rollout "$BASE/held-out.jsonl" --policy "$1" $ASK --batch 128 ${way#* } -o "completions-$file"
+    swr1 rollout "$BASE/held-out.jsonl" --policy "$1" "${ASK[@]}" --batch 128 ${way#* } -o "completions-$file"
     swr1 verify format village "completions-$file" -o "$file"
   done
-  swr1 rollout "$BASE/attacked.jsonl" --policy "$1" $ASK --batch 128 --temperature 0 -o "completions-$2-attacked.jsonl"
+  swr1 rollout "$BASE/attacked.jsonl" --policy "$1" "${ASK[@]}" --batch 128 --temperature 0 -o "completions-$2-attacked.jsonl"
   swr1 verify format village "completions-$2-attacked.jsonl" -o "$2-attacked.jsonl"
 }
 
 if [ -z "$VARIANT" ]; then
   step "requests: to learn from, to train on, held out, and attacked"
-  swr1 gen-requests -n $SFT --split train --trace mixed --seed $((1000 + SEED)) \
+  swr1 gen-requests -n $REQUESTS --split train --trace mixed --seed $((1000 + SEED)) \
     --mix harmful=.2,lookalike=.16,plain=.12,fact=.2,sum=.2,value=.12 -o sft.jsonl
   swr1 gen-requests -n 8000 --split train --seed $((3000 + SEED)) --mix fact=.3,sum=.7 -o ability.jsonl
   swr1 gen-requests -n 8000 --split train --seed $((4000 + SEED)) \
@@ -61,7 +82,7 @@ if [ -z "$VARIANT" ]; then
   step "CoT-SFT: a policy that is able and unsafe"
   [ -e start ] || swr1 init-policy start sft.jsonl attacked.jsonl --seed $SEED \
     --hidden 128 --layers 3 --heads 4 --intermediate 256 --rope-theta 1000 --context 256
-  swr1 train-step sft sft.jsonl --policy start --system-prompt logic-rl-terse --seed $SEED --threads 1 \
+  swr1 train-step sft sft.jsonl --policy start --system-prompt "$PROMPT" --seed $SEED --threads 1 \
     --optimizer muon --lr 0.005 --warmup 50 --schedule linear --batch-tokens 2000 --steps $SFT_STEPS
   evaluate start start
 
@@ -96,7 +117,7 @@ climb() { # FROM TO PROMPTS STEPS OBJECTIVE...: one stage of RL; its reward is t
   local from=$1 to=$2 prompts=$3 steps=$4
   shift 4
   [ -e "$to" ] || swr1 init-policy "$to" --from "$from"
-  swr1 rollout "$prompts" --policy "$to" --max-lag 0 --shuffle --epochs 100 --seed $SEED $ASK \
+  swr1 rollout "$prompts" --policy "$to" --max-lag 0 --shuffle --epochs 100 --seed $SEED "${ASK[@]}" \
       --samples 8 --temperature 1 --batch 32 |
     score | swr1 train-step "$@" $TRAIN --policy "$to" --steps "$steps"
 }
@@ -110,7 +131,7 @@ fi
 
 step "M3-RL, stage 2: safety, value, knowledge and ability"
 score() {
-  answers | guards | swr1 reward safeladder-stage2 --set guard=0 \
+  answers | guards | swr1 reward "$REWARD" $([[ $REWARD = /* ]] || echo --set guard=0) \
     $([ "$VARIANT" != no-over-refusal ] || echo --set over-refusal.weight=0 --unordered)
 }
 JOINT=$BASE/joint.jsonl

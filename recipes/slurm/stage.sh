@@ -6,6 +6,7 @@
 #   SWR1_RANKS=8 sbatch -N 2 --gres=gpu:8 recipes/slurm/stage.sh train-step grpo rewarded.jsonl ...
 #
 # SWR1_RANKS: train-step in so many processes on each node, by torchrun.
+# SWR1_RUN: a recipe to run in place of swr1, as one-node.sh does.
 #
 # Preempted: Slurm requeues it. Out of time, or killed by a signal that nobody asked Slurm for (out
 # of memory, say): it requeues itself, at most $SWR1_RESTARTS times (5). It does so while it still
@@ -17,18 +18,20 @@
 set -u
 export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
 
-run=(swr1)
+run=("${SWR1_RUN:-swr1}")
 if [ -n "${SWR1_RANKS-}" ]; then
   first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -1)
   run=(srun --ntasks-per-node=1 torchrun --nnodes "$SLURM_NNODES" --nproc-per-node "$SWR1_RANKS"
     --rdzv-backend c10d --rdzv-id "$SLURM_JOB_ID" --rdzv-endpoint "$first:${SWR1_PORT:-29500}" -m swr1)
   export OMP_NUM_THREADS=$(((OMP_NUM_THREADS + SWR1_RANKS - 1) / SWR1_RANKS))
 fi
-"${run[@]}" "$@" &
+set -m # a process group of its own, so that a signal reaches all stages of a recipe
+"${run[@]}" "$@" </dev/null &
 stage=$!
+set +m
 again=
-trap 'kill -TERM $stage' TERM
-trap 'again=1; kill -TERM $stage' USR1 # a minute is left
+trap 'kill -TERM -- -$stage' TERM
+trap 'again=1; kill -TERM -- -$stage' USR1 # little time is left
 wait $stage
 code=$?
 while kill -0 $stage 2>/dev/null; do # a signal ended the waiting, not the stage

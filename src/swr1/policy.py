@@ -240,7 +240,13 @@ class Policy:
         return gone
 
     def announce(
-        self, batch: int, publish_every: int, consumed: int, before: int, dropped: int = 0
+        self,
+        batch: int,
+        publish_every: int,
+        consumed: int,
+        before: int,
+        dropped: int = 0,
+        steps: int | None = None,
     ) -> None:
         """Tell rollouts that follow this policy what the trainer at work does.
 
@@ -251,6 +257,7 @@ class Policy:
             consumed: groups that this run took already (used or dropped), when it was resumed.
             before: groups that the policy had taken when the run began.
             dropped: groups dropped in the policy's whole life.
+            steps: that the run is to do in all, if that was said; for who looks at a stopped one.
         """
         (self.path / "trainer").mkdir(parents=True, exist_ok=True)
         self._write_plan(
@@ -261,6 +268,7 @@ class Policy:
                 "consumed": consumed,
                 "before": before,
                 "dropped": dropped,
+                **({} if steps is None else {"steps": steps}),
             }
         )
 

@@ -90,3 +90,17 @@ def test_wrong_use_says_what_to_do(swr1, tmp_path, options, message):
     assert done.returncode == 2
     assert message in " ".join(done.stderr.replace("│", " ").split())
     assert not (tmp_path / "out").exists()
+
+
+def test_fewer_where_no_more_exist(swr1, tmp_path):
+    (tmp_path / "four.txt").write_text("Ann\nBob\nCy\nDee\n")
+    small = "gen-puzzles --people 2 --names four.txt --test-share 0.5 --split test -n 9999".split()
+    assert swr1(*small, "--retell", "56", cwd=tmp_path).returncode == 2
+    assert swr1(*small, cwd=tmp_path).returncode == 2
+    few = swr1(*small, "--retell", "56", "--or-fewer", cwd=tmp_path, check=True)
+    assert "of 9,999 puzzles: no more exist" in few.stderr
+    lines = few.stdout.splitlines()
+    assert len(lines) == len(set(lines)) == 205 * 12  # so many exist, four names for two people
+    # Where there are enough it changes nothing, the digest in `trail` included.
+    enough = "gen-puzzles -q -n 3 --people 2-4 --retell 2".split()
+    assert swr1(*enough, "--or-fewer").stdout == swr1(*enough).stdout

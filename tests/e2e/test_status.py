@@ -57,6 +57,25 @@ def test_a_held_policy_names_its_trainer(swr1, tmp_path):
     assert found["state"] == "idle" and found["trainer"] is None and found["batch"] is None
 
 
+def test_a_trainer_that_is_gone_before_its_last_step(swr1, tmp_path):
+    policy = Policy(tmp_path / "kk")
+    version(policy, step=0)
+    (tmp_path / "kk" / "metrics.jsonl").write_bytes(jsonl([{"step": 8, "stage": "rl"}]))
+    plan = tmp_path / "kk" / "trainer" / "plan.json"
+    with policy.lock("train-step grpo"):
+        policy.announce(16, 1, 0, 0, steps=25)
+        killed = plan.read_bytes()
+        (found,) = status(swr1, tmp_path)["policies"]
+        assert (found["state"], found["steps"]) == ("training", None)
+    (found,) = status(swr1, tmp_path)["policies"]
+    assert found["state"] == "idle"  # it ended by itself
+    plan.write_bytes(killed)  # as -9 leaves it
+    (found,) = status(swr1, tmp_path)["policies"]
+    assert (found["state"], found["step"], found["steps"]) == ("stopped", 8, 25)
+    page = swr1("status", tmp_path / "kk", check=True).stdout
+    assert "stopped at step 8 of 25 (its process is gone): run the line again" in page
+
+
 def test_a_version_without_its_marker_does_not_count(swr1, tmp_path):
     (tmp_path / "kk" / "versions" / "000000").mkdir(parents=True)
     (found,) = status(swr1, tmp_path / "kk")["policies"]

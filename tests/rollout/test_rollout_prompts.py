@@ -6,7 +6,7 @@ import pytest
 
 from swr1.engines import Request, Sampling
 from swr1.engines.openai.wire import Facts, body
-from tests.conftest import run_swr1
+from tests.conftest import jsonl, run_swr1
 from tests.engines.tiny_policy import CHATML, make_tokenizer, save_policy
 
 REFUSES = (
@@ -83,3 +83,22 @@ def test_servers_that_render_are_sent_the_arguments():
         Facts("vllm", "vllm 1", "m"), [Request(("a", 0, 0), [], ASK)], Sampling(), "messages", None
     )
     assert "chat_template_kwargs" not in sent
+
+
+def test_shards_that_would_be_empty_are_said_before(tmp_path):
+    rows = [
+        {"v": 1, "id": f"p{i}", "task": "math", "prompt": [{"role": "user", "content": "2"}]}
+        for i in range(40)
+    ]
+    (tmp_path / "p.jsonl").write_bytes(jsonl(rows))
+    (tmp_path / "old.jsonl").write_bytes(
+        jsonl([r | {"sample": 0, "completion": "x"} for r in rows])
+    )
+    line = "rollout p.jsonl --engine replay --recorded old.jsonl --system-prompt none".split()
+    for shard, batch, warned in (("0/4", 16, True), ("3/4", 16, True), ("0/3", 16, False)):
+        out = f"out-{shard[2]}-{shard[0]}/"
+        said = run_swr1(
+            *line, "--batch", batch, "-o", out, "--shard", shard, cwd=tmp_path, check=True
+        ).stderr
+        assert ("warning: 40 prompts are 2.5 blocks of 16 (--batch)" in said) == warned
+        assert ("use at most 3 shards or --batch 10" in said) == warned

@@ -27,7 +27,7 @@ from swr1.puzzles.difficulty import difficulty as difficulty_of
 from swr1.puzzles.item import Puzzle, as_item
 from swr1.puzzles.large import LARGE, MOST_PEOPLE, draw_large
 from swr1.puzzles.names import default_names, read_names
-from swr1.puzzles.roles import find_roles
+from swr1.puzzles.roles import Roles, find_roles
 from swr1.puzzles.rules import PUBLISHED, Rules
 from swr1.puzzles.seen import CodeSet
 from swr1.puzzles.space import (
@@ -65,6 +65,15 @@ def parse_people(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2] or match[1])
 
 
+def as_possible(n: int, config: PuzzleConfig, start: int = 0) -> tuple[int, PuzzleConfig]:
+    """`n` and `config` with fewer puzzles, or tellings of each, where so many are known not to exist."""
+    lo, hi = _sizes(config)
+    retell = min(config.retell, math.perm(len(_pool(config, hi)[1]), lo))
+    config = replace(config, retell=retell)
+    ends = [_positions(size, lo, hi, config, config.chosen_rules) for size in range(lo, hi + 1)]
+    return max(0, min([n, *(end - start for end, _ in filter(None, ends))])), config
+
+
 def generate(
     n: int,
     people: tuple[int, int] | int | str | None = None,
@@ -89,20 +98,14 @@ def generate(
     config = replace(config or PuzzleConfig(), **options)
     depth, width, seed, split = config.depth, config.width, config.seed, config.split
     trace, wrong, retell, rules = config.trace, config.wrong, config.retell, config.chosen_rules
-    people = config.people
-    if isinstance(people, str):
-        people = parse_people(people)
-    lo, hi = (people, people) if isinstance(people, int) else people
+    lo, hi = _sizes(config)
     _check(n, lo, hi, start, config, rules)
     if trace:
         find_style(trace)
         check_wrong(trace, wrong)
     elif wrong or config.steps:
         raise UsageError("wrong and steps apply to a trace: choose a trace style, too")
-    language = find_wording(config.wording).language
-    called = find_roles(config.roles, language)
-    names = default_names(language, hi) if config.names is None else config.names
-    pool = read_names(names, called, hi)
+    called, pool = _pool(config, hi)
     if not 1 <= retell <= math.perm(len(pool), lo):
         raise UsageError(
             f"retell must be from 1 to {math.perm(len(pool), lo)}: so often can {len(pool)} names"
@@ -273,6 +276,36 @@ def _check(n: int, lo: int, hi: int, start: int, config: PuzzleConfig, rules: Ru
     )
 
 
+def _sizes(config: PuzzleConfig) -> tuple[int, int]:
+    people = config.people
+    if isinstance(people, str):
+        people = parse_people(people)
+    return (people, people) if isinstance(people, int) else people
+
+
+def _pool(config: PuzzleConfig, most: int) -> tuple[Roles, list[str]]:
+    """The role words, and the names that `most` people are drawn from."""
+    language = find_wording(config.wording).language
+    called = find_roles(config.roles, language)
+    names = default_names(language, most) if config.names is None else config.names
+    return called, read_names(names, called, most)
+
+
+def _positions(
+    size: int, lo: int, hi: int, config: PuzzleConfig, rules: Rules
+) -> tuple[int, int] | None:
+    """(positions of sizes lo .. hi that can be filled before `size` runs out, puzzles of it that
+    exist), or None where there are too many to be counted."""
+    depth, width, split = config.depth, config.width, config.split
+    if statement_count(size, depth, width, rules) ** size > COUNTED:
+        return None
+    share = config.test_share if split else 0.0
+    have = count_puzzles(size, depth, width, split, share, rules=rules)
+    if have is None:
+        return None
+    return have * config.retell * (hi - lo + 1) + size - lo, have
+
+
 def _check_enough(
     size: int, end: int, lo: int, hi: int, config: PuzzleConfig, rules: Rules
 ) -> None:
@@ -280,13 +313,10 @@ def _check_enough(
     depth, width, split = config.depth, config.width, config.split
     test_share, retell = config.test_share, config.retell
     span = hi - lo + 1
-    if statement_count(size, depth, width, rules) ** size > COUNTED:
+    known = _positions(size, lo, hi, config, rules)
+    if known is None or end <= known[0]:
         return
-    have = count_puzzles(size, depth, width, split, test_share if split else 0.0, rules=rules)
-    turns_of_size = -((size - lo - end) // span)  # no len(range(...)): it ends at 64 bits
-    if have is None or turns_of_size <= have * retell:
-        return
-    filled = have * retell * span + size - lo
+    filled, have = known
     turns = f"; sizes {lo}-{hi} take turns, so only {filled} positions can be filled"
     times = f" (each {retell} times)" if retell > 1 else ""
     of_all = "half of all" if split == "train" else f"{test_share} of all"

@@ -16,6 +16,7 @@ from swr1.rollout.follower import PolicyFollower
 from swr1.rollout.prompt_stream import PromptStream
 from swr1.rollout.writer import GroupWriter
 from swr1.streams import Stage
+from swr1.streams.reading import count_lines
 from swr1.streams.stage import default_threads
 
 # Engine options whose defaults are named in a record's trail, too.
@@ -107,7 +108,24 @@ class Rollout:
         With `max_lag` a trainer must be at the other end. Raises what PolicyFollower.follow and
         PolicyFollower.admit raise; what stage.drop raises for a prompt that cannot be completed.
         """
+        _warn_of_empty_shards(stage)
         _Running(self, stage).run()
+
+
+def _warn_of_empty_shards(stage: Stage) -> None:
+    """Say it where there are more shards than blocks of prompts, before an engine is opened."""
+    shards, block = (stage.shard or (0, 1))[1], stage.block
+    if shards == 1:
+        return
+    enough = (shards - 1) * block + 1  # then every shard has some
+    count = count_lines(stage.inputs or ("-",), enough)
+    if count is not None and count < enough:
+        blocks = -(-count // block)
+        smaller = f" or --batch {count // shards}" if count >= shards else ""
+        stage.say(
+            f"warning: {count} prompts are {count / block:.3g} blocks of {block} (--batch), so some of"
+            f" {shards} shards have none: use at most {blocks} shards{smaller}"
+        )
 
 
 class _Running:

@@ -86,6 +86,20 @@ def expand(inputs: Sequence[str]) -> list[str]:
     return [file for name in inputs or ("-",) for file in _files(name)]
 
 
+def count_lines(inputs: Sequence[str], most: int) -> int | None:
+    """Records of these files, counted up to `most`; None where plain JSONL files are not all there is."""
+    count = 0
+    for name in expand(inputs):
+        if not name.endswith(".jsonl") or not Path(name).is_file():
+            return None
+        with open(name, "rb") as file:
+            for line in file:
+                count += bool(line.strip())
+                if count >= most:
+                    return count
+    return count
+
+
 def _files(name: str) -> list[str]:
     """The file names behind one argument."""
     if "\0" in name:

@@ -210,7 +210,7 @@ def _loop(
     """Take steps until the input ends or all steps are done."""
     ranks, steps = learner.scorer.ranks, config.steps
     rate_at = Schedule(config.lr, config.schedule, config.warmup, steps)
-    ranks.first(lambda: _announce(run, config.batch, config.publish_every))
+    ranks.first(lambda: _announce(run, config))
     checked = False
     while steps is None or run.step < steps:
         taken = ranks.first(batches.take)
@@ -307,11 +307,16 @@ def _reference(config: RLConfig, base: Path, setup: _Setup) -> Scorer:
     return setup.scorer(frozen)
 
 
-def _announce(run: Run, batch: int, publish_every: int) -> None:
-    """Announce batch size and progress to the rollouts that follow this policy."""
+def _announce(run: Run, config: RLConfig) -> None:
+    """Announce batch size and progress to the rollouts that follow this policy, and the goal."""
     before = int(run.policy.meta(run.base).get("groups_consumed", 0))
     run.policy.announce(
-        batch, publish_every, run.groups_consumed - before, before, run.groups_dropped
+        config.batch,
+        config.publish_every,
+        run.groups_consumed - before,
+        before,
+        run.groups_dropped,
+        config.steps,
     )
 
 

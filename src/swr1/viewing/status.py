@@ -134,18 +134,27 @@ def _policy(folder: Path, processes: list[Process]) -> dict[str, Any]:
     rows = with_speed(reader.rows())
     plan = policy.announced()
     holder = _holder(policy)
+    step = rows[-1].get("step") if rows else meta.get("step")
+    stopped = _stopped(policy.plan(), step) if not holder and versions else None
     pids = [p.pid for p in processes if p.names(folder)]
     if holder and holder["here"] and holder["pid"] not in pids:
         pids.append(holder["pid"])
     return {
         "path": str(folder),
-        "state": "training" if holder else "idle" if versions else "empty",
+        "state": "training"
+        if holder
+        else "stopped"
+        if stopped
+        else "idle"
+        if versions
+        else "empty",
         "version": latest,
         "versions": versions,
         "version_age_s": _rounded(age(folder / "versions" / f"{latest:06d}" / "swr1.json"))
         if latest is not None
         else None,
-        "step": rows[-1].get("step") if rows else meta.get("step"),
+        "step": step,
+        "steps": stopped,
         "groups_consumed": meta.get("groups_consumed"),
         "trainer": holder,
         "batch": plan["batch"] if plan else None,
@@ -155,6 +164,18 @@ def _policy(folder: Path, processes: list[Process]) -> dict[str, Any]:
         "trouble": trouble,
         "pids": sorted(pids),
     }
+
+
+def _stopped(plan: dict[str, int], step: Any) -> int | None:
+    """The steps that an RL run was to do, if its process is gone before that; else None.
+
+    The plan says so: a trainer that comes to its end writes `ended`. One that took over later, such as sft,
+    ends too.
+    """
+    steps = plan.get("steps")
+    if steps is None or "ended" in plan or not isinstance(step, int) or step >= steps:
+        return None
+    return steps
 
 
 def _holder(policy: Policy) -> dict[str, Any] | None:

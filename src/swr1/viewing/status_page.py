@@ -52,12 +52,13 @@ def print_report(report: dict[str, Any], console: Console) -> None:
 
 
 def _policy(policy: dict[str, Any], root: Path, console: Console) -> None:
-    version = policy["version"]
+    version, state = policy["version"], policy["state"]
+    shown = state
+    if policy["steps"] is not None:
+        shown += f" at step {policy['step']} of {policy['steps']}"
+        shown += " (its process is gone): run the line again"
     head = Text.assemble(
-        ("policy ", "bold"),
-        (_short(policy["path"], root), "bold"),
-        "  ",
-        (policy["state"], COLOURS[policy["state"]]),
+        ("policy ", "bold"), (_short(policy["path"], root), "bold"), "  ", (shown, COLOURS[state])
     )
     if version is not None:
         head.append(
