@@ -113,6 +113,27 @@ def test_a_spreadsheet_runs_nothing_of_a_name(judged, tmp_path):
     assert out.splitlines()[1].startswith("\"'=HYPERLINK(")
 
 
+def test_models_that_load_tells_apart_in_the_id_are_paired(tmp_path):
+    rows = [
+        {"q": f"Question {i}?", "a": i, "said": said(model, i), "who": model}
+        for i in range(40)
+        for model in RIGHT
+    ]
+    columns = ("prompt=q", "answer=a", "completion=said", "model=who", "task=math")
+    (tmp_path / "rows.jsonl").write_bytes(jsonl(rows))
+    loaded = run_swr1("load", "jsonl", tmp_path / "rows.jsonl", "--set", *columns, check=True)
+    checked = run_swr1("verify", "math", stdin=loaded.stdout, check=True).stdout
+    told = json.loads(run_swr1("eval", "--runs-by", "model", "--json", stdin=checked).stdout)
+    assert told["beta"]["change"]["rows"]["all"]["puzzles"] == 40
+    assert told["beta"]["change"]["lenient"]["points"] == pytest.approx(12.5)
+    pooled = json.loads(run_swr1("eval", "--json", stdin=checked).stdout)["-"]
+    assert pooled["mixed"] == "model" and pooled["all"]["pass_at"] == {}
+    suite = run_swr1(
+        "eval", "--runs-by", "model", "--suite", "math", "--json", stdin=checked
+    ).stdout
+    assert json.loads(suite)["measures"][0]["changes"]["beta"]["puzzles"] == 40
+
+
 @pytest.mark.parametrize("how", [(), ("--suite", "math"), ("--memorisation",)])
 def test_a_key_that_no_record_has_is_named_with_what_was_meant(judged, how):
     for flag in ("--by", "--runs-by"):

@@ -30,6 +30,12 @@ def value_of(record: Record, key: str) -> str | None:
     return None
 
 
+def prompt_id(record: Record) -> str:
+    """What answers to one prompt have in common: the id, without the "@model" that `swr1 load` puts behind it."""
+    model = (record.get("info") or {}).get("model")
+    return str(record["id"]).removesuffix(f"@{model}") if model else record["id"]
+
+
 class Authors:
     """Whether answers to one prompt are of one author: a model, a policy and its version.
 
@@ -44,12 +50,12 @@ class Authors:
         """Note whose answer it is, and in which group, by the key `by`."""
         keys = ("model", "policy", by)
         whose = (value_of(record, "model"), value_of(record, "policy"), group)
-        first = self._of.setdefault(record["id"], whose)
+        first = self._of.setdefault(prompt_id(record), whose)
         if first != whose:
             self._differing |= {k for k, a, b in zip(keys, first, whose, strict=True) if a != b}
 
     def group(self, name: str) -> str:
-        """The group of a record id."""
+        """The group of a prompt, by its prompt_id."""
         return self._of[name][-1] or "-"
 
     @property

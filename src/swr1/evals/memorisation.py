@@ -26,6 +26,7 @@ from typing import Any, TypedDict
 from rich.console import RenderableType
 from rich.markup import escape
 
+from swr1.evals.keys import prompt_id
 from swr1.evals.metrics import Item, Summariser, by_number
 from swr1.evals.report import as_page, cautions, describe, joined, new_table, percent, span
 from swr1.evals.stats import clustered_wilson
@@ -83,7 +84,7 @@ class Memory:
 
     def add(self, record: Record) -> None:
         if link := (record.get("info") or {}).get("perturbed"):
-            self._links[record["id"]] = link
+            self._links[prompt_id(record)] = link
         self._summariser.add(record)
 
     def figures(self) -> Memorisation:

@@ -15,7 +15,7 @@ from typing import Any, TypedDict
 
 from swr1 import records
 from swr1.errors import DataError
-from swr1.evals.keys import Authors, no_key, note_keys, value_of
+from swr1.evals.keys import Authors, no_key, note_keys, prompt_id, value_of
 from swr1.evals.stats import clustered_wilson, pass_at_k
 from swr1.records import Record
 
@@ -40,7 +40,7 @@ class Right(TypedDict):
 class Cell(Right):
     """The figures of one size, of several, or of all. Shares are 0..1; None: nothing to count."""
 
-    puzzles: int  # distinct ids
+    puzzles: int  # distinct prompts, by keys.prompt_id
     samples: int
     judged: int  # samples with a verdict; the denominator of accuracy
     unjudged: int  # samples whose verdict is null: kept apart, never counted as wrong
@@ -95,7 +95,7 @@ class _Tally:
         self.rewards: Counter[float] = Counter()
 
     def add(self, record: Record, verdict: dict[str, Any], length: int) -> None:
-        item = self.items.setdefault(record["id"], [0, 0, 0, 0])
+        item = self.items.setdefault(prompt_id(record), [0, 0, 0, 0])
         if (score := verdict.get("score")) is not None:
             item[0] += score == 1
             item[1] += 1

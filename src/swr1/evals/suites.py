@@ -20,7 +20,7 @@ from math import fsum, sqrt
 from typing import Any
 
 from swr1.errors import DataError
-from swr1.evals.keys import Authors, no_key, note_keys, value_of
+from swr1.evals.keys import Authors, no_key, note_keys, prompt_id, value_of
 from swr1.evals.measures import AXES, Measure, load_measures
 from swr1.evals.metrics import UNREADABLE, Item, by_number, lenient_of, refuse_twice
 from swr1.evals.pairs import Paired, correct, paired
@@ -46,7 +46,7 @@ class Row:
         verdict = verdicts[one.judge(record) or ""] or {}
         value = one.value(verdict, verdicts)
         fresh: Item = {"group": group, "correct": 0, "judged": 0, "lenient": 0, "unreadable": 0}
-        item = self.items.setdefault(record["id"], fresh)
+        item = self.items.setdefault(prompt_id(record), fresh)
         self.samples += 1
         if value is not None:
             unread = verdict.get("label") == UNREADABLE
