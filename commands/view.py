@@ -1,6 +1,7 @@
 """Look at records and runs: a page on a terminal, plain text in a pipe."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,6 +44,17 @@ def command(
         str, typer.Option(help="Colour tokens by: probability, mask, none.")
     ] = "probability",
     plain: Annotated[bool, typer.Option("--plain", help="Plain text on a terminal, too.")] = False,
+    beside: Annotated[
+        list[str],
+        typer.Option(
+            help="Another run's file: its completion of each prompt in a column beside this one's.",
+            metavar="FILE",
+        ),
+    ] = (),  # type: ignore[assignment]
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write the records in full to this page, to share.", metavar="OUT"),
+    ] = None,
 ):
     """Look at records and runs: a page on a terminal, plain text in a pipe.
 
@@ -50,7 +62,11 @@ def command(
 
     On a terminal: a list to filter and open, one record in full with its tokens coloured by their
     probability or by the loss mask, and the curves of a run as it goes. In a pipe, or with --plain:
-    a table of the records, with --id or -n the records themselves. A key is a field, or the short
+    a table of the records, with --id or -n the records themselves.
+
+    swr1 view bad.jsonl -n 20 --html failures.html
+
+    A key is a field, or the short
     name of one in info, generation, verdicts or reward_parts: people, epoch, knights, format.
     """
     from swr1.errors import ReaderClosed, UsageError
@@ -62,13 +78,13 @@ def command(
     interactive = sys.stdout.isatty() and sys.stdin.isatty() and what != "-" and not plain
     condition = " ".join(where)
     try:
-        if interactive and id is None and n is None:
+        if interactive and id is None and n is None and not beside and html is None:
             from swr1.viewing.app import show
 
             show(what, condition, tokenizer, colour)
         else:
-            from swr1.viewing.plain import print_view
+            from swr1.viewing.plain import Asked, print_view
 
-            print_view(what, condition, id, n, tokenizer, colour)
+            print_view(what, Asked(condition, id, n, tokenizer, colour, beside, html))
     except BrokenPipeError:
         raise ReaderClosed from None

@@ -129,3 +129,31 @@ def test_what_is_not_there_is_said(swr1, tmp_path):
     assert empty.returncode == 2 and "no policy folder" in empty.stderr
     wrong = swr1("view", tmp_path, "--colour", "blue")
     assert wrong.returncode == 2 and "--colour is one of" in wrong.stderr
+
+
+def test_a_page_to_share_shows_what_records_hold_and_obeys_nothing(swr1, tmp_path):
+    said = "<script>alert(1)</script> [red]x[/red] \x1b[31m"
+    file, page = tmp_path / "a.jsonl", tmp_path / "page.html"
+    file.write_bytes(jsonl([{"id": "a", "completion": said}, {"id": "b", "completion": "other"}]))
+    done = swr1("view", file, "--html", page, check=True)
+    assert done.stdout == "" and f"wrote {page}: 2 records" in done.stderr
+    html = page.read_text()
+    assert "&lt;script&gt;alert(1)" in html and "<script" not in html and "\x1b" not in html
+    assert "[red]x" in html and "other" in html
+    assert swr1("view", file, "--html", file).returncode == 2 and b"other" in file.read_bytes()
+    swr1("view", file, "--html", page, "-n", 1, check=True)
+    assert "other" not in page.read_text()
+
+
+def test_two_runs_stand_side_by_side(swr1, file, tmp_path):
+    changed = [
+        r | {"id": r["id"] + "@beta", "completion": f"B says {i}"} for i, r in enumerate(RECORDS)
+    ]
+    (tmp_path / "b.jsonl").write_bytes(jsonl(changed[:5]))
+    page = swr1(
+        "view", file, "--beside", tmp_path / "b.jsonl", "--id", f"{3:016x}", check=True
+    ).stdout
+    (said,) = [line for line in page.splitlines() if "answer 3" in line]
+    assert said.split() == "answer 3 B says 3".split() and page.count("question 3") == 1
+    alone = swr1("view", file, "--beside", tmp_path / "b.jsonl", "--id", f"{9:016x}", check=True)
+    assert "no such record" in alone.stdout

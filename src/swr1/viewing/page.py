@@ -18,7 +18,7 @@ from swr1.records import Record
 from swr1.viewing import BAD, GOOD, UNSURE, number
 from swr1.viewing.columns import NARROW, as_json, cell, cleaned, content, judged, scored
 from swr1.viewing.source import BROKEN
-from swr1.viewing.tokens import pieces
+from swr1.viewing.tokens import Tokenizers, pieces
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -50,31 +50,74 @@ def in_full(
     if BROKEN in record:
         rest = {k: v for k, v in record.items() if k != BROKEN}
         return Group(Text(f"{BROKEN}: {record[BROKEN]}", BAD), Text(as_json(rest)))
-    generation = record.get("generation") or {}
-    parts: list[RenderableType] = [_title(record, narrow)]
-    if failed := (record.get("info") or {}).get("failed"):
-        parts.append(Text(f"failed: {cell(record, 'failed')}" if failed else "", BAD))
-    for message in record.get("prompt") or ():
-        parts += [_head(str(message.get("role", "?"))), _inside(content(message.get("content")))]
-    if "completion" in record:
-        parts.append(_head("completion"))
-        text, legend = completion(record, tokenizer, colouring)
-        if generation.get("prefill"):
-            text = Text.assemble((generation["prefill"], "dim"), text)
-        parts += [_inside(text), *([legend] if legend else [])]
+    parts: list[RenderableType] = [_title(record, narrow), *_failed(record), *_asked(record)]
+    parts += _said(record, tokenizer, colouring)
     if "answer" in record:
         parts += [_head("answer"), _inside(_answer(record["answer"]))]
-    if record.get("verdicts"):
-        parts += [_head("verdicts"), _verdicts(record["verdicts"], narrow)]
-    if "reward" in record:
-        parts.append(_head("reward"))
-        parts.append(_reward(record))
+    parts += _judged(record, narrow)
     for name in ("info", "generation", "trail"):
         if value := record.get(name):
             hidden = ("prompt_ids", "token_ids", "logprobs", "loss_mask", "prefill")
             shown = {k: v for k, v in value.items() if name != "generation" or k not in hidden}
             parts += [_head(name), _inside(_fields(shown))]
     return Group(*parts)
+
+
+def side_by_side(
+    named: Sequence[tuple[str, Record | None]], tokenizers: Tokenizers, colouring: str
+) -> RenderableType:
+    """What several runs made of one prompt: prompt and answer once, then a column for each run."""
+    records = [cleaned(record) for _, record in named if record is not None]
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 2, 0, 0))
+    cells: list[RenderableType] = []
+    for name, record in named:
+        table.add_column(cleaned(name), ratio=1, overflow="fold", header_style="bold reverse")
+        if record is None:
+            cells.append(Text("no such record", UNSURE))
+            continue
+        tokenizer = tokenizers.of(record)
+        record = cleaned(record)
+        said = _failed(record) + _said(record, tokenizer, colouring)
+        cells.append(Group(*said, *_judged(record, narrow=True)))
+    table.add_row(*cells)
+    first = records[0]
+    parts: list[RenderableType] = [_title(first, True), *_asked(first)]
+    if "answer" in first:
+        parts += [_head("answer"), _inside(_answer(first["answer"]))]
+    return Group(*parts, Text(), table)
+
+
+def _failed(record: Record) -> list[RenderableType]:
+    failed = cell(record, "failed")
+    return [Text(f"failed: {failed}", BAD)] if failed else []
+
+
+def _asked(record: Record) -> list[RenderableType]:
+    """The prompt, message by message."""
+    parts: list[RenderableType] = []
+    for message in record.get("prompt") or ():
+        parts += [_head(str(message.get("role", "?"))), _inside(content(message.get("content")))]
+    return parts
+
+
+def _said(record: Record, tokenizer: Tokenizer | None, colouring: str) -> list[RenderableType]:
+    """The completion, with what opened it."""
+    if "completion" not in record:
+        return []
+    text, legend = completion(record, tokenizer, colouring)
+    if prefill := (record.get("generation") or {}).get("prefill"):
+        text = Text.assemble((prefill, "dim"), text)
+    return [_head("completion"), _inside(text), *([legend] if legend else [])]
+
+
+def _judged(record: Record, narrow: bool) -> list[RenderableType]:
+    """Verdicts and reward."""
+    parts: list[RenderableType] = []
+    if record.get("verdicts"):
+        parts += [_head("verdicts"), _verdicts(record["verdicts"], narrow)]
+    if "reward" in record:
+        parts += [_head("reward"), _reward(record)]
+    return parts
 
 
 def _title(record: Record, narrow: bool) -> Text:

@@ -2,72 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.constrain import Constrain
 from rich.text import Text
 
+from swr1 import terminal
 from swr1.errors import UsageError
-from swr1.records import Record
+from swr1.records import Record, item_of, key
+from swr1.streams.files import refuse_clashes, write_atomically
 from swr1.streams.metrics import MetricsReader
 from swr1.viewing import console as make_console
 from swr1.viewing import filters, put
 from swr1.viewing.columns import FIRST, Columns
 from swr1.viewing.curves import with_speed
-from swr1.viewing.page import in_full
+from swr1.viewing.page import in_full, side_by_side
 from swr1.viewing.run import Run, curves, find, heading
-from swr1.viewing.source import Source, record_files
+from swr1.viewing.source import BROKEN, Source, record_files
 from swr1.viewing.tokens import Tokenizers
 
+HTML_WIDTH = 120  # characters of a page's lines
+WIDTH = 160  # of records side by side in a pipe
 
-def print_view(
-    what: str,
-    condition: str,
-    id_prefix: str | None,
-    count: int | None,
-    tokenizer: str | None,
-    colouring: str,
-) -> None:
-    """Print a table of the records that meet `condition`, or `id_prefix`/`count` of them in full.
+
+@dataclass
+class Asked:
+    """What `swr1 view` was asked to print.
+
+    Attributes:
+        condition: which records (filters.py).
+        id_prefix, count: which of these in full, None for a table.
+        beside: other files, whose records of the same prompt and sample stand beside those printed.
+        html: the page to write instead of printing.
+    """
+
+    condition: str = ""
+    id_prefix: str | None = None
+    count: int | None = None
+    tokenizer: str | None = None
+    colouring: str = "none"
+    beside: Sequence[str] = ()
+    html: Path | None = None
+
+
+def print_view(what: str, asked: Asked) -> None:
+    """Print a table of the records that meet the condition, or some of them in full.
 
     For a run: its curves, and the names of its record files. Raises UsageError when nothing can be
     found, or no record meets what was asked.
     """
     console = make_console()
-    test = filters.parse(condition)
+    test = filters.parse(asked.condition)
     run = Run(Path(what), records=["-"]) if what == "-" else find(what)
-    whole = id_prefix is not None or count is not None
+    whole = asked.id_prefix is not None or asked.count is not None or bool(asked.beside)
     if run.policies and not whole:
         _print_run(run, console)
         return
     if not run.records:
         raise UsageError(f"{what} holds no record files")
     source = Source([file for name in run.records for file in record_files(name)])
-    seen = _Seen(filters.keys_in(condition))
-    records = _matching(source, test, id_prefix, seen)
-    if not whole:
+    seen = _Seen(filters.keys_in(asked.condition))
+    records = _matching(source, test, asked.id_prefix, seen)
+    if not whole and asked.html is None:
         _print_table(records, console)
         seen.check()
         return
-    tokenizers = Tokenizers(tokenizer, near=[*run.path.absolute().parents, run.path])
-    if not console.is_terminal:
-        colouring = "none"
+    if asked.html:
+        refuse_clashes({"--html": asked.html}, [what, *asked.beside])
+        console = terminal.console(
+            record=True, width=HTML_WIDTH, file=io.StringIO(), force_terminal=True,
+            color_system="truecolor", highlight=False,
+        )  # fmt: skip
     printed = 0
-    for record in islice(records, count):
+    for page in islice(_pages(what, run, records, asked, console), asked.count):
         if printed:
             console.print("\n" + "─" * 40)
-        width = console.width if console.is_terminal else None
-        put(in_full(record, tokenizers.of(record), colouring, width), console)
+        put(page, console)
         printed += 1
     if not printed:
         seen.check()
-        raise UsageError(
-            f"no record of {what} has the id {id_prefix!r}"
-            if id_prefix
-            else f"no record of {what} fits"
-        )
+        name = f"has the id {asked.id_prefix!r}" if asked.id_prefix else "fits"
+        raise UsageError(f"no record of {what} {name}")
+    if asked.html:
+        html = console.export_html().encode()
+        write_atomically(asked.html, lambda file: file.write(html))
+        terminal.say("swr1 view", f"wrote {asked.html}: {printed:,} records")
+
+
+def _pages(
+    what: str, run: Run, records: Iterator[Record], asked: Asked, console: Console
+) -> Iterator[RenderableType]:
+    """The records as pages, each alone or beside those of other files."""
+    tokenizers = Tokenizers(asked.tokenizer, near=[*run.path.absolute().parents, run.path])
+    colouring = asked.colouring if console.is_terminal else "none"
+    width = console.width if console.is_terminal else None
+    others = [(name, Source(record_files(name))) for name in asked.beside]
+    places = [{_place(record): at for at, record in source.walk()} for _, source in others]
+    for record in records:
+        if not others:
+            yield in_full(record, tokenizers.of(record), colouring, width)
+            continue
+        named: list[tuple[str, Record | None]] = [(what, record)]
+        for (name, source), place in zip(others, places, strict=True):
+            at = place.get(_place(record))
+            named.append((name, None if at is None else source[at]))
+        page = side_by_side(named, tokenizers, colouring)
+        yield page if console.is_terminal else Constrain(page, WIDTH)
+
+
+def _place(record: Record) -> tuple[str, int, int]:
+    """What two runs' records of one prompt share: item, epoch and sample."""
+    name, epoch, sample = key({"id": "", **record}) if BROKEN not in record else ("", 0, 0)
+    return item_of(name), epoch, sample
 
 
 class _Seen:
