@@ -44,12 +44,14 @@ LIGHT = (
 )
 OF_LIGHT = (
     "typer._adapters", "typer._click.decorators", "pydantic.plugin._loader", "tomllib", "zoneinfo",
-    "numpy", "pyarrow.parquet", "multiprocessing", "swr1.verifiers.running", "swr1.verifiers.gold",
+    "rich.markdown", "typer.rich_utils", "numpy", "pyarrow.parquet", "multiprocessing", "swr1.verifiers.running", "swr1.verifiers.gold",
     "swr1.verifiers.isolated",
 )  # fmt: skip
 HEAVY = ("commands", "streams", "training", "engines.hf", "rollout")
 OF_HEAVY = (
-    "typer._adapters", "typer._click.decorators", "pydantic.plugin._loader", "accelerate", "peft", "transformers.modeling_utils",
+    "typer._adapters", "typer._click.decorators", "pydantic.plugin._loader", "rich.markdown",
+    "typer.rich_utils", "accelerate", "torch.utils.serialization", "torch.profiler._cupti_monitor",
+    "torch.distributed.fsdp", "peft", "transformers.modeling_utils",
     "transformers.models.llama.modeling_llama", "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto", "transformers.loss.loss_utils",
     "transformers.convert_slow_tokenizer", "transformers.integrations.gguf",
@@ -57,6 +59,7 @@ OF_HEAVY = (
 NEED_TORCH = {"init-policy", "rollout", "train-step"}
 # What Python and the libraries read when they are imported: a process of another value starts anew.
 AT_START = ("PYTHON", "HF_", "TRANSFORMERS_", "TORCH", "OMP_", "MKL_", "CUDA", "LD_", "LANG", "LC_")
+SET_BY_TORCH = {"TORCHINDUCTOR_CACHE_DIR"}  # in any process that makes a model, these tests too
 
 
 def start(args, **options) -> subprocess.Popen:
@@ -96,7 +99,7 @@ def pipeline(line: str, cwd, timeout: float = 200) -> subprocess.CompletedProces
 
 
 def read_at_start(env) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name.startswith(AT_START)}
+    return {k: v for k, v in env.items() if k.startswith(AT_START) and k not in SET_BY_TORCH}
 
 
 FORKED_WITH = read_at_start(os.environ)

@@ -2,8 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,31 @@ from safetensors.torch import load_file
 from tiny_runs import noisy_reward, sample_records, tiny_policy
 
 from tests.conftest import jsonl, run_swr1
+from tests.forked import start
 
 BIN = Path(sys.executable).parent
 TORCHRUN = [BIN / "torchrun", "--standalone", "--nproc-per-node", "2", "-m", "swr1"]
 # Micro-batches of one or two sequences, so that every group is spread over the ranks.
 TRAIN = "grpo --batch 3 --kl 0.05 --lr 1e-3 --micro-tokens 24 --device cpu --max-grad-norm 0.5"
+
+
+def ranks(*args) -> tuple[list[int], str]:
+    """Two ranks without a launcher: their exit codes and standard error."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    env = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    with tempfile.TemporaryFile() as said:
+        both = [
+            start(args, env=env | {"RANK": str(n), "LOCAL_RANK": str(n)}, stderr=said)
+            for n in range(2)
+        ]
+        try:
+            codes = [rank.wait(100) for rank in both]
+        finally:
+            for rank in both:
+                rank.kill()
+        said.seek(0)
+        return codes, said.read().decode()
 
 
 def launch(launcher, *args, stdin=b""):
@@ -64,7 +86,9 @@ def assert_same(one: Path, other: Path) -> None:
         assert {k: x[k] for k in numbers} == pytest.approx({k: y[k] for k in numbers}, abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["ddp", "fsdp"])
+@pytest.mark.parametrize(
+    "kind", ["ddp", pytest.param("fsdp", marks=pytest.mark.slow)]
+)  # as ranks it is fast, below
 def test_two_ranks_train_like_one_process(world, kind):
     policy = world / kind
     tiny_policy(policy)
@@ -76,6 +100,36 @@ def test_two_ranks_train_like_one_process(world, kind):
     assert_same(world / "alone", policy)
 
 
+def test_sharded_weights_train_like_one_process(world):
+    policy = world / "sharded"
+    tiny_policy(policy)
+    file = world / "rewarded.jsonl"
+    codes, said = ranks("train-step", *TRAIN.split(), file, "--policy", policy, "--parallel=fsdp")
+    assert codes == [0, 0], said
+    assert said.count("first batch: ratio") == 1
+    assert_same(world / "alone", policy)
+
+
+def test_an_error_of_the_lead_or_of_all_is_told_once(world):
+    """Without a launcher that ends the other rank: the lead's code is every rank's."""
+    policy = world / "wrong"
+    tiny_policy(policy)
+    record = json.loads((world / "rewarded.jsonl").read_bytes().splitlines()[0])
+    unlike = record["generation"] | {"group": 1, "sampling": {"temperature": 0.2}}
+    args = ["--policy", policy]
+    for name, bad, more in (
+        ("null", record | {"reward": None}, []),
+        ("unlike", record | {"generation": unlike}, ["--batch", "1"]),  # found by every rank
+    ):
+        (world / f"{name}.jsonl").write_bytes(jsonl([bad]))
+        file = world / f"{name}.jsonl"
+        codes, said = ranks("train-step", *TRAIN.split(), file, *args, *more)
+        assert codes[0] == codes[1] != 0, said
+        assert said.count("swr1 train-step: error:") == 1, said
+    assert not (policy / "versions/000001").exists()
+
+
+@pytest.mark.slow
 def test_an_error_of_the_lead_ends_every_rank_and_is_told_once(world):
     policy = world / "broken"
     tiny_policy(policy)

@@ -5,8 +5,8 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ from swr1.errors import DataError, SwrError, UsageError
 from swr1.policy import MARKER, Policy
 from swr1.training import engine
 from swr1.training.state import Run
+from tests.conftest import jsonl, run_swr1
+from tests.forked import start as start_swr1
 
 CLOCKS = {"wait_s", "compute_s", "seconds"}
 
@@ -34,6 +36,19 @@ def start(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def records(start):
     return sample_records(Policy(start), 20, 3, noisy, max_tokens=6)
+
+
+@pytest.fixture(scope="module")
+def unbroken(start, records, tmp_path_factory):
+    """The policy that a run without a death makes, made once."""
+
+    @cache
+    def trained(train) -> Policy:
+        policy = fresh(start, tmp_path_factory.mktemp("unbroken") / "p")
+        train(policy, records)
+        return policy
+
+    return trained
 
 
 def fresh(start: Path, path: Path) -> Policy:
@@ -114,10 +129,9 @@ MOMENTS = [
 @pytest.mark.parametrize("train", [rl, sft])
 @pytest.mark.parametrize(("target", "name", "call", "after"), MOMENTS)
 def test_death_at_every_moment_that_matters(
-    tmp_path, start, records, monkeypatch, train, target, name, call, after
+    tmp_path, start, records, unbroken, monkeypatch, train, target, name, call, after
 ):
-    unbroken = fresh(start, tmp_path / "unbroken")
-    train(unbroken, records)
+    unbroken = unbroken(train)
     broken = fresh(start, tmp_path / "broken")
     with monkeypatch.context() as patch:
         die_at(patch, target, name, call, after=after)
@@ -157,26 +171,22 @@ def test_options_do_not_break_it(tmp_path, start, records, monkeypatch, options:
 
 def test_killed_with_signal_9_at_a_random_moment(tmp_path, start, records):
     """The real thing: a process of its own, SIGKILL, and a rerun over the same file."""
-    data = tmp_path / "records.json"
-    data.write_text(json.dumps(records))
-    script = (
-        f"import sys, json; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_resume import rl, Policy\n"
-        f"rl(Policy(sys.argv[1]), json.load(open({str(data)!r})), keep=None, publish_every=1)\n"
-    )
+    (tmp_path / "records.jsonl").write_bytes(jsonl(records))
     unbroken, broken = fresh(start, tmp_path / "unbroken"), fresh(start, tmp_path / "broken")
-    rl(unbroken, records, keep=None, publish_every=1)
-    command = [sys.executable, "-c", script, str(broken.path)]
-    child = subprocess.Popen(command)
+    line = "train-step grpo records.jsonl --batch 2 --lr 1e-2 --kl 0.05 --publish-every 1 --keep 99"
+    line = f"{line} --threads 1 --policy"
+    run_swr1(*line.split(), "unbroken", cwd=tmp_path, check=True)
+    child = start_swr1([*line.split(), "broken"], cwd=tmp_path, stderr=subprocess.DEVNULL)
     metrics = broken.path / "metrics.jsonl"
     deadline = time.monotonic() + 120
     while not (metrics.exists() and metrics.read_text().count("\n") >= random.randint(2, 6)):
         assert child.poll() is None and time.monotonic() < deadline
+        time.sleep(0.002)
     time.sleep(random.random() / 50)
     child.kill()
     child.wait()
     assert len(rows(broken)) < len(rows(unbroken)), "killed too late to show anything"
-    subprocess.run(command, check=True)
+    run_swr1(*line.split(), "broken", cwd=tmp_path, check=True)
     assert_same(unbroken, broken)
 
 
