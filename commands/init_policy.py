@@ -1,5 +1,6 @@
 """Make a policy folder with version 0: a small new model, or weights that exist."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,6 +8,8 @@ import typer
 
 from swr1.commands._stage import option, stage_command
 from swr1.prompts import load_prompt
+from swr1.prompts.choosing import small_policy_prompt
+from swr1.records import Record
 from swr1.training.init import DecoderConfig, corpus_texts, init_policy
 
 
@@ -23,7 +26,7 @@ def command(
         str | None,
         option(
             "What rollouts and training put before its prompts: logic-rl, none, or a file; default:"
-            " as the policy of --from, else the task's."
+            " as the policy of --from; of a new one made of puzzles logic-rl-terse; else the task's."
         ),
     ] = None,
     force: Annotated[bool, option("Delete a policy there first.", "--force")] = False,
@@ -37,8 +40,25 @@ def command(
     swr1 init-policy runs/smol --from SmolLM2-135M-Instruct.gguf
     """
     prompt = load_prompt(system_prompt) if system_prompt else None
+    tasks: set[Any] = set()
+
+    def noted(records: Iterable[Record | None]) -> Iterator[Record]:
+        for record in filter(None, records):
+            tasks.add(str(record.get("task")))
+            yield record
+
     with open_stage(**({"inputs": None} if source else {})) as stage:
-        texts = () if source else corpus_texts(filter(None, stage.read(needs=())))
-        made: dict[str, Any] = {"source": source, "dtype": dtype, "force": force}
-        policy = init_policy(path, decoder, corpus=texts, system_prompt=prompt, **made)
-        stage.say(f"{policy.path} holds version {policy.latest()}")
+        policy = init_policy(
+            path,
+            decoder,
+            source=source,
+            corpus=() if source else corpus_texts(noted(stage.read(needs=()))),
+            dtype=dtype,
+            force=force,
+            system_prompt=prompt or (lambda: small_policy_prompt(tasks)),
+        )
+        said = policy.meta().get("system_prompt")
+        stage.say(
+            f"{policy.path} holds version {policy.latest()}"
+            + (f"; its system prompt is {said.get('name')}" if said else "")
+        )

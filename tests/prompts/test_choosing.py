@@ -6,6 +6,7 @@ from swr1.errors import DataError
 from swr1.loading.declare import LOADERS
 from swr1.policy import Policy, marker_of
 from swr1.prompts import Prompt, Prompts, as_facts, from_facts, load_prompt, task_prompt
+from swr1.prompts.choosing import small_policy_prompt
 
 PUZZLE, QUESTION = {"task": "knights"}, {"task": "math"}
 MINE = Prompt("mine", "Be brief.", "<think> so")
@@ -124,3 +125,9 @@ def test_the_next_version_remembers_what_the_last_one_did(tmp_path):
     policy.publish(lambda folder: None, {})
     assert policy.meta()["system_prompt"] is None
     assert marker_of("Qwen/Qwen2.5-0.5B") == marker_of(tmp_path) == {}
+
+
+def test_a_small_new_policy_knows_no_words_of_instructions():
+    assert small_policy_prompt({"knights"}) == TERSE
+    assert small_policy_prompt({"knights", "math"}) is small_policy_prompt({"math"}) is None
+    assert small_policy_prompt(set()) is None

@@ -10,7 +10,7 @@ as_facts gives). A record says what its completion was made with (`generation.sy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,11 +20,20 @@ from swr1.prompts.rendering import Prompt
 
 # The prompt of a task whose answers have a form of their own. Any other task has none.
 TASKS = {"knights": "logic-rl"}
+# Of a small new policy, which knows no words but those of its records: no instructions.
+SMALL_TASKS = {"knights": "logic-rl-terse"}
 
 
 def task_prompt(task: Any) -> Prompt:
     """The prompt that a task has by itself."""
     return load_prompt(TASKS.get(task, "none") if isinstance(task, str) else "none")
+
+
+def small_policy_prompt(tasks: Collection[Any]) -> Prompt | None:
+    """The prompt of a small new policy made of records of these tasks; None: by the task."""
+    names = {SMALL_TASKS.get(task) if isinstance(task, str) else None for task in tasks}
+    name = names.pop() if len(names) == 1 else None
+    return load_prompt(name) if name else None
 
 
 class Prompts:

@@ -15,7 +15,7 @@ whatever the folder holds, so plain `AutoTokenizer` would misread a word-level o
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -77,7 +77,7 @@ def init_policy(
     corpus: Iterable[str] = (),
     dtype: str = "float32",
     force: bool = False,
-    system_prompt: Prompt | None = None,
+    system_prompt: Prompt | Callable[[], Prompt | None] | None = None,
 ) -> Policy:
     """Write version 0 of the policy folder `path`.
 
@@ -87,8 +87,8 @@ def init_policy(
         corpus: texts that the tokenizer of a small decoder is built on (see `corpus_texts`).
         dtype: the weights' type on disk, e.g. "float32" or "bfloat16".
         force: start over where a policy exists (its versions, state and metrics are deleted).
-        system_prompt: what rollouts and training are to put before its prompts; None: as the policy
-            that is its source remembers.
+        system_prompt: what rollouts and training are to put before its prompts, or a function that
+            says it when `corpus` was read; None: as the policy that is its source remembers.
 
     Raises UsageError for impossible sizes, for an existing policy without `force`, and for a source
     that cannot be loaded.
@@ -115,6 +115,8 @@ def init_policy(
         model = make_decoder(tok, config, dtype)
         made = f"{config.architecture} config, {config.tokenizer} tokenizer, seed {config.seed}"
         meta = {"from": made}
+    if callable(system_prompt):
+        system_prompt = system_prompt()
     if system_prompt:
         meta["system_prompt"] = as_facts(system_prompt, whole=True)
 
