@@ -49,7 +49,8 @@ def is_row(value: Any) -> bool:
 def no_record(row: Mapping[str, Any], name: str) -> str:
     """The reason for dropping a row of file `name` ("-": standard input), in one line."""
     return (
-        f"a row, no record: its columns are {listed(row)}. This makes records: {way_in(row, name)}"
+        f"a row, no record: its columns are {listed(row)}. This makes records:"
+        f" {way_in(row, name)} > records.jsonl"
     )
 
 

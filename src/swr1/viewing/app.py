@@ -357,10 +357,10 @@ class RecordScreen(Screen[None]):
         title = f" record {number(at + 1)}"
         if self.records.test is not None:
             title += f", match {number(self.records.cursor + 1)}"
-        colouring = (
-            f"tokens by {self.app.colouring}" if self.app.colouring != "none" else "no colours"
-        )
-        self.query_one(".title", Static).update(Text(f"{title}   {colouring}"))
+        if (record.get("generation") or {}).get("token_ids"):
+            coloured = self.app.colouring != "none"
+            title += f"   tokens by {self.app.colouring}" if coloured else "   no colours"
+        self.query_one(".title", Static).update(Text(title))
         try:
             tokenizer = self.app.tokenizers.of(record)
         except SwrError as error:

@@ -123,10 +123,9 @@ def _judged(record: Record, narrow: bool) -> list[RenderableType]:
 def _title(record: Record, narrow: bool) -> Text:
     generation = record.get("generation") or {}
     policy = generation.get("policy") or {}
+    of = f" of {generation['group']}" if "group" in generation else ""
     bits = [
-        f"sample {record['sample']} of {generation.get('group', '?')}"
-        if "sample" in record
-        else "",
+        f"sample {record['sample']}{of}" if "sample" in record else "",
         f"epoch {generation['epoch']}" if generation.get("epoch") else "",
         f"policy {policy.get('name')} version {policy.get('version')}" if policy else "",
         f"{len(generation['token_ids'])} tokens" if "token_ids" in generation else "",
@@ -223,7 +222,7 @@ def _verdicts(verdicts: dict[str, Any], narrow: bool) -> RenderableType:
             table = Table(box=None, pad_edge=False, show_header=False)
         else:
             table.add_row(*cells, _fields(rest))
-    return Group(*lines, table) if narrow else table
+    return Group(*lines, *[table] * bool(table.row_count)) if narrow else table
 
 
 def _reward(record: Record) -> RenderableType:
