@@ -113,10 +113,9 @@ else
   swr1 gen-puzzles "${PUZZLES[@]}" --split train --people $PEOPLE --seed $SEED -n $PROMPTS $RETELL -o prompts.jsonl
   swr1 gen-puzzles "${PUZZLES[@]}" --split test --people $PEOPLE --seed 2026 -n $HELD_OUT -o held-out.jsonl
   swr1 gen-puzzles "${PUZZLES[@]}" --split test --people $UNSEEN --seed 2026 -n $((HELD_OUT / 4)) -o unseen.jsonl
+  swr1 eval held-out.jsonl --seen prompts.jsonl  # 0 of them, or something is wrong
   SETS="held-out unseen" TRAINED=(--trained "$(seq -s, $FEWEST $MOST)")
 fi
-
-swr1 eval held-out.jsonl --seen prompts.jsonl  # 0 of them, or something is wrong
 
 step "the start: a policy that can reason, and mostly does not"
 if [ -n "$MODEL" ]; then

@@ -56,7 +56,9 @@ def test_records_and_a_model_of_ones_own(fake):
     assert f"swr1 merge {fake.folder}/train.jsonl -o prompts.jsonl" in calls
     assert f"swr1 merge {fake.folder}/test.jsonl -o held-out.jsonl" in calls
     assert f"swr1 init-policy start --from {fake.folder}/kk" in calls
-    assert not [c for c in calls if "gen-puzzles" in c or "unseen" in c or "--trained" in c]
+    assert not [
+        c for c in calls if "gen-puzzles" in c or "unseen" in c or "--trained" in c or "--seen" in c
+    ]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,11 @@ class Rollout:
         fixed = getattr(self._engine_class(), "fixed_weights", False)
         if config.max_lag is not None and fixed and not self.engine_options.get("reload"):
             known = known_options(self.engine)
-            how = "says how with --reload" if "reload" in known else "cannot, use hf"
+            how = (
+                "says how with --reload"
+                if "reload" in known
+                else "cannot: use hf, vllm, or openai with --reload"
+            )
             raise UsageError(
                 f"--max-lag needs new weights all the time: the engine {self.engine!r} {how}"
             )
