@@ -6,8 +6,6 @@
 Stages say it when they meet such a row, and so does `swr1 load` when a column is not there.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 import shlex

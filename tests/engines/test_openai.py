@@ -282,10 +282,10 @@ def test_a_poisoned_prompt_does_not_stop_the_others(folder, serve, monkeypatch, 
     server, poison = serve(), [262, 262, 262]
     complete = server.complete
 
-    def sick(path, asked):
+    def sick(path, asked, gone):
         if asked["prompt"] == poison:
             raise error("sick")
-        return complete(path, asked)
+        return complete(path, asked, gone)
 
     server.complete = sick
     engine = engine_on(folder, server, retry_for=60)

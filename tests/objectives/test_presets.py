@@ -60,17 +60,18 @@ def test_every_field_is_an_option_and_every_keyword_of_a_formula_is_a_field():
     from swr1.commands.train_step import command
     from swr1.objectives.advantages import ADVANTAGES
     from swr1.objectives.losses import LOSSES
-    from swr1.objectives.presets import known_fields
+    from swr1.objectives.presets import Objective
+    from swr1.options import options_of
 
     options = inspect.signature(command).parameters
-    assert set(known_fields()) <= options.keys()
+    assert set(options_of(Objective)) <= options.keys()
     for function in (*ADVANTAGES.values(), *LOSSES.values()):
         keywords = {
             p.name
             for p in inspect.signature(function).parameters.values()
             if p.kind is p.KEYWORD_ONLY
         }
-        assert keywords <= set(known_fields()), function
+        assert keywords <= set(options_of(Objective)), function
 
 
 def test_a_mistyped_option_is_answered_with_the_right_one(swr1):

@@ -5,8 +5,6 @@ to be told that it is CSV. An option names a column; where it is not given, the 
 name is taken if the file has it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any

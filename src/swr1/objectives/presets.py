@@ -216,11 +216,6 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
-def known_fields() -> list[str]:
-    """The fields that are options."""
-    return [*options_of(Objective)]
-
-
 def options_for(function: Callable, objective: Objective) -> dict[str, Any]:
     """The fields of `objective` that an advantage or a loss takes as keyword arguments."""
     parameters = inspect.signature(function).parameters.values()
@@ -247,7 +242,7 @@ def get_preset(name: str, **options: Any) -> Objective:
     and for fields that do not go together.
     """
     preset = _find(name)
-    known = known_fields()
+    known = [*options_of(Objective)]
     for field in options:
         if field not in known:
             raise UsageError(

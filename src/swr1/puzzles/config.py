@@ -17,19 +17,11 @@ class PuzzleConfig:
     """Which puzzles, and how they are written down.
 
     Attributes:
-        people: (lo, hi) or "lo-hi" or one number, 2 to 1000; sizes take turns.
-        test_share: the share of "test" among all puzzles, at most 0.5; "train" is the other half.
-        distinct: "text": no two puzzles have the same statements; "form": nor are any two the same
-            up to names and order (canonical.canonical_form).
-        depth: levels of a statement, from 2 (depth 1 never has exactly one solution).
-        knights: the chance of each person to tell the truth, see
-            space.draw_planted; None takes solutions as they come (54 to 55% truth tellers).
-        wording: a name in wording.WORDINGS; names: a list in names.LISTS, a file, names, or None
-            for a list of the wording's language that is long enough.
-        roles: what truth tellers and liars are called, see roles.find_roles.
-        retell: how often each puzzle comes, each time with other names, for small spaces.
-        trace, wrong, steps: a style in traces.STYLES, a kind in corruptions.WRONG, and whether to add
-            the machine-checkable steps; see traces.trace_fields.
+        people: (lo, hi) or "lo-hi" or one number.
+        depth: from 2 on: depth 1 never has exactly one solution.
+        knights: the chance of each person to tell the truth, see space.draw_planted.
+        names: a list in names.LISTS, a file, or the names themselves. roles: see roles.find_roles.
+        trace: a style in traces.STYLES. wrong: a kind in corruptions.WRONG.
         rules: instead of weights, self_reference and trivial.
     """
 

@@ -95,7 +95,7 @@ def as_reward_function(
                 needed = score.verdicts_for(record)
             record["verdicts"] = {}
             for verifier in needed:  # each sees the verdicts before its own
-                record["verdicts"][verdict_name(verifier)] = bench.verdict(verifier, record)
+                record["verdicts"][verdict_name(verifier)] = bench.opened(verifier)(record)
             results.append(score(record))
             if form := record["verdicts"].get("format"):
                 forms[str(form.get("label"))] += 1
@@ -120,7 +120,7 @@ class _Bench:
         if isinstance(verifiers, Mapping):
             self._open = dict(verifiers)
         for name in self.names:
-            self._opened(name)
+            self.opened(name)
         if verifiers is not None:
             for setting in settings:
                 if not any(setting.startswith(f"{name}.") for name in self.names):
@@ -142,10 +142,7 @@ class _Bench:
             " export trl` does",
         )
 
-    def verdict(self, name: str, record: Record) -> Verdict:
-        return self._opened(name)(record)
-
-    def _opened(self, name: str) -> Verifier:
+    def opened(self, name: str) -> Verifier:
         if name not in self._open:
             from swr1.verifiers.running import open_verifiers
 

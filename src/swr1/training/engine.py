@@ -7,8 +7,6 @@ and each is hard to add to somebody else's loop.
 packing.py lays sequences into rows without padding, logprobs.py scores them.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -9,8 +9,6 @@ derives from the seed alone, so a killed run continues with the very batches it 
 on CPU in float32 ends with the same weights, bit for bit.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

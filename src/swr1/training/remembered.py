@@ -5,8 +5,6 @@ seen.add(record.get("generation", {}).get("system_prompt"), record.get("task"))
 seen.marker()                             # goes into the next version's marker
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress

@@ -5,8 +5,6 @@ A verifier's file names the option that reads more (LENIENT). An unreadable verd
 itself stays strict. Nothing is added where the lenient reading finds no answer either.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 

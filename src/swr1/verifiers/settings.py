@@ -4,8 +4,6 @@ Nothing is run or imported: names and defaults are the parameters that have a de
 stands under `Args:` of the docstring.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from dataclasses import dataclass
