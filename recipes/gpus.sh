@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the recipes' GPU profiles. `generate` is swr1 rollout on ROLLOUT_GPUS, by vLLM or ENGINE;
 # `train` is swr1 train-step, a process on each of TRAIN_GPUS with the weights cut over them.
 # TENSOR_PARALLEL: GPUs that one copy of the model is cut over (swr1 plan calls them GPUs an engine).

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the recipes: variables that a person sets, checked before anything is made.
 RECIPE=${0##*/} CALLER=$PWD varied=
 
