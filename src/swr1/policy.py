@@ -75,7 +75,8 @@ def resolve(name: str | Path, served: bool = False) -> Policy | None:
             str(name),
         )
     if not may_be_on_a_hub(str(name)) and not (served and "/" not in str(name)):
-        raise DataError(no_folder(name), str(name))
+        hub = "" if "/" in str(name) else "; a model on the hub is called OWNER/NAME"
+        raise DataError(no_folder(name) + hub, str(name))
     return None
 
 
