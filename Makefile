@@ -30,7 +30,7 @@ safeladder: setup ## safety RL in stages on a made village: about 20 minutes; VA
 
 # by file, so that what a file's tests share is made once; the twenty slowest tests are named
 test: setup ## the tests but the slow ones, 12 to 16 minutes on two cores
-	pytest -n logical --dist loadfile --durations=20
+	pytest -n logical --dist loadfile --no-loadscope-reorder --durations=20
 
 test-slow: setup ## the slow tests: TRL's trainers, more kills, larger models; half an hour
 	pytest -n logical --dist loadfile --durations=20 -m 'slow and not gpu'

@@ -28,6 +28,18 @@ def reward(record):
 """
 
 
+# Begun first, so that none of them is left when all other workers are done (--no-loadscope-reorder).
+LONG_FILES = (
+    *("training/test_resume.py", "training/test_parallel.py", "e2e/test_kill.py"),
+    *("engines/test_conformance.py", "test_your_own.py", "test_pages.py", "e2e/test_pipe.py"),
+    *("streams/test_values.py", "e2e/test_command_line.py", "test_models.py"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONG_FILES))
+
+
 def pytest_collection_finish():
     """What is imported stays: no collection of garbage need look at it again."""
     gc.collect()

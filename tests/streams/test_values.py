@@ -100,11 +100,19 @@ def test_a_field_of_another_shape_is_a_bad_record(tmp_path, change):
         with pytest.raises(ValueError, match="field '"):
             validate(good | change)
     (tmp_path / "a.jsonl").write_bytes(jsonl([good | change, good]))
-    for line in ("merge", "verify format", "eval", "estimate", "analyze", "export trl", "solve"):
-        done = run_swr1(*line.split(), "a.jsonl", cwd=tmp_path)
-        assert done.returncode == 65 and "a.jsonl:1: field '" in done.stderr
+    done = run_swr1("verify", "format", "a.jsonl", cwd=tmp_path)
+    assert done.returncode == 65 and "a.jsonl:1: field '" in done.stderr
     done = run_swr1("merge", "a.jsonl", "--on-error", "skip", cwd=tmp_path, check=True)
     assert len(done.stdout.splitlines()) == 1 and "1 dropped" in done.stderr
+
+
+@pytest.mark.parametrize("line", ["merge", "eval", "estimate", "analyze", "export trl", "solve"])
+@pytest.mark.parametrize("change", [{"generation": {"epoch": True}}, {"prompt": [{"role": 1}]}])
+def test_every_reader_names_a_field_of_another_shape(tmp_path, line, change):
+    good = {"id": "a", "completion": "x"}
+    (tmp_path / "a.jsonl").write_bytes(jsonl([good | change, good]))
+    done = run_swr1(*line.split(), "a.jsonl", cwd=tmp_path)
+    assert done.returncode == 65 and "a.jsonl:1: field '" in done.stderr
 
 
 def test_large_floats_make_no_warning(recwarn, tmp_path):
@@ -113,7 +121,8 @@ def test_large_floats_make_no_warning(recwarn, tmp_path):
     assert float32_list([1.5, -2.0]) == [1.5, -2.0]
     write_parquet(tmp_path / "x.parquet", [record])
     assert list(read_parquet(tmp_path / "x.parquet")) == [record]
-    assert not recwarn.list
+    # what an earlier test left open may be collected, and told, in this one
+    assert not [w for w in recwarn.list if w.category is not ResourceWarning]
 
 
 def test_the_order_of_fields_outlives_parquet(tmp_path):
