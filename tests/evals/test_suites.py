@@ -72,6 +72,14 @@ def test_breakdown_by_the_sets_own_field_or_another():
     assert set(groups) == {"-", "leet"}
 
 
+def test_samples_of_one_prompt_may_be_in_different_groups():
+    run = [gsm(0, True, 0), gsm(0, False, 1)]
+    for record, model in zip(run, "ab", strict=True):
+        record["info"] = {"dataset": "gsm8k", "model": model}
+    groups = row(numbers(run, by="model"), "gsm8k: accuracy")["runs"]["0"]["groups"]
+    assert {name: cell["share"] for name, cell in groups.items()} == {"a": 1.0, "b": 0.0}
+
+
 def test_single_samples_are_compared_by_mcnemar_and_several_by_ranks():
     before = [gsm(i, i < 3) for i in range(20)]
     after = [gsm(i, i < 12) for i in range(20)]

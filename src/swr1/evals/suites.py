@@ -32,10 +32,11 @@ __all__ = ["Measure", "Measuring", "compare_runs", "load_measures", "measure"]
 
 @dataclass(slots=True)
 class Row:
-    """The counts of one run for one measure; `items` by record id, hits and judged samples."""
+    """The counts of one run for one measure: hits and judged samples by prompt, and that by group."""
 
     measure: Measure
     items: dict[str, Item] = field(default_factory=dict)
+    groups: dict[str, dict[str, Item]] = field(default_factory=dict)
     samples: int = 0
     lacking: int = 0  # samples without the verdict
     lenient: set[str] = field(default_factory=set)  # the settings that read more
@@ -45,19 +46,20 @@ class Row:
         one = self.measure
         verdict = verdicts[one.judge(record) or ""] or {}
         value = one.value(verdict, verdicts)
-        fresh: Item = {"group": group, "correct": 0, "judged": 0, "lenient": 0, "unreadable": 0}
-        item = self.items.setdefault(prompt_id(record), fresh)
         self.samples += 1
-        if value is not None:
-            unread = verdict.get("label") == UNREADABLE
-            lenient = lenient_of(verdict)
-            more = one.value(lenient, verdicts) if unread else value
-            item["correct"] += value  # type: ignore[typeddict-item]
-            item["lenient"] += value if more is None else more  # type: ignore[typeddict-item]
-            item["unreadable"] += unread
-            item["judged"] += 1
-            if unread and lenient is not verdict:
-                self.lenient.add(lenient["set"])
+        unread = verdict.get("label") == UNREADABLE
+        lenient = lenient_of(verdict)
+        more = one.value(lenient, verdicts) if unread else value
+        for items in (self.items, self.groups.setdefault(group, {})):
+            fresh: Item = {"group": group, "correct": 0, "judged": 0, "lenient": 0, "unreadable": 0}
+            item = items.setdefault(prompt_id(record), fresh)
+            if value is not None:
+                item["correct"] += value  # type: ignore[typeddict-item]
+                item["lenient"] += value if more is None else more  # type: ignore[typeddict-item]
+                item["unreadable"] += unread
+                item["judged"] += 1
+        if unread and lenient is not verdict:
+            self.lenient.add(lenient["set"])
         return value
 
 
@@ -202,10 +204,10 @@ def _in_order(present: Sequence[Measure], measures: Sequence[Measure]) -> list[M
 
 
 def _cell(row: Row, one: Measure, passes: bool) -> dict[str, Any]:
-    groups = sorted({item["group"] for item in row.items.values()}, key=by_number)
+    groups = sorted(row.groups, key=by_number)
     passes &= one.hit == ("correct",)
     whole = _share(list(row.items.values()), passes)
-    parts = {g: _share([i for i in row.items.values() if i["group"] == g], passes) for g in groups}
+    parts = {g: _share(list(row.groups[g].values()), passes) for g in groups}
     judged = sum(item["judged"] for item in row.items.values())
     return {
         **whole,
