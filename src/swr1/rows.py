@@ -32,10 +32,12 @@ _NUMBER = re.compile(r"[-+$]?\d[\d,]*(\.\d+)?(/\d+)?%?")
 
 
 def is_row(value: Any) -> bool:
-    """Whether an object that is no good record was never meant as one.
+    """Whether an object that is no good record was never meant as one; or a list of such.
 
     It has no version, no id or no messages, and a prompt or columns that no record has.
     """
+    if isinstance(value, list):
+        return bool(value) and isinstance(value[0], dict) and is_row(value[0])
     if not isinstance(value, dict) or "v" in value:
         return False
     prompt = value.get("prompt")
@@ -44,8 +46,9 @@ def is_row(value: Any) -> bool:
     return not record and ("prompt" in value or bool(value.keys() - NAMES))
 
 
-def no_record(row: Mapping[str, Any], name: str) -> str:
-    """The reason for dropping a row of file `name` ("-": standard input), in one line."""
+def no_record(row: Any, name: str) -> str:
+    """The reason for dropping a row (or a list of them) of file `name`, "-" being standard input."""
+    row = row[0] if isinstance(row, list) else row
     return (
         f"a row, no record: its columns are {listed(row)}. This makes records:"
         f" {way_in(row, name)} > records.jsonl"
@@ -53,7 +56,10 @@ def no_record(row: Mapping[str, Any], name: str) -> str:
 
 
 def no_records_in(name: str, header: bytes) -> str | None:
-    """The same for a file of CSV, by its first line; None if its name does not end in .csv."""
+    """The same for CSV and for one JSON document, by name and first line; None for other files."""
+    if header.strip() in (b"[", b"[{", b"{"):
+        way = f"swr1 load jsonl {shlex.quote(name)} --set prompt={COLUMN} task={TASK}"
+        return f"one JSON document, no record a line. This makes records: {way} > records.jsonl"
     if not name.lower().endswith(_CSV):
         return None
     columns = next(csv.reader([header.decode("utf-8-sig", "replace")]), [])

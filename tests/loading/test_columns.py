@@ -187,10 +187,32 @@ def test_stages_name_the_way_in_for_csv(swr1, tmp_path):
     assert run.returncode == 65 and f"load csv {tmp_path}/m.csv --set prompt=question" in run.stderr
 
 
+def test_stages_name_the_way_in_for_parquet_and_one_json_document(swr1, tmp_path):
+    pq.write_table(pa.Table.from_pylist([ROW]), tmp_path / "m.parquet")
+    (tmp_path / "m.json").write_text(json.dumps([ROW], indent=1))
+    (tmp_path / "line.json").write_text(json.dumps([ROW]))
+    run = swr1("verify", "math", tmp_path / "m.parquet")
+    assert run.returncode == 65
+    assert (
+        f"swr1 load parquet {tmp_path}/m.parquet --set prompt=question completion=resp"
+        in run.stderr
+    )
+    run = swr1("verify", "math", tmp_path / "m.json")
+    assert run.returncode == 65 and f"swr1 load jsonl {tmp_path}/m.json --set prompt=" in run.stderr
+    run = swr1("verify", "math", tmp_path / "line.json")
+    assert run.returncode == 65 and "line.json --set prompt=question completion=" in run.stderr
+
+
 def test_records_with_a_fault_are_no_rows():
     good = {"v": 1, "id": "a", "prompt": USER}
     assert not is_row(good | {"prompt": "a text"})  # its version says that it is a record
     assert not is_row({"id": "a", "prompt": USER, "verdicts": 3})
-    assert not is_row([ROW]) and not is_row({}) and not is_row({"completion": "x"})
+    assert (
+        is_row([ROW])
+        and not is_row([[ROW]])
+        and not is_row([])
+        and not is_row({})
+        and not is_row({"completion": "x"})
+    )
     assert is_row({"prompt": "2+2?"}) and is_row(ROW | {"id": 7})
     assert way_in({"prompt": "2+2?"}, "q r.jsonl") == "swr1 load jsonl 'q r.jsonl' --set task=TASK"

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from swr1.errors import DataError
 from swr1.records import FIELDS, MAX_LINE, VERSION, Record, float32_list, pack, parse
+from swr1.rows import way_in
 
 _ARROW = {
     "int": pa.int64(),
@@ -210,15 +211,17 @@ def _too_large(what: str, size: int, path: Path) -> DataError:
 
 
 def _check_schema(schema: pa.Schema, path: Path) -> None:
-    def bad(what: str) -> DataError:
+    def bad(what: str, remedy: str = "") -> DataError:
         return DataError(
             f"a Parquet file of another schema ({what}); records in Parquet are written by a stage"
-            " with -o FILE.parquet",
+            f" with -o FILE.parquet{remedy}",
             str(path),
         )
 
     if (schema.metadata or {}).get(b"swr1") != str(VERSION).encode():
-        raise bad(f"columns {', '.join(schema.names[:8])}")
+        way = way_in(dict.fromkeys(schema.names), str(path))
+        remedy = f". This makes records of rows: {way} > records.jsonl"
+        raise bad(f"columns {', '.join(schema.names[:8])}", remedy)
     if len(set(schema.names)) < len(schema.names):
         raise bad("a column stands in it twice")
     for field in schema:

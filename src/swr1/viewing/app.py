@@ -57,7 +57,13 @@ def show(what: str, condition: str, tokenizer: str | None, colouring: str) -> No
     if len(run.records) == 1:
         Source(record_files(run.records[0])).extend()
     near = [*run.path.absolute().parents, run.path]
-    ViewApp(run, condition, Tokenizers(tokenizer, near), colouring).run()
+    app = ViewApp(run, condition, Tokenizers(tokenizer, near), colouring)
+    app.run()
+    if isinstance(app.failed, SwrError | OSError):
+        raise app.failed
+    if app.failed:
+        what = f"{type(app.failed).__name__}: {app.failed}"
+        raise SwrError(f"the page cannot show this ({what}); --plain prints the records as text")
 
 
 class ViewApp(App[None]):
@@ -88,6 +94,15 @@ class ViewApp(App[None]):
         self.condition = condition
         self.tokenizers = tokenizers
         self.colouring = colouring
+        self.failed: Exception | None = None
+
+    def _handle_exception(self, error: Exception) -> None:
+        """End with one line and an exit code, where textual prints a traceback and ends with 0."""
+        if self.is_headless:  # a test
+            super()._handle_exception(error)
+        else:
+            self.failed = self.failed or error
+            self.exit(return_code=1)
 
     def on_mount(self) -> None:
         alone = not self.shown.policies and len(self.shown.records) == 1
