@@ -7,9 +7,10 @@ import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
+from swr1.errors import SwrError
 from swr1.records import pack
 from swr1.streams.parquet import write_parquet
-from swr1.viewing.app import ListScreen, RecordScreen, RunScreen, ViewApp
+from swr1.viewing.app import ListScreen, RecordScreen, RunScreen, ViewApp, show
 from swr1.viewing.run import find
 from swr1.viewing.tokens import Tokenizers
 from tests.conftest import jsonl
@@ -279,3 +280,12 @@ def test_any_record_opens_wherever_its_policy_is(tmp_path, packed):
             await pilot.press("c", "c", "right")
 
     drive(file, steps)
+
+
+def test_a_page_that_fails_ends_as_any_command_does(records, monkeypatch):
+    def broken(app):
+        app.failed = TypeError("planted")
+
+    monkeypatch.setattr(ViewApp, "run", broken)
+    with pytest.raises(SwrError, match=r"cannot show this \(TypeError: planted\); --plain"):
+        show(str(records), "", None, "none")
