@@ -12,6 +12,7 @@ import swr1
 from swr1 import types
 from swr1.errors import DataError
 from swr1.records import FIELDS
+from tests.conftest import run_swr1
 
 ROOT = Path(__file__).parent.parent
 
@@ -83,8 +84,7 @@ def test_a_bad_record_is_named_with_its_line(tmp_path):
 
 
 def test_records_of_the_command_line_and_of_python_are_the_same(tmp_path):
-    swr = Path(sys.executable).parent / "swr1"
-    subprocess.run([swr, "gen-puzzles", "-n", "2", "-o", tmp_path / "p.jsonl", "-q"], check=True)
+    run_swr1("gen-puzzles", "-n", "2", "-o", tmp_path / "p.jsonl", "-q", check=True)
     read = [r for r in swr1.read_records(tmp_path / "p.jsonl") if r.pop("trail")]
     assert read == list(swr1.make_puzzles(2))
 
@@ -113,11 +113,8 @@ def test_the_loop_on_one_page_computes_what_train_step_computes(tmp_path, monkey
         record["generation"]["policy"] = {"name": str(tmp_path / "stage"), "version": 0}
         record["generation"]["sampling"] = {"temperature": 1.0, "max_tokens": 12}
     swr1.write_records(tmp_path / "records.jsonl", records)
-    swr = Path(sys.executable).parent / "swr1"
     options = f"--policy {tmp_path / 'stage'} --kl 0 --batch 2 --steps 1 --lr 1e-2 --threads 1 -q"
-    subprocess.run(
-        [swr, "train-step", "grpo", tmp_path / "records.jsonl", *options.split()], check=True
-    )
+    run_swr1("train-step", "grpo", tmp_path / "records.jsonl", *options.split(), check=True)
     start, page, stage = (
         load_file(tmp_path / name / "versions" / version / "model.safetensors")
         for name, version in (("page", "000000"), ("page", "000001"), ("stage", "000001"))

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from tests.conftest import jsonl, load, run_swr1
+from tests.forked import start_pipeline
 
 ROLLOUT = (
     "rollout prompts.jsonl --policy p0 --samples 2 --max-tokens 20 --batch 2 --threads 1"
@@ -120,23 +121,19 @@ def test_a_policy_without_a_marker_is_refused(world, tmp_path):
 
 
 def test_the_first_record_of_a_pipe_and_a_reader_that_leaves(world):
-    import subprocess
-
-    from tests.conftest import SWR1
-
     line = (
-        f"set -o pipefail; {SWR1} gen-puzzles -n 50 --people 3 --wording terse --names few"
-        f" | {SWR1} rollout --policy p0 --max-tokens 20 --system-prompt logic-rl-terse"
-        f" | {SWR1} verify format knights | {SWR1} reward logic-rl | head -5"
+        "swr1 gen-puzzles -n 50 --people 3 --wording terse --names few"
+        " | swr1 rollout --policy p0 --max-tokens 20 --system-prompt logic-rl-terse"
+        " | swr1 verify format knights | swr1 reward logic-rl"
     )
-    done = subprocess.run(
-        ["bash", "-c", line], cwd=world, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    rewards = [orjson.loads(record)["reward"] for record in done.stdout.splitlines()]
-    assert len(rewards) == 5
+    with open(world / "said.txt", "wb") as said:
+        stages = start_pipeline(line, world, said)
+        rewards = [orjson.loads(stages[-1].stdout.readline())["reward"] for _ in range(5)]
+        stages[-1].stdout.close()
+        assert [stage.wait(120) for stage in stages] == [0] * 4
     assert set(rewards) <= {-3.0, -1.0, -0.5, 3.0}
-    assert all(x.startswith("swr1 ") for x in done.stderr.splitlines()), done.stderr
+    said = (world / "said.txt").read_text()
+    assert all(x.startswith("swr1 ") for x in said.splitlines()), said
 
 
 def test_a_shard_that_a_glob_does_not_name_is_missed(world, tmp_path):
