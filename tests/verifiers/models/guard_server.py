@@ -23,7 +23,7 @@ class GuardServer(ModelServer):
         super().__init__(None, make="plain", served=served, faults=faults, engine=object())
         self.reply_of, self.near, self.dies_after = reply, near, dies_after
 
-    def complete(self, path, asked):
+    def complete(self, path, asked, *_):
         if self.dies_after is not None and len(self.requests) > self.dies_after:
             raise ArithmeticError("out of memory")
         if asked["model"] != self.served:

@@ -158,7 +158,7 @@ def test_the_cache_asks_only_what_is_new(tmp_path):
 
 def test_a_server_without_log_probabilities_is_asked_without():
     class Old(GuardServer):
-        def complete(self, path, asked):
+        def complete(self, path, asked, *_):
             from swr1.errors import DataError
 
             if "logprobs" in asked:
