@@ -23,7 +23,7 @@ NEEDS = {
     "plot": ("plot metrics.jsonl -o p.png", "matplotlib"),
     "plan": ("plan", "simpy"),
     "view": ("view p.jsonl", "textual"),
-    "vllm": ("rollout p.jsonl --policy start --engine vllm", "vllm"),
+    "vllm": ("rollout p.jsonl --policy some/model --engine vllm", "vllm"),
 }
 # Their packages are looked for before they are imported: tests/training/test_engine.py.
 ASKED_FOR = {"qlora"}
