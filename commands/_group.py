@@ -21,12 +21,14 @@ RENAMED = {"analyse": "analyze"}  # earlier names: they still work, are not list
 
 
 def _files() -> dict[str, Path]:
-    folder = Path(__file__).parent
-    return {
-        f.stem.replace("_", "-"): f
-        for f in sorted(folder.glob("*.py"))
-        if not f.stem.startswith("_")
-    }
+    """The files by the names of their subcommands: index_query.py beside index.py is "index query"."""
+    files = {f.stem: f for f in sorted(Path(__file__).parent.glob("[!_]*.py"))}
+    names = {}
+    for stem, file in files.items():
+        first, _, second = stem.partition("_")
+        words = [first, second] if second and first in files else [stem]
+        names[" ".join(words).replace("_", "-")] = file
+    return names
 
 
 class LazyGroup(TyperGroup):
@@ -48,7 +50,8 @@ class LazyGroup(TyperGroup):
         return super().parse_args(ctx, [*args[1:], "--help"] if args[:1] == ["help"] else args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name = args[0]
+        count = 2 if " ".join(args[:2]) in _files() else 1
+        name = " ".join(args[:count])
         if name in RENAMED:
             say("swr1", f"`{name}` is now `{RENAMED[name]}`; the old name will go")
             name = RENAMED[name]
@@ -60,7 +63,7 @@ class LazyGroup(TyperGroup):
             function = plugins[name].load()
         else:
             ctx.fail(f"no subcommand {name!r}.{suggest(name, self.list_commands(ctx))}")
-        return name, as_click(name, function), args[1:]
+        return name, as_click(name, function), args[count:]
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         with _words_shown():

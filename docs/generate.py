@@ -59,7 +59,7 @@ def cli_page() -> str:
     environ = os.environ | {"COLUMNS": "92", "NO_COLOR": "1", "TERM": "dumb"}
     for name in ["", *LazyGroup().list_commands(None)]:
         text = subprocess.run(
-            [swr1, *([name, "--help-all"] if name else ["--help"])],
+            [swr1, *([*name.split(), "--help-all"] if name else ["--help"])],
             capture_output=True,
             text=True,
             env=environ,

@@ -173,14 +173,15 @@ def _lines_of_words(text: str) -> Iterator[list[str]]:
 
 
 @functools.cache
-def _command(name: str) -> Any:
+def _command(*words: str) -> tuple[str, Any, list[str]]:
+    """(name, command, words after its name) of a subcommand, whose name may be two words."""
     import typer
 
     from swr1.commands import app
 
     group: Any = typer.main.get_command(app)
-    with group.make_context("swr1", [name], resilient_parsing=True) as context:
-        return group.resolve_command(context, [name])[1]
+    with group.make_context("swr1", [words[0]], resilient_parsing=True) as context:
+        return group.resolve_command(context, [*words])
 
 
 def parse(arguments: list[str]) -> None:
@@ -188,10 +189,11 @@ def parse(arguments: list[str]) -> None:
     from swr1.commands import spread
 
     if arguments and not arguments[0].startswith("-"):
-        command = _command(arguments[0])
-        context = command.context_class(command, info_name=arguments[0])
-        values, _, _ = command.make_parser(context).parse_args(spread(arguments[1:]))
-        _check_names(arguments[0], values)
+        name, command, after = _command(*arguments[:2])
+        context = command.context_class(command, info_name=name)
+        words = spread([*after, *arguments[2:]])
+        values, _, _ = command.make_parser(context).parse_args(words)
+        _check_names(name, values)
 
 
 def _check_names(command: str, values: dict[str, Any]) -> None:

@@ -82,6 +82,7 @@ class Stage:
         self.came = self.went = 0
         self.drops: Counter[str] = Counter()
         self.tallies: dict[str, Counter[str]] = defaultdict(Counter)
+        self.summary = ""  # what the last line on stderr begins with, of a stage without records
         self._per_input: list[list[int]] = []  # [outputs of an input, how many such in a row]
         self._quarantine: Any = None
 
@@ -336,7 +337,7 @@ class Stage:
         seconds = time.monotonic() - self.started
         numbers = [f"{self.came:,} in"] if self.inputs is not None else []
         numbers += [f"{self.went:,} out"] if self.output else []
-        parts = [", ".join(numbers)]
+        parts = [self.summary, ", ".join(numbers)]
         if self.writer.lines_done:
             parts.append(f"{self.writer.lines_done:,} done before")
         for name, counter in self.tallies.items():

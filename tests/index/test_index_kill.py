@@ -1,0 +1,125 @@
+"""A build killed with -9 leaves the last whole state; run again it goes on and ends as if unbroken."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from swr1.errors import DataError
+from swr1.index import building, open_index
+from swr1.index.building import build_index
+from swr1.index.config import IndexConfig
+from tests.index.corpus import BACKENDS, build, found, refuse, rows, write
+
+pytest.importorskip("tantivy")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(building, "COMMIT_PASSAGES", 100)
+
+
+def killed(seconds, *inputs, **options):
+    """Build in a child that is killed after so many seconds; whether it was still at work."""
+    child = os.fork()
+    if child == 0:
+        try:
+            build_index(list(inputs), IndexConfig(output="idx", **options), refuse)
+        finally:
+            os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_killed_build_goes_on(tmp_path, backend, capsys):
+    rng = random.Random(backend)
+    for i in range(3):
+        write(tmp_path / f"f{i}.jsonl", rows(rng, 500))
+    base = build("idx", "f0.jsonl", backend=backend)
+    write(tmp_path / "f2.jsonl", rows(rng, 700))
+    began = time.monotonic()
+    fresh = build("fresh", "f0.jsonl", "f1.jsonl", "f2.jsonl", backend=backend)
+    whole = time.monotonic() - began
+    hits = 0
+    for _ in range(6):
+        hits += killed(rng.uniform(0.05, 0.9) * whole, "f1.jsonl", "f2.jsonl")
+        digest = open_index("idx").digest
+        if digest != base.digest:
+            assert digest == fresh.digest
+            break
+    index = build("idx", "f1.jsonl", "f2.jsonl")
+    assert index.digest == fresh.digest and index.passages == 1700
+    assert found(index, "w1 w2", "rare3", "w9") == found(fresh, "w1 w2", "rare3", "w9")
+    assert hits
+
+
+def test_a_first_build_that_was_killed_is_no_index_yet(tmp_path):
+    write(tmp_path / "a.jsonl", rows(random.Random(0), 30_000))
+    assert killed(0.15, "a.jsonl")
+    with pytest.raises(DataError, match="no index is here"):
+        open_index("idx")
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("late", [False, True])
+def test_a_kill_before_or_after_any_commit_loses_only_what_came_after_it(
+    tmp_path, backend, late, monkeypatch
+):
+    """Every commit in turn is the last thing that a build does, or the first that it does not."""
+    write(tmp_path / "a.jsonl", rows(random.Random(0), 250))
+    write(tmp_path / "b.jsonl", rows(random.Random(1), 150))
+    fresh = build("fresh", "a.jsonl", "b.jsonl", backend=backend)
+    real, said = building.open_store, []
+
+    def open_store(*args, **more):
+        store = real(*args, **more)
+        commit = store.commit
+
+        def dying():
+            if late:
+                commit()
+            raise Killed
+
+        store.commit = dying
+        return store
+
+    config = IndexConfig(output="idx", backend=backend)
+    monkeypatch.setattr(building, "open_store", open_store)
+    for _ in range(7 if late else 1):
+        with pytest.raises(Killed):
+            build_index(["a.jsonl", "b.jsonl"], config, refuse, say=said.append)
+    monkeypatch.setattr(building, "open_store", real)
+    build_index(["a.jsonl", "b.jsonl"], config, refuse, say=said.append)
+    index = open_index("idx")
+    assert index.digest == fresh.digest
+    assert found(index, "w1 w2", "rare3") == found(fresh, "w1 w2", "rare3")
+    counts = [int(text.split(": ")[1].split()[0]) for text in said]
+    assert counts == ([100, 200, 300, 400, 400, 400, 400] if late else [0])
+
+
+def test_a_killed_build_starts_over_where_a_file_it_had_read_has_changed(tmp_path, monkeypatch):
+    for name in ("a.jsonl", "b.jsonl"):
+        write(tmp_path / name, rows(random.Random(name), 400))
+    real = building.split
+
+    def dies(source, *more):
+        yield from real(source, *more)
+        if source.name == "b.jsonl":
+            raise Killed
+
+    monkeypatch.setattr(building, "split", dies)
+    with pytest.raises(Killed):
+        build("idx", "a.jsonl", "b.jsonl")
+    monkeypatch.setattr(building, "split", real)
+    write(tmp_path / "a.jsonl", rows(random.Random(9), 400))
+    index = build("idx", "a.jsonl", "b.jsonl")
+    assert index.digest == build("fresh", "b.jsonl", "a.jsonl").digest
