@@ -24,6 +24,7 @@ NEEDS = {
     "plan": ("plan", "simpy"),
     "view": ("view p.jsonl", "textual"),
     "vllm": ("rollout p.jsonl --policy some/model --engine vllm", "vllm"),
+    "search": ("index docs.txt -o docs.index", "tantivy"),
 }
 # Their packages are looked for before they are imported: tests/training/test_engine.py.
 ASKED_FOR = {"qlora"}
@@ -47,6 +48,9 @@ swr1 estimate twice.jsonl
 swr1 export trl merged.jsonl -o trl.jsonl
 swr1 gen-requests -n 3 -o requests.jsonl
 swr1 attack roleplay requests.jsonl --texts village -o attacked.jsonl
+swr1 index docs.txt notes.md rows.jsonl -o docs.index --backend sqlite
+swr1 index query docs.index words
+swr1 index show docs.index
 swr1 status
 swr1 view merged.jsonl
 """
@@ -80,6 +84,9 @@ def blocked(tmp_path, *names: str) -> dict[str, str]:
 @pytest.fixture
 def puzzles(tmp_path):
     run_swr1(*"gen-puzzles -n 6 --people 2-3 --trace search -o p.jsonl".split(), cwd=tmp_path)
+    (tmp_path / "docs.txt").write_text("some words")
+    (tmp_path / "notes.md").write_text("# Notes\n\nsome words")
+    (tmp_path / "rows.jsonl").write_text('{"text": "some words"}\n')
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "reward_mean": 1}\n')
     return tmp_path
 

@@ -21,6 +21,10 @@ if (
     from swr1.api import write_records as write_records
     from swr1.engines import Sampling as Sampling
     from swr1.engines import open_engine as open_engine
+    from swr1.index import Index as Index
+    from swr1.index import Passage as Passage
+    from swr1.index import build_index as build_index
+    from swr1.index import open_index as open_index
     from swr1.objectives.presets import Objective as Objective
     from swr1.objectives.presets import get_preset as get_preset
     from swr1.policy import Policy as Policy
@@ -46,6 +50,7 @@ _NAMES_BY_MODULE = {
     "api": "advantages load_policy make_puzzles open_verifiers policy_loss read_records save_version"
     " write_records",
     "engines": "Sampling open_engine",
+    "index": "Index Passage build_index open_index",
     "objectives.presets": "Objective get_preset",
     "policy": "Policy",
     "prompts": "load_prompt",

@@ -7,7 +7,8 @@
 writes an index so that a kill never hurts it, `backends` holds what stores and ranks.
 """
 
+from swr1.index.building import build_index
 from swr1.index.passages import Passage
 from swr1.index.reading import Index, open_index
 
-__all__ = ["Index", "Passage", "open_index"]
+__all__ = ["Index", "Passage", "build_index", "open_index"]

@@ -10,6 +10,7 @@ from typing import Any
 from swr1.errors import DataError, UsageError
 from swr1.options import option
 from swr1.registry import parse_options
+from swr1.rows import listed
 
 BACKENDS = ("tantivy", "sqlite")
 
@@ -36,10 +37,9 @@ class Columns:
             first, line_break, rest = contents.partition("\n")
             title, text = (first.strip().strip('"'), rest) if line_break else (title, contents)
         if text is None:
-            names = ", ".join(map(repr, list(row)[:6])) or "nothing"
             raise DataError(
-                f"no text: it has {names}, and neither {self.text!r} nor {self.contents!r}; name"
-                " the column with --set text=COLUMN"
+                f"no text: its columns are {listed(row)}, and neither {self.text!r} nor"
+                f" {self.contents!r} is there; name the column with --set text=COLUMN"
             )
         name = row.get(self.id)
         for what, value in {self.text: text, self.title: title}.items():
