@@ -38,5 +38,6 @@ def command(
             if stage.drops.total() > 3:  # the stage names the first three only
                 stage.say(f"dropped {location}: {reason}")
 
-        made = build_index(sources, config, on_bad, stage.progress.advance, stage.say)
-        stage.summary = summary(config.output, *made)
+        state, counts = build_index(sources, config, on_bad, stage.progress.advance, stage.say)
+        stage.came, stage.went = state.sources, state.passages
+        stage.summary = summary(config.output, state, counts)

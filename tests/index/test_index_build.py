@@ -2,6 +2,7 @@
 
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.index import building, open_index
+from swr1.index import building, journal, open_index
 from swr1.index.state import generations, lock, read_sources
 from tests.index.corpus import BACKENDS, build, found, rows, write
 
@@ -59,7 +60,7 @@ def test_passages_of_one_score_come_in_one_order_in_every_layout(tmp_path, monke
     same = [{"id": f"s{i}", "text": "home p37 place5"} for i in range(300)]
     write(tmp_path / "a.jsonl", same[:150]), write(tmp_path / "b.jsonl", same[150:])
     fresh = build("fresh", "a.jsonl", "b.jsonl")
-    monkeypatch.setattr(building, "COMMIT_PASSAGES", 64)  # other segments
+    monkeypatch.setattr(journal, "COMMIT_PASSAGES", 64)  # other segments
     build("idx", "b.jsonl")
     grown = build("idx", "a.jsonl")
     assert found(fresh, "home", "p37 place5", top=7) == found(grown, "home", "p37 place5", top=7)
@@ -91,6 +92,27 @@ def test_only_what_changed_is_read(tmp_path, monkeypatch):
     write(tmp_path / "c.jsonl", rows(random.Random(8), 5))
     index = build("idx", "a.jsonl", "b.jsonl", "c.jsonl")
     assert read == ["b.jsonl", "c.jsonl"] and index.passages == 15
+
+
+def test_a_source_of_many_pages_is_copied_in_order(tmp_path, monkeypatch):
+    from swr1.index.backends import tantivy
+
+    monkeypatch.setattr(tantivy, "_PAGE", 7)
+    monkeypatch.setattr(journal, "COMMIT_PASSAGES", 10)
+    write(tmp_path / "a.jsonl", rows(random.Random(0), 50))
+    write(tmp_path / "b.jsonl", rows(random.Random(1), 3))
+    build("idx", "a.jsonl", "b.jsonl")
+    write(tmp_path / "b.jsonl", rows(random.Random(2), 3))
+    assert build("idx", "b.jsonl").digest == build("fresh", "a.jsonl", "b.jsonl").digest
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_threads_may_search_at_once(tmp_path, backend):
+    index = build("idx", write(tmp_path / "a.jsonl", rows(random.Random(0), 200)), backend=backend)
+    queries = [f"w{i} w{i + 1} rare{i}" for i in range(30)]
+    with ThreadPoolExecutor(4) as pool:
+        at_once = list(pool.map(lambda query: found(index, query)[0], queries * 3))
+    assert at_once == found(index, *queries) * 3
 
 
 def test_what_is_not_named_stays_unless_it_is_pruned(tmp_path):

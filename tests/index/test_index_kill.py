@@ -8,7 +8,7 @@ import time
 import pytest
 
 from swr1.errors import DataError
-from swr1.index import building, open_index
+from swr1.index import building, journal, open_index
 from swr1.index.building import build_index
 from swr1.index.config import IndexConfig
 from tests.index.corpus import BACKENDS, build, found, refuse, rows, write
@@ -19,7 +19,7 @@ pytest.importorskip("tantivy")
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(building, "COMMIT_PASSAGES", 100)
+    monkeypatch.setattr(journal, "COMMIT_PASSAGES", 50)
 
 
 def killed(seconds, *inputs, **options):
@@ -39,21 +39,21 @@ def killed(seconds, *inputs, **options):
 def test_a_killed_build_goes_on(tmp_path, backend, capsys):
     rng = random.Random(backend)
     for i in range(3):
-        write(tmp_path / f"f{i}.jsonl", rows(rng, 500))
+        write(tmp_path / f"f{i}.jsonl", rows(rng, 250))
     base = build("idx", "f0.jsonl", backend=backend)
-    write(tmp_path / "f2.jsonl", rows(rng, 700))
+    write(tmp_path / "f2.jsonl", rows(rng, 350))
     began = time.monotonic()
     fresh = build("fresh", "f0.jsonl", "f1.jsonl", "f2.jsonl", backend=backend)
     whole = time.monotonic() - began
     hits = 0
-    for _ in range(6):
+    for _ in range(4):
         hits += killed(rng.uniform(0.05, 0.9) * whole, "f1.jsonl", "f2.jsonl")
         digest = open_index("idx").digest
         if digest != base.digest:
             assert digest == fresh.digest
             break
     index = build("idx", "f1.jsonl", "f2.jsonl")
-    assert index.digest == fresh.digest and index.passages == 1700
+    assert index.digest == fresh.digest and index.passages == 850
     assert found(index, "w1 w2", "rare3", "w9") == found(fresh, "w1 w2", "rare3", "w9")
     assert hits
 
@@ -75,8 +75,8 @@ def test_a_kill_before_or_after_any_commit_loses_only_what_came_after_it(
     tmp_path, backend, late, monkeypatch
 ):
     """Every commit in turn is the last thing that a build does, or the first that it does not."""
-    write(tmp_path / "a.jsonl", rows(random.Random(0), 250))
-    write(tmp_path / "b.jsonl", rows(random.Random(1), 150))
+    write(tmp_path / "a.jsonl", rows(random.Random(0), 125))
+    write(tmp_path / "b.jsonl", rows(random.Random(1), 75))
     fresh = build("fresh", "a.jsonl", "b.jsonl", backend=backend)
     real, said = building.open_store, []
 
@@ -103,12 +103,12 @@ def test_a_kill_before_or_after_any_commit_loses_only_what_came_after_it(
     assert index.digest == fresh.digest
     assert found(index, "w1 w2", "rare3") == found(fresh, "w1 w2", "rare3")
     counts = [int(text.split(": ")[1].split()[0]) for text in said]
-    assert counts == ([100, 200, 300, 400, 400, 400, 400] if late else [0])
+    assert counts == ([50, 100, 150, 200, 200, 200, 200] if late else [0])
 
 
 def test_a_killed_build_starts_over_where_a_file_it_had_read_has_changed(tmp_path, monkeypatch):
     for name in ("a.jsonl", "b.jsonl"):
-        write(tmp_path / name, rows(random.Random(name), 400))
+        write(tmp_path / name, rows(random.Random(name), 150))
     real = building.split
 
     def dies(source, *more):
@@ -120,6 +120,6 @@ def test_a_killed_build_starts_over_where_a_file_it_had_read_has_changed(tmp_pat
     with pytest.raises(Killed):
         build("idx", "a.jsonl", "b.jsonl")
     monkeypatch.setattr(building, "split", real)
-    write(tmp_path / "a.jsonl", rows(random.Random(9), 400))
+    write(tmp_path / "a.jsonl", rows(random.Random(9), 150))
     index = build("idx", "a.jsonl", "b.jsonl")
     assert index.digest == build("fresh", "b.jsonl", "a.jsonl").digest
