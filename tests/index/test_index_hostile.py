@@ -72,10 +72,6 @@ BAD = {  # file -> (its bytes, the place and the reason that are told)
     "deep.jsonl": (b'{"text":' + b"[" * 5000 + b"]" * 5000 + b"}\n", "deep.jsonl:1: "),
     "torn.jsonl": (b'{"text": "a"}\n{"text": "b', "torn.jsonl:2: the last line is torn"),
     "large.jsonl": (orjson.dumps({"text": "w " * 60_000}), "large.jsonl:1: no passage: it has"),
-    "huge.jsonl": (
-        b'{"text": "fine"}\n{"text": "' + b"w " * 2**25 + b'"}',
-        "huge.jsonl:2: the line is longer than 64 MB",
-    ),
     "half.jsonl.gz": (b"\x1f\x8b\x08\x00 no gzip", "half.jsonl.gz:1: "),
     "no.parquet": (b"PAR1 but no more", "no.parquet: not a Parquet file"),
     "surrogate.jsonl": (b'{"text": "\\ud800"}\n', "surrogate.jsonl:1: "),
@@ -97,3 +93,13 @@ def test_bad_documents_are_named_with_their_line_and_the_others_are_indexed(tmp_
     assert "\x1b" not in asked.stdout and "\u202e" not in asked.stdout
     failed = run_swr1("index", "in", "-o", "idx2", cwd=tmp_path)
     assert failed.returncode == 65 and len(failed.stderr.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_line_without_end_is_a_bad_row_in_bounded_memory(tmp_path):
+    huge = b'{"text": "fine"}\n{"text": "' + b"w " * 2**26 + b'"}\n{"text": "fine too"}\n'
+    (tmp_path / "huge.jsonl").write_bytes(huge)
+    line = "index huge.jsonl -o idx --on-error skip".split()
+    done = run_swr1(*line, cwd=tmp_path, check=True)
+    assert "dropped huge.jsonl:2: the line is longer than 64 MB" in done.stderr
+    assert "idx: 2 passages" in done.stderr
