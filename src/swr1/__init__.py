@@ -22,6 +22,7 @@ if (
     from swr1.engines import Sampling as Sampling
     from swr1.engines import open_engine as open_engine
     from swr1.index import Index as Index
+    from swr1.index import IndexConfig as IndexConfig
     from swr1.index import Passage as Passage
     from swr1.index import build_index as build_index
     from swr1.index import open_index as open_index
@@ -50,7 +51,7 @@ _NAMES_BY_MODULE = {
     "api": "advantages load_policy make_puzzles open_verifiers policy_loss read_records save_version"
     " write_records",
     "engines": "Sampling open_engine",
-    "index": "Index Passage build_index open_index",
+    "index": "Index IndexConfig Passage build_index open_index",
     "objectives.presets": "Objective get_preset",
     "policy": "Policy",
     "prompts": "load_prompt",

@@ -3,17 +3,12 @@
 import random
 from pathlib import Path
 
-from swr1.errors import DataError
 from swr1.index import Index, open_index
-from swr1.index.building import build_index
+from swr1.index.building import build_index, refuse
 from swr1.index.config import IndexConfig
 from tests.conftest import jsonl
 
 BACKENDS = ("tantivy", "sqlite")
-
-
-def refuse(location, reason, raw):
-    raise DataError(reason, location)
 
 
 def build(folder, *inputs, on_bad=refuse, **options) -> Index:

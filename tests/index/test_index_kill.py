@@ -10,9 +10,9 @@ import pytest
 
 from swr1.errors import DataError
 from swr1.index import building, journal, open_index
-from swr1.index.building import build_index
+from swr1.index.building import build_index, refuse
 from swr1.index.config import IndexConfig
-from tests.index.corpus import BACKENDS, build, found, refuse, rows, write
+from tests.index.corpus import BACKENDS, build, found, rows, write
 
 pytest.importorskip("tantivy")
 

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swr1.errors import DataError, UsageError
+from swr1.index.building import refuse
 from swr1.index.config import Columns, IndexConfig, parse_columns
 from swr1.index.passages import MOST_CHARACTERS, make_passage, packed, unpacked
 from swr1.index.sources import find_sources
 from swr1.index.splitting import pieces, sections, split
-from tests.index.corpus import refuse
 
 
 def cut(text, words, overlap=0):

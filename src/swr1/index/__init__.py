@@ -8,7 +8,8 @@ writes an index so that a kill never hurts it, `backends` holds what stores and 
 """
 
 from swr1.index.building import build_index
+from swr1.index.config import IndexConfig
 from swr1.index.passages import Passage
 from swr1.index.reading import Index, open_index
 
-__all__ = ["Index", "Passage", "build_index", "open_index"]
+__all__ = ["Index", "IndexConfig", "Passage", "build_index", "open_index"]

@@ -51,17 +51,23 @@ class Counts:
     bad: int = 0
 
 
+def refuse(location: str, reason: str, raw: Any) -> None:
+    """The `on_bad` that leaves nothing out."""
+    raise DataError(reason, location)
+
+
 def build_index(
     inputs: Sequence[str],
     config: IndexConfig,
-    on_bad: OnBad,
+    on_bad: OnBad = refuse,
     advance: Callable[[int], None] = lambda count: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[State, Counts]:
     """Bring an index up to date with files; it is made where there is none.
 
     Args:
-        on_bad: (location, reason, what was read) of a row or a file that is left out; it may raise.
+        on_bad: (location, reason, what was read) of a row or a file that is left out; it may raise,
+            and by default it raises DataError.
         advance: called now and then with the number of passages that are written.
         say: called with what a person may want to know.
 
