@@ -10,6 +10,7 @@ from swr1.engines.openai import OpenAIOptions
 from swr1.engines.replay import ReplayOptions
 from swr1.engines.vllm import VLLMOptions
 from swr1.rollout import Rollout, RolloutConfig
+from swr1.tools.options import ToolOptions
 
 
 @stage_command(opens_models=True)
@@ -17,6 +18,7 @@ def command(
     open_stage,
     sampling: Sampling,
     config: RolloutConfig,
+    tools: ToolOptions,
     engine_options: Annotated[
         dict[str, Any], AnyOf(ReplayOptions, HFOptions, OpenAIOptions, VLLMOptions)
     ],
@@ -25,6 +27,6 @@ def command(
 
     swr1 rollout puzzles.jsonl --policy runs/kk --samples 8 -o rollouts.jsonl
     """
-    job = Rollout(config, sampling, engine_options)
+    job = Rollout(config, sampling, engine_options, tools)
     with open_stage(options=job.facts(), block=config.batch) as stage:
         job.run(stage)

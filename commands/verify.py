@@ -54,6 +54,10 @@ def command(
         bool,
         typer.Option("--only-missing", help="Keep verdicts that have a score; fill in the others."),
     ] = False,
+    whole: Annotated[
+        bool,
+        typer.Option("--whole", help="Judge what tools gave, too, not only what the policy wrote."),
+    ] = False,
     gold: Annotated[
         bool,
         typer.Option("--gold", help="Judge the data set's own answers, and list those not right."),
@@ -104,6 +108,7 @@ def command(
         called=called,
         only_missing=only_missing,
         allow_lost_guard=allow_lost_guard,
+        whole=whole,
     )
     known_answers = closing(Gold(verifiers, timeout, called)) if gold else nullcontext()
     more: dict = {"names": verifiers} | ({"files": file_digests} if file_digests else {})

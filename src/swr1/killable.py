@@ -105,11 +105,12 @@ class Killable:
             self.kill()
             raise UsageError(answer["usage"])
 
-    def __call__(self, record: Record, changes: Sequence[str] = ()) -> dict[str, Any]:
+    def __call__(self, record: Record | str, changes: Sequence[str] = ()) -> dict[str, Any]:
         """What the function gives for a record, with `changes` of its settings for this call."""
         if self._process is None:
             self._start()
-        answer = self._ask((dict(record), list(changes)), self.timeout, "for this record")
+        question = record if isinstance(record, str) else dict(record)
+        answer = self._ask((question, list(changes)), self.timeout, "for this record")
         if "bad" in answer:
             raise DataError(answer["bad"])
         return answer["made"]

@@ -104,7 +104,18 @@ FIELDS = [
     ),
     Field("generation.loss_mask", "ints", "rollout", "0 where the policy did not write the token"),
     Field(
-        "generation.finish_reason", "text", "rollout", "`stop` or `length`; a server may say others"
+        "generation.turns",
+        "json",
+        "rollout",
+        "with tools, what a completion is made of: `kind` (wrote, read, failed), `tokens` and `characters`"
+        " as [from, to), `tool`, `query`, `passages`, `error`; `cut` where a reply was too long",
+    ),
+    Field(
+        "generation.finish_reason",
+        "text",
+        "rollout",
+        "`stop` or `length`; with tools `turns` (it called once too often) and `context`; a server may"
+        " say others",
     ),
     Field(
         "verdicts",
@@ -132,7 +143,10 @@ _NESTED_SHAPES = {
     "template": dict,
     "engine": dict,
     "sampling": dict,
+    "turns": list,
 }
+WROTE = "wrote"  # the kind of a turn that is the policy's own
+CUT = ("length", "turns", "context")  # finish reasons of a completion that is not whole
 
 
 def _is_finite(number: float) -> bool:
@@ -261,6 +275,26 @@ def mark(record: Record) -> Any:
     return record["id"]
 
 
+def own(record: Record) -> Record:
+    """The record with what the policy wrote alone, without what tools gave.
+
+    The same record where no tool was called; else a copy, whose completion, token ids and all that
+    goes with them are those of the turns of kind "wrote".
+    """
+    generation = record.get("generation") or _NONE
+    turns = generation.get("turns")
+    if not turns:
+        return record
+    wrote = [turn for turn in turns if turn["kind"] == WROTE]
+    text = "".join(record["completion"][slice(*turn["characters"])] for turn in wrote)
+    less = {
+        name: [x for turn in wrote for x in generation[name][slice(*turn["tokens"])]]
+        for name in ("token_ids", *_PER_TOKEN)
+        if name in generation and "tokens" in turns[0]
+    }
+    return record | {"completion": text, "generation": generation | less}
+
+
 def float32_list(array: Any) -> list[float]:
     """A numpy float32 array as the shortest decimals that give back the same float32 values."""
     import numpy as np
@@ -342,6 +376,8 @@ def _validate_all(record: Record, needs: tuple[str, ...]) -> None:
                         f"generation.{name} has {len(generation[name])} entries,"
                         f" generation.token_ids has {length}: they must be equal"
                     )
+        if "turns" in generation:
+            _check_turns(generation["turns"])
     for name in needs:
         holder, _, leaf = name.rpartition(".")
         if leaf not in (record.get(holder, {}) if holder else record):
@@ -374,6 +410,23 @@ def _check(name: str, value: Any, kind: str, shape: type | None) -> None:
                 raise ValueError(
                     f"field 'reward_parts': {part!r} must be an object, it is {_name_of(entry)}"
                 )
+
+
+def _check_turns(turns: list[Any]) -> None:
+    """Raises ValueError for turns that are no ranges, one behind the other."""
+    ends = {"tokens": 0, "characters": 0}
+    for turn in turns:
+        if type(turn) is not dict or type(turn.get("kind")) is not str:
+            raise ValueError("field 'generation.turns' must hold objects with a text 'kind'")
+        for name, end in ends.items():
+            if name == "tokens" and name not in turn:  # a trace, whose text has no tokens yet
+                continue
+            place = turn.get(name)
+            if type(place) is not list or [*map(type, place)] != [int, int]:
+                raise ValueError(f"field 'generation.turns': {name!r} must be [from, to)")
+            if place[0] != end or place[1] < end:
+                raise ValueError(f"field 'generation.turns': {name!r} must follow one another")
+            ends[name] = place[1]
 
 
 def _who_adds(name: str) -> str:

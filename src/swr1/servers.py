@@ -108,6 +108,7 @@ class Servers:
         learn: called with a server and `fetch` before the first request to it, the first after
             its connection failed (it may be another process now) and the first after `forget`;
             what it returns becomes the server's `facts`.
+        largest: bytes of a reply; one that is larger is not read to its end.
     """
 
     def __init__(
@@ -118,9 +119,11 @@ class Servers:
         timeout: float,
         retry_for: float,
         learn: Callable[[Server, Fetch], Coroutine[Any, Any, Any]],
+        largest: int = LARGEST_REPLY,
     ) -> None:
         self.servers = [Server(url) for url in dict.fromkeys(urls)]
         self.timeout, self.retry_for, self.learn = timeout, retry_for, learn
+        self.largest = largest
         if key and not (key.isascii() and key.isprintable()):
             raise UsageError(
                 "the server's key holds a character that is not printable ASCII, which no request"
@@ -273,8 +276,8 @@ class Servers:
             async for part in reply.aiter_bytes():
                 parts.append(part)
                 size += len(part)
-                if size > LARGEST_REPLY:
-                    raise Trouble("reply too large", f"more than {LARGEST_REPLY >> 20} MB")
+                if size > self.largest:
+                    raise Trouble("reply too large", f"more than {self.largest >> 20} MB")
         return reply, b"".join(parts)
 
     def _json(self, server: Server, reply: httpx2.Response, content: bytes) -> Any:

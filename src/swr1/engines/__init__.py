@@ -35,13 +35,21 @@ class Request:
     """One completion to write. `key` is (record id, epoch, sample): it names the random stream.
 
     `content` is for engines that send something else than token ids, which may be unknown then.
-    `facts` go into the record's `generation`: how the prompt was rendered.
+    `facts` go into the record's `generation`: how the prompt was rendered. A completion that is
+    written in turns (see swr1.tools) has a request for each: `prompt_ids` then end with all that
+    was written before, `turn` counts from 0, and `most` bounds the turn's tokens.
     """
 
     key: tuple[str, int, int]
     prompt_ids: list[int]
     content: Any = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    turn: int = 0
+    most: int | None = None
+
+    def limit(self, sampling: Sampling) -> int:
+        """The most tokens that it may get."""
+        return sampling.max_tokens if self.most is None else min(sampling.max_tokens, self.most)
 
     @classmethod
     def of(
@@ -188,7 +196,8 @@ def check_room(request: Request, context: int | None, whose: str) -> None:
         )
 
 
-def random_stream(seed: int, key: tuple[str, int, int]) -> np.random.Generator:
-    """The generator of one sample: it depends on (seed, id, epoch, sample) and on nothing else."""
-    digest = hashlib.blake2b(repr((seed, *key)).encode(), digest_size=16).digest()
+def random_stream(seed: int, request: Request) -> np.random.Generator:
+    """The generator of a request: it depends on (seed, id, epoch, sample, turn) and nothing else."""
+    turn = (request.turn,) if request.turn else ()
+    digest = hashlib.blake2b(repr((seed, *request.key, *turn)).encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))

@@ -3,8 +3,10 @@
     sum                  one reward, the weighted sum of the parts, then the advantage of that
     normalise-then-sum   an advantage for each part, then their weighted sum (GDPO)
     lagrangian           (A_reward - lambda A_cost) / (1 + lambda), each its own advantage first
+    lagrangian-reward    the advantage of reward - lambda cost
 
-Normalising each part first keeps a part with a small spread from drowning in one with a large
+In the last, lambda is a price in the unit of the reward, as where a reward is published with it
+(Deliberative Searcher, arXiv 2507.16727). Normalising each part first keeps a part with a small spread from drowning in one with a large
 spread, and gives lambda a meaning that does not depend on the cost's unit.
 
 A part that could not be judged is NaN, never zero. A part that no sample of a group has is not part
@@ -20,7 +22,8 @@ from torch import Tensor
 from swr1.objectives.advantages import token_rewards
 from swr1.objectives.ragged import lengths, segment_sum
 
-COMBINATIONS = ["sum", "normalise-then-sum", "lagrangian"]
+LAGRANGIAN = ["lagrangian", "lagrangian-reward"]
+COMBINATIONS = ["sum", "normalise-then-sum", *LAGRANGIAN]
 
 
 def sum_of_parts(

@@ -2,14 +2,22 @@
 
 Minimising -lambda (cost - limit) over log lambda by plain SGD, so that lambda stays positive:
 
-    log lambda <- min(log lambda + lr lambda (cost - limit), log maximum)
+    log lambda <- min(log lambda + lr lambda (cost - limit), log maximum)          rule "gradient"
 
-Source: Safe RLHF, arXiv 2310.12773, and its code. It is part of the trainer's state,
+A small lambda moves slowly by this rule. Multiplicative weights move it by the same factor at any
+size:
+
+    log lambda <- min(log lambda + lr (cost - limit), log maximum)          rule "multiplicative"
+
+Sources: Safe RLHF, arXiv 2310.12773, and its code; for the second, Arora, Hazan, Kale 2012 (Theory
+of Computing 8), as Deliberative Searcher, arXiv 2507.16727, is said to use it. It is part of the trainer's state,
 and moves once per rollout batch, by the mean over all of it (all ranks), never per micro-batch.
 """
 
 import math
 from dataclasses import dataclass
+
+RULES = ["gradient", "multiplicative"]
 
 
 @dataclass
@@ -20,10 +28,12 @@ class Multiplier:
     lr: float = 0.1
     limit: float = 0.0
     maximum: float = 5.0
+    rule: str = "gradient"
 
     def update(self, mean_cost: float) -> float:
         """Move by one batch's mean cost; returns the new value."""
-        moved = math.log(self.value) + self.lr * self.value * (mean_cost - self.limit)
+        step = self.lr * (self.value if self.rule == "gradient" else 1.0)
+        moved = math.log(self.value) + step * (mean_cost - self.limit)
         self.value = math.exp(min(moved, math.log(self.maximum)))
         return self.value
 

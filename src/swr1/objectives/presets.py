@@ -61,7 +61,9 @@ class Objective:
     canon_beta: float = _is(0.0, "canon-length: bonus of long answers.")
     shorten: float = _is(0.0, "cale: weight of being short among a group's successes.")
     success: str = _is("success", "cale: the part of the reward that is 1 for a success.")
-    combine: str = _is("sum", "Parts of the reward: sum, normalise-then-sum or lagrangian.")
+    combine: str = _is(
+        "sum", "Parts of the reward: sum, normalise-then-sum, lagrangian or lagrangian-reward."
+    )
     parts: Mapping[str, float] | None = _is(
         None, "Parts and weights, answer=1,format=0.5 [the record's reward].", kind=str
     )
@@ -76,6 +78,10 @@ class Objective:
     lambda_init: float = _is(1.0, "lagrangian: the multiplier at the start.")
     lambda_lr: float = _is(0.1, "lagrangian: its learning rate, in log space.")
     lambda_max: float = _is(5.0, "lagrangian: its maximum.")
+    lambda_rule: str = _is("gradient", "lagrangian: gradient, or multiplicative weights.")
+    watch: str | None = _is(
+        None, "lagrangian: the part whose mean it keeps at the limit [the cost]."
+    )
     overlong: float = _is(0.0, "Punish lengths in this last share of the token limit.")
     overlong_factor: float = _is(1.0, "The punishment at the limit.")
     overlong_capped: bool = _is(True, "No larger punishment beyond the limit.")
@@ -167,6 +173,18 @@ PRESETS = {
             clip_high=0.28,
             shorten=0.3,
             paper="OUR READING of CALE, named in SafeWork-R1, arXiv 2507.18576, without a formula",
+        ),
+        Objective(
+            "deliberative",
+            combine="lagrangian-reward",
+            cost="cost",
+            watch="unreliable",
+            cost_limit=0.1,
+            lambda_init=0.4,
+            lambda_max=0.8,
+            lambda_rule="multiplicative",
+            paper="OUR READING of Deliberative Searcher, arXiv 2507.16727: GRPO and a constraint on"
+            " reliability; limit, start and cap are ours",
         ),
         Objective(
             "ppo",
@@ -274,8 +292,9 @@ def _check(preset: Objective) -> None:
     # Here, so that listing presets does not import torch.
     from swr1.objectives.advantages import ADVANTAGES
     from swr1.objectives.aggregate import AGGREGATIONS
-    from swr1.objectives.combine import COMBINATIONS
+    from swr1.objectives.combine import COMBINATIONS, LAGRANGIAN
     from swr1.objectives.kl import ESTIMATORS
+    from swr1.objectives.lagrange import RULES
     from swr1.objectives.losses import LOSSES
 
     choices: dict[str, Any] = {
@@ -285,6 +304,7 @@ def _check(preset: Objective) -> None:
         "kl_in": ["loss", "reward"],
         "kl_estimator": ESTIMATORS,
         "combine": COMBINATIONS,
+        "lambda_rule": RULES,
     }
     for name, allowed in choices.items():
         check_known(name.replace("_", "-"), str(getattr(preset, name)), allowed)
@@ -315,8 +335,10 @@ def _check(preset: Objective) -> None:
             "gae learns the values of one reward, and whitens: no combine, parts, whiten, boost or"
             " shorten"
         )
-    if (preset.combine == "lagrangian") != bool(preset.cost):
-        raise UsageError("--combine lagrangian and --cost PART go together")
+    if (preset.combine in LAGRANGIAN) != bool(preset.cost):
+        raise UsageError("--combine lagrangian (or lagrangian-reward) and --cost PART go together")
+    if preset.watch and not preset.cost:
+        raise UsageError("--watch PART goes with --cost PART")
 
 
 def as_table() -> Any:

@@ -22,9 +22,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from swr1.errors import DataError
+from swr1.tags import SHOWN
 
-# The tags of reasoning and answer may be special tokens: they are words of the task, not of turns.
-TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 # Code points that no text interchanges: marks, and around the names and the break of `_renamed`.
 _MARKS = [chr(c) for c in range(0xFDD0, 0xFDEE)]
 _EDGE, _BREAK = "\ufdee", "\ufdef"
@@ -48,8 +47,9 @@ class Control:
         special = {str(t): i for i, t in tokenizer.added_tokens_decoder.items() if t.special}
         special |= dict(zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True))
         self.special = {t: i for t, i in special.items() if t}
-        # Of one character, it is an ordinary one that stands for what is unknown, say.
-        names = [t for t in self.special if len(t) > 1 and t not in TAGS]
+        # Of one character, it is an ordinary one that stands for what is unknown, say. Tags may be
+        # special tokens, too: they are words of the task, not of turns.
+        names = [t for t in self.special if len(t) > 1 and t not in SHOWN]
         self.pattern = _any_of(names)
         self._ids = {self.special[t] for t in names} - {tokenizer.unk_token_id}
         loose = [t for t in tokenizer.added_tokens_decoder.values() if t.special and t.normalized]

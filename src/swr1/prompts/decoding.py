@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-# kept in the text even if they are special tokens
-TAGS = ("<think>", "</think>", "<answer>", "</answer>")
+from swr1.tags import SHOWN
 
 
 class Decoder:
-    """Texts of rows of token ids, without special tokens other than TAGS."""
+    """Texts of rows of token ids, without special tokens other than tags."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         names = tokenizer.get_vocab()
-        self._hidden = set(tokenizer.all_special_ids) - {names.get(tag) for tag in TAGS}
+        self._hidden = set(tokenizer.all_special_ids) - {names.get(tag) for tag in SHOWN}
 
     def __call__(self, rows: Sequence[Sequence[int]]) -> list[str]:
         if not rows:

@@ -18,6 +18,9 @@ from swr1.rollout.writer import GroupWriter
 from swr1.streams import Stage
 from swr1.streams.reading import count_lines
 from swr1.streams.stage import default_threads
+from swr1.tools.loop import ToolEngine
+from swr1.tools.options import ToolOptions
+from swr1.tools.running import Tools, digests, open_tools
 
 # Engine options whose defaults are named in a record's trail, too.
 SHAPING = {"dtype": "auto", "recorded": (), "vllm": ()}
@@ -32,6 +35,7 @@ class Rollout:
         sampling: how tokens are drawn; its seed is that of every draw here.
         engine_options: the options of the engine that were given. An "auto" that the engine does
             not know is left out; any other option that it does not know is refused.
+        tools: what the policy may call; `run` opens them.
 
     Raises UsageError for options that do not go together, before anything heavy is loaded.
     """
@@ -41,8 +45,12 @@ class Rollout:
         config: RolloutConfig,
         sampling: Sampling | None = None,
         engine_options: Mapping[str, Any] | None = None,
+        tools: ToolOptions | None = None,
     ) -> None:
         self.config, self.sampling = config, sampling or Sampling()
+        if tools and not tools.tools and tools != ToolOptions():
+            raise UsageError("--tools is missing: what may the policy call? (--tools search, say)")
+        self.tools = tools if tools and tools.tools else None
         self.engine_options = dict(engine_options or {})
         given = load_prompt(config.system_prompt) if config.system_prompt else None
         arguments = parse_arguments(config.template)
@@ -93,6 +101,8 @@ class Rollout:
         if self.config.max_lag is None:
             shaping["policy_version"] = self.follower.version
             shaping["system_prompt"] = self.prompts.facts() or "by task"
+        if self.tools and (sources := digests(self.tools)):
+            shaping["tool_sources"] = sources
         return shaping
 
     def open_engine(self) -> Engine:
@@ -113,7 +123,11 @@ class Rollout:
         PolicyFollower.admit raise; what stage.drop raises for a prompt that cannot be completed.
         """
         _warn_of_empty_shards(stage)
-        _Running(self, stage).run()
+        if not self.tools:
+            _Running(self, stage).run()
+            return
+        with open_tools(self.tools) as tools:
+            _Running(self, stage, tools).run()
 
 
 def _warn_of_empty_shards(stage: Stage) -> None:
@@ -135,7 +149,7 @@ def _warn_of_empty_shards(stage: Stage) -> None:
 class _Running:
     """A rollout at work: its parts, and how they are connected."""
 
-    def __init__(self, job: Rollout, stage: Stage) -> None:
+    def __init__(self, job: Rollout, stage: Stage, tools: Tools | None = None) -> None:
         self.job, self.stage, self.follower = job, stage, job.follower
         config = job.config
         self.writer = GroupWriter(stage, config.samples)
@@ -152,6 +166,8 @@ class _Running:
         job.prompts.say = stage.say
         tokenizer = getattr(self.engine, "tokenizer", None)
         self.unknown = Unknown(tokenizer, config.max_unknown, stage.say)
+        if tools and job.tools:
+            self.engine = ToolEngine(self.engine, tools, job.tools)
         seed = job.sampling.seed
         self.prompts = (
             Curriculum(stage, config.epochs, seed, self.follower, config.by, self.fits)

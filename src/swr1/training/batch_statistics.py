@@ -52,6 +52,7 @@ def describe(samples: list[Sample], without_variance: list[bool]) -> dict[str, A
         "reward_parts": {p: mean_of(v for name, v in values if name == p) for p in parts},
         "verdicts": right,
         "accuracy": accuracy,
+        "logprob_right": _mean_logprob(samples, answer_scores),
         "format_rate": right.get("format"),
         "length_mean": mean_of(s.tokens for s in samples),
         "truncated": mean_of(s.truncated for s in samples),
@@ -59,6 +60,17 @@ def describe(samples: list[Sample], without_variance: list[bool]) -> dict[str, A
         "samples": len(samples),
         "tokens": sum(s.tokens for s in samples),
     }
+
+
+def _mean_logprob(samples: list[Sample], scores: list[float | None]) -> float | None:
+    """Mean log-probability, in nats per token, of right answers when they were sampled.
+
+    Where it falls, RL is unlearning what is right: it is the first sign of a collapse in RL with
+    searches (arXiv 2512.04220).
+    """
+    pairs = zip(samples, scores, strict=True)
+    old = [s.old for s, score in pairs if score == 1 and len(s.old)]
+    return float(torch.cat(old).mean()) if old else None
 
 
 def zero_variance(groups: list[list[Sample]], what: str) -> list[bool]:
@@ -115,7 +127,10 @@ def advantages(
         flat = normalise_then_sum(parts, weights, seq, group, estimator)
     elif objective.cost:
         cost = part_of(samples, objective.cost)
-        flat = lagrangian(reward, cost, multiplier, seq, group, estimator, penalty)
+        if objective.combine == "lagrangian":
+            flat = lagrangian(reward, cost, multiplier, seq, group, estimator, penalty)
+        else:
+            flat = advantage_of(reward - multiplier * cost, seq, group, estimator, penalty)
     else:
         flat = advantage_of(reward, seq, group, estimator, penalty)
     if objective.shorten:

@@ -15,7 +15,7 @@ whatever the folder holds, so plain `AutoTokenizer` would misread a word-level o
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,9 +26,9 @@ from swr1.errors import DataError, UsageError
 from swr1.options import option
 from swr1.policy import LASTING, Policy, marker_of, model_folder
 from swr1.prompts import Prompt, as_facts
+from swr1.tags import CONFIDENCE, INFORMATION, REASONING, pairs
 
 SPECIAL = ["<pad>", "<unk>", "<|im_start|>", "<|im_end|>"]
-TAGS = ["<think>", "</think>", "<answer>", "</answer>"]
 
 CHATML = (
     "{% for message in messages %}"
@@ -53,6 +53,9 @@ class DecoderConfig:
 
     architecture: str = "llama"  # or "qwen3"
     tokenizer: str = shape("word", "word or bpe (byte-level), built on the input records.")
+    tools: str = shape(
+        "", "Tools that it may call, search,read say: their tags become tokens.", default="none"
+    )
     vocab: int | None = shape(
         None, "Size of the vocabulary, at most.", default="all words; bpe: 2048"
     )
@@ -67,6 +70,12 @@ class DecoderConfig:
     rope_theta: float = shape(10_000.0, "Base of the rotary positions.")
     tie_embeddings: bool = True
     seed: int = shape(0, "Seed of the random weights.")
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that are tokens of their own."""
+        names = [name.strip() for name in self.tools.split(",") if name.strip()]
+        return REASONING + (pairs([*names, INFORMATION, CONFIDENCE]) if names else ())
 
 
 def init_policy(
@@ -110,7 +119,7 @@ def init_policy(
         meta |= {name: said[name] for name in LASTING if name in said}
     else:
         config = config or DecoderConfig()
-        tok = make_tokenizer(config.tokenizer, corpus, config.vocab)
+        tok = make_tokenizer(config.tokenizer, corpus, config.vocab, config.tags)
         tok.model_max_length = config.max_positions
         model = make_decoder(tok, config, dtype)
         made = f"{config.architecture} config, {config.tokenizer} tokenizer, seed {config.seed}"
@@ -149,18 +158,26 @@ def corpus_texts(records: Iterable[dict]) -> Iterator[str]:
                 yield text
 
 
-def make_tokenizer(kind: str, corpus: Iterable[str], vocab: int | None = None) -> Any:
-    """A tokenizer built on `corpus`: "word" or "bpe" (see the module's text)."""
+def make_tokenizer(
+    kind: str,
+    corpus: Iterable[str],
+    vocab: int | None = None,
+    tags: Sequence[str] = REASONING,
+) -> Any:
+    """A tokenizer built on `corpus`: "word" or "bpe" (see the module's text). Each of `tags` is one token."""
     from transformers import PreTrainedTokenizerFast
 
     if kind not in ("word", "bpe"):
         raise UsageError(f"unknown tokenizer {kind!r}: it is word or bpe")
-    smallest = len(SPECIAL) + len(TAGS) + (256 if kind == "bpe" else 1)
+    smallest = len(SPECIAL) + len(tags) + (256 if kind == "bpe" else 1)
     if vocab is not None and vocab < smallest:
         raise UsageError(
             f"--vocab {vocab} is too small for a {kind} tokenizer: at least {smallest}"
         )
-    backend = _word_level(corpus, vocab) if kind == "word" else _byte_level(corpus, vocab or 2048)
+    if kind == "word":
+        backend = _word_level(corpus, vocab, tags)
+    else:
+        backend = _byte_level(corpus, vocab or 2048, tags)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token="<pad>",
@@ -174,7 +191,7 @@ def make_tokenizer(kind: str, corpus: Iterable[str], vocab: int | None = None) -
     return tokenizer
 
 
-def _word_level(corpus: Iterable[str], vocab: int | None) -> Any:
+def _word_level(corpus: Iterable[str], vocab: int | None, tags: Sequence[str]) -> Any:
     """One token per word, written with a leading "▁" as the mark of a space before it.
 
     Decoding joins the tokens and takes the space away beside punctuation and line breaks, so that
@@ -190,7 +207,7 @@ def _word_level(corpus: Iterable[str], vocab: int | None) -> Any:
     )
     counts: Counter[str] = Counter()
     for text in corpus:
-        for token in SPECIAL + TAGS:
+        for token in (*SPECIAL, *tags):
             text = text.replace(token, " ")
         counts.update(piece for piece, _ in split.pre_tokenize_str(text))
     if not counts:
@@ -198,12 +215,12 @@ def _word_level(corpus: Iterable[str], vocab: int | None) -> Any:
     needed = ["▁\n", "▁system", "▁user", "▁assistant"]
     ranked = [w for w, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
     words = needed + [w for w in ranked if w not in needed]
-    fixed = SPECIAL + TAGS
+    fixed = [*SPECIAL, *tags]
     tokens = fixed + words[: vocab - len(fixed) if vocab else None]
     backend = Tokenizer(models.WordLevel({t: i for i, t in enumerate(tokens)}, "<unk>"))
     backend.pre_tokenizer = split
     backend.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
-    backend.add_tokens([AddedToken(t, special=False, normalized=False) for t in TAGS])
+    backend.add_tokens([AddedToken(t, special=False, normalized=False) for t in tags])
     tight = [(f"▁{mark}", mark) for mark in ".,;:!?)]}'’\n"]
     tight += [(f"{mark}▁", mark) for mark in "([{\n"]
     backend.decoder = decoders.Sequence(
@@ -212,7 +229,7 @@ def _word_level(corpus: Iterable[str], vocab: int | None) -> Any:
     return backend
 
 
-def _byte_level(corpus: Iterable[str], vocab: int) -> Any:
+def _byte_level(corpus: Iterable[str], vocab: int, tags: Sequence[str]) -> Any:
     """Byte-level BPE: any text goes in and comes back exactly."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -221,13 +238,13 @@ def _byte_level(corpus: Iterable[str], vocab: int) -> Any:
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab,
-        special_tokens=SPECIAL + TAGS,
+        special_tokens=[*SPECIAL, *tags],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     backend.train_from_iterator(corpus, trainer)
     # The trainer made the tags special; a special token is left out when a completion is decoded.
-    backend.add_tokens([AddedToken(t, special=False, normalized=False) for t in TAGS])
+    backend.add_tokens([AddedToken(t, special=False, normalized=False) for t in tags])
     return backend
 
 

@@ -267,10 +267,14 @@ class _ExtraState:
 
 def _multiplier(objective: Objective, folder: Path) -> Multiplier | None:
     """The multiplier of a Lagrangian objective, as a version or a state left it."""
-    if objective.combine != "lagrangian":
+    if not objective.cost:
         return None
     multiplier = Multiplier(
-        objective.lambda_init, objective.lambda_lr, objective.cost_limit, objective.lambda_max
+        objective.lambda_init,
+        objective.lambda_lr,
+        objective.cost_limit,
+        objective.lambda_max,
+        objective.lambda_rule,
     )
     if (folder / MULTIPLIER).exists():
         multiplier.restore(json.loads((folder / MULTIPLIER).read_text()))

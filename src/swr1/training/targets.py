@@ -10,9 +10,12 @@ from typing import Any
 
 import torch
 
+from swr1.errors import DataError
 from swr1.prompts import Prompt, Prompts, as_facts, rendered
 from swr1.prompts.choosing import as_prompts
+from swr1.prompts.insertion import insertion_ids
 from swr1.prompts.unknown import MAX_UNKNOWN, Unknown
+from swr1.records import CUT, WROTE
 from swr1.training.engine import Example
 from swr1.training.remembered import SystemPrompts
 
@@ -70,12 +73,25 @@ class Targets:
                 text = text.removeprefix(opening)
                 break
         text = text.removesuffix(self.tokenizer.eos_token)
-        ids = list(made.ids)
-        start = len(ids)
-        ids += self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        if generation.get("finish_reason") != "length":
-            ids.append(self.tokenizer.eos_token_id)
-        return Example(torch.tensor(ids), torch.arange(start, len(ids)))
+        ids, mask = list(made.ids), [0] * len(made.ids)
+        for piece, wrote in _pieces(text, generation.get("turns")):
+            if wrote:
+                more = self.tokenizer(piece, add_special_tokens=False)["input_ids"]
+            else:
+                more, _ = insertion_ids(self.tokenizer, piece)
+            ids += more
+            mask += [wrote] * len(more)
+        if generation.get("finish_reason") not in CUT:
+            ids, mask = [*ids, self.tokenizer.eos_token_id], [*mask, 1]
+        targets = [i for i, m in enumerate(mask) if m]
+        return Example(torch.tensor(ids), torch.tensor(targets, dtype=torch.long))
+
+    def _same(self, record: dict, tokens: list[int]) -> bool:
+        """Whether token ids say what the completion says: of one with tools, its first turn."""
+        text = record["completion"]
+        if turns := record["generation"].get("turns"):
+            tokens, text = tokens[slice(*turns[0]["tokens"])], text[slice(*turns[0]["characters"])]
+        return self.tokenizer.decode(tokens, skip_special_tokens=True).strip() == text.strip()
 
     def _sampled(self, record: dict) -> Example | None:
         """The example of the sampled token ids; None without them, or if another tokenizer made them."""
@@ -83,13 +99,33 @@ class Targets:
         prompt, tokens = generation.get("prompt_ids"), generation.get("token_ids")
         if not prompt or not tokens or max(*prompt, *tokens) >= len(self.tokenizer):
             return None
-        text = self.tokenizer.decode(tokens, skip_special_tokens=True)
-        if text.strip() != record["completion"].strip():
+        if not self._same(record, tokens):
+            if generation.get("turns"):
+                raise DataError(
+                    f"record {record['id']!r}: its token ids are another tokenizer's, and the text"
+                    " of a completion with tools is not encoded again"
+                )
             return None
         mask = generation.get("loss_mask") or [1] * len(tokens)
         # A stop string ended it: the turn ends there, and that is to be learned too.
-        stopped = generation.get("finish_reason") != "length"
+        stopped = generation.get("finish_reason") not in CUT
         if stopped and tokens[-1] not in self.tokenizer.all_special_ids:
             tokens, mask = [*tokens, self.tokenizer.eos_token_id], [*mask, 1]
         targets = [len(prompt) + i for i, m in enumerate(mask) if m]
         return Example(torch.tensor(prompt + tokens), torch.tensor(targets, dtype=torch.long))
+
+
+def _pieces(text: str, turns: list[dict] | None) -> list[tuple[str, int]]:
+    """A completion as pieces, each with 1 where the policy wrote it, else 0.
+
+    `text` may lack what opens the turn: places count from its end.
+    """
+    if not turns:
+        return [(text, 1)]
+    end = turns[-1]["characters"][1]
+    cut = end - len(text)
+    return [
+        (text[max(0, begin - cut) : stop - cut], int(turn["kind"] == WROTE))
+        for turn in turns
+        for begin, stop in [turn["characters"]]
+    ]

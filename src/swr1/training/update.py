@@ -121,9 +121,8 @@ def _shuffle_rewards(samples: list[Sample], generator: torch.Generator) -> None:
 def _price(
     samples: list[Sample], objective: Objective, multiplier: Multiplier | None
 ) -> dict[str, Any]:
-    """The mean cost, and the multiplier after it has moved by that."""
-    assert objective.cost
-    costs = part_of(samples, objective.cost)
+    """The mean of what the multiplier watches, and the multiplier after it has moved by that."""
+    costs = part_of(samples, objective.watch or objective.cost or "")
     mean = mean_of(costs[~costs.isnan()].tolist())
     if multiplier is not None and mean is not None:
         multiplier.update(mean)

@@ -22,7 +22,7 @@ from typing import Any
 
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.killable import preparation
-from swr1.records import Record, key
+from swr1.records import Record, key, own
 from swr1.registry import parse_options, suggest
 from swr1.streams.reading import GROUP_END, SILENCE, SUFFIXES, Mark, MarkedPlace
 from swr1.types import Verdict
@@ -70,6 +70,7 @@ def open_verifiers(
     called: str | None = None,
     only_missing: bool = False,
     allow_lost_guard: bool = False,
+    whole: bool = False,
 ) -> Iterator[Verifiers]:
     """The verifiers of these names, as a function from a record to its verdicts by name.
 
@@ -81,7 +82,7 @@ def open_verifiers(
             that does without a model (knowledge) takes them only where no other is named that needs
             one.
         called: the name of the verdict, for a single verifier.
-        only_missing, allow_lost_guard: as in Verifiers.
+        only_missing, allow_lost_guard, whole: as in Verifiers.
 
     Raises UsageError for options that no verifier takes.
     """
@@ -103,7 +104,7 @@ def open_verifiers(
             elif grader is not None:
                 its_settings.append(f"grader={grader}")
             checks[verdict_name(name, called)] = _open_one(name, its_settings, timeout)
-        yield Verifiers(checks, only_missing, allow_lost_guard)
+        yield Verifiers(checks, only_missing, allow_lost_guard, whole)
     finally:
         for check in checks.values():
             if hasattr(check, "close"):
@@ -227,12 +228,17 @@ class Verifiers:
         only_missing: a verdict that is there and has a score stays as it is.
         allow_lost_guard: `run` goes on without a guard that is gone, whose verdicts are null then;
             else it fails, as a rollout does whose server is gone.
+        whole: a completion with tools is judged with what they gave, else by the policy's own words.
     """
 
     def __init__(
-        self, checks: Mapping[str, Any], only_missing: bool = False, allow_lost_guard: bool = False
+        self,
+        checks: Mapping[str, Any],
+        only_missing: bool = False,
+        allow_lost_guard: bool = False,
+        whole: bool = False,
     ) -> None:
-        self._checks, self._only_missing = checks, only_missing
+        self._checks, self._only_missing, self._whole = checks, only_missing, whole
         self._allow_lost_guard = allow_lost_guard
         self._lost: set[str] = set()  # whose loss was said
         self._later = [c for c in checks.values() if hasattr(c, "submit")]
@@ -287,6 +293,8 @@ class Verifiers:
     def _submit(self, record: Record) -> dict[str, Any]:
         """A verdict, or a later one, by each verifier; each sees the verdicts before its own."""
         before = record.get("verdicts") or {}
+        if not self._whole:
+            record = own(record)
         verdicts: dict[str, Any] = {}
         for name, check in self._checks.items():
             if self._only_missing and (before.get(name) or {}).get("score") is not None:
@@ -295,7 +303,7 @@ class Verifiers:
             seen = {k: v for k, v in verdicts.items() if isinstance(v, dict)}
             shown = record | {"verdicts": {**before, **seen}} if seen else record
             submit = getattr(check, "submit", None)
-            verdicts[name] = submit(shown) if submit else check(record)
+            verdicts[name] = (submit or check)(shown)
         return verdicts
 
     def _flush(self, why: str) -> None:

@@ -244,11 +244,11 @@ class _Batch:
         cache.share(owners)
 
         count, most = len(requests), self.sampling.max_tokens
-        room = torch.tensor([self.context - len(r.prompt_ids) for _, r in requests])
+        room = [min(self.context - len(r.prompt_ids), r.limit(self.sampling)) for _, r in requests]
         rows = {
             "request": torch.tensor([i for i, _ in requests]),
             "step": torch.zeros(count, dtype=torch.long),
-            "limit": room.clamp(max=most),
+            "limit": torch.tensor(room),
             "alive": torch.ones(count, dtype=torch.bool),
             "stopped": torch.zeros(count, dtype=torch.bool),
             "tokens": torch.zeros(count, most + 1, dtype=torch.long),
@@ -270,7 +270,7 @@ class _Batch:
             return torch.zeros(count, 1).expand(count, most)
         drawn = np.empty((count, most), dtype=np.float32)
         for row, request in enumerate(requests):
-            drawn[row] = random_stream(self.sampling.seed, request.key).random(most)
+            drawn[row] = random_stream(self.sampling.seed, request).random(most)
         return torch.from_numpy(drawn)
 
     def draw(self) -> None:

@@ -162,7 +162,7 @@ class OpenAIEngine:
         self, unit: list[Request], sampling: Sampling
     ) -> tuple[Callable[[Server], tuple[str, dict]], Callable[[Server, Any], list[Completion]]]:
         """How to ask for the completions of `unit`, and how to read what comes."""
-        draw = random_stream(sampling.seed, unit[0].key) if sampling.temperature > 0 else None
+        draw = random_stream(sampling.seed, unit[0]) if sampling.temperature > 0 else None
         seed = int(draw.integers(2**31)) if draw else None
 
         def make(server: Server) -> tuple[str, dict]:
@@ -338,10 +338,10 @@ def _turns(name: str, messages: list[dict], prompt: Prompt) -> list[dict]:
 
 
 def _units(requests: Iterable[Request | None], size: int) -> Iterator[list[Request]]:
-    """Consecutive requests of one group, at most `size` of them; an empty list for None."""
+    """Consecutive requests with one prompt, at most `size` of them; an empty list for None."""
     unit: list[Request] = []
     for request in requests:
-        if unit and (request is None or request.key[:2] != unit[0].key[:2]):
+        if unit and (request is None or not _alike(request, unit[0])):
             yield unit
             unit = []
         if request is None:
@@ -353,6 +353,11 @@ def _units(requests: Iterable[Request | None], size: int) -> Iterator[list[Reque
             unit = []
     if unit:
         yield unit
+
+
+def _alike(one: Request, other: Request) -> bool:
+    """Whether two requests may be sent as one: samples of the same prompt, in their first turn."""
+    return one.key[:2] == other.key[:2] and not one.turn and not other.turn
 
 
 def _prices(text: str | None) -> tuple[float, float] | None:

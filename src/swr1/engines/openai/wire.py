@@ -107,8 +107,8 @@ def body(
 def _room(facts: Facts, request: Request, sampling: Sampling) -> int:
     """max_tokens, less where the context ends before: some servers refuse what does not fit."""
     if facts.context is None or not request.prompt_ids:
-        return sampling.max_tokens
-    return min(sampling.max_tokens, facts.context - len(request.prompt_ids))
+        return request.limit(sampling)
+    return min(request.limit(sampling), facts.context - len(request.prompt_ids))
 
 
 def answers(server: Server, reply: Any, most: int) -> list[Answer]:

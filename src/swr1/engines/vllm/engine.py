@@ -346,13 +346,13 @@ class VLLMEngine:
         kinds = self._library.RequestOutputKind
         seed = None
         if sampling.temperature > 0:
-            seed = int(random_stream(sampling.seed, request.key).integers(2**31))
+            seed = int(random_stream(sampling.seed, request).integers(2**31))
         return self._library.SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
             min_p=sampling.min_p,
-            max_tokens=min(sampling.max_tokens, self.context - len(request.prompt_ids)),
+            max_tokens=min(request.limit(sampling), self.context - len(request.prompt_ids)),
             seed=seed,
             stop_token_ids=self._ends,
             logprobs=0,  # of the token that was drawn

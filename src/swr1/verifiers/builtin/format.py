@@ -5,6 +5,7 @@ nothing but whitespace outside them (a token that ends or pads the turn is no te
 
     swr1 verify format rollouts.jsonl                       # strict
     swr1 verify format rollouts.jsonl --grader published    # tags only, as the published code
+    swr1 verify format rollouts.jsonl --grader tools        # calls, several thoughts, a confidence
 
 What counts as reasoning is kept simple, since how good it is the answer shows:
 * at least `min_reasoning` words that are not mere talk about reasoning ("thinking process here",
@@ -19,11 +20,12 @@ from itertools import islice
 
 from swr1.records import Record
 from swr1.registry import check_known
+from swr1.tags import CONFIDENCE, REASONING
 from swr1.types import Verdict
 from swr1.verifiers.completions import published
+from swr1.verifiers.completions.blocks import Blocks, blocks_of
 from swr1.verifiers.completions.text import (
     INVISIBLE,
-    TAGS,
     assistant_text,
     bare,
     is_truncated,
@@ -31,7 +33,7 @@ from swr1.verifiers.completions.text import (
 )
 from swr1.verifiers.verdicts import verdict
 
-GRADERS = ("strict", "published")
+GRADERS = ("strict", "published", "tools")
 BY = "format@2"
 LABELS = {
     "ok": 1,
@@ -45,6 +47,7 @@ LABELS = {
     "short-reasoning": 0,
     "copied": 0,
     "empty-answer": 0,
+    "no-confidence": 0,
 }
 
 _ANY_TAG = re.compile(r"<\s{0,3}/?\s{0,3}(?:think|answer)\s{0,3}/?\s{0,3}>", re.IGNORECASE)
@@ -67,25 +70,33 @@ def verify(
     min_reasoning: int = 1,
     prefill: str = "",
     header: str = "chatml",
+    tools: str = "search,read,calculator",
+    confidence: bool = True,
 ) -> Verdict:
     """A verdict with score 1.0 or 0.0; the label is "ok" or the first reason in `detail.reasons`.
 
     Args:
         record: has `completion`; `generation.prefill` and `prompt` are used when there.
-        grader: "strict", or "published" for the rule of Logic-RL's code.
+        grader: "strict", "published" for the rule of Logic-RL's code, or "tools" for the form that
+            `completions.blocks` describes.
         min_reasoning: words that <think> must hold at least; 0 accepts an empty one. (strict)
         prefill: the opening of the turn, for records that do not say it.
         header: how the turn was opened, see `completions.published`. (published)
+        tools: the tags that are calls. confidence: whether one must be stated. (tools)
 
     Raises DataError without a completion, UsageError for an unknown grader or header.
 
     Reasons: missing-tag, repeated-tag, odd-tag (another case or spacing), tag-order, outside-text,
-    no-reasoning, placeholder, short-reasoning, copied, empty-answer.
+    no-reasoning, placeholder, short-reasoning, copied, empty-answer, no-confidence.
     """
     check_known("grader", grader, GRADERS)
     if grader == "published":
         whole = published.decoded(record, prefill, header)
         reasons = published.format_faults(published.after_header(whole)[1])
+    elif grader == "tools":
+        names = frozenset(("think", "answer", CONFIDENCE, *tools.replace(" ", "").split(",")))
+        blocks = blocks_of(assistant_text(record, prefill), names, confidence)
+        reasons = _faults_of_blocks(record, blocks, min_reasoning)
     else:
         reasons = _strict_faults(record, assistant_text(record, prefill), min_reasoning)
     return verdict(
@@ -118,6 +129,17 @@ def _strict_faults(record: Record, text: str, min_reasoning: int) -> list[str]:
     return faults
 
 
+def _faults_of_blocks(record: Record, blocks: Blocks, min_reasoning: int) -> list[str]:
+    faults = list(blocks.faults)
+    thinking = "\n".join(blocks.texts("think"))
+    result = bare("\n".join(blocks.texts("answer")))
+    if min_reasoning > 0 and (fault := _reasoning_fault(record, thinking, result, min_reasoning)):
+        faults.append(fault)
+    if "missing-tag" not in faults and not _WORD.search(result):
+        faults.append("empty-answer")
+    return faults
+
+
 def _well_placed(text: str) -> tuple[int, ...] | None:
     """The places of the tags in a well-formed text (four "<", all of them ours), by substrings."""
     if text.count("<") != 4:
@@ -135,7 +157,7 @@ def _well_placed(text: str) -> tuple[int, ...] | None:
 
 def _tag_faults(text: str) -> tuple[list[str], tuple[int, ...] | None]:
     """What is wrong with the tags, and where they stand if each is there once, in order."""
-    counts = [text.count(tag) for tag in TAGS]
+    counts = [text.count(tag) for tag in REASONING]
     faults = ["missing-tag"] if 0 in counts else []
     if max(counts) > 1:
         faults.append("repeated-tag")
@@ -143,7 +165,7 @@ def _tag_faults(text: str) -> tuple[list[str], tuple[int, ...] | None]:
         faults.append("odd-tag")
     if 0 in counts or max(counts) > 1:
         return faults, None
-    places = tuple(text.find(tag) for tag in TAGS)
+    places = tuple(text.find(tag) for tag in REASONING)
     if list(places) != sorted(places):
         return [*faults, "tag-order"], None
     return faults, places

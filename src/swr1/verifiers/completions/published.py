@@ -22,7 +22,8 @@ from functools import lru_cache
 
 from swr1.records import Record
 from swr1.registry import check_known
-from swr1.verifiers.completions.text import TAGS, assistant_text, content_text
+from swr1.tags import REASONING
+from swr1.verifiers.completions.text import assistant_text, content_text
 
 HEADERS = ("chatml", "plain", "none")
 
@@ -53,8 +54,8 @@ def after_header(text: str) -> tuple[bool, str]:
 
 def format_faults(text: str) -> list[str]:
     """The faults of the tags in the text after the header; none when it passes."""
-    counts = [text.count(tag) for tag in TAGS]
-    places = [text.find(tag) for tag in TAGS]
+    counts = [text.count(tag) for tag in REASONING]
+    places = [text.find(tag) for tag in REASONING]
     faults = ["missing-tag"] if 0 in counts else []
     if max(counts) > 1:
         faults.append("repeated-tag")

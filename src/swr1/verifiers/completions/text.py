@@ -7,9 +7,7 @@ completions that other people decoded with it.
 import re
 
 from swr1.errors import DataError
-from swr1.records import Record
-
-TAGS = ("<think>", "</think>", "<answer>", "</answer>")
+from swr1.records import CUT, Record
 
 INVISIBLE = dict.fromkeys(  # characters that read as nothing, for str.translate
     [
@@ -83,8 +81,8 @@ def assistant_text(record: Record, prefill: str = "", *, raw: bool = False) -> s
 
 
 def is_truncated(record: Record) -> bool:
-    """Whether the completion was cut at its length limit."""
-    return (record.get("generation") or {}).get("finish_reason") == "length"
+    """Whether the completion was cut at a limit: of length, context or calls of tools."""
+    return (record.get("generation") or {}).get("finish_reason") in CUT
 
 
 def prompt_text(record: Record) -> str:

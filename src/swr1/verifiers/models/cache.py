@@ -1,19 +1,15 @@
-"""Replies by content, in one SQLite file that several processes may share.
+"""A model's replies by content: a rerun asks only what is new.
 
 The key is what the reply depends on: who was asked (model and version) and every character of the
-question. So a rerun asks only what is new, and another way of reading replies costs nothing.
+question. So another way of reading replies costs nothing.
 """
 
-import hashlib
-import sqlite3
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from swr1.errors import SwrError
 from swr1.records import pack, parse
+from swr1.shelf import Shelf
 from swr1.verifiers.models.reply import Question, Reply
 
 
@@ -21,35 +17,27 @@ class Cache:
     """Args: path: the file; it is made where it is not there. Raises SwrError for another file."""
 
     def __init__(self, path: str | Path) -> None:
-        try:
-            self._base = sqlite3.connect(path, timeout=60, isolation_level=None)
-            self._base.execute("pragma journal_mode = wal")
-            self._base.execute("pragma synchronous = normal")
-            self._base.execute(
-                "create table if not exists replies (key blob primary key, reply blob) without rowid"
-            )
-        except sqlite3.Error as error:
-            raise SwrError(f"--cache {path}: {error}") from None
-        self.hits = self.misses = 0
+        self._shelf = Shelf(path, "--cache")
+        self.close = self._shelf.close
+
+    @property
+    def hits(self) -> int:
+        return self._shelf.hits
+
+    @property
+    def misses(self) -> int:
+        return self._shelf.misses
 
     @staticmethod
     def key(who: str, question: Question) -> bytes:
-        content: list[Any] = [who, *question.content()]
-        packed = pack(content, orjson.OPT_SORT_KEYS)
-        return hashlib.blake2b(packed, digest_size=16).digest()
+        return Shelf.key([who, *question.content()])
 
     def get(self, key: bytes) -> Reply | None:
-        row = self._base.execute("select reply from replies where key = ?", [key]).fetchone()
-        self.hits += row is not None
-        self.misses += row is None
-        return Reply(**_whole(parse(row[0]))) if row else None
+        packed = self._shelf.get(key)
+        return None if packed is None else Reply(**_whole(parse(packed)))
 
     def put(self, key: bytes, reply: Reply) -> None:
-        packed = pack(asdict(reply))
-        self._base.execute("insert or replace into replies values (?, ?)", [key, packed])
-
-    def close(self) -> None:
-        self._base.close()
+        self._shelf.put(key, pack(asdict(reply)))
 
 
 def _whole(fields: dict[str, Any]) -> dict[str, Any]:

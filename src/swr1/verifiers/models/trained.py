@@ -14,9 +14,9 @@ from swr1.devices import pick_device
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_config
 from swr1.policy import model_folder
+from swr1.tags import REASONING
 from swr1.training import engine, heads
 from swr1.training.held_out import softmax
-from swr1.verifiers.completions.text import TAGS
 from swr1.verifiers.models.reply import CouldNotJudge, InBatches, Question, Reply
 
 
@@ -47,7 +47,7 @@ class TrainedModel(InBatches):
                 path, self.labels, self.tokenizer, pick_device(device), tokens=False
             )
         # The tags of reasoning may be tokens, too; they are what the policy should write.
-        self.special = tuple(set(self.tokenizer.all_special_tokens) - set(TAGS))
+        self.special = tuple(set(self.tokenizer.all_special_tokens) - set(REASONING))
         self.context = engine.context_length(path)
         super().__init__(batch)
         self.identity = f"classifier {fingerprint(str(path), config)}"

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Deliberative search (the fourth stage of SafeLadder; Deliberative Searcher, arXiv 2507.16727) as a
+# chain of stages: a policy that can look things up and is careless, and RL under a constraint on
+# reliability, after which it searches where that is needed and is sure where it is right.
+#
+#   recipes/deliberate.sh laptop     two CPU cores, about 20 minutes, nothing to download: a made world
+#   recipes/deliberate.sh smoke      the laptop's stages in two minutes, learning nothing
+#
+# SEED=1 names another run. OBJECTIVES="constraint published brier knowledge none control" chooses what
+# the start is trained with; each is a policy of that name. Stopped at any point, the same command goes on.
+set -euo pipefail
+PROFILE=${1:-laptop}
+SEED=${SEED:-0}
+OBJECTIVES=${OBJECTIVES:-constraint published brier knowledge none}
+RUN=${RUN:-runs/deliberate-$PROFILE-$SEED}
+case $PROFILE in
+laptop) SFT=24000 SFT_STEPS=1100 QUESTIONS=4000 HELD_OUT=256 STEPS=120 VOTES=16 ;;
+smoke) SFT=400 SFT_STEPS=8 QUESTIONS=200 HELD_OUT=16 STEPS=2 VOTES=4 ;;
+*) echo "unknown profile $PROFILE: laptop or smoke" >&2; exit 2 ;;
+esac
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+# A document is shown as the traces show it: its title, then its text.
+TOOLS="--tools search --max-turns 3 --max-passage-tokens 60"
+SEARCH=("--passage" "{title} {text}")
+ASK="--system-prompt logic-rl-terse --max-tokens 90"
+mkdir -p "$RUN"
+cd "$RUN"
+step() { printf '\n== %s\n' "$*" >&2; }
+
+step "questions and documents: a world to train in, and another one with the same words"
+swr1 gen-facts -n $QUESTIONS --world 1 --seed $SEED --documents documents.jsonl -o questions.jsonl
+swr1 gen-facts -n $HELD_OUT --world 2 --seed 2026 --documents held-out-documents.jsonl -o held-out.jsonl
+swr1 index documents.jsonl -o index
+swr1 index held-out-documents.jsonl -o held-out-index
+
+step "the start: it can look up, does so half of the time, and is sure of most guesses"
+swr1 gen-facts -n $SFT --seed $((1000 + SEED)) --trace --shuffled 0.1 -o sft.jsonl
+[ -e start ] || swr1 init-policy start sft.jsonl --seed $SEED --tools search \
+  --hidden 128 --layers 3 --heads 4 --intermediate 256 --rope-theta 1000 --context 512
+swr1 train-step sft sft.jsonl --policy start --system-prompt logic-rl-terse --seed $SEED --threads 1 \
+  --optimizer muon --lr 0.005 --warmup 50 --schedule linear --batch-tokens 2000 --steps $SFT_STEPS
+
+judge() { swr1 verify format exact reliability --set format.grader=tools "$@"; }
+evaluate() { # POLICY: the held-out world, greedy and sampled; right is what the world says
+  for way in "greedy --temperature 0" "sampled --temperature 1 --samples $VOTES"; do
+    local file="$1-${way%% *}.jsonl"
+    swr1 rollout held-out.jsonl --policy "$1" $ASK $TOOLS "${SEARCH[@]}" --index held-out-index \
+      --batch 64 ${way#* } -o "completions-$file"
+    judge "completions-$file" -o "$file"
+  done
+}
+evaluate start
+
+for objective in $OBJECTIVES; do
+  step "reinforcement learning with $objective: $STEPS steps"
+  shuffle= add=cat
+  case $objective in
+  constraint) recipe=deliberate train=deliberative ;;
+  published) recipe=deliberate-published train=deliberative ;;
+  control) recipe=deliberate train=deliberative shuffle=--shuffle-rewards ;;
+  none) recipe=deliberate train="grpo --kl 0" ;;
+  brier) recipe=deliberate-brier train="grpo --kl 0"
+    add="swr1 verify knowledge --set knowledge.confidence=stated --set knowledge.weight=0.5" ;;
+  knowledge) recipe=deliberate-brier train="grpo --kl 0"
+    add="swr1 verify knowledge --set knowledge.confidence=stated" ;;
+  *) echo "unknown objective $objective" >&2; exit 2 ;;
+  esac
+  [ -e "$objective" ] || swr1 init-policy "$objective" --from start
+  swr1 rollout questions.jsonl --policy "$objective" --max-lag 0 --shuffle --epochs 100 --seed $SEED \
+    $ASK $TOOLS "${SEARCH[@]}" --index index --samples 8 --temperature 1 --batch 16 |
+    judge | $add | swr1 reward $recipe |
+    swr1 train-step $train --policy "$objective" --batch 16 --lr 3e-4 --aggregation token-mean \
+      --micro-tokens 2048 --steps $STEPS $shuffle
+  evaluate "$objective"
+done
+
+step "before and after, on a world that no training saw"
+for way in greedy sampled; do
+  swr1 eval start=start-$way.jsonl $(for o in $OBJECTIVES; do echo "$o=$o-$way.jsonl"; done) \
+    --calibration --picture "calibration-$way.png" | tee "table-$way.txt"
+done
+echo "$RUN: table-greedy.txt, table-sampled.txt, calibration-greedy.png, calibration-sampled.png"

@@ -1,0 +1,314 @@
+"""The turns of a completion with tools: write, call, read the reply, write on.
+
+    engine = ToolEngine(open_engine("hf", folder), tools, options)
+    [completion] = engine.generate([request], Sampling(max_tokens=256))
+    completion.facts["turns"]      # which tokens the policy wrote, and which were put in
+
+Token ids only ever grow. What the policy wrote is not encoded again; what a tool gave is encoded
+once and put behind it, with loss mask 0 and log-probability 0. Each turn draws from a random stream
+of its own. All lengths that bound a completion count the policy's own tokens, but for its context.
+
+A call is the text between the last `<name>` and the `</name>` that ends a turn. A call that fails or
+is none gets a message between the same tags, which the policy can learn from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from swr1.engines import Completion, Request, Sampling, all_good
+from swr1.errors import DataError, UsageError
+from swr1.prompts.decoding import Decoder
+from swr1.prompts.insertion import insertion, insertion_ids
+from swr1.tags import pairs
+from swr1.tools import Reply
+from swr1.tools.options import ToolOptions
+from swr1.tools.running import Tools
+
+NONE_LEFT = "no calls are left"
+FAILED = "the call failed: "
+QUERY_KEPT = 2000  # characters of a query in a record
+PAUSE = 0.002  # seconds between looks at what an engine has finished
+
+
+@dataclass(slots=True)
+class _Episode:
+    """A completion that is being written."""
+
+    request: Request
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[np.ndarray] = field(default_factory=list)
+    mask: list[int] = field(default_factory=list)
+    text: str = ""
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    own: int = 0  # tokens that the policy wrote
+    calls: int = 0
+    refused: bool = False  # whether the last call was one too many
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def wrote(self, made: Completion) -> None:
+        """Add what the policy wrote in one turn."""
+        assert made.token_ids is not None and made.logprobs is not None
+        self.facts |= made.facts
+        self.own += len(made.token_ids)
+        self._add(made.token_ids, made.logprobs, 1, made.text, {"kind": "wrote"})
+
+    def insert(self, ids: list[int], text: str, facts: dict[str, Any]) -> None:
+        """Add what a tool gave."""
+        self._add(ids, np.zeros(len(ids), np.float32), 0, text, facts)
+
+    def _add(
+        self, ids: list[int], logprobs: np.ndarray, own: int, text: str, facts: dict[str, Any]
+    ) -> None:
+        place = {"tokens": [len(self.ids), len(self.ids) + len(ids)]}
+        place["characters"] = [len(self.text), len(self.text) + len(text)]
+        self.turns.append(facts | place)
+        self.ids += ids
+        self.logprobs.append(logprobs)
+        self.mask += [own] * len(ids)
+        self.text += text
+
+    def next(self, sampling: Sampling) -> Request:
+        """The request for the next turn: all ids so far are its prompt."""
+        request = self.request
+        if not self.turns:
+            return request
+        return replace(
+            request,
+            prompt_ids=request.prompt_ids + self.ids,
+            turn=len(self.turns),
+            most=sampling.max_tokens - self.own,
+        )
+
+    def done(self, reason: str) -> Completion:
+        """The whole completion."""
+        facts = self.facts | {"loss_mask": self.mask, "turns": self.turns}
+        facts.pop("prompt_ids", None)  # of the last turn
+        return Completion(self.ids, np.concatenate(self.logprobs), reason, self.text, facts)
+
+
+class ToolEngine:
+    """An engine whose completions may call tools.
+
+    Args:
+        engine: any that takes token ids and gives them back with their log-probabilities.
+        tools: open tools. options: their bounds.
+
+    Beside "stop" and "length", a completion's `finish_reason` may be "turns" (it called again after
+    being told that no calls are left) and "context" (what a tool gave does not fit into it).
+
+    Raises UsageError for an engine without a tokenizer.
+    """
+
+    def __init__(self, engine: Any, tools: Tools, options: ToolOptions) -> None:
+        if getattr(engine, "tokenizer", None) is None:
+            raise UsageError(
+                "--tools needs an engine that takes token ids: with --engine openai, a model folder"
+                " and --send ids"
+            )
+        if getattr(engine, "options", None) and getattr(engine.options, "send", "ids") in (
+            "text",
+            "messages",
+        ):
+            raise UsageError("--tools needs --send ids: what was written is never encoded again")
+        self._engine, self._tools, self._options = engine, tools, options
+        self._decode = Decoder(engine.tokenizer)
+        self._ends = pairs(tools.names)[1::2]
+        self.stream = self._stream if getattr(engine, "stream", None) else None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)  # name, version, load, request, rest, summary, ...
+
+    def counts(self) -> Counter[str]:
+        """How the engine's attempts went, and the calls by tool."""
+        engine = self._engine.counts() if hasattr(self._engine, "counts") else Counter()
+        return engine + self._tools.counts
+
+    def summary(self) -> str:
+        """A line for people."""
+        calls = ", ".join(f"{n:,} {what}" for what, n in sorted(self._tools.counts.items()))
+        ours = f"calls of tools: {calls or 'none'}"
+        theirs = self._engine.summary() if hasattr(self._engine, "summary") else ""
+        return f"{theirs}; {ours}" if theirs else ours
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+        """One completion per request, in their order: turn by turn, all of them together."""
+        if self.stream:
+            return all_good(self.stream(requests, sampling))
+        done: dict[int, Completion] = {}
+        active = {at: _Episode(request) for at, request in enumerate(requests)}
+        while active:
+            asked = [episode.next(sampling) for episode in active.values()]
+            written = self._engine.generate(asked, self._inner(sampling))
+            after = {
+                at: self._after(episode, made, sampling)
+                for (at, episode), made in zip(active.items(), written, strict=True)
+            }
+            # all calls are under way before the first reply is waited for
+            for at, what in after.items():
+                ended = self._reply(active[at], what) if isinstance(what, _Call) else what
+                if ended:
+                    done[at] = ended
+            active = {at: episode for at, episode in active.items() if at not in done}
+        return [done[at] for at in range(len(requests))]
+
+    def _stream(
+        self, requests: Iterable[Request | None], sampling: Sampling
+    ) -> Iterator[Completion | DataError]:
+        """As an engine's `stream`: later turns join the queue while others are still written."""
+        queue = _Queue(requests, sampling, self._reply)
+        for made in self._engine.stream(queue.feed(), self._inner(sampling)):  # type: ignore[attr-defined]
+            episode = queue.asked.popleft()
+            after = made if isinstance(made, DataError) else self._after(episode, made, sampling)
+            if isinstance(after, _Call):
+                queue.waiting.append((episode, after))
+            else:
+                queue.done[id(episode)] = after
+            yield from queue.finished()
+
+    def _inner(self, sampling: Sampling) -> Sampling:
+        return replace(sampling, stop=(*sampling.stop, *self._ends))
+
+    def _after(self, episode: _Episode, made: Completion, sampling: Sampling) -> Completion | _Call:
+        """What comes after a turn: the end, or a call."""
+        if made.token_ids is None or made.logprobs is None:
+            lacks = made.facts.get("engine", {}).get("lacks", {})
+            raise UsageError(f"--tools needs token ids and log-probabilities: {lacks}")
+        before = episode.own
+        episode.wrote(made)
+        call = self._call(made.text) if made.finish_reason == "stop" else None
+        if call is None:
+            return episode.done(made.finish_reason)
+        if episode.refused:
+            return episode.done("turns")
+        assert episode.own > before
+        if episode.own >= sampling.max_tokens:
+            return episode.done("length")
+        if episode.calls == self._options.max_turns:
+            episode.refused = True
+            return replace(call, error=NONE_LEFT)
+        episode.calls += 1
+        if not call.error:
+            call = replace(call, future=self._tools.submit(call.tool, call.query))
+        return call
+
+    def _call(self, text: str) -> _Call | None:
+        """The call with which a turn ended; None where it ended otherwise."""
+        ends = {end: text.rfind(end) for end in self._ends}
+        end = max(ends, key=lambda e: ends[e])
+        if ends[end] < 0:
+            return None
+        name = end[2:-1]
+        start = text.rfind(f"<{name}>", 0, ends[end])
+        if start < 0:
+            return _Call(name, "", error=f"no <{name}> before </{name}>")
+        query = text[start + len(name) + 2 : ends[end]].strip()
+        return _Call(name, query, error="" if query else f"<{name}> is empty")
+
+    def _reply(self, episode: _Episode, call: _Call) -> Completion | None:
+        """Put the reply to a call into the completion; the completion itself where that ends it."""
+        if call.future:
+            reply = self._tools.result(call.tool, call.future)
+        else:
+            reply = Reply("", error=call.error)
+            self._tools.counts["calls that were none"] += 1
+        facts: dict[str, Any] = {"kind": "failed" if reply.error else "read", "tool": call.tool}
+        facts |= {"query": call.query[:QUERY_KEPT]} if call.query else {}
+        facts |= {"error": reply.error} if reply.error else {}
+        facts |= {"passages": [dict(p) for p in reply.passages]} if reply.passages else {}
+        text = f"{FAILED}{reply.error}" if reply.error else reply.text
+        most = self._options.max_passage_tokens
+        ids, cut = insertion_ids(self._engine.tokenizer, insertion(text), most)
+        facts |= {"cut": True} if cut else {}
+        length = len(episode.request.prompt_ids) + len(episode.ids) + len(ids)
+        if length + 1 > self._room(episode):
+            return episode.done("context")
+        [shown] = self._decode([ids])
+        episode.insert(ids, shown, facts)
+        return None
+
+    def _room(self, episode: _Episode) -> float:
+        """Tokens, of prompt and completion together, that the engine can have."""
+        turn = getattr(self._engine, "turn", None)  # LongRoPE: positions beyond it are others
+        if turn and len(episode.request.prompt_ids) < turn:
+            return turn
+        return getattr(self._engine, "context", None) or float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of a tool; `error`: why there is no call to make."""
+
+    tool: str
+    query: str
+    error: str = ""
+    future: Future[Reply] | None = None
+
+
+class _Queue:
+    """Requests for an engine that streams: new ones, and later turns of those that were answered.
+
+    order: completions as they are to be yielded. asked: as the engine answers. waiting: for a tool.
+    """
+
+    def __init__(
+        self,
+        requests: Iterable[Request | None],
+        sampling: Sampling,
+        reply: Callable[[_Episode, _Call], Completion | None],
+    ) -> None:
+        self._source, self._sampling, self._reply = iter(requests), sampling, reply
+        self._order: deque[_Episode] = deque()
+        self.asked: deque[_Episode] = deque()
+        self.waiting: deque[tuple[_Episode, _Call]] = deque()
+        self.done: dict[int, Completion | DataError] = {}
+
+    def feed(self) -> Iterator[Request | None]:
+        """What the engine is asked next; None where nothing is to be asked yet."""
+        exhausted = False
+        while not exhausted or self.asked or self.waiting:
+            for episode in self._ready(wait=exhausted and not self.asked):
+                self.asked.append(episode)
+                yield episode.next(self._sampling)
+            if exhausted:
+                if self.asked:
+                    time.sleep(PAUSE)
+                    yield None
+                continue
+            try:
+                request = next(self._source)
+            except StopIteration:
+                exhausted = True
+                continue
+            if request is not None:
+                episode = _Episode(request)
+                self._order.append(episode)
+                self.asked.append(episode)
+            yield request
+
+    def _ready(self, wait: bool) -> list[_Episode]:
+        """Those that may write on: their tool has replied. `wait`: for the first of them."""
+        ready = []
+        while self.waiting:
+            episode, call = self.waiting[0]
+            if call.future and not call.future.done() and not wait:
+                break
+            self.waiting.popleft()
+            wait = False
+            if ended := self._reply(episode, call):
+                self.done[id(episode)] = ended
+            else:
+                ready.append(episode)
+        return ready
+
+    def finished(self) -> Iterator[Completion | DataError]:
+        """The completions that are whole, in their order."""
+        while self._order and id(self._order[0]) in self.done:
+            yield self.done.pop(id(self._order.popleft()))
