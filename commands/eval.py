@@ -11,7 +11,13 @@ import typer
 from swr1.commands._output import show_as
 from swr1.commands._stage import WRITTEN, option, stage_command
 from swr1.errors import UsageError
-from swr1.evals.config import FormConfig, MemoryConfig, RolloutsConfig, SuiteConfig
+from swr1.evals.config import (
+    CalibrationConfig,
+    FormConfig,
+    MemoryConfig,
+    RolloutsConfig,
+    SuiteConfig,
+)
 from swr1.records import Record
 from swr1.streams import Stage, standard
 
@@ -54,6 +60,7 @@ def command(
     *,
     form: FormConfig,
     suites: SuiteConfig,
+    confidence: CalibrationConfig,
     memory: MemoryConfig,
     rollouts: RolloutsConfig,
 ):
@@ -70,6 +77,8 @@ def command(
     swr1 eval test.jsonl --seen train.jsonl --list
 
     swr1 eval before=a.jsonl after=b.jsonl --suite safety,ability --picture axes.png
+
+    swr1 eval before=a.jsonl after=b.jsonl --calibration --picture calibration.png
     """
     from swr1.evals import by_run
     from swr1.evals.runs import by_label, files_by_name
@@ -85,6 +94,10 @@ def command(
             open_stage, by_label(runs), suites, by,
             runs_by=runs_by, picture=picture, prompts=prompts,
         )  # fmt: skip
+    elif confidence.calibration:
+        figures = by_run.calibrated(
+            open_stage, by_label(runs), verdict, runs_by=runs_by, picture=picture, prompts=prompts
+        )
     elif memory.requested:
         memory.check(rollouts.policy, picture, runs_by)
         labelled = by_label(runs)

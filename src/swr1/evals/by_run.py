@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 
 from rich.console import RenderableType
 
-from swr1.evals import contamination, csv_rows, memorisation, report, suite_page
+from swr1.evals import calibration_page, contamination, csv_rows, memorisation, report, suite_page
 from swr1.evals.config import SuiteConfig
 from swr1.evals.failures import Failures
 from swr1.evals.keys import no_key, note_keys, value_of
@@ -188,6 +188,30 @@ def by_heart(
     )
     results = {label: one.figures() for label, one in collected.items()}
     return Figures(results, memorisation.report(results), csv_rows.by_heart(results))
+
+
+def calibrated(
+    open_run: OpenRun,
+    runs: Runs,
+    verdict: str | None = None,
+    *,
+    runs_by: str | None = None,
+    picture: Path | None = None,
+    prompts: PromptsOfRuns | None = None,
+) -> Figures:
+    """Stated confidence against what was right, see calibration."""
+    collected = collect(
+        open_run,
+        runs,
+        lambda _: calibration_page.Calibrating(verdict),
+        reading("id", "completion"),
+        runs_by,
+        prompts,
+    )
+    numbers = {label: one.figures() for label, one in collected.items()}
+    if picture:
+        calibration_page.picture(numbers, picture)
+    return Figures(numbers, calibration_page.page(numbers), calibration_page.rows(numbers))
 
 
 def seen_in(

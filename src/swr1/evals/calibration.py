@@ -3,8 +3,8 @@
     swr1 verify exact reliability rollouts.jsonl | swr1 eval --calibration
 
 The confidence is that of the verdict `reliability` (or of another one that has `confidence` and
-`detail.right`). All intervals are 95% percentile bootstraps over prompts, because several samples
-of one prompt are not independent.
+`detail.right`). All intervals are of 95% and take the prompt as the unit, because several samples of one
+are not independent: Wilson's of a share (see `stats.clustered_wilson`), else percentile bootstraps.
 
 * reliable: right and sure, or wrong and not sure; false-certain: wrong and sure (shares of all)
 * ECE: mean |accuracy - confidence| over bins of the confidence, by equal width (Guo et al. 2017)
@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from swr1.errors import UsageError
+from swr1.evals.stats import clustered_wilson
 from swr1.records import Record
 
 BINS = 10
@@ -83,7 +84,13 @@ def calibration(
 
     Raises UsageError where a record lacks the verdict.
     """
-    found = [case_of(record, verdict) for record in records]
+    return figures([case_of(record, verdict) for record in records], verdict, votes)
+
+
+def figures(
+    found: Sequence[Case | None], verdict: str, votes: tuple[int, int] = (4, 16)
+) -> dict[str, Any]:
+    """The figures of cases, of which None could not be judged; `votes` as above."""
     cases = [case for case in found if case is not None]
     numbers: dict[str, Any] = {
         "verdict": verdict,
@@ -94,18 +101,17 @@ def calibration(
     }
     if not cases:
         return numbers
-    shares: dict[str, Callable[[Case], float]] = {
+    shares: dict[str, Callable[[Case], bool]] = {
         "accuracy": lambda c: c.right,
         "sure": lambda c: c.sure,
         "reliable": lambda c: c.confidence is not None and c.right == c.sure,
         "false_certain": lambda c: c.sure and not c.right,
     }
     for name, share in shares.items():
-        numbers[name] = _interval(cases, _mean_of([float(share(c)) for c in cases]))
+        numbers[name] = _share(cases, share)
     answerable = [case for case in cases if case.answerable]
     if 0 < len(answerable) < len(cases):
-        right = [float(case.right) for case in answerable]
-        numbers["accuracy_of_answerable"] = _interval(answerable, _mean_of(right))
+        numbers["accuracy_of_answerable"] = _share(answerable, lambda c: c.right)
     stated = [case for case in cases if case.confidence is not None]
     if stated:
         numbers |= _of_confidence(stated)
@@ -236,6 +242,17 @@ def _calls(cases: Sequence[Case]) -> dict[str, Any]:
         }
         for kind, group in sorted(kinds.items())
     }
+
+
+def _share(cases: Sequence[Case], holds: Callable[[Case], bool]) -> dict[str, Any]:
+    """The share of cases of which something holds, and its interval."""
+    held: dict[str, int] = defaultdict(int)
+    judged: dict[str, int] = defaultdict(int)
+    for case in cases:
+        held[case.prompt] += bool(holds(case))
+        judged[case.prompt] += 1
+    interval = clustered_wilson([held[p] for p in judged], [*judged.values()])
+    return {"value": sum(held.values()) / len(cases), "interval": list(interval or ()) or None}
 
 
 def _mean_of(values: Sequence[float]) -> Callable[[Any], float | None]:

@@ -74,6 +74,18 @@ class SuiteConfig:
 
 
 @dataclass(kw_only=True)
+class CalibrationConfig:
+    """Is a policy as often right as it says?"""
+
+    calibration: bool = option(
+        False,
+        "Stated confidence against what was right: reliable, false-certain, ECE, Brier, AUROC, votes;"
+        " of the verdict `reliability`, or --verdict knowledge.",
+        panel="As sure as right?",
+    )
+
+
+@dataclass(kw_only=True)
 class MemoryConfig:
     """Did the model reason, or does it know the puzzles by heart?"""
 
