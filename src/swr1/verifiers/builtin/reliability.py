@@ -51,4 +51,6 @@ def verify(record: Record, *, right: str = "", threshold: float = 5.0) -> Verdic
         return verdict(BY, 0.0, "unstated", **detail)
     sure = confidence > threshold
     label = f"{'right' if is_right else 'wrong'}-{'sure' if sure else 'unsure'}"
-    return verdict(BY, float(is_right == sure), label, **detail) | {"confidence": confidence / SCALE}
+    return verdict(BY, float(is_right == sure), label, **detail) | {
+        "confidence": confidence / SCALE
+    }
