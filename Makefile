@@ -9,7 +9,7 @@ LLAMA   ?= llama-cpp-python[server]>=0.3.36
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup logic-rl safeladder test test-slow test-lowest check pictures docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
+.PHONY: help setup logic-rl safeladder deliberate test test-slow test-lowest check pictures docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -27,6 +27,9 @@ logic-rl: setup ## the main job: puzzles, a small policy, RL with the rule rewar
 
 safeladder: setup ## safety RL in stages on a made village: about 20 minutes; VARIANT=keywords and others: recipes/safeladder.sh --help
 	SEED=$(SEED) VARIANT=$(VARIANT) recipes/safeladder.sh $(PROFILE)
+
+deliberate: setup ## deliberative search on a made world: SFT, then RL with a constraint on reliability
+	SEED=$(SEED) recipes/deliberate.sh $(PROFILE)
 
 # by file, so that what a file's tests share is made once; the twenty slowest tests are named
 test: setup ## the tests but the slow ones, 12 to 16 minutes on two cores
