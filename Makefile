@@ -32,7 +32,7 @@ deliberate: setup ## deliberative search on a made world: SFT, then RL with a co
 	SEED=$(SEED) recipes/deliberate.sh $(PROFILE)
 
 # by file, so that what a file's tests share is made once; the twenty slowest tests are named
-test: setup ## the tests but the slow ones, 12 to 16 minutes on two cores
+test: setup ## the tests but the slow ones, 9 minutes on two cores
 	pytest -n logical --dist loadfile --no-loadscope-reorder --durations=20
 
 test-slow: setup ## the slow tests: TRL's trainers, more kills, larger models; half an hour

@@ -24,7 +24,10 @@ def test_the_whole_record_of_the_page_is_one():
     record = json.loads((DOCS / "record.json").read_text())
     validate(record, ["id", "completion", "generation.token_ids", "verdicts", "reward"])
     found = {*record, *(f"generation.{name}" for name in record["generation"])}
-    assert {field.name for field in FIELDS} - found == {"generation.ref_logprobs"}
+    assert {field.name for field in FIELDS} - found == {
+        "generation.ref_logprobs",
+        "generation.turns",
+    }
     reward = open_reward("logic-rl")(record)
     assert {name: record[name] for name in reward} == reward
 

@@ -31,6 +31,7 @@ class Generation(TypedDict, total=False):
     logprobs: list[float]
     ref_logprobs: list[float]
     loss_mask: list[int]
+    turns: list[dict[str, Any]]
     finish_reason: str
 
 

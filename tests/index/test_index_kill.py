@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -52,21 +53,22 @@ def test_a_killed_build_goes_on(tmp_path, backend, monkeypatch):
     rng = random.Random(backend)
     for i in range(3):
         write(tmp_path / f"f{i}.jsonl", rows(rng, 250))
-    monkeypatch.setattr(journal, "COMMIT_PASSAGES", 200)
+    monkeypatch.setattr(journal, "COMMIT_PASSAGES", 50)
     base = build("idx", "f0.jsonl", backend=backend)
+    shutil.copytree("idx", "base")
     write(tmp_path / "f2.jsonl", rows(rng, 350))
     fresh = build("fresh", "f0.jsonl", "f1.jsonl", "f2.jsonl", backend=backend)
-    hits = 0
-    for _ in range(3):
-        hits += killed(rng.uniform(0, 0.1), "f1.jsonl", "f2.jsonl", number=2)
-        digest = open_index("idx").digest
-        if digest != base.digest:
-            assert digest == fresh.digest
+    for attempt in range(20):  # the machine may finish a build before it is killed
+        shutil.rmtree("idx")
+        shutil.copytree("base", "idx")
+        hit = killed(rng.uniform(0, 0.1) / 2**attempt, "f1.jsonl", "f2.jsonl", number=2)
+        assert open_index("idx").digest in (base.digest, fresh.digest)
+        if hit:
             break
     index = build("idx", "f1.jsonl", "f2.jsonl")
     assert index.digest == fresh.digest and index.passages == 850
     assert found(index, "w1 w2", "rare3", "w9") == found(fresh, "w1 w2", "rare3", "w9")
-    assert hits
+    assert hit
 
 
 def test_a_first_build_that_was_killed_is_no_index_yet(tmp_path):

@@ -145,5 +145,5 @@ def test_what_a_labelled_form_says_about_safety(tmp_path):
     labels = [r["info"]["label"] for r in loaded("xstest", path, labels="safety")]
     assert labels == [label for label in said.values() if label]
     assert len(loaded("xstest", path)) == 6
-    with pytest.raises(UsageError, match="labels is refusal or safety, not 'harm'"):
+    with pytest.raises(UsageError, match="labels is one of refusal, safety, not 'harm'"):
         loaded("xstest", path, labels="harm")

@@ -52,7 +52,7 @@ def words(ids):
 
 
 def test_named_prompts():
-    assert prompt_names() == ["logic-rl", "logic-rl-terse", "none"]
+    assert prompt_names() == ["deliberate", "logic-rl", "logic-rl-terse", "none"]
     prompt = load_prompt("logic-rl")
     assert prompt.prefill == "<think>"
     for part in ("<think>", "</think>", "<answer>", "</answer>", "(1) Zoey is a knight\n(2)"):

@@ -177,6 +177,7 @@ ORDER = {  # from bad to good, for the request at hand
     "f1": [0.0, 0.3, 0.8, 1.0],
     "value": ["bad", "good"],
     "knowledge": ["wrong-certain", "wrong-uncertain", "correct-uncertain", "correct-certain"],
+    "reliability": ["wrong-sure", "wrong-unsure", "right-unsure", "right-sure"],
     "helpful": [-3.0, 0.2, 0.6, 2.0],
     "language": [0.0, 0.4, 1.0],
     "repetition": [0.0, 0.4, 1.0],

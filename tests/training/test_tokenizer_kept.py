@@ -40,9 +40,9 @@ def test_a_published_version_reads_the_same_ids(tmp_path, start, mode):
         config = RLConfig(objective="dr-grpo", batch=1, lr=1e-2, steps=1)
         train_rl(records, policy, config, log=lambda _: None)
     elif mode == "sft":
-        train_sft(records, policy, SFTConfig(batch=2, steps=1), log=lambda _: None)
+        train_sft(records, policy, SFTConfig(batch=2, steps=1, max_unknown=1), log=lambda _: None)
     else:
-        train_dpo(records, policy, DPOConfig(batch=1, steps=1), log=lambda _: None)
+        train_dpo(records, policy, DPOConfig(batch=1, steps=1, max_unknown=1), log=lambda _: None)
     assert policy.latest() == 1 and read(policy, 1) == before
     stored = [(policy.folder(v) / "tokenizer.json").read_text() for v in (0, 1)]
     assert ("WhitespaceSplit" in stored[0]) == ("WhitespaceSplit" in stored[1])

@@ -9,7 +9,11 @@ from update_tools import VOCAB, Bigrams, measure, random_groups
 from swr1.objectives.presets import PRESETS
 from swr1.training.groups import read_sample
 
-NEEDS = {"gdpo": {"parts": {"right": 1.0, "wordy": -0.25}}, "cale": {"success": "right"}}
+NEEDS = {
+    "gdpo": {"parts": {"right": 1.0, "wordy": -0.25}},
+    "cale": {"success": "right"},
+    "deliberative": {"cost": "wordy", "watch": "wordy"},
+}
 
 
 def on_policy(model: Bigrams, seed: int) -> list[list[dict]]:

@@ -62,6 +62,10 @@ def records(name: str) -> list[dict[str, Any]]:
         return [
             i | {"completion": texts[(k + d) % 80]} for k, i in enumerate(items) for d in (0, 1)
         ]
+    if name == "reliability":  # it goes by the verdict of another rule
+        said = ["", *(f"<confidence>{n}</confidence>" for n in (0, 5, 7.5, 10, 11))]
+        judged = [{"exact": {"score": s, "label": "x"}} for s in (0.0, 1.0)]
+        return [{"id": "x", "completion": t, "verdicts": v} for t in said for v in judged]
     fields = [*([FIELDS[name]] if name in FIELDS else []), *EXTRA.get(name, [])] or [{}]
     prompt = {"id": "x", "prompt": [{"role": "user", "content": "?"}]}
     return [prompt | more | {"completion": text} for more in fields for text in texts]

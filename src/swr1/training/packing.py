@@ -188,8 +188,7 @@ def attention(
         # Rotated queries and keys come in float32: no kernel is chosen by that.
         low = torch.get_autocast_dtype(query.device.type)
         query, key, value = (x.to(low) for x in (query, key, value))
-    half = query.dtype in (torch.float16, torch.bfloat16)
-    if query.is_cuda and half and _varlen() is not None:  # one kernel can do all segments at once
+    if _flat(query):
         return _varlen_attention(query, key, value, scaling, packed), None
     parts = zip(*(x.split(packed.sizes, dim=2) for x in (query, key, value)), strict=True)
     done: list[tuple[Tensor, Tensor]] = []
@@ -205,6 +204,12 @@ def attention(
             )
         )
     return torch.cat(out, dim=2).transpose(1, 2), None
+
+
+def _flat(query: Tensor) -> bool:
+    """Whether one kernel can do all segments at once."""
+    half = query.dtype in (torch.float16, torch.bfloat16)
+    return query.is_cuda and half and _varlen() is not None
 
 
 def _varlen() -> Any:

@@ -82,7 +82,8 @@ def verify(
         min_reasoning: words that <think> must hold at least; 0 accepts an empty one. (strict)
         prefill: the opening of the turn, for records that do not say it.
         header: how the turn was opened, see `completions.published`. (published)
-        tools: the tags that are calls. confidence: whether one must be stated. (tools)
+        tools: the tags that are calls. (tools)
+        confidence: whether one must be stated. (tools)
 
     Raises DataError without a completion, UsageError for an unknown grader or header.
 

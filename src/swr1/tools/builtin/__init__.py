@@ -1,0 +1,1 @@
+"""The tools that come with the project: a file each, its name the tool's."""
