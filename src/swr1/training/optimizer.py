@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import _muon
 
 from swr1.errors import UsageError
 from swr1.registry import check_known
@@ -53,10 +54,10 @@ class Optimizer:
         if matrices and self.ranks.sharded:
             raise UsageError("Muon needs whole matrices: use adamw, or --parallel ddp")
         if matrices:
+            on_cpu = all(p.device.type == "cpu" for p in matrices)
+            muon = Float32Muon if on_cpu else torch.optim.Muon
             self.parts.append(
-                torch.optim.Muon(
-                    matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
-                )
+                muon(matrices, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
             )
         if rest:
             self.parts.append(_plain(kind, rest, lr, betas, weight_decay))
@@ -106,6 +107,37 @@ class Optimizer:
                 for i, values in state["state"].items()
             }
             part.load_state_dict(state | {"state": moments})
+
+
+class Float32Muon(torch.optim.Muon):
+    """Muon with its products in float32.
+
+    torch has them in bfloat16, which a CPU without instructions for it emulates: on one without
+    AVX-512 they took 83% of an SFT step of half a million parameters.
+    """
+
+    def step(self, closure: Any = None) -> Any:
+        theirs, _muon._zeropower_via_newtonschulz = (
+            _muon._zeropower_via_newtonschulz,
+            orthogonalised,
+        )
+        try:
+            return super().step(closure)
+        finally:
+            _muon._zeropower_via_newtonschulz = theirs
+
+
+def orthogonalised(
+    matrix: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float
+) -> Tensor:
+    """About U V^T of a matrix U S V^T, by Newton-Schulz iterations (K. Jordan 2024), in its dtype."""
+    a, b, c = coefficients
+    wide = matrix.T if matrix.size(0) > matrix.size(1) else matrix
+    x = wide / wide.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.T if wide is not matrix else x
 
 
 def _plain(
