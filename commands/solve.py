@@ -40,6 +40,8 @@ def command(
     from swr1.puzzles.difficulty import difficulty
     from swr1.puzzles.solver import puzzle_in, solve_record
 
+    if text and Path(text[:200]).is_file():
+        raise UsageError(f"--text takes the text itself; of a file: swr1 solve --text - < {text}")
     stage = open_stage()
     texts = dict(texts_among(stage.inputs, text))
     if texts:

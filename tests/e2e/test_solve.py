@@ -172,3 +172,10 @@ def test_a_text_without_opening_is_read_as_knights_and_knaves(swr1):
     text = "Zoe says that Leo is a liar. Leo says we are both knights."
     page = swr1("solve", "--text", text, check=True).stdout
     assert "One solution" in page and "Leo   knave    Zoe is a knight and Leo is a knight" in page
+
+
+def test_a_file_given_as_text_is_told_how(swr1, tmp_path):
+    (tmp_path / "one.txt").write_text(ONE)
+    result = swr1("solve", "--text", tmp_path / "one.txt")
+    assert result.returncode == 2
+    assert "--text - <" in result.stderr

@@ -342,7 +342,10 @@ class Stage:
             parts.append(f"{self.writer.lines_done:,} done before")
         for name, counter in self.tallies.items():
             whole = counter.total()
-            shares = (f"{label} {n / whole:.1%}" for label, n in counter.most_common(4))
+            most = counter.most_common(4)
+            shares = [f"{label} {n / whole:.1%}" for label, n in most]
+            if rest := whole - sum(n for _, n in most):
+                shares.append(f"others {rest / whole:.1%}")
             parts.append(f"{name}: {', '.join(shares)}")
         if self.drops:
             reasons = "; ".join(f"{n} {reason}" for reason, n in self.drops.most_common(5))
