@@ -314,3 +314,17 @@ def test_a_completion_leaves_with_the_prompt_that_it_was_made_with(swr1):
         swr1("export", "trl", stdin=jsonl([PUZZLE | {"completion": "so"}]), check=True).stdout
     )
     assert row["prompt"] == USER[1:]  # nobody knows
+
+
+def test_rows_with_replies_of_tools_are_pointed_out(swr1):
+    """A row has no loss mask: whoever trains on it trains on the replies, too."""
+    turns = [
+        {"kind": "wrote", "characters": [0, 1]},
+        {"kind": "read", "tool": "search", "characters": [1, 2]},
+    ]
+    record = {"id": "a", "task": "qa", "prompt": [{"role": "user", "content": "Q"}]}
+    record |= {"completion": "ab", "generation": {"turns": turns}}
+    own = {**record, "id": "b", "generation": {"turns": turns[:1]}}
+    for records, told in (([own, record, {**record, "id": "c"}], 1), ([own], 0)):
+        run = swr1("export", "trl", "-", stdin=jsonl(records), check=True)
+        assert run.stderr.count("learns to write replies") == told

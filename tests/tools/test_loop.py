@@ -155,6 +155,16 @@ def test_limits_count_the_policys_own_tokens_and_the_context_everything(tokenize
         assert full[0].finish_reason == "context"
 
 
+def test_a_reply_of_megabytes_is_cut_before_it_is_encoded(tokenizer):
+    script = [["<search>who</search>", "<answer>Curie</answer>"]]
+    made, _ = run(tokenizer, script, search=Search("Curie " * 2_000_000), max_passage_tokens=20)
+    turn = made[0].facts["turns"][1]
+    assert turn["cut"] and turn["tokens"][1] - turn["tokens"][0] == 22
+    # words that are one token each, however long: what was not encoded is said, too
+    made, _ = run(tokenizer, script, search=Search("x" * 5000), max_passage_tokens=20)
+    assert made[0].facts["turns"][1]["cut"]
+
+
 def test_many_failures_in_a_row_end_the_stage(tokenizer):
     script = [["<search>break</search>", "<answer>no</answer>"]] * 5
     with pytest.raises(SwrError, match=r"3 calls of tools in a row have failed.*it broke"):

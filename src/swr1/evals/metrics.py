@@ -301,7 +301,9 @@ def _verdict(record: Record, name: str) -> dict[str, Any]:
         has = f"has: {', '.join(sorted(verdicts))}" if verdicts else "has none"
         if not name:
             raise DataError(f"no task, so no verdict to count; name the verdict ({has})", location)
-        raise DataError(f"no verdict {name!r} ({has}): run `swr1 verify {name}` first", location)
+        first = f"run `swr1 verify {name}` first"
+        other = ", or count another one (--verdict NAME)" if verdicts else ""
+        raise DataError(f"no verdict {name!r} ({has}): {first}{other}", location)
     verdict = verdicts[name] or {}
     score = verdict.get("score", "missing")
     if score is not None and not isinstance(score, int | float):

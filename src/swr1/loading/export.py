@@ -18,7 +18,7 @@ import orjson
 from swr1.errors import DataError, UsageError
 from swr1.loading.chat import Messages, fork, joined
 from swr1.prompts import Prompt, Prompts, as_facts, assistant_text
-from swr1.records import Record, pack
+from swr1.records import WROTE, Record, pack
 from swr1.streams import Stage, standard
 from swr1.streams.files import write_atomically
 
@@ -44,7 +44,7 @@ def export(
     prompt or turn, one with a picture, and a pair in verl's shape. Raises UsageError for requests
     without a model.
     """
-    kind, prompts = None, prompts or Prompts()
+    kind, told, prompts = None, False, prompts or Prompts()
     for number, record in enumerate(stage.read(("id", "prompt"))):
         if record is None:
             continue
@@ -62,7 +62,20 @@ def export(
             stage.drop(error.reason, record.location, record)
             continue
         stage.went += 1
+        told = told or _tell(stage, record)
         yield row
+
+
+def _tell(stage: Stage, record: Record) -> bool:
+    """Say once that rows have no loss mask; whether it was said."""
+    turns = (record.get("generation") or {}).get("turns") or ()
+    if record.get("completion") is None or all(turn["kind"] == WROTE for turn in turns):
+        return False
+    stage.say(
+        "completions hold what tools gave, and these rows do not say where: a trainer on them"
+        " learns to write replies, too (swr1 train-step masks them)"
+    )
+    return True
 
 
 def write_rows(output: str, rows: Iterable[dict[str, Any]], shape: str) -> None:

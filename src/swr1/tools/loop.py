@@ -35,6 +35,7 @@ from swr1.tools.running import Tools
 NONE_LEFT = "no calls are left"
 FAILED = "the call failed: "
 QUERY_KEPT = 2000  # characters of a query in a record
+LONGEST_TOKEN = 64  # characters; of a reply, what no tokens could be left for is never encoded
 PAUSE = 0.002  # seconds between looks at what an engine has finished
 
 
@@ -225,8 +226,9 @@ class ToolEngine:
         facts |= {"passages": [dict(p) for p in reply.passages]} if reply.passages else {}
         text = f"{FAILED}{reply.error}" if reply.error else reply.text
         most = self._options.max_passage_tokens
+        text, rest = text[: most * LONGEST_TOKEN], text[most * LONGEST_TOKEN :]
         ids, cut = insertion_ids(self._engine.tokenizer, insertion(text), most)
-        facts |= {"cut": True} if cut else {}
+        facts |= {"cut": True} if cut or rest else {}
         length = len(episode.request.prompt_ids) + len(episode.ids) + len(ids)
         if length + 1 > self._room(episode):
             return episode.done("context")
