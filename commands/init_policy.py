@@ -40,6 +40,10 @@ def command(
     swr1 init-policy runs/smol --from SmolLM2-135M-Instruct.gguf
     """
     prompt = load_prompt(system_prompt) if system_prompt else None
+    if decoder.tools:
+        from swr1.tools.running import targets_of
+
+        targets_of(decoder.tools)
     tasks: set[Any] = set()
 
     def noted(records: Iterable[Record | None]) -> Iterator[Record]:

@@ -20,3 +20,13 @@ def pairs(names: Iterable[str]) -> tuple[str, ...]:
 
 # Kept in a completion's text, even where a tokenizer has made special tokens of them.
 SHOWN = REASONING + pairs((CONFIDENCE, INFORMATION, "search", "read"))
+
+
+def split_tools(tools: str) -> list[str]:
+    """What --tools names: "search, ./mine.py:weather" as two."""
+    return [word.strip() for word in tools.split(",") if word.strip()]
+
+
+def tool_name(target: str) -> str:
+    """How a policy calls a tool: "./mine.py:weather" is <weather>."""
+    return target.rpartition(":")[2] if ".py:" in target else target

@@ -130,6 +130,7 @@ def test_what_is_no_call_is_answered_in_words_and_too_many_end_it(tokenizer):
     assert first == ["no <search> before </search>", "<search> is empty", "it broke"]
     assert all(t["kind"] == "failed" for t in made[0].facts["turns"][1::2])
     assert FAILED.strip() in made[0].text
+    assert ["tool" in t for t in made[0].facts["turns"][1::2]] == [False, False, True]  # was called
     assert made[1].finish_reason == "turns"
     assert [t["kind"] for t in made[1].facts["turns"]] == [
         *["wrote", "read"] * 4,

@@ -29,7 +29,7 @@ from swr1.errors import DataError
 from swr1.evals.metrics import by_number
 from swr1.evals.stats import clustered_wilson
 from swr1.policy import recorded
-from swr1.records import Record
+from swr1.records import Record, own
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,11 +88,12 @@ class Analysis:
     # --- one record --------------------------------------------------------------------------
 
     def add(self, record: Record) -> None:
-        """Count one record. Raises DataError for a completion that came before."""
-        completion = record.get("completion")
-        if not isinstance(completion, str):
+        """Count one record, without what tools gave. Raises DataError for a completion that came before."""
+        if not isinstance(record.get("completion"), str):
             self.unused["no completion"] += 1
             return
+        record = own(record)
+        completion = record["completion"]
         generation = record.get("generation") or {}
         text = (generation.get("prefill") or "") + completion
         prompt = _prompt_text(record)

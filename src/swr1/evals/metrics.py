@@ -17,12 +17,15 @@ from swr1 import records
 from swr1.errors import DataError
 from swr1.evals.keys import Authors, no_key, note_keys, prompt_id, value_of
 from swr1.evals.stats import clustered_wilson, pass_at_k
-from swr1.records import Record
+from swr1.records import Record, own
 
 UNREADABLE = "unreadable"  # the label of an answer that could not be read
 
 
 Counts = tuple[int, int, int, int]  # right, judged, right if lenient, unreadable
+
+# The verdicts that count for tasks without one of their name, the first that a record has.
+USUAL = {"qa": ("exact", "f1"), "multi-choice": ("choice",)}
 
 
 class Right(TypedDict):
@@ -166,7 +169,7 @@ class Summariser:
     def add(self, record: Record) -> None:
         """Raises DataError for a record without the verdict (naming the stage to run), and for one
         completion counted twice (a file given twice, or two runs mixed into one input)."""
-        name = self.verdict or record.get("task") or ""
+        name = self.verdict or _usual(record)
         verdict = _verdict(record, name)
         generation = record.get("generation") or {}
         refuse_twice(record, self._seen)
@@ -184,7 +187,7 @@ class Summariser:
         if policy:
             key = (str(policy.get("name")), policy.get("version") or 0)
             self._policies[key] = {"name": policy.get("name"), "version": policy.get("version")}
-        length, unit = _length(record, generation)
+        length, unit = _length(record)
         said["units"].add(unit)
         note_keys(record, self.known)
         value = value_of(record, self.by)
@@ -292,6 +295,14 @@ def pool(summary: Summary, groups: Sequence[str]) -> Cell:
     }
 
 
+def _usual(record: Record) -> str:
+    """The verdict that says right or wrong for a task: of its own name, but for a few tasks."""
+    task = record.get("task") or ""
+    names = USUAL.get(task, (task,))
+    verdicts = record.get("verdicts") or {}
+    return next((name for name in names if name in verdicts), names[0])
+
+
 def _verdict(record: Record, name: str) -> dict[str, Any]:
     location = _location(record)
     if record.get("completion") is None:
@@ -335,8 +346,10 @@ def refuse_twice(record: Record, seen: set[tuple[str, int, int]]) -> None:
     seen.add(key)
 
 
-def _length(record: Record, generation: dict[str, Any]) -> tuple[int, str]:
-    ids = generation.get("token_ids")
+def _length(record: Record) -> tuple[int, str]:
+    """Of what the policy wrote, without what tools gave."""
+    record = own(record)
+    ids = (record.get("generation") or {}).get("token_ids")
     if ids is not None:
         return len(ids), "tokens"
     return len(record["completion"].split()), "words"

@@ -220,7 +220,8 @@ class ToolEngine:
         else:
             reply = Reply("", error=call.error)
             self._tools.counts["calls that were none"] += 1
-        facts: dict[str, Any] = {"kind": "failed" if reply.error else "read", "tool": call.tool}
+        facts: dict[str, Any] = {"kind": "failed" if reply.error else "read"}
+        facts |= {"tool": call.tool} if call.future else {}  # else no tool was called
         facts |= {"query": call.query[:QUERY_KEPT]} if call.query else {}
         facts |= {"error": reply.error} if reply.error else {}
         facts |= {"passages": [dict(p) for p in reply.passages]} if reply.passages else {}

@@ -24,8 +24,9 @@ from typing import Any
 from swr1.errors import SwrError, UsageError
 from swr1.killable import Killable, Lost, Unfit, one_line, short
 from swr1.records import pack, parse
-from swr1.registry import digest_of_files, parse_options, suggest
+from swr1.registry import check_known, digest_of_files, parse_options, suggest
 from swr1.shelf import Shelf
+from swr1.tags import split_tools, tool_name
 from swr1.tools import REGISTRY, Reply, ToolError
 from swr1.tools.options import ToolOptions
 
@@ -33,23 +34,12 @@ AT_A_TIME = 16  # calls
 LONGEST_CALL = 2000  # characters of a query that the record keeps and a tool gets
 
 
-def tool_name(target: str) -> str:
-    """How a policy calls it: "./mine.py:weather" is <weather>."""
-    return target.rpartition(":")[2] if ".py:" in target else target
-
-
 @contextmanager
 def open_tools(options: ToolOptions) -> Iterator[Tools]:
     """The tools that `options` names. Raises UsageError for one that cannot be used."""
-    targets = [word.strip() for word in options.tools.split(",") if word.strip()]
-    if not targets:
-        raise UsageError(f"--tools names none: {', '.join(REGISTRY.names())}, or ./mine.py:tool")
+    targets = targets_of(options.tools)
     settings = _by_tool(targets, options.tool_set)
     names = [tool_name(target) for target in targets]
-    if len(set(names)) < len(names):
-        raise UsageError(f"--tools {options.tools}: two tools have the same name")
-    if bad := next((name for name in names if not name.isidentifier()), None):
-        raise UsageError(f"--tools: {bad!r} cannot be a tag; a tool's name is a word")
     made: dict[str, Any] = {}
     tools = None
     try:
@@ -62,6 +52,22 @@ def open_tools(options: ToolOptions) -> Iterator[Tools]:
             tools.close()
         for tool in made.values():
             getattr(tool, "close", lambda: None)()
+
+
+def targets_of(tools: str) -> list[str]:
+    """The tools that --tools names. Raises UsageError for one that nobody knows, or that is no tag."""
+    targets = split_tools(tools)
+    if not targets:
+        raise UsageError(f"--tools names none: {', '.join(REGISTRY.names())}, or ./mine.py:tool")
+    for target in targets:
+        if ".py:" not in target:
+            check_known("tool", target, REGISTRY.names())
+    names = [tool_name(target) for target in targets]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--tools {tools}: two tools have the same name")
+    if bad := next((name for name in names if not name.isidentifier()), None):
+        raise UsageError(f"--tools: {bad!r} cannot be a tag; a tool's name is a word")
+    return targets
 
 
 def digests(options: ToolOptions) -> dict[str, str]:

@@ -26,7 +26,7 @@ from swr1.errors import DataError, UsageError
 from swr1.options import option
 from swr1.policy import LASTING, Policy, marker_of, model_folder
 from swr1.prompts import Prompt, as_facts
-from swr1.tags import CONFIDENCE, INFORMATION, REASONING, pairs
+from swr1.tags import CONFIDENCE, INFORMATION, REASONING, pairs, split_tools, tool_name
 
 SPECIAL = ["<pad>", "<unk>", "<|im_start|>", "<|im_end|>"]
 
@@ -74,7 +74,7 @@ class DecoderConfig:
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags that are tokens of their own."""
-        names = [name.strip() for name in self.tools.split(",") if name.strip()]
+        names = [tool_name(target) for target in split_tools(self.tools)]
         return REASONING + (pairs([*names, INFORMATION, CONFIDENCE]) if names else ())
 
 
