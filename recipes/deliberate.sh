@@ -41,6 +41,7 @@ swr1 train-step sft sft.jsonl --policy start --system-prompt logic-rl-terse --se
   --optimizer muon --lr 0.005 --warmup 50 --schedule linear --batch-tokens 2000 --steps $SFT_STEPS
 
 judge() { swr1 verify format exact reliability --set format.grader=tools "$@"; }
+verdicts() { if [ -n "$add" ]; then judge | $add; else judge; fi; } # of completions to train on
 evaluate() { # POLICY: the held-out world, greedy and sampled; right is what the world says
   for way in "greedy --temperature 0" "sampled --temperature 1 --samples $VOTES"; do
     local file="$1-${way%% *}.jsonl"
@@ -53,7 +54,7 @@ evaluate start
 
 for objective in $OBJECTIVES; do
   step "reinforcement learning with $objective: $STEPS steps"
-  shuffle= add=cat
+  shuffle= add=
   case $objective in
   constraint) recipe=deliberate train=deliberative ;;
   published) recipe=deliberate-published train=deliberative ;;
@@ -68,7 +69,7 @@ for objective in $OBJECTIVES; do
   [ -e "$objective" ] || swr1 init-policy "$objective" --from start
   swr1 rollout questions.jsonl --policy "$objective" --max-lag 0 --shuffle --epochs 100 --seed $SEED \
     $ASK $TOOLS "${SEARCH[@]}" --index index --samples 8 --temperature 1 --batch 16 |
-    judge | $add | swr1 reward $recipe |
+    verdicts | swr1 reward $recipe |
     swr1 train-step $train --policy "$objective" --batch 16 --lr 3e-4 --aggregation token-mean \
       --micro-tokens 2048 --steps $STEPS $shuffle
   evaluate "$objective"
