@@ -151,3 +151,27 @@ def canon(
         inter = scores[i] - alpha * mean_long - beta
         out[i] = mix * inter + (1 - mix) * (scores[i] - mean_short)
     return out
+
+
+def likelihood_drops(
+    logp: Ragged, sampled: Ragged, advantage: list[float], mask: list[list[int]], by_action: bool
+) -> Ragged:
+    """LLDS (arXiv 2512.04220) of whole completions, masked tokens included: one list a completion."""
+    out = []
+    for now, before, a, own in zip(logp, sampled, advantage, mask, strict=True):
+        row = [0.0] * len(now)
+        t = 0
+        while t < len(now):
+            unit = [t] if own[t] else []
+            if by_action:
+                while unit and t + 1 < len(now) and own[t + 1]:
+                    t += 1
+                    unit.append(t)
+            else:
+                unit, t = [i for i in range(len(now)) if own[i]], len(now)
+            if a >= 0 and sum(before[i] for i in unit) > sum(now[i] for i in unit):
+                for i in unit:
+                    row[i] = max(0.0, before[i] - now[i])
+            t += 1
+        out.append(row)
+    return out

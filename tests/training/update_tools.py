@@ -72,12 +72,15 @@ def measure(
 
     ref = options.pop("ref", None)
     lr, seed = options.pop("lr", 1.0), options.pop("seed", 0)
+    lag = options.pop("lag", 0)
     state = {k: options.pop(k) for k in ("multiplier", "critic") if k in options}
     fields = {"max_grad_norm": None, "minibatch": max(len(groups), 1), "importance": "none"}
     config = rl_config(objective, **fields | options)
     optimizer: Any = Gradient(model)
     learner = Learner(scorer=scorer(model), reference=scorer(ref), optimizer=optimizer, **state)
     samples = [[read_sample(r, VOCAB) for r in g] for g in groups]
+    for sample in (s for g in samples for s in g):
+        sample.lag = lag
     metrics = rl_step(samples, config, learner, lr=lr, seed=seed)
     return metrics, optimizer.gradients[-1] if optimizer.gradients else None
 

@@ -25,7 +25,7 @@ _is = partial(option, panel="The objective (default: the preset's)")
 
 @dataclass(frozen=True)
 class Objective:
-    """What one update minimises: aggregate(loss) + kl * aggregate(KL) - entropy * aggregate(H)."""
+    """What one update minimises: mean(loss) + kl * mean(KL) - entropy * mean(H) + llds * mean(drop)."""
 
     LABEL: ClassVar[str | None] = None  # help says no defaults: they are the preset's
 
@@ -56,6 +56,8 @@ class Objective:
         False, "KL in the loss times the ratio: right off-policy too.", negatable=True
     )
     entropy: float = _is(0.0, "Coefficient of an entropy bonus.")
+    llds: float = _is(0.0, "Coefficient of what keeps right completions likely; 0: none.")
+    llds_gate: str = _is("action", "llds: active by action (a run of own tokens), or response.")
     canon_mix: float = _is(1.0, "canon-length: share of the comparison with the other half.")
     canon_alpha: float = _is(1.0, "canon-length: weight of long answers' rewards; < 1: be short.")
     canon_beta: float = _is(0.0, "canon-length: bonus of long answers.")
@@ -221,6 +223,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "drift": (0, float("inf")),
     "drift_cap": (0, float("inf")),
     "kl": (0, float("inf")),
+    "llds": (0, float("inf")),
     "gamma": (0, 1),
     "lam": (0, 1),
     "critic_lr": (0, float("inf")),
@@ -296,6 +299,7 @@ def _check(preset: Objective) -> None:
     from swr1.objectives.kl import ESTIMATORS
     from swr1.objectives.lagrange import RULES
     from swr1.objectives.losses import LOSSES
+    from swr1.objectives.preserving import GATES
 
     choices: dict[str, Any] = {
         "advantage": [*ADVANTAGES, "gae"],
@@ -305,6 +309,7 @@ def _check(preset: Objective) -> None:
         "kl_estimator": ESTIMATORS,
         "combine": COMBINATIONS,
         "lambda_rule": RULES,
+        "llds_gate": GATES,
     }
     for name, allowed in choices.items():
         check_known(name.replace("_", "-"), str(getattr(preset, name)), allowed)

@@ -21,6 +21,7 @@ from swr1.objectives.importance import LEVELS, effective_share, mask, normalise,
 from swr1.objectives.kl import ESTIMATORS, off_policy
 from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.losses import LOSSES, ratio, sequence_ratio
+from swr1.objectives.preserving import actions, likelihood_drop
 from swr1.objectives.presets import Objective, options_for
 from swr1.training.batch_statistics import advantages, describe, zero_variance
 from swr1.training.config import RLConfig
@@ -102,7 +103,7 @@ def rl_step(
     spans = torch.tensor([0] + [len(g) for g in used]).cumsum(0).tolist()
     batch = _Batch(samples, spans, advantage, reference, values, returns)
 
-    tally = _Tally(reference is not None)
+    tally = _Tally(reference is not None, objective.llds > 0)
     for _ in range(int(config.epochs)):
         for chosen in _minibatches(len(used), config.minibatch or config.batch, generator):
             if trained := batch.trained(chosen, config.mask_truncated):
@@ -271,13 +272,20 @@ def _backward(
             loss = loss + objective.kl * mean(kl)
     if objective.entropy:
         loss = loss - objective.entropy * mean(entropy, weighted=False)
+    drop = None
+    if objective.llds:
+        unit = seq
+        if objective.llds_gate == "action":
+            unit = actions(torch.cat([s.example.targets for s in samples]).to(device), seq)
+        drop = likelihood_drop(logp, recorded, adv, unit)
+        loss = loss + objective.llds * mean(drop, weighted=False)
     if tally is None:
         (loss * 0).backward()
         return 0.0
     loss.backward()
     with torch.no_grad():
         moved = sequence_ratio(logp, old, seq) if objective.loss == "gspo" else ratio(logp, old)
-        tally.add(ratio(logp, recorded), moved, adv, entropy, kl, objective)
+        tally.add(ratio(logp, recorded), moved, adv, entropy, kl, drop, objective)
     return float(loss.detach())
 
 
@@ -289,8 +297,8 @@ def _wide(x: Tensor) -> Tensor:
 class _Tally:
     """Sums over the micro-batches of one step, for its metrics."""
 
-    def __init__(self, with_kl: bool) -> None:
-        self.with_kl = with_kl
+    def __init__(self, with_kl: bool, with_drop: bool) -> None:
+        self.with_kl, self.with_drop = with_kl, with_drop
         self.updates: list[tuple[float, float]] = []
         self.value_losses: list[float] = []
         self.skipped = 0
@@ -304,6 +312,7 @@ class _Tally:
         adv: Tensor,
         entropy: Tensor,
         kl: Tensor | None,
+        drop: Tensor | None,
         objective: Objective,
     ) -> None:
         """`r` is the raw ratio to the policy that sampled, `moved` the one that is clipped."""
@@ -318,6 +327,8 @@ class _Tally:
             # KL(behaviour || policy) by k3: how far the policy is from the one that sampled.
             ("kl_behaviour", r - 1 - r.log()),
             ("kl", kl),
+            ("drop", drop),
+            ("dropped", None if drop is None else drop > 0),
         ):
             if x is not None:
                 self.sums[name] += float(_wide(x).sum())  # type: ignore[assignment]
@@ -326,7 +337,8 @@ class _Tally:
 
     def metrics(self, ranks: ProcessGroup) -> dict[str, Any]:
         """The metrics over all ranks."""
-        names = ("tokens", "ratio", "ratio squared", "clipped", "entropy", "kl_behaviour", "kl")
+        names = ["tokens", "ratio", "ratio squared", "clipped", "entropy", "kl_behaviour", "kl"]
+        names += ["drop", "dropped"]
         sums = dict(zip(names, ranks.total([self.sums[n] for n in names]), strict=True))
         minus_low, high = ranks.total([-self.low, self.high], "max")
         tokens = sums["tokens"]
@@ -346,5 +358,6 @@ class _Tally:
             "ratio_max": high if tokens else None,
             "ess": effective_share(tokens, sums["ratio"], square) if tokens else None,
             "clip_share": mean("clipped"),
+            **({"llds": mean("drop"), "llds_share": mean("dropped")} if self.with_drop else {}),
             "updates": len(self.updates),
         }
