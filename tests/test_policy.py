@@ -1,17 +1,22 @@
 """The policy folder: whole versions only, atomic publishing, one publisher at a time."""
 
+import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from swr1.errors import DataError, SwrError
 from swr1.pass_rates import PassRates
-from swr1.policy import MARKER, Policy, model_folder, recorded, resolve
+from swr1.policy import MARKER, Policy, model_folder, recorded, resolve, same_trainer
+from swr1.rollout.follower import PolicyFollower
 
 
 def write(text: str):
@@ -175,6 +180,57 @@ def test_a_plan_that_no_trainer_wrote_says_nothing(policy: Policy, content: str)
     with policy.lock("train-step sft"):
         policy.announce(4, 1, 0, 0)
         assert policy.announced()
+
+
+def killed_trainer(policy: Policy) -> None:
+    """A process that takes the lock, announces itself, and is gone without a word."""
+    pid = os.fork()
+    if pid == 0:
+        with suppress(BaseException), policy.lock("train-step grpo"):
+            policy.announce(4, 1, 0, 0)
+            assert policy.announced()
+            os.kill(os.getpid(), signal.SIGKILL)
+        os._exit(1)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+
+
+def test_the_plan_of_a_killed_trainer_does_not_count(policy: Policy):
+    """Not even when the next one has the lock already and its name is not in the file yet: a
+    rollout that looked in that moment began at the first prompt again, with the newest weights."""
+    killed_trainer(policy)
+    assert policy.plan()["batch"] == 4 and policy.announced() is None
+    with open(policy.path / ".lock", "a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert policy.announced() is None
+        with pytest.raises(SwrError, match="waited"):
+            PolicyFollower(str(policy.path), 0, wait=0.05).follow()
+
+
+def test_a_trainer_with_the_pid_of_a_killed_one_is_another(policy: Policy, monkeypatch):
+    """In a container pids come again at every start."""
+    killed_trainer(policy)
+    monkeypatch.setattr(os, "getpid", lambda pid=policy.plan()["pid"]: pid)
+    before = policy.plan()
+    with policy.lock("train-step grpo"):
+        assert policy.announced() is None
+        policy.announce(4, 1, 8, 0)
+        now = policy.announced()
+    assert now and now["consumed"] == 8
+    assert now["pid"] == before["pid"] and not same_trainer(now, before)
+    assert policy.announced() is None and policy.plan()["ended"]
+
+
+def test_a_plan_that_is_replaced_all_the_time_counts_all_the_time(policy: Policy):
+    with policy.lock("train-step grpo"):
+        policy.announce(4, 1, 0, 0)
+        busy = threading.Thread(target=lambda: [policy.count_dropped(n) for n in range(300)])
+        busy.start()
+        looks = 0
+        while busy.is_alive():
+            assert Policy(policy.path).announced()
+            looks += 1
+        busy.join()
+    assert looks > 10
 
 
 @pytest.mark.parametrize(

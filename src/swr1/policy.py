@@ -108,6 +108,8 @@ class Policy:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._locked: int | None = None  # inode of the lock file, while this process trains
+        self._began = 0  # when the lock was taken, ns: pids come again, in a container every time
+        self._plan: int | None = None  # the announced plan, open and locked
 
     def __repr__(self) -> str:
         return f"Policy({str(self.path)!r})"
@@ -251,7 +253,7 @@ class Policy:
     ) -> None:
         """Tell rollouts that follow this policy what the trainer at work does.
 
-        The lock must be held; what is announced counts while it is.
+        The lock must be held; what is announced counts until it is given up, or this process ends.
 
         Args:
             batch: groups per step. publish_every: steps between versions.
@@ -263,7 +265,6 @@ class Policy:
         (self.path / "trainer").mkdir(parents=True, exist_ok=True)
         self._write_plan(
             {
-                "pid": os.getpid(),
                 "batch": batch,
                 "publish_every": publish_every,
                 "consumed": consumed,
@@ -289,7 +290,7 @@ class Policy:
         """
         meta = self.meta(version)
         now = self.plan()
-        dropped = now.get("dropped", 0) if now["pid"] == plan["pid"] else plan.get("dropped", 0)
+        dropped = (now if same_trainer(now, plan) else plan).get("dropped", 0)
         since = max(0, dropped - meta.get("groups_dropped", 0))
         return meta.get("groups_consumed", 0) - plan["before"] + since
 
@@ -300,35 +301,48 @@ class Policy:
         file that is not in this form counts as none: the next trainer replaces it.
         """
         try:
-            plan = json.loads((self.path / "trainer" / "plan.json").read_text())
+            return _read_plan((self.path / "trainer" / "plan.json").read_text())
         except (FileNotFoundError, ValueError):
-            plan = None
-        sound = isinstance(plan, dict) and all(type(x) is int for x in plan.values())
-        return plan if sound and plan.keys() >= {"pid"} else {"pid": 0}
+            return {"pid": 0}
 
     def _write_plan(self, plan: dict[str, int]) -> None:
+        """Replace the plan by one that is locked before anybody can read it."""
         self.check_exists()
         aside = self.path / "trainer" / f".plan-{os.getpid()}"
-        aside.write_text(json.dumps(plan))
+        aside.unlink(missing_ok=True)
+        whole = plan | {"pid": os.getpid(), "began": self._began}
+        before, self._plan = self._plan, os.open(aside, os.O_RDWR | os.O_CREAT, 0o644)
+        os.write(self._plan, json.dumps(whole).encode())
+        fcntl.flock(self._plan, fcntl.LOCK_EX)
         os.replace(aside, self.path / "trainer" / "plan.json")
+        if before is not None:
+            os.close(before)
 
     def announced(self) -> dict[str, int] | None:
         """What the trainer at work announced, None before it did.
 
-        The plan of a trainer that ended or was killed does not count.
+        The plan of a trainer that ended or was killed does not count, whoever holds the policy's
+        lock now: a plan counts while who wrote it holds the lock on the plan itself.
         """
-        plan = self.plan()
-        if not plan.keys() >= {"batch", "publish_every", "consumed", "before"}:
-            return None
-        return plan if f"(pid {plan['pid']} on " in (self.holder() or "") else None
+        file = self.path / "trainer" / "plan.json"
+        while True:
+            try:
+                with open(file) as opened:
+                    held, text = _is_held(opened), opened.read()
+                    # Replaced while we looked, the old one is let go.
+                    if not held and os.fstat(opened.fileno()).st_ino != os.stat(file).st_ino:
+                        continue
+                plan = _read_plan(text)
+            except (FileNotFoundError, ValueError):
+                return None
+            whole = plan.keys() >= {"batch", "publish_every", "consumed", "before"}
+            return plan if held and whole else None
 
     def holder(self) -> str | None:
         """Who holds the lock, "WHAT (pid N on HOST)"; None when nobody does."""
         try:
             with open(self.path / ".lock") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except OSError:
+                if _is_held(file):
                     return file.read().strip() or "another process"
         except FileNotFoundError:
             pass
@@ -347,7 +361,7 @@ class Policy:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except OSError:
-                    if delay:  # it may be a rollout that looks whether a trainer is there
+                    if delay:  # it may be somebody who looks whether it is held
                         time.sleep(delay)
                         continue
                 file.seek(0)
@@ -363,10 +377,11 @@ class Policy:
                 shutil.rmtree(debris, ignore_errors=True)
             if what.startswith("train-step") and self.exists:
                 self._locked = os.fstat(file.fileno()).st_ino
+            self._began = time.time_ns()
             try:
                 yield
                 if (self.path / "trainer").is_dir():
-                    self._write_plan(self.plan() | {"pid": os.getpid(), "ended": 1})
+                    self._write_plan(self.plan() | {"ended": 1})
             except Exception as error:
                 cause = system_error(error)
                 if cause:
@@ -375,6 +390,9 @@ class Policy:
                 raise cause or error from None
             finally:
                 self._locked = None
+                if self._plan is not None:
+                    os.close(self._plan)
+                    self._plan = None
 
     def check_exists(self) -> None:
         """Raise SwrError if the folder whose lock a trainer holds was deleted or moved away.
@@ -418,6 +436,28 @@ class Policy:
         aside.symlink_to(f"versions/{version:06d}")
         os.replace(aside, self.path / "latest")
         fsync_folder(self.path)
+
+
+def same_trainer(one: dict[str, int], other: dict[str, int]) -> bool:
+    """Whether two plans are of one start of one trainer."""
+    return all(one.get(name) == other.get(name) for name in ("pid", "began"))
+
+
+def _read_plan(text: str) -> dict[str, int]:
+    """Raises ValueError for what is no plan."""
+    plan = json.loads(text)
+    if not isinstance(plan, dict) or "pid" not in plan or {*map(type, plan.values())} != {int}:
+        raise ValueError("not a plan")
+    return plan
+
+
+def _is_held(file: Any) -> bool:
+    """Whether another process has locked the open file (flock)."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
 
 
 def marker_of(folder: str | Path) -> dict[str, Any]:

@@ -239,6 +239,29 @@ def test_no_resume_starts_a_new_run_from_the_latest(tmp_path, start, records):
     assert policy.meta()["from"] == 1
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_death_while_an_old_state_is_deleted(tmp_path, start, records, monkeypatch, number):
+    """What is left of it is no state: the next step would have begun with the first weights."""
+    policy = fresh(start, tmp_path / "p")
+    rl(policy, records, steps=3, publish_every=1)
+    seen = iter(range(1, 10))
+
+    def torn(folder, *_, **__):
+        if (Path(folder) / "state.pt").exists() and next(seen) == number:
+            (Path(folder) / "state.pt").unlink()
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", torn)
+        with pytest.raises(Killed):
+            rl(policy, records, steps=3, resume=False)
+    rl(policy, records, steps=4, publish_every=1, ratio_tolerance=9)
+    newest = policy.latest()
+    now, before = weights(policy, newest), weights(policy, newest - 1)
+    moved = max(float((now[name] - before[name]).abs().max()) for name in now)
+    assert 0 < moved < 2e-2  # one step of AdamW at lr 0.01, from the weights before it
+
+
 def test_versions_of_another_publisher_are_respected(tmp_path, start, records):
     policy = fresh(start, tmp_path / "p")
     rl(policy, records, steps=3)

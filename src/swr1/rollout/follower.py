@@ -12,7 +12,7 @@ from typing import Any
 
 from swr1.errors import DataError, ReaderClosed, SwrError, UsageError, no_folder
 from swr1.pass_rates import PassRates
-from swr1.policy import Policy, resolve
+from swr1.policy import Policy, resolve, same_trainer
 from swr1.records import pack, parse
 from swr1.streams import write_atomically
 from swr1.terminal import say
@@ -108,7 +108,7 @@ class PolicyFollower:
         TRAINER_GONE seconds.
         """
         now, plan = time.monotonic(), policy.plan()
-        same = plan["pid"] == self.plan["pid"]
+        same = same_trainer(plan, self.plan)
         if same and plan.get("ended"):
             raise ReaderClosed
         if same and policy.announced():

@@ -295,14 +295,15 @@ class Run:
         # A new run starts again at step 0: the states of the run before go first.
         if state is None:
             for old in self._states():
-                shutil.rmtree(old)
+                _delete(old)
         target = folder / f"{self.step:06d}"
-        shutil.rmtree(target, ignore_errors=True)
+        if target.exists():
+            _delete(target)
         os.rename(aside, target)
         fsync_folder(folder)
         self.folder = target
         for old in self._states()[:-KEPT_STATES]:
-            shutil.rmtree(old)
+            _delete(old)
 
     def _fill(self, aside: Path, state: dict[str, Any] | None) -> None:
         if state is not None:
@@ -330,6 +331,13 @@ class Run:
                 "metrics_bytes": size,
             },
         )
+
+
+def _delete(state: Path) -> None:
+    """A state half deleted must not count: one without state.pt would be that of a run's beginning."""
+    aside = state.with_name(f".tmp-{state.name}")
+    os.rename(state, aside)
+    shutil.rmtree(aside)
 
 
 # What a state's marker must hold, and as what.
