@@ -108,7 +108,8 @@ FIELDS = [
         "json",
         "rollout",
         "with tools, what a completion is made of: `kind` (wrote, read, failed), `tokens` and `characters`"
-        " as [from, to), `tool`, `query`, `passages`, `error`; `cut` where a reply was too long",
+        " as [from, to), `tool`, `query`, `passages`, `error`; `cut` where a reply was too long,"
+        " `unknown`: how many of its tokens are unknown to the tokenizer",
     ),
     Field(
         "generation.finish_reason",

@@ -166,6 +166,25 @@ def test_a_reply_of_megabytes_is_cut_before_it_is_encoded(tokenizer):
     assert made[0].facts["turns"][1]["cut"]
 
 
+def test_what_of_a_reply_the_policy_cannot_read_is_said(tokenizer):
+    engine = Scripted(tokenizer, [["<search>who</search>", "<search>radium</search>", "x"]])
+    options = ToolOptions(tools="search")
+    tools = Tools({"search": Search("Marie zyx found uvw zyx")}, options)
+    wrapped = ToolEngine(engine, tools, options)
+    [made] = wrapped.generate([Request(("a", 0, 0), [5, 6, 7])], Sampling(max_tokens=50))
+    tools.close()
+    read = [turn for turn in made.facts["turns"] if turn["kind"] == "read"]
+    assert wrapped.calls() == {"search": 2} and "2 search" in wrapped.summary()
+    words = tokenizer.unk_token is not None
+    assert [turn.get("unknown") for turn in read] == ([3, 3] if words else [None, None])
+    first, last = read[0]["tokens"][1] - read[0]["tokens"][0], wrapped.summary().splitlines()[-1]
+    if words:
+        assert last.startswith(f"{3 / first:.1%} of the tokens of tools' replies are unknown")
+        assert "('zyx', 'uvw')" in last and "--passage" in last
+    else:
+        assert last == "calls of tools: 2 search"
+
+
 def test_many_failures_in_a_row_end_the_stage(tokenizer):
     script = [["<search>break</search>", "<answer>no</answer>"]] * 5
     with pytest.raises(SwrError, match=r"3 calls of tools in a row have failed.*it broke"):

@@ -71,15 +71,16 @@ class Unknown:
     def share(self) -> float:
         return self.unknown / max(1, self.tokens)
 
-    def add(self, ids: Sequence[int], text: str = "") -> None:
-        """Count the tokens of a prompt; `text` is what they were made from."""
+    def add(self, ids: Sequence[int], text: str = "") -> int:
+        """Count the tokens of a text, `text`; returns how many are unknown."""
         if self.token is None:
-            return
+            return 0
         count = sum(i == self.token for i in ids)
         self.unknown += count
         self.tokens += len(ids)
         if count and len(self.words) < SHOWN:
             self.words |= dict.fromkeys(self._words_in(text)[: SHOWN - len(self.words)])
+        return count
 
     def read(self, messages: Iterable[dict[str, Any]]) -> None:
         """Count the tokens of a prompt's messages, and check every BLOCK prompts."""
@@ -112,6 +113,10 @@ class Unknown:
         self.check()
         if self.unknown > self._said > 0:
             self.say(f"in all, {self.unknown / self.tokens:.1%} of {self.what} were unknown")
+
+    def whole(self) -> str:
+        """The share of all in words; empty where everything was known."""
+        return self._told(self.unknown, self.tokens) if self.unknown else ""
 
     def _told(self, unknown: int, tokens: int) -> str:
         words = ", ".join(map(repr, self.words))

@@ -202,9 +202,13 @@ class _Running:
             self.writer.flush()
             self.unknown.report()
         finally:
+            for name, of in (("requests", "counts"), ("calls of tools", "calls")):
+                counts = getattr(self.engine, of)() if hasattr(self.engine, of) else {}
+                if counts:
+                    stage.tallies[name].update(counts)
             if hasattr(self.engine, "summary"):
-                stage.tallies["requests"].update(self.engine.counts())
-                stage.say(self.engine.summary())
+                for line in self.engine.summary().splitlines():
+                    stage.say(line)
         self.prompts.close(config.samples)
 
     def fits(self, record: Any) -> bool:

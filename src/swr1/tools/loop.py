@@ -27,6 +27,7 @@ from swr1.engines import Completion, Request, Sampling, all_good
 from swr1.errors import DataError, UsageError
 from swr1.prompts.decoding import Decoder
 from swr1.prompts.insertion import insertion, insertion_ids
+from swr1.prompts.unknown import Unknown
 from swr1.tags import pairs
 from swr1.tools import Reply
 from swr1.tools.options import ToolOptions
@@ -121,23 +122,28 @@ class ToolEngine:
             raise UsageError("--tools needs --send ids: what was written is never encoded again")
         self._engine, self._tools, self._options = engine, tools, options
         self._decode = Decoder(engine.tokenizer)
+        self._unknown = Unknown(engine.tokenizer, what="the tokens of tools' replies")
         self._ends = pairs(tools.names)[1::2]
         self.stream = self._stream if getattr(engine, "stream", None) else None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)  # name, version, load, request, rest, summary, ...
 
-    def counts(self) -> Counter[str]:
-        """How the engine's attempts went, and the calls by tool."""
-        engine = self._engine.counts() if hasattr(self._engine, "counts") else Counter()
-        return engine + self._tools.counts
+    def calls(self) -> Counter[str]:
+        """The calls by tool, failed ones apart."""
+        return self._tools.counts
 
     def summary(self) -> str:
-        """A line for people."""
-        calls = ", ".join(f"{n:,} {what}" for what, n in sorted(self._tools.counts.items()))
-        ours = f"calls of tools: {calls or 'none'}"
-        theirs = self._engine.summary() if hasattr(self._engine, "summary") else ""
-        return f"{theirs}; {ours}" if theirs else ours
+        """Lines for people: the engine's own, the calls, and what of the replies was unknown."""
+        calls = ", ".join(f"{n:,} {what}" for what, n in sorted(self.calls().items()))
+        lines = [self._engine.summary()] if hasattr(self._engine, "summary") else []
+        lines.append(f"calls of tools: {calls or 'none'}")
+        if unknown := self._unknown.whole():
+            lines.append(
+                f"{unknown}: the policy cannot tell them apart. Let it read texts in its words"
+                " (--passage), or make one that knows every text (init-policy --tokenizer bpe)"
+            )
+        return "\n".join(lines)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """One completion per request, in their order: turn by turn, all of them together."""
@@ -228,13 +234,15 @@ class ToolEngine:
         text = f"{FAILED}{reply.error}" if reply.error else reply.text
         most = self._options.max_passage_tokens
         text, rest = text[: most * LONGEST_TOKEN], text[most * LONGEST_TOKEN :]
-        ids, cut = insertion_ids(self._engine.tokenizer, insertion(text), most)
+        shown = insertion(text)
+        ids, cut = insertion_ids(self._engine.tokenizer, shown, most)
         facts |= {"cut": True} if cut or rest else {}
+        facts |= {"unknown": n} if (n := self._unknown.add(ids, shown)) else {}
         length = len(episode.request.prompt_ids) + len(episode.ids) + len(ids)
         if length + 1 > self._room(episode):
             return episode.done("context")
-        [shown] = self._decode([ids])
-        episode.insert(ids, shown, facts)
+        [read] = self._decode([ids])
+        episode.insert(ids, read, facts)
         return None
 
     def _room(self, episode: _Episode) -> float:
