@@ -14,7 +14,7 @@ def command(
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="Rows (.jsonl .parquet .json .csv), Markdown, text; folders with such; globs.",
+            help="Rows (.jsonl .parquet .json .csv .tsv), Markdown, text; folders with such; globs.",
             metavar="FILE|FOLDER...",
         ),
     ],

@@ -30,7 +30,7 @@ def command(
     sources: Annotated[
         list[str],
         typer.Argument(
-            help="Files (.jsonl .json .parquet .csv), folders, hub ids, or - (the default).",
+            help="Files (.jsonl .json .parquet .csv .tsv), folders, hub ids, or - (the default).",
             metavar="[SOURCE...]",
         ),
     ] = (),  # type: ignore[assignment]

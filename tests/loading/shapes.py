@@ -1,11 +1,13 @@
 """Rows of our own making in the shape in which each data set is published, and what they become."""
 
+import csv
 import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.conftest import jsonl
+from tests.loading.qa_shapes import QA_SHAPES
 
 
 def write(path, data):
@@ -13,6 +15,10 @@ def write(path, data):
         path.write_bytes(jsonl(data))
     elif path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(data), path)
+    elif path.suffix == ".tsv":
+        lines = [list(data[0]), *[row.values() for row in data]]
+        with path.open("w", newline="") as file:
+            csv.writer(file, delimiter="\t", lineterminator="\n").writerows(lines)
     elif path.suffix == ".csv":
         lines = [list(data[0]), *[row.values() for row in data]]
         quoted = [",".join('"' + str(v).replace('"', '""') + '"' for v in line) for line in lines]
@@ -526,4 +532,5 @@ SHAPES = [
             ),
         ],
     ),
+    *QA_SHAPES,
 ]

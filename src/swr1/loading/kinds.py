@@ -16,8 +16,11 @@ SUFFIXES = (
     *(f".json{packed}" for packed in _PACKED),
     ".parquet",
     *(f".csv{packed}" for packed in _PACKED),
+    *(f".tsv{packed}" for packed in _PACKED),
 )
-KINDS = "Usual suffixes of what is read: .jsonl, .json, .parquet, .csv; text also as .gz or .zst"
+KINDS = (
+    "Usual suffixes of what is read: .jsonl, .json, .parquet, .csv, .tsv; text also as .gz or .zst"
+)
 BOM = b"\xef\xbb\xbf"
 _OTHERS = (  # first bytes, what it is, what to do
     (b"BZh", "a file packed by bzip2", "unpack it with `bzip2 -d`"),
@@ -53,12 +56,12 @@ def kind_of(name: str) -> str:
     _refuse_others(name, first)
     low = name.lower().removesuffix(".gz").removesuffix(".zst")
     row = _parsed(first)
-    if low.endswith(".csv") and not isinstance(row, (dict, list)):
+    if low.endswith((".csv", ".tsv")) and not isinstance(row, (dict, list)):
         return "csv"
     if low.endswith(".parquet"):
         return "parquet"  # a damaged one
-    if low.endswith(".tsv") or (b"\t" in first and first[:1] not in b"[{"):
-        raise DataError(f"text in columns parted by tabs: make it CSV with commas. {KINDS}", name)
+    if b"\t" in first and first[:1] not in b"[{":
+        raise DataError(f"text in columns parted by tabs: name it .tsv. {KINDS}", name)
     if first[:1] == b"[":
         return "jsonl" if isinstance(row, list) and second[:1] == b"[" else "json"
     if first[:1] == b"{" and second[:1] != b"{" and (second or low.endswith(".json")):

@@ -170,7 +170,8 @@ def _at(row: Any, name: str) -> Any:
 def _csv_rows(name: str, on_bad: OnBad) -> Rows:
     """The rows of a CSV file, each with the line that it begins on.
 
-    Fields are parted by commas; by semicolons where the first line has these and no comma.
+    Fields are parted by commas; by tabs in a .tsv, by semicolons where the first line has these and no
+    comma.
     """
     csv.field_size_limit(2**27)  # completions are longer than Python's limit for a field
     label = "stdin" if name == "-" else name
@@ -185,6 +186,8 @@ def _csv_rows(name: str, on_bad: OnBad) -> Rows:
         with io.TextIOWrapper(open_lines(name), encoding="utf-8-sig", newline="") as text:
             first = text.readline()
             parted_by = ";" if ";" in first and "," not in first else ","
+            if ".tsv" in Path(name).suffixes:
+                parted_by = "\t"
             reader = csv.reader(watched(chain([first] * bool(first), text)), delimiter=parted_by)
             header = next(reader, [])
             if twice := {column for column in header if header.count(column) > 1}:
