@@ -28,7 +28,7 @@ logic-rl: setup ## the main job: puzzles, a small policy, RL with the rule rewar
 safeladder: setup ## safety RL in stages on a made village: about 20 minutes; VARIANT=keywords and others: recipes/safeladder.sh --help
 	SEED=$(SEED) VARIANT=$(VARIANT) recipes/safeladder.sh $(PROFILE)
 
-deliberate: setup ## deliberative search on a made world: SFT, then RL with a constraint on reliability
+deliberate: setup ## deliberative search on a made world: SFT, then RL with a constraint on reliability; PROFILE=gpu: on Wikipedia
 	SEED=$(SEED) recipes/deliberate.sh $(PROFILE)
 
 # by file, so that what a file's tests share is made once; the twenty slowest tests are named

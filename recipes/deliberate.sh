@@ -5,6 +5,7 @@
 #
 #   recipes/deliberate.sh laptop     two CPU cores, about 20 minutes, nothing to download: a made world
 #   recipes/deliberate.sh smoke      the laptop's stages in two minutes, learning nothing
+#   recipes/deliberate.sh gpu        Qwen2.5-7B, published questions, a Wikipedia to search: deliberate-gpu.sh --help
 #
 # SEED=1 names another run. OBJECTIVES="constraint published brier knowledge none control" chooses what
 # the start is trained with; each is a policy of that name. Stopped at any point, the same command goes on.
@@ -16,7 +17,8 @@ RUN=${RUN:-runs/deliberate-$PROFILE-$SEED}
 case $PROFILE in
 laptop) SFT=24000 SFT_STEPS=1100 QUESTIONS=4000 HELD_OUT=256 STEPS=120 VOTES=16 ;;
 smoke) SFT=400 SFT_STEPS=8 QUESTIONS=200 HELD_OUT=16 STEPS=2 VOTES=4 ;;
-*) echo "unknown profile $PROFILE: laptop or smoke" >&2; exit 2 ;;
+gpu) exec "$(dirname "$0")/deliberate-gpu.sh" ;;
+*) echo "unknown profile $PROFILE: laptop, smoke or gpu" >&2; exit 2 ;;
 esac
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 # A document is shown as the traces show it: its title, then its text.
