@@ -107,8 +107,9 @@ FIELDS = [
         "generation.turns",
         "json",
         "rollout",
-        "with tools, what a completion is made of: `kind` (wrote, read, failed), `tokens` and `characters`"
-        " as [from, to), `tool`, `query`, `passages`, `error`; `cut` where a reply was too long,"
+        "what a completion is made of, with tools or where one was continued: `kind` (wrote; read,"
+        " failed: by a tool; kept: from an earlier completion; edited: by a person), `tokens` and"
+        " `characters` as [from, to), `tool`, `query`, `passages`, `error`; `cut` where a reply was too long,"
         " `unknown`: how many of its tokens are unknown to the tokenizer",
     ),
     Field(
@@ -147,6 +148,7 @@ _NESTED_SHAPES = {
     "turns": list,
 }
 WROTE = "wrote"  # the kind of a turn that is the policy's own
+INSERTED = ("read", "failed")  # the kinds of turns that a tool gave
 CUT = ("length", "turns", "context")  # finish reasons of a completion that is not whole
 
 
@@ -277,16 +279,16 @@ def mark(record: Record) -> Any:
 
 
 def own(record: Record) -> Record:
-    """The record with what the policy wrote alone, without what tools gave.
+    """The record with what was written alone, by the policy or a person, without what tools gave.
 
     The same record where no tool was called; else a copy, whose completion, token ids and all that
-    goes with them are those of the turns of kind "wrote".
+    goes with them are those of all turns but those of a tool.
     """
     generation = record.get("generation") or _NONE
     turns = generation.get("turns")
     if not turns:
         return record
-    wrote = [turn for turn in turns if turn["kind"] == WROTE]
+    wrote = [turn for turn in turns if turn["kind"] not in INSERTED]
     text = "".join(record["completion"][slice(*turn["characters"])] for turn in wrote)
     less = {
         name: [x for turn in wrote for x in generation[name][slice(*turn["tokens"])]]

@@ -31,13 +31,26 @@ drawn = partial(option, panel="Sampling")
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a completion that is there before the engine writes: as in `generation.turns`.
+
+    facts: `kind` and what else its turn says, without its place.
+    """
+
+    ids: list[int]
+    text: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One completion to write. `key` is (record id, epoch, sample): it names the random stream.
 
     `content` is for engines that send something else than token ids, which may be unknown then.
     `facts` go into the record's `generation`: how the prompt was rendered. A completion that is
     written in turns (see swr1.tools) has a request for each: `prompt_ids` then end with all that
-    was written before, `turn` counts from 0, and `most` bounds the turn's tokens.
+    was written before, `turn` counts from 0, and `most` bounds the turn's tokens. `begun` is what
+    a completion begins with (see swr1.engines.continuing); no engine itself looks at it.
     """
 
     key: tuple[str, int, int]
@@ -46,6 +59,7 @@ class Request:
     facts: Mapping[str, Any] = field(default_factory=dict)
     turn: int = 0
     most: int | None = None
+    begun: tuple[Piece, ...] = ()
 
     def limit(self, sampling: Sampling) -> int:
         """The most tokens that it may get."""

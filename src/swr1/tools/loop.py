@@ -18,12 +18,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from swr1.engines import Completion, Request, Sampling, all_good
+from swr1.engines.episode import Episode, check_ids
 from swr1.errors import DataError, UsageError
 from swr1.prompts.decoding import Decoder
 from swr1.prompts.insertion import insertion, insertion_ids
@@ -40,62 +39,6 @@ LONGEST_TOKEN = 64  # characters; of a reply, what no tokens could be left for i
 PAUSE = 0.002  # seconds between looks at what an engine has finished
 
 
-@dataclass(slots=True)
-class _Episode:
-    """A completion that is being written."""
-
-    request: Request
-    ids: list[int] = field(default_factory=list)
-    logprobs: list[np.ndarray] = field(default_factory=list)
-    mask: list[int] = field(default_factory=list)
-    text: str = ""
-    turns: list[dict[str, Any]] = field(default_factory=list)
-    own: int = 0  # tokens that the policy wrote
-    calls: int = 0
-    refused: bool = False  # whether the last call was one too many
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def wrote(self, made: Completion) -> None:
-        """Add what the policy wrote in one turn."""
-        assert made.token_ids is not None and made.logprobs is not None
-        self.facts |= made.facts
-        self.own += len(made.token_ids)
-        self._add(made.token_ids, made.logprobs, 1, made.text, {"kind": "wrote"})
-
-    def insert(self, ids: list[int], text: str, facts: dict[str, Any]) -> None:
-        """Add what a tool gave."""
-        self._add(ids, np.zeros(len(ids), np.float32), 0, text, facts)
-
-    def _add(
-        self, ids: list[int], logprobs: np.ndarray, own: int, text: str, facts: dict[str, Any]
-    ) -> None:
-        place = {"tokens": [len(self.ids), len(self.ids) + len(ids)]}
-        place["characters"] = [len(self.text), len(self.text) + len(text)]
-        self.turns.append(facts | place)
-        self.ids += ids
-        self.logprobs.append(logprobs)
-        self.mask += [own] * len(ids)
-        self.text += text
-
-    def next(self, sampling: Sampling) -> Request:
-        """The request for the next turn: all ids so far are its prompt."""
-        request = self.request
-        if not self.turns:
-            return request
-        return replace(
-            request,
-            prompt_ids=request.prompt_ids + self.ids,
-            turn=len(self.turns),
-            most=sampling.max_tokens - self.own,
-        )
-
-    def done(self, reason: str) -> Completion:
-        """The whole completion."""
-        facts = self.facts | {"loss_mask": self.mask, "turns": self.turns}
-        facts.pop("prompt_ids", None)  # of the last turn
-        return Completion(self.ids, np.concatenate(self.logprobs), reason, self.text, facts)
-
-
 class ToolEngine:
     """An engine whose completions may call tools.
 
@@ -110,16 +53,7 @@ class ToolEngine:
     """
 
     def __init__(self, engine: Any, tools: Tools, options: ToolOptions) -> None:
-        if getattr(engine, "tokenizer", None) is None:
-            raise UsageError(
-                "--tools needs an engine that takes token ids: with --engine openai, a model folder"
-                " and --send ids"
-            )
-        if getattr(engine, "options", None) and getattr(engine.options, "send", "ids") in (
-            "text",
-            "messages",
-        ):
-            raise UsageError("--tools needs --send ids: what was written is never encoded again")
+        check_ids(engine, "--tools")
         self._engine, self._tools, self._options = engine, tools, options
         self._decode = Decoder(engine.tokenizer)
         self._unknown = Unknown(engine.tokenizer, what="the tokens of tools' replies")
@@ -150,7 +84,7 @@ class ToolEngine:
         if self.stream:
             return all_good(self.stream(requests, sampling))
         done: dict[int, Completion] = {}
-        active = {at: _Episode(request) for at, request in enumerate(requests)}
+        active = {at: Episode(request) for at, request in enumerate(requests)}
         while active:
             asked = [episode.next(sampling) for episode in active.values()]
             written = self._engine.generate(asked, self._inner(sampling))
@@ -183,7 +117,7 @@ class ToolEngine:
     def _inner(self, sampling: Sampling) -> Sampling:
         return replace(sampling, stop=(*sampling.stop, *self._ends))
 
-    def _after(self, episode: _Episode, made: Completion, sampling: Sampling) -> Completion | _Call:
+    def _after(self, episode: Episode, made: Completion, sampling: Sampling) -> Completion | _Call:
         """What comes after a turn: the end, or a call."""
         if made.token_ids is None or made.logprobs is None:
             lacks = made.facts.get("engine", {}).get("lacks", {})
@@ -219,7 +153,7 @@ class ToolEngine:
         query = text[start + len(name) + 2 : ends[end]].strip()
         return _Call(name, query, error="" if query else f"<{name}> is empty")
 
-    def _reply(self, episode: _Episode, call: _Call) -> Completion | None:
+    def _reply(self, episode: Episode, call: _Call) -> Completion | None:
         """Put the reply to a call into the completion; the completion itself where that ends it."""
         if call.future:
             reply = self._tools.result(call.tool, call.future)
@@ -245,7 +179,7 @@ class ToolEngine:
         episode.insert(ids, read, facts)
         return None
 
-    def _room(self, episode: _Episode) -> float:
+    def _room(self, episode: Episode) -> float:
         """Tokens, of prompt and completion together, that the engine can have."""
         turn = getattr(self._engine, "turn", None)  # LongRoPE: positions beyond it are others
         if turn and len(episode.request.prompt_ids) < turn:
@@ -273,12 +207,12 @@ class _Queue:
         self,
         requests: Iterable[Request | None],
         sampling: Sampling,
-        reply: Callable[[_Episode, _Call], Completion | None],
+        reply: Callable[[Episode, _Call], Completion | None],
     ) -> None:
         self._source, self._sampling, self._reply = iter(requests), sampling, reply
-        self._order: deque[_Episode] = deque()
-        self.asked: deque[_Episode] = deque()
-        self.waiting: deque[tuple[_Episode, _Call]] = deque()
+        self._order: deque[Episode] = deque()
+        self.asked: deque[Episode] = deque()
+        self.waiting: deque[tuple[Episode, _Call]] = deque()
         self.done: dict[int, Completion | DataError] = {}
 
     def feed(self) -> Iterator[Request | None]:
@@ -299,12 +233,12 @@ class _Queue:
                 exhausted = True
                 continue
             if request is not None:
-                episode = _Episode(request)
+                episode = Episode(request)
                 self._order.append(episode)
                 self.asked.append(episode)
             yield request
 
-    def _ready(self, wait: bool) -> list[_Episode]:
+    def _ready(self, wait: bool) -> list[Episode]:
         """Those that may write on: their tool has replied. `wait`: for the first of them."""
         ready = []
         while self.waiting:
