@@ -55,7 +55,7 @@ def test_an_option_of_models_is_for_models(option, value):
     flag = f"--{option.replace('_', '-')}"
     told = refused("format", "math", **{option: value})
     assert f"{flag} is for verifiers that are models, and none of format, math is one" in told
-    assert "helpful, knowledge, safety, value" in told
+    assert "helpful, knowledge, safety, steps, value" in told
     if option not in ("guard", "url"):  # without a model to ask, the others are of no use
         told = refused("knights", "knowledge", **{option: value})
         assert f"only with --guard: {flag} is of no use" in told

@@ -36,6 +36,7 @@ from swr1.training.held_out import softmax
 GAP = " ... "  # stands for what is left out of a long prompt
 CARD = "classifier.json"  # what a version's head is, in its folder
 WRONG, RIGHT = "wrong", "right"
+CORRECTNESS = "correctness"  # the dimension of a process model with the labels wrong and right
 
 
 class Item(NamedTuple):
@@ -175,6 +176,22 @@ def encode_steps(
 
     Raises DataError for a step that the turn does not hold, in this order.
     """
+    cursor = 0
+    ends = []
+    for step in steps:
+        begin = turn.find(step, cursor)
+        if begin < 0 or not step:
+            raise DataError(f"the step {step!r} is not in the turn, behind the step before it")
+        cursor = begin + len(step)
+        ends.append(cursor)
+    return encode_ends(tokenizer, prompt, turn, ends)
+
+
+def encode_ends(
+    tokenizer: Any, prompt: list[dict], turn: str, ends: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Token ids [T] of prompt and turn, and the position [S] of the token with the last character
+    before each of the `ends`, which ascend."""
     if not tokenizer.is_fast or is_encoder(tokenizer):
         raise UsageError("a process model needs a decoder with a fast tokenizer")
     ids = render(tokenizer, prompt)
@@ -186,17 +203,13 @@ def encode_steps(
         split_special_tokens=prompts.holds_control(tokenizer, turn),
     )
     spans = coded["offset_mapping"]
-    cursor = token = 0
-    ends = []
-    for step in steps:
-        begin = turn.find(step, cursor)
-        if begin < 0 or not step:
-            raise DataError(f"the step {step!r} is not in the turn, behind the step before it")
-        cursor = begin + len(step)
-        while token + 1 < len(spans) and spans[token + 1][0] < cursor:
+    token = 0
+    at = []
+    for end in ends:
+        while token + 1 < len(spans) and spans[token + 1][0] < end:
             token += 1
-        ends.append(start + token)
-    return torch.tensor(ids + coded["input_ids"]), torch.tensor(ends, dtype=torch.long)
+        at.append(start + token)
+    return torch.tensor(ids + coded["input_ids"]), torch.tensor(at, dtype=torch.long)
 
 
 def is_encoder(tokenizer: Any) -> bool:
@@ -260,7 +273,8 @@ class Judge:
     """A published classifier: guard or reward model, or process model.
 
     Attributes: stage ("guard", "reward-model", "process-model"), labels, temperature, offsets [K];
-    facts, all that its card says.
+    facts, all that its card says. Of a process model: `rule`, how its steps were split; `dimensions`,
+    what it says of a step.
     """
 
     def __init__(self, folder: str | Path, device: str = "auto") -> None:
@@ -282,6 +296,8 @@ class Judge:
                 "it does not say stage, labels and temperature", str(self.folder / CARD)
             ) from None
         self.offsets = np.array(facts.get("offsets") or [0.0] * len(self.labels))
+        self.rule = str(facts.get("rule") or "line")
+        self.dimensions: list[str] = facts.get("dimensions") or [CORRECTNESS]
         self.tokenizer = open_tokenizer(self.folder)
         self.model = open_model(
             self.folder,
@@ -302,6 +318,21 @@ class Judge:
     def probabilities(self, records: Sequence[dict]) -> np.ndarray:
         """[N, K] of completed records, as calibrated: softmax(logits / temperature + offsets)."""
         return softmax(self.logits(records) / self.temperature + self.offsets)
+
+    def step_probabilities(self, inputs: Sequence[tuple[Tensor, Tensor]]) -> list[np.ndarray]:
+        """[S, D] per turn: how likely each step is right in each dimension, as calibrated.
+
+        Args: inputs: what `encode_ends` gives of the turns.
+        """
+        items = [Item("", [ids], torch.zeros(len(at)), at) for ids, at in inputs]
+        tables = []
+        for logits in all_logits(self.model, items, 16_384):
+            scaled = logits / self.temperature + self.offsets
+            if self.facts.get("dimensions"):
+                tables.append(1 / (1 + np.exp(-scaled)))
+            else:
+                tables.append(softmax(scaled)[:, 1:])
+        return tables
 
     def step_logits(self, prompt: list[dict], turn: str, steps: Sequence[str]) -> np.ndarray:
         """[S, 2] (wrong, right) of the steps of a turn, float64; of a process model."""

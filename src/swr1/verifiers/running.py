@@ -293,6 +293,7 @@ class Verifiers:
     def _submit(self, record: Record) -> dict[str, Any]:
         """A verdict, or a later one, by each verifier; each sees the verdicts before its own."""
         before = record.get("verdicts") or {}
+        given = record
         if not self._whole:
             record = own(record)
         verdicts: dict[str, Any] = {}
@@ -301,7 +302,10 @@ class Verifiers:
                 self.unchanged += 1
                 continue
             seen = {k: v for k, v in verdicts.items() if isinstance(v, dict)}
-            shown = record | {"verdicts": {**before, **seen}} if seen else record
+            # Steps have places in the completion as it stands in the record.
+            shown = given if getattr(check, "whole", False) else record
+            if seen:
+                shown = shown | {"verdicts": {**before, **seen}}
             submit = getattr(check, "submit", None)
             verdicts[name] = (submit or check)(shown)
         return verdicts

@@ -4,17 +4,16 @@
     swr1 verify trace rollouts.jsonl --set trace.strict=true
 
 The lines between <think> and </think> are read as steps of the styles in `swr1.puzzles.traces`, and
-the checker there judges each by what stands before it. This is the one verifier that imports
-swr1.puzzles, since the steps, their texts and their checker are defined there once.
+the checker there judges each by what stands before it. `swr1 verify steps` gives a verdict on each.
 """
 
-from swr1.puzzles.checker import REASONS, Checker
+from swr1.puzzles.checker import REASONS
 from swr1.puzzles.item import puzzle_of
-from swr1.puzzles.trace_text import read_step
 from swr1.records import Record
 from swr1.types import Verdict
 from swr1.verifiers.builtin import knights
 from swr1.verifiers.completions.text import assistant_text, is_truncated
+from swr1.verifiers.steps.puzzles import judge_lines
 
 BY = "trace@1"
 LABELS = {"sound": 1, "unsound": 0}
@@ -42,8 +41,7 @@ def verify(record: Record, *, strict: bool = False, prefill: str = "") -> Verdic
     text = assistant_text(record, prefill)
     puzzle = puzzle_of(record)
     lines = [line.strip() for line in _reasoning(text).splitlines() if line.strip()]
-    checker = Checker(puzzle)
-    verdicts = [checker.step(read_step(line, puzzle)) for line in lines]
+    verdicts, checker = judge_lines(puzzle, lines)
     judged = [verdict for verdict in verdicts if verdict.ok is not None]
     answer = knights.verify(record, prefill=prefill)["label"]
 

@@ -25,7 +25,9 @@ CHOICES = {
 }
 
 
-on_model = partial(option, panel="Verifiers that are models: safety, value, knowledge, helpful")
+on_model = partial(
+    option, panel="Verifiers that are models: safety, value, knowledge, helpful, steps"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,7 @@ class ModelOptions:
         None, "Which kind of guard, where its name does not say: llama-guard, qwen3guard, ..."
     )
     judge: str | None = on_model(
-        None, "Ask by a prompt: safety, value, helpful, knowledge, or a file."
+        None, "Ask by a prompt: safety, value, helpful, knowledge, steps, or a file."
     )
     cache: str | None = on_model(
         None,

@@ -34,7 +34,10 @@ class TrainedModel(InBatches):
         if (path / heads.CARD).exists():
             judge = heads.open_judge(path, device=device)
             if judge.stage == "process-model":
-                raise UsageError(f"{folder} is a process model: it judges steps, not responses")
+                raise UsageError(
+                    f"{folder} is a process model: it judges steps, not responses;"
+                    f" `swr1 verify steps --set steps.model={folder}` asks it"
+                )
             self.labels, self.temperature = list(judge.labels), judge.temperature
             self.offsets = judge.offsets
             self.tokenizer, self.model = judge.tokenizer, judge.model
