@@ -63,6 +63,10 @@ class Objective:
     canon_beta: float = _is(0.0, "canon-length: bonus of long answers.")
     shorten: float = _is(0.0, "cale: weight of being short among a group's successes.")
     success: str = _is("success", "cale: the part of the reward that is 1 for a success.")
+    process: float = _is(
+        0.0, "Share of the advantage that is credit per step (swr1 verify steps); 0: none."
+    )
+    process_from: str = _is("steps", "process: the verdict that has the steps.")
     combine: str = _is(
         "sum", "Parts of the reward: sum, normalise-then-sum, lagrangian or lagrangian-reward."
     )
@@ -116,6 +120,13 @@ PRESETS = {
             aggregation="seq-mean-token-mean",
             kl=0.04,
             paper="DeepSeekMath, arXiv 2402.03300",
+        ),
+        Objective(
+            "grpo-process",
+            aggregation="seq-mean-token-mean",
+            kl=0.04,
+            process=1.0,
+            paper="DeepSeekMath, arXiv 2402.03300, section 4.1.3 (process supervision)",
         ),
         Objective(
             "dr-grpo",
@@ -232,6 +243,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "boost": (1, float("inf")),
     "lambda_lr": (0, float("inf")),
     "shorten": (0, float("inf")),
+    "process": (0, 1),
     "overlong": (0, 1),
     "overlong_factor": (0, float("inf")),
 }
@@ -334,11 +346,16 @@ def _check(preset: Objective) -> None:
         if preset.kl > 0 and preset.kl_in == "reward":
             raise UsageError("normalise-then-sum has no one reward for a KL: use --kl-in loss")
     if preset.advantage == "gae" and (
-        preset.combine != "sum" or preset.parts or preset.whiten or preset.boost or preset.shorten
+        preset.combine != "sum"
+        or preset.parts
+        or preset.whiten
+        or preset.boost
+        or preset.shorten
+        or preset.process
     ):
         raise UsageError(
-            "gae learns the values of one reward, and whitens: no combine, parts, whiten, boost or"
-            " shorten"
+            "gae learns the values of one reward, and whitens: no combine, parts, whiten, boost,"
+            " shorten or process"
         )
     if (preset.combine in LAGRANGIAN) != bool(preset.cost):
         raise UsageError("--combine lagrangian (or lagrangian-reward) and --cost PART go together")

@@ -23,6 +23,7 @@ from swr1.objectives.combine import (
 from swr1.objectives.critic import gae
 from swr1.objectives.kl import ESTIMATORS
 from swr1.objectives.presets import Objective, options_for
+from swr1.objectives.process import process
 from swr1.objectives.shaping import overlong_penalty, shortness
 from swr1.records import RIGHT_OR_WRONG
 from swr1.training.groups import Sample, mean_of
@@ -133,6 +134,9 @@ def advantages(
             flat = advantage_of(reward - multiplier * cost, seq, group, estimator, penalty)
     else:
         flat = advantage_of(reward, seq, group, estimator, penalty)
+    if objective.process:
+        share = objective.process
+        flat = (1 - share) * flat + share * _by_step(samples, seq, group, objective.eps)
     if objective.shorten:
         length = torch.tensor(sizes)
         success = part_of(samples, objective.success).masked_fill(length == 0, math.nan)
@@ -142,6 +146,25 @@ def advantages(
     if objective.boost:
         flat = boost_live(flat, seq, group, objective.boost)
     return list(flat.split(sizes)), []
+
+
+def _by_step(samples: list[Sample], seq: Tensor, group: Tensor, eps: float) -> Tensor:
+    """The advantage of each token by the rewards of steps [N]."""
+    starts = torch.tensor([0] + [len(s.old) for s in samples]).cumsum(0).tolist()
+    steps = [
+        (n + at, worth) for n, s in zip(starts, samples, strict=False) for at, worth in s.steps
+    ]
+    last = torch.tensor([n for n, _ in steps], dtype=torch.long)
+    worth = torch.tensor([w for _, w in steps], dtype=torch.float64)
+    return process(worth, last, seq, group, eps=eps)
+
+
+def step_metrics(samples: list[Sample]) -> dict[str, Any]:
+    """What a batch's steps were worth: judged steps per sample, and their mean reward."""
+    return {
+        "steps_judged": mean_of(len(s.steps) for s in samples),
+        "step_reward_mean": mean_of(worth for s in samples for _, worth in s.steps),
+    }
 
 
 def _overlong(samples: list[Sample], objective: Objective) -> Tensor:

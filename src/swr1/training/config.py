@@ -194,6 +194,8 @@ class RLConfig(TrainConfig):
             raise UsageError(f"unknown on-nan {self.on_nan!r}: it is stop or skip")
         if self.quantize and not self.lora_r:
             raise UsageError("weights in 4 bits are not trained themselves: give --lora-r")
+        if self.shuffle_rewards and self.resolved_objective.process:
+            raise UsageError("shuffle-rewards permutes rewards, and steps have theirs: --process 0")
         if self.dynamic_sampling and (not self.filter_on or self.shuffle_rewards):
             raise UsageError(
                 "dynamic-sampling replaces the groups that --drop-zero-variance or --filter-on"

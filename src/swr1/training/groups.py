@@ -9,7 +9,7 @@ import hashlib
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -32,7 +32,8 @@ class Sample:
     the policy that sampled, `old` those that the update compares with: the same, or recomputed for
     a sample that is `lag` optimizer steps old, whose loss is multiplied by `weight` [N]. `ref` [N]
     are those under a reference model, if the record has them. `parts` are the parts of the reward
-    that the record has, NaN where one was not judged.
+    that the record has, NaN where one was not judged. `steps`: of each judged step the number of its
+    last trainable token, and its reward (credit.py).
     """
 
     id: str
@@ -55,6 +56,7 @@ class Sample:
     lag: int = 0
     weight: Tensor | None = None
     ref: Tensor | None = None
+    steps: list[tuple[int, float]] = field(default_factory=list)
 
 
 def read_sample(record: dict, vocab: int, allow_truncated_sampling: bool = False) -> Sample:

@@ -33,6 +33,7 @@ from swr1.training import engine
 from swr1.training.batches import Batch, Batches
 from swr1.training.checks import check_policy, write_aside
 from swr1.training.config import RLConfig
+from swr1.training.credit import StepCredit
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of, read_sample
 from swr1.training.optimizer import Optimizer, Schedule
@@ -80,14 +81,17 @@ def train_rl(
             log(f"{policy.path}: step {run.step} of {config.steps} is done already")
             _close(records)
             return _summary(run, {})
-        learner, extra, vocabulary = _load(run, config, setup)
+        learner, extra, vocabulary, credit = _load(run, config, setup)
         prompts = SystemPrompts(log)
 
         def read(record: dict) -> Sample:
             generation = record.get("generation") or {}
             prompts.add(generation.get("system_prompt"), record.get("task"))
             run.remembered |= prompts.marker()
-            return read_sample(record, vocabulary, config.allow_truncated_sampling)
+            sample = read_sample(record, vocabulary, config.allow_truncated_sampling)
+            if credit:
+                sample.steps = credit(record)
+            return sample
 
         batches = Batches(
             records,
@@ -166,8 +170,11 @@ def _begin(
     )
 
 
-def _load(run: Run, config: RLConfig, setup: _Setup) -> tuple[Learner, _ExtraState, int]:
-    """Models and optimizer as the run left them; the extra state; the vocabulary's size."""
+def _load(
+    run: Run, config: RLConfig, setup: _Setup
+) -> tuple[Learner, _ExtraState, int, StepCredit | None]:
+    """Models and optimizer as the run left them; the extra state; the vocabulary's size; how steps
+    get their credit."""
     objective, base, ranks = config.resolved_objective, run.policy.folder(run.base), setup.ranks
     model = engine.load_model(base, setup.device, torch.float32, config.quantize, setup.dtype)
     tokenizer = load_tokenizer(base)
@@ -196,7 +203,8 @@ def _load(run: Run, config: RLConfig, setup: _Setup) -> tuple[Learner, _ExtraSta
             learner.reference = setup.scorer(model, adapters)
         else:
             learner.reference = _reference(config, base, setup)
-    return learner, extra, model.get_input_embeddings().weight.shape[0]
+    credit = StepCredit(tokenizer, objective.process_from) if objective.process else None
+    return learner, extra, model.get_input_embeddings().weight.shape[0], credit
 
 
 def _loop(

@@ -23,7 +23,12 @@ from swr1.objectives.lagrange import Multiplier
 from swr1.objectives.losses import LOSSES, ratio, sequence_ratio
 from swr1.objectives.preserving import actions, likelihood_drop
 from swr1.objectives.presets import Objective, options_for
-from swr1.training.batch_statistics import advantages, describe, zero_variance
+from swr1.training.batch_statistics import (
+    advantages,
+    describe,
+    step_metrics,
+    zero_variance,
+)
 from swr1.training.config import RLConfig
 from swr1.training.critic import Critic
 from swr1.training.groups import Sample, mean_of
@@ -85,6 +90,8 @@ def rl_step(
     generator = torch.Generator().manual_seed(seed)
     everything = [s for g in groups for s in g]
     metrics = describe(everything, zero_variance(groups, "reward"))
+    if objective.process:
+        metrics |= step_metrics(everything)
     if config.shuffle_rewards:
         _shuffle_rewards(everything, generator)
     if objective.cost:

@@ -8,7 +8,7 @@ a passage that lies makes no step wrong: the step reports it.
 import re
 
 from swr1.facts.world import words
-from swr1.records import WROTE, Record
+from swr1.records import INSERTED, Record
 from swr1.verifiers.steps.claims import CANNOT_READ, SAYS_NOTHING, holds, together
 from swr1.verifiers.steps.turn import Judged, Turn
 
@@ -30,7 +30,7 @@ def judge(record: Record, turn: Turn) -> list[Judged]:
     read = [
         (b, _flat(_TAG.sub(" ", turn.text[a + turn.opened : b + turn.opened])))
         for t in turns
-        if t.get("kind") != WROTE
+        if t.get("kind") in INSERTED
         for a, b in [t["characters"]]
     ]
     judged = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from swr1.errors import DataError
-from swr1.records import WROTE, Record
+from swr1.records import INSERTED, Record
 from swr1.steps import Step, StepRule
 from swr1.types import Verdict
 from swr1.verifiers.verdicts import null
@@ -54,7 +54,7 @@ def turn_of(record: Record, rule: StepRule, prefill: str = "") -> Turn:
     foreign = [
         (a + len(opening), b + len(opening))
         for turn in generation.get("turns") or ()
-        if turn.get("kind") != WROTE
+        if turn.get("kind") in INSERTED
         for a, b in [turn["characters"]]
     ]
     text = opening + completion
