@@ -28,7 +28,8 @@ def command(
 
     questions.check()
     if documents:
-        found = World(questions.world, questions.missing, questions.people).documents()
+        world = World(questions.world, questions.missing, questions.people)
+        found = world.documents(questions.sources)
         text = b"".join(pack(one) + b"\n" for one in found)
         write_atomically(documents, lambda file: file.write(text))
     with open_stage(total=questions.n) as stage:

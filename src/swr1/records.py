@@ -109,8 +109,9 @@ FIELDS = [
         "rollout",
         "what a completion is made of, with tools or where one was continued: `kind` (wrote; read,"
         " failed: by a tool; kept: from an earlier completion; edited: by a person), `tokens` and"
-        " `characters` as [from, to), `tool`, `query`, `passages`, `error`; `cut` where a reply was too long,"
-        " `unknown`: how many of its tokens are unknown to the tokenizer",
+        " `characters` as [from, to), `tool`, `query`, `error`; `cut` where a reply was too long,"
+        " `unknown`: how many of its tokens are unknown to the tokenizer; `passages`: `id`, `title`, `text`,"
+        " `source`, `digest`, `score`, `attack` of one that attacks, `dropped` why it was not shown",
     ),
     Field(
         "generation.finish_reason",

@@ -39,6 +39,11 @@ def test_an_answer_is_what_the_documents_say_or_nothing_does(world, seed, missin
         found = looked_up(documents, item["prompt"][0]["content"])
         assert (found is not None) == item["info"]["answerable"]
         assert found in (None, item["answer"][0])
+        titles = {d["id"]: d["text"] for d in documents}
+        named = [titles.get(name) for name in item["info"]["documents"]]
+        if item["info"]["kind"] in ("one", "two"):
+            assert named[-1] in (None, item["answer"][0])
+        assert all(named) == item["info"]["answerable"]
         needed = {"one": 1, "two": 2, "mixed": 1, "common": 0}[item["info"]["kind"]]
         assert item["info"]["searches"] == needed
 
@@ -91,3 +96,10 @@ def test_documents_and_questions_from_the_command_line(swr1, tmp_path):
 def test_a_share_that_is_none_is_refused(swr1, tmp_path, share):
     made = swr1("gen-facts", f"--{share}", 1.5, cwd=tmp_path)
     assert made.returncode == 2 and f"--{share} is a share" in made.stderr
+
+
+def test_a_fact_may_stand_in_several_documents():
+    documents = World(3).documents(sources=2)
+    one, other = documents[: len(documents) // 2], documents[len(documents) // 2 :]
+    assert len({d["id"] for d in documents}) == len(documents)
+    assert [{**d, "id": f"{d['id']}-2"} for d in one] == other

@@ -46,6 +46,22 @@ def test_the_last_confidence_counts_and_right_comes_from_a_verdict():
         reliability.verify(record(text, True), threshold=10)
 
 
+def test_what_a_sure_answer_needs():
+    """A verdict that does not hold takes the certainty away, a null one does not, nor does one that holds."""
+    for score, label, confidence in (
+        (0.0, "wrong-unsure", 0.5),
+        (1.0, "wrong-sure", 0.9),
+        (None, "wrong-sure", 0.9),
+    ):
+        one = record(said("9"), False)
+        one["verdicts"]["support"] = {"score": score, "label": None}
+        verdict = reliability.verify(one, needs="support")
+        assert (verdict["label"], verdict["confidence"]) == (label, confidence)
+        assert reliability.verify(one)["label"] == "wrong-sure"
+        with pytest.raises(UsageError, match="no verdict 'injection'"):
+            reliability.verify(one, needs="support,injection")
+
+
 GOOD = "<think>I look it up</think><search>radium</search><think>there</think>"
 END = "<confidence>9</confidence><answer>Curie</answer>"
 

@@ -3,8 +3,8 @@
     for item in Questions(n=100, world=1).items(): ...
 
 A question is about a person: "what is the home of the friend of Ada ?". `info` says what is needed:
-`kind` (one, two, mixed, common), `searches` (0, 1 or 2) and `answerable` (whether documents hold all of
-it). The answer is what is true, so no answer to a question that cannot be answered is right but by
+`kind` (one, two, mixed, common), `searches` (0, 1 or 2), `answerable` (whether documents hold all of it)
+and `documents` (those that would hold it, the last one last). The answer is what is true, so no answer to a question that cannot be answered is right but by
 chance.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from swr1.errors import UsageError
 from swr1.facts import traces
-from swr1.facts.world import PEOPLE, World, words
+from swr1.facts.world import PEOPLE, World, document_id, words
 from swr1.options import option
 
 KINDS = {"one": 0.35, "two": 0.25, "mixed": 0.15, "common": 0.25}
@@ -38,6 +38,7 @@ class Questions:
     missing: float = option(0.25, "Share of the facts that no document holds.")
     people: int = option(PEOPLE, "People of the world.", min=4, max=24)
     top: int = option(3, "Passages of a search in a trace.", min=1)
+    sources: int = option(1, "Documents that say the same of each fact.", min=1, max=9)
     trace: bool = option(False, "Add how somebody looks it up, or guesses: examples for SFT.")
     care: float = option(traces.CARE, "Share of the questions that a trace looks up.")
     shuffled: float = option(
@@ -88,7 +89,12 @@ class Question:
 
     def info(self) -> dict[str, Any]:
         """What the record says of it."""
-        return {"kind": self.kind, "searches": len(self.facts), "answerable": self.answerable}
+        return {
+            "kind": self.kind,
+            "searches": len(self.facts),
+            "answerable": self.answerable,
+            "documents": [document_id(*fact) for fact in self.facts],
+        }
 
 
 def draw(rng: Random, world: World) -> Question:

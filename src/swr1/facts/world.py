@@ -63,10 +63,15 @@ class World:
         """Whether a document holds it."""
         return (relation, person) not in self.missing
 
-    def documents(self) -> list[dict[str, str]]:
-        """One for each fact that is known, in a fixed order: id, title and text."""
+    def documents(self, sources: int = 1) -> list[dict[str, str]]:
+        """So many for each fact that is known, in a fixed order: id, title and text."""
         return [
-            {"id": f"{relation}-{person}", "title": heading(relation, person), "text": value}
+            {
+                "id": document_id(relation, person, source),
+                "title": heading(relation, person),
+                "text": value,
+            }
+            for source in range(sources)
             for (relation, person), value in self.facts.items()
             if self.is_known(relation, person)
         ]
@@ -87,3 +92,8 @@ class World:
 def heading(relation: str, person: str) -> str:
     """The title of a fact's document, and what is searched for to find it."""
     return f"{relation} {person}"
+
+
+def document_id(relation: str, person: str, source: int = 0) -> str:
+    """The id of a fact's document: "home-Ada", and "home-Ada-2" of its second source."""
+    return f"{relation}-{person}" + (f"-{source + 1}" if source else "")

@@ -14,7 +14,7 @@ from typing import Any
 
 from swr1.errors import DataError
 from swr1.index.config import Columns, IndexConfig
-from swr1.index.passages import Passage, make_passage
+from swr1.index.passages import Passage, attack_of, make_passage
 from swr1.index.sources import Source
 from swr1.index.words import SPACELESS
 
@@ -131,6 +131,7 @@ def _of_rows(source: Source, columns: Columns, on_bad: OnBad) -> Iterator[Passag
         place = location[len(source.path) + 1 :]
         try:
             name, title, text = columns.pick(row)
-            yield make_passage(name or f"{source.name}#{number}", title, text, source.name, place)
+            name = name or f"{source.name}#{number}"
+            yield make_passage(name, title, text, source.name, place, attack_of(row))
         except DataError as error:
             on_bad(location, error.reason, row)

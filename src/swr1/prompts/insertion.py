@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import Any
 
-from swr1.errors import SwrError
+from swr1.errors import SwrError, UsageError
 from swr1.prompts.control import encode
 from swr1.tags import INFORMATION, pairs
 
@@ -21,6 +21,7 @@ _TABLE = str.maketrans(
     dict.fromkeys("<\uff1c\ufe64", _OPENS) | dict.fromkeys(">\uff1e\ufe65", _CLOSES)
 )
 # Line ends stay; all other control and direction characters are nothing that a policy needs.
+_BETWEEN = re.compile(r"(?<=[\u3040-\u30ff\u3400-\u9fff])(?=[\u3040-\u30ff\u3400-\u9fff])")
 _CONTROL = re.compile(r"[^\S\n]|[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -29,6 +30,26 @@ def escaped(text: str) -> str:
     text = _CONTROL.sub(lambda match: " " if match[0].isspace() else "", text)
     text = "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
     return text.translate(_TABLE)
+
+
+def check_datamark(mark: str) -> None:
+    """Raises UsageError for a --datamark that could be read as words or as a tag."""
+    if len(mark) > 4 or any(c.isalnum() or c.isspace() or c in "<>" for c in mark):
+        raise UsageError(
+            f"--datamark {mark!r}: at most 4 characters, none of them a letter, digit, space, < or >"
+        )
+
+
+def datamarked(text: str, mark: str) -> str:
+    """The text with a mark instead of each space, and between Chinese characters; "": as it is.
+
+    The mark shows, word by word, what is data (spotlighting, arXiv 2403.14720). The text's own are
+    taken out first.
+    """
+    if not mark:
+        return text
+    lines = text.replace(mark, "").split("\n")
+    return "\n".join(_BETWEEN.sub(mark, mark.join(line.split())) for line in lines)
 
 
 def insertion(text: str) -> str:

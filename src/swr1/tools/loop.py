@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,7 +25,7 @@ from swr1.engines import Completion, Request, Sampling, all_good
 from swr1.engines.episode import Episode, check_ids
 from swr1.errors import DataError, UsageError
 from swr1.prompts.decoding import Decoder
-from swr1.prompts.insertion import insertion, insertion_ids
+from swr1.prompts.insertion import check_datamark, datamarked, insertion, insertion_ids
 from swr1.prompts.unknown import Unknown
 from swr1.tags import pairs
 from swr1.tools import Reply
@@ -53,6 +53,7 @@ class ToolEngine:
     """
 
     def __init__(self, engine: Any, tools: Tools, options: ToolOptions) -> None:
+        check_datamark(options.datamark)
         check_ids(engine, "--tools")
         self._engine, self._tools, self._options = engine, tools, options
         self._decode = Decoder(engine.tokenizer)
@@ -164,10 +165,13 @@ class ToolEngine:
         facts |= {"tool": call.tool} if call.future else {}  # else no tool was called
         facts |= {"query": call.query[:QUERY_KEPT]} if call.query else {}
         facts |= {"error": reply.error} if reply.error else {}
-        facts |= {"passages": [dict(p) for p in reply.passages]} if reply.passages else {}
-        text = f"{FAILED}{reply.error}" if reply.error else reply.text
         most = self._options.max_passage_tokens
-        text, rest = text[: most * LONGEST_TOKEN], text[most * LONGEST_TOKEN :]
+        longest = most * LONGEST_TOKEN
+        if reply.passages:
+            facts |= {"passages": [_kept(passage, longest) for passage in reply.passages]}
+        text = f"{FAILED}{reply.error}" if reply.error else reply.text
+        text, rest = text[:longest], text[longest:]
+        text = text if reply.error else datamarked(text, self._options.datamark)
         shown = insertion(text)
         ids, cut = insertion_ids(self._engine.tokenizer, shown, most)
         facts |= {"cut": True} if cut or rest else {}
@@ -185,6 +189,12 @@ class ToolEngine:
         if turn and len(episode.request.prompt_ids) < turn:
             return turn
         return getattr(self._engine, "context", None) or float("inf")
+
+
+def _kept(passage: Mapping[str, Any], longest: int) -> dict[str, Any]:
+    """A passage as the record keeps it: of its text, what can have been shown."""
+    text = passage.get("text")
+    return dict(passage) | ({"text": text[:longest]} if isinstance(text, str) else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,14 @@ class ToolOptions:
     passage: str = tools_option(
         PASSAGE, "How a passage is shown: {rank}, {title}, {text}.", default="[1] title, text"
     )
+    datamark: str = tools_option(
+        "",
+        "Put this mark between the words of what tools give, such as ^: the policy can tell them from"
+        " instructions (say so in its system prompt).",
+    )
+    drop_flagged: bool = tools_option(
+        False, "search: leave out passages that tell the reader what to do (verifier `injection`)."
+    )
     tool_timeout: float = tools_option(10.0, "Seconds for one call.", quiet=True)
     tool_retry_for: float = tools_option(
         30.0, "Seconds in which a search server is asked again.", quiet=True

@@ -8,11 +8,12 @@ what to read. How much of a long document fits is bounded by --max-passage-token
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from swr1.errors import UsageError
 from swr1.tools import Reply, ToolError
-from swr1.tools.builtin.search import check_layout, shown
+from swr1.tools.builtin.search import check_layout, facts_of, shown
 from swr1.tools.options import ToolOptions
 
 LOOKED_AT = 50  # passages found by the words of a title
@@ -49,9 +50,7 @@ class _Reader:
             raise ToolError("no document has this title")
         mine.sort(key=lambda p: (p.source, p.place))
         text = "\n".join(p.text for p in mine)
-        facts = [
-            {"id": p.id, "title": p.title, "source": p.source, "digest": p.digest} for p in mine
-        ]
+        whole = {"title": mine[0].title, "text": text}
         return Reply(
-            shown(self._passage, 0, 1, {"title": mine[0].title, "text": text}), tuple(facts)
+            shown(self._passage, 1, whole), tuple(facts_of(replace(p, score=None)) for p in mine)
         )

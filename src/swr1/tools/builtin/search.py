@@ -10,16 +10,21 @@ that users of Search-R1 have: POST {"queries": [...], "topk": 3, "return_scores"
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from swr1.errors import SwrError, UsageError
+from swr1.injected import order_in
 from swr1.servers import GivenUp, Refused, Server, Servers, Trouble
 from swr1.tools import Reply, ToolError
 from swr1.tools.options import ToolOptions
 
+if TYPE_CHECKING:
+    from swr1.index.passages import Passage
+
 NOTHING = "nothing found"
+MORE = 4  # times as many passages are looked at where some may be left out
 LARGEST = 2**22  # bytes of a server's reply
 
 
@@ -41,20 +46,37 @@ def tool(query: str) -> str:
 def check_layout(passage: str) -> None:
     """Raises UsageError for a --passage that is none."""
     try:
-        shown(passage, 0, 1, {"title": "a", "text": "b"})
+        shown(passage, 1, {"title": "a", "text": "b"})
     except (KeyError, IndexError, ValueError, AttributeError):
         raise UsageError(
             f"--passage {passage!r}: it may hold {{rank}}, {{title}} and {{text}}"
         ) from None
 
 
-def shown(passage: str, words: int, rank: int, found: Mapping[str, Any]) -> str:
+def shown(passage: str, rank: int, found: Mapping[str, Any]) -> str:
     """A passage as the policy reads it, before it is escaped."""
-    text = found["text"]
-    if words and len(parts := text.split()) > words:
-        text = " ".join(parts[:words]) + " ..."
-    fields = {"rank": rank, "title": found["title"], "text": text}
-    return passage.format(**fields)
+    return passage.format(rank=rank, title=found["title"], text=found["text"])
+
+
+def beginning(text: str, words: int) -> str:
+    """The first so many words of a text; 0: all of it."""
+    parts = text.split() if words else []
+    return " ".join(parts[:words]) + " ..." if len(parts) > words else text
+
+
+def reply_of(found: Sequence[dict[str, Any]], options: ToolOptions) -> Reply:
+    """Passages as a reply, the best first: those that are shown, and beside them what was left out."""
+    found = [p | {"text": beginning(p["text"], options.abstract)} for p in found]
+    kept: list[dict[str, Any]] = []
+    dropped: list[dict[str, Any]] = []
+    for passage in found:
+        why = options.drop_flagged and order_in(f"{passage['title']}\n{passage['text']}")
+        if why:
+            dropped.append(passage | {"dropped": why})
+        elif len(kept) < options.top:
+            kept.append(passage)
+    texts = [shown(options.passage, rank, p) for rank, p in enumerate(kept, 1)]
+    return Reply("\n".join(texts) if texts else NOTHING, (*kept, *dropped))
 
 
 class _Local:
@@ -66,22 +88,12 @@ class _Local:
         assert options.index
         self._index = open_index(options.index)
         self._options = options
-        self.digest = f"{self._index.digest} {options.top} {options.abstract} {options.passage}"
+        self._most = options.top * (MORE if options.drop_flagged else 1)
+        self.digest = f"{self._index.digest} {_shaping(options)}"
 
     def __call__(self, query: str) -> Reply:
-        [found] = self._index.search([query], top=self._options.top)
-        if not found:
-            return Reply(NOTHING)
-        o = self._options
-        texts = [
-            shown(o.passage, o.abstract, rank, {"title": p.title, "text": p.text})
-            for rank, p in enumerate(found, 1)
-        ]
-        facts = [
-            {"id": p.id, "title": p.title, "source": p.source, "digest": p.digest, "score": p.score}
-            for p in found
-        ]
-        return Reply("\n".join(texts), tuple(facts))
+        [found] = self._index.search([query], top=self._most)
+        return reply_of([facts_of(p) for p in found], self._options)
 
 
 class _Served:
@@ -99,22 +111,37 @@ class _Served:
             learn=_nothing,
             largest=LARGEST,
         )
-        o = options
-        self.digest = f"{o.search_url} {o.top} {o.abstract} {o.passage}"
+        self._most = options.top * (MORE if options.drop_flagged else 1)
+        self.digest = f"{options.search_url} {_shaping(options)}"
 
     def __call__(self, query: str) -> Reply:
-        o = self._options
-        asked = {"queries": [query], "topk": o.top, "return_scores": True}
+        asked = {"queries": [query], "topk": self._most, "return_scores": True}
         work = self._servers.ask(lambda server: ("", asked), _passages)
         try:
-            found = self._servers.submit(work).result()[: o.top]
+            found = self._servers.submit(work).result()[: self._most]
         except (Refused, GivenUp, SwrError) as error:
             raise ToolError(self._servers.clean(str(error))) from None
-        if not found:
-            return Reply(NOTHING)
-        texts = [shown(o.passage, o.abstract, rank, p) for rank, p in enumerate(found, 1)]
-        facts = [{k: v for k, v in p.items() if k != "text"} for p in found]
-        return Reply("\n".join(texts), tuple(facts))
+        return reply_of(found, self._options)
+
+
+def facts_of(passage: Passage) -> dict[str, Any]:
+    """What a record keeps of a passage of an index."""
+    p = passage
+    facts: dict[str, Any] = {
+        "id": p.id,
+        "title": p.title,
+        "text": p.text,
+        "source": p.source,
+        "digest": p.digest,
+    }
+    facts |= {"score": p.score} if p.score is not None else {}
+    return facts | ({"attack": p.attack} if p.attack else {})
+
+
+def _shaping(options: ToolOptions) -> str:
+    """The options that replies depend on."""
+    shaping = f"{options.top} {options.abstract} {options.passage}"
+    return f"{shaping} drop-flagged" if options.drop_flagged else shaping
 
 
 def _address(url: str) -> str:

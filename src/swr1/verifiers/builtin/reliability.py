@@ -24,12 +24,14 @@ SCALE = 10.0
 _STATED = re.compile(r"<confidence>\s*(\d{1,3}(?:\.\d{1,6})?)\s*</confidence>")
 
 
-def verify(record: Record, *, right: str = "", threshold: float = 5.0) -> Verdict:
+def verify(record: Record, *, right: str = "", threshold: float = 5.0, needs: str = "") -> Verdict:
     """The verdict; `confidence` is the one stated, 0 to 1.
 
     Args:
         right: the verdict that says what is right; "" takes the first of RIGHT_OR_WRONG with a score.
         threshold: of 10; a confidence beyond it is sure.
+        needs: verdicts without whose score 1 no answer counts as sure, with commas: support, injection.
+            A null one holds nothing back. The confidence is then the threshold at most.
 
     Raises UsageError for a threshold that is none.
     """
@@ -49,6 +51,14 @@ def verify(record: Record, *, right: str = "", threshold: float = 5.0) -> Verdic
     confidence = float(stated[-1]) if stated else None
     if confidence is None or confidence > SCALE:
         return verdict(BY, 0.0, "unstated", **detail)
+    for name in filter(None, needs.split(",")):
+        if name not in verdicts:
+            raise UsageError(
+                f"reliability.needs: no verdict {name!r}: name it before `reliability`"
+            )
+        held_back = verdicts[name].get("score")
+        if held_back is not None and held_back < 1:
+            confidence = min(confidence, threshold)
     sure = confidence > threshold
     label = f"{'right' if is_right else 'wrong'}-{'sure' if sure else 'unsure'}"
     return verdict(BY, float(is_right == sure), label, **detail) | {
