@@ -22,7 +22,7 @@ $(BIN)/.ready: pyproject.toml setup.py constraints.txt
 	touch $@
 
 # Variables of the command line reach the recipes: PEOPLE=2-4 NAMES=mine.txt REWARD=./mine.py:reward ...
-logic-rl: setup ## the main job: puzzles, a small policy, RL with the rule reward; PROFILE=smoke: a minute; what can be varied: recipes/logic-rl.sh --help
+logic-rl: setup ## the main job: puzzles, a small policy, RL with the rule reward; PROFILE=smoke: a minute or two; what can be varied: recipes/logic-rl.sh --help
 	SEED=$(SEED) recipes/logic-rl.sh $(PROFILE)
 
 safeladder: setup ## safety RL in stages on a made village: about 20 minutes; VARIANT=keywords and others: recipes/safeladder.sh --help

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from swr1.streams import standard
-from swr1.terminal import console
+from swr1.terminal import put
 
 
 def show(numbers: Any, as_json: bool, page: Callable[[], Any]) -> None:
@@ -16,7 +16,7 @@ def show(numbers: Any, as_json: bool, page: Callable[[], Any]) -> None:
     else:
         made = page()
         with standard.ours():
-            console().print(made)
+            put(made)
 
 
 def show_as(form: str, numbers: Any, page: Any, rows: list[dict[str, Any]]) -> None:

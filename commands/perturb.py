@@ -56,6 +56,7 @@ def command(
 
     swr1 perturb leaf names test.jsonl --with-original -o both.jsonl
     """
+    from swr1.puzzles.names import is_listed
     from swr1.puzzles.perturb import Impossible, find_kind, perturb
     from swr1.records import key
 
@@ -65,6 +66,7 @@ def command(
     choices: dict[str, Any] = {"names": names, "roles": roles, "wording": wording}
     choices |= {"statement": retries, "leaf": retries}
 
+    takes_lists, strangers = "names" in kinds and names is None, []
     with open_stage(inputs=files or ["-"], options={"words": kinds}) as stage:
         unknown = Unknown(_tokenizer(policy), max_unknown, stage.say)
 
@@ -75,6 +77,8 @@ def command(
                 return
             if with_original:
                 yield record
+            if takes_lists and not is_listed(record["info"].get("names") or []):
+                strangers.append(record["id"])
             for kind in kinds:
                 try:
                     new = perturb(record, kind, seed, choices.get(kind))
@@ -87,6 +91,11 @@ def command(
                 stage.tally(sized if find_kind(kind).changes_solution else kind, outcome)
 
         stage.flat_map(variants, needs=("id", "prompt", "answer", "info"))
+        if strangers:
+            stage.say(
+                f"names: those of {len(strangers):,} puzzles are in no list of swr1, so others are taken"
+                " from one; --names FILE keeps to yours"
+            )
         unknown.report()
 
 

@@ -35,7 +35,8 @@ def command(
         print_json(plan)
     else:
         from swr1.planning.page import page
-        from swr1.viewing import console, put
+        from swr1.terminal import put
+        from swr1.viewing import console
 
         put(page(plan), console())
     if not plan["fits"]:

@@ -10,7 +10,7 @@ from swr1.commands._help import completing
 from swr1.commands._options import AnyOf
 from swr1.commands._stage import option, stage_command
 from swr1.objectives.presets import Objective
-from swr1.terminal import console
+from swr1.terminal import put
 from swr1.training.config import RLConfig
 from swr1.training.modes import MODES
 from swr1.training.running import TrainStep
@@ -24,7 +24,8 @@ def list_objectives(requested: bool) -> None:
         from swr1.objectives.presets import as_table
         from swr1.training import modes
 
-        console().print(as_table(), modes.as_table())
+        put(as_table())
+        put(modes.as_table())
         raise typer.Exit
 
 

@@ -5,7 +5,7 @@
 #   recipes/logic-rl.sh laptop     two CPU cores, about 15 minutes, nothing to download
 #   recipes/logic-rl.sh gpu        Qwen2.5-7B-Instruct-1M with the published data sizes and settings,
 #                                  vLLM on GPU 0 and the trainer on GPUs 1 to 3 (see docs/logic-rl.md)
-#   recipes/logic-rl.sh smoke      the laptop's stages in a minute, learning nothing
+#   recipes/logic-rl.sh smoke      the laptop's stages in a minute or two, learning nothing
 #
 # Stopped at any point, the same command goes on where it was. A variation is one line:
 #

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swr1.terminal import shown
+from swr1.terminal import put, shown
 from tests.conftest import SWR1, jsonl, run_swr1
 
 ROOT = Path(__file__).parent.parent
@@ -204,3 +204,18 @@ def test_every_text_goes_the_one_way():
         if around.search(line) and file.name != "terminal.py"
     ]
     assert not found, found
+
+
+def test_a_pipe_gets_no_padding_and_whole_tables(capsys, monkeypatch):
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    monkeypatch.delenv("COLUMNS", raising=False)
+    table = Table(*[f"a long column {n}" for n in range(9)], box=None)
+    table.add_row(*["x"] * 9)
+    put(Group(Text("prose " * 30), table))
+    lines = capsys.readouterr().out.split("\n")
+    assert all(line == line.rstrip() for line in lines)
+    assert [len(line) > 80 for line in lines if "column" in line] == [True]
+    assert max(len(line) for line in lines if "prose" in line) <= 80

@@ -15,17 +15,19 @@ matplotlib is used through its object interface (no pyplot, no global state, no 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swr1.errors import UsageError
 from swr1.streams.files import write_atomically
+from swr1.terminal import say
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#4D4D4D")
 MARKERS = "os^DvX<>"  # one more than colours: the 56 first runs differ in one of the two
@@ -148,13 +150,72 @@ def check_name(out: Path) -> None:
 
 def lay_out(figure: Figure) -> None:
     """Give all parts their room: from now on it is known where on the page a value lies."""
-    with _any_script():
-        figure.draw_without_rendering()
+    _readable(figure)
+    figure.draw_without_rendering()
 
 
-def _any_script() -> warnings.catch_warnings:
-    """No warning for a label in a script that the font lacks: it is drawn as empty boxes."""
-    return warnings.catch_warnings(action="ignore", category=UserWarning)
+def _readable(figure: Figure) -> None:
+    """Give every text a font that has its characters; what no installed font has is escaped, and said."""
+    from matplotlib.font_manager import FontProperties, findfont
+    from matplotlib.text import Text as _Text
+
+    usual = _characters(findfont(FontProperties()))
+    texts = [t for t in figure.findobj(_Text) if isinstance(t, _Text)]
+    missing = {ord(c) for t in texts for c in t.get_text() if c.isprintable()} - usual
+    if not missing:
+        return
+    font, known = _font_of(frozenset(missing))
+    lacking = missing - known
+    for text in texts:
+        if font and known & {*map(ord, text.get_text())}:
+            text.set_fontfamily([*FontProperties().get_family(), font])
+        text.set_text(_without(lacking, text))
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        labels = axis.get_ticklabels()  # which the axis writes anew when it is drawn
+        if any(lacking & {*map(ord, label.get_text())} for label in labels):
+            axis.set_ticks(axis.get_ticklocs(), [_without(lacking, label) for label in labels])
+    if lacking:
+        sample = "".join(_escaped(chr(c)) for c in sorted(lacking)[:3])
+        say(
+            "pictures",
+            f"no installed font has {len(lacking)} of the characters: {sample} is written",
+        )
+
+
+def _without(lacking: Set[int], text: Text) -> str:
+    return "".join(_escaped(c) if ord(c) in lacking else c for c in text.get_text())
+
+
+def _escaped(character: str) -> str:
+    return character.encode("ascii", "backslashreplace").decode()
+
+
+@cache
+def _characters(file: str) -> frozenset[int]:
+    """The characters of a font's file; none of one that cannot be read."""
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return frozenset(FT2Font(file).get_charmap())
+    except (OSError, RuntimeError):
+        return frozenset()
+
+
+@cache
+def _font_of(missing: frozenset[int]) -> tuple[str | None, frozenset[int]]:
+    """The installed font with most of these characters, by name, and which of them it has."""
+    from matplotlib.font_manager import fontManager
+
+    best: tuple[str | None, frozenset[int]] = (None, frozenset())
+    for font in sorted(fontManager.ttflist, key=lambda f: (f.name, f.fname)):
+        if "Last Resort" in font.name:  # boxes with the name of a script
+            continue
+        has = missing & _characters(font.fname)
+        if len(has) > len(best[1]):
+            best = (font.name, has)
+        if has == missing:
+            break
+    return best
 
 
 def save_figure(figure: Figure, out: str | Path) -> None:
@@ -162,5 +223,5 @@ def save_figure(figure: Figure, out: str | Path) -> None:
     out = Path(out)
     check_name(out)
     kind = out.suffix[1:].lower()
-    with _any_script():
-        write_atomically(out, lambda file: figure.savefig(file, format=kind, dpi=150))
+    _readable(figure)
+    write_atomically(out, lambda file: figure.savefig(file, format=kind, dpi=150))

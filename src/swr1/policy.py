@@ -5,6 +5,7 @@
     runs/kk/latest             a symlink to the newest version, swapped atomically
     runs/kk/trainer/           the trainer's state, runs/kk/metrics.jsonl its measurements
     runs/kk/.lock              held (flock) by the one process that may publish
+    runs/kk/.failed            the error of the newest trainer, if it failed
 
 `groups_consumed` in a version's marker is the trainer's place in its stream: groups taken from it,
 used by a step or dropped (incomplete, without signal), over the policy's life; `groups_dropped` are
@@ -27,7 +28,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from swr1.errors import DataError, SwrError, how_to_make, no_folder
 from swr1.streams.files import fsync_folder
 
 MARKER = "swr1.json"
+FAILED = ".failed"
 # Of a marker: the next version has it too, unless it is told otherwise.
 LASTING = ("system_prompt",)
 
@@ -318,6 +320,13 @@ class Policy:
         if before is not None:
             os.close(before)
 
+    def failure(self) -> str | None:
+        """ "WHAT: error" of the newest trainer, if it failed; one that was killed has written none."""
+        try:
+            return (self.path / FAILED).read_text().strip() or None
+        except (OSError, ValueError):
+            return None
+
     def announced(self) -> dict[str, int] | None:
         """What the trainer at work announced, None before it did.
 
@@ -377,6 +386,9 @@ class Policy:
                 shutil.rmtree(debris, ignore_errors=True)
             if what.startswith("train-step") and self.exists:
                 self._locked = os.fstat(file.fileno()).st_ino
+            trains = what.startswith("train-step") and self.exists
+            if trains:
+                (self.path / FAILED).unlink(missing_ok=True)
             self._began = time.time_ns()
             try:
                 yield
@@ -387,6 +399,10 @@ class Policy:
                 if cause:
                     time.sleep(0.2)  # if it is being deleted right now
                 self.check_exists()  # of all that fails in a folder that is gone, this is the cause
+                if trains:
+                    with suppress(OSError):
+                        text = " ".join(str(cause or error).split()) or type(error).__name__
+                        (self.path / FAILED).write_text(f"{what}: {text[:500]}\n")
                 raise cause or error from None
             finally:
                 self._locked = None

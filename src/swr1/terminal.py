@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 # A line break and a tab may stay; the other controls have a picture in Unicode. What has none is
 # written as JSON escapes it, so that printed JSON stays the same JSON.
@@ -85,7 +85,7 @@ def guard() -> None:
 
 def console(**settings: Any) -> Console:
     """A rich console whose own codes reach the terminal, and no code of the texts it prints."""
-    from rich.console import Console, RenderableType
+    from rich.console import Console
     from rich.segment import Segment
 
     class Showing(Console):
@@ -97,3 +97,27 @@ def console(**settings: Any) -> Console:
         # Named, since a progress bar takes the place of sys.stderr while it is drawn.
         settings["file"] = sys.stderr.stream
     return Showing(**settings)
+
+
+def put(what: RenderableType, to: Console | None = None) -> None:
+    """Print `what` on standard output; in a pipe or file without the spaces that rich fills lines with.
+
+    There a table of figures is as wide as its cells need, so that none is cut; other text stays within 80
+    columns, or what COLUMNS says.
+    """
+    from rich.console import Group
+    from rich.table import Table
+
+    to = to or console(highlight=False)
+    if to.is_terminal:
+        to.print(what)
+        return
+    width = to.width
+    with to.capture() as text:
+        for part in what.renderables if isinstance(what, Group) else [what]:
+            if isinstance(part, Table) and not part.show_lines:
+                to.width = 10_000
+                to.width = max(width, to.measure(part).maximum)
+            to.print(part)
+            to.width = width
+    print("\n".join(line.rstrip() for line in text.get().splitlines()))

@@ -82,3 +82,12 @@ def test_groups_are_never_joined_and_are_named():
     assert [t.get_text() for t in figure.axes[3].get_xticklabels()] == ["2", "3"]
     nobody = figure_of([0], by="nosuch").axes[3]
     assert [t.get_text() for t in nobody.get_xticklabels()] == ["no nosuch"]
+
+
+def test_one_version_stands_at_a_whole_step():
+    figure = figure_of([1])
+    figure.draw_without_rendering()
+    for axes in figure.axes[1:]:
+        low, high = axes.get_xlim()
+        ticks = [t for t in axes.get_xticks() if low <= t <= high]
+        assert ticks and all(t == int(t) for t in ticks)

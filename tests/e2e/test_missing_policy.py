@@ -7,6 +7,13 @@ from tests.conftest import jsonl, run_swr1
 RECORD = {"id": "a", "prompt": [{"role": "user", "content": "hi"}], "sample": 0, "completion": "x"}
 
 
+def test_a_server_without_a_policy_says_what_it_is_for(tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(jsonl([RECORD]))
+    done = run_swr1("rollout", tmp_path / "a.jsonl", "--url", "http://localhost:1/v1")
+    assert done.returncode == 2 and "--url serves" in done.stderr
+    assert "--served-model" in done.stderr
+
+
 @pytest.mark.parametrize(
     "command",
     [

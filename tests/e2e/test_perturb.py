@@ -117,3 +117,12 @@ def test_perturbed_puzzles_can_be_judged_like_any(puzzles):
         r["completion"] = f"<think> x </think>\n<answer>{said}</answer>"
     judged = run_swr1("verify", "knights", stdin=jsonl(made), check=True)
     assert all(r["verdicts"]["knights"]["score"] == 1 for r in records(judged.stdout))
+
+
+def test_names_of_ones_own_are_replaced_by_others_and_it_says_so(tmp_path):
+    (tmp_path / "names.txt").write_text("\n".join("Aldo Bert Cora Dora Emil Fina".split()))
+    made = run_swr1("gen-puzzles", "-n", 3, "--people", 2, "--names", tmp_path / "names.txt").stdout
+    done = run_swr1("perturb", "names", stdin=made, check=True)
+    assert "those of 3 puzzles are in no list of swr1" in done.stderr and "--names" in done.stderr
+    kept = run_swr1("perturb", "names", "--names", tmp_path / "names.txt", stdin=made, check=True)
+    assert "in no list" not in kept.stderr

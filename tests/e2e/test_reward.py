@@ -1,5 +1,7 @@
 """`swr1 reward` with recipes, on the command line."""
 
+import re
+
 import orjson
 import pytest
 
@@ -175,3 +177,26 @@ def test_another_recipe_under_the_same_name_is_another_run(stream, tmp_path):
     assert "recipe_digest" in run_swr1(*command, cwd=tmp_path).stderr  # not in silence
     assert "5 out" in run_swr1(*command, "--force", cwd=tmp_path, check=True).stderr
     assert load(tmp_path / "out.jsonl")[0]["reward"] == 2
+
+
+def test_a_missing_verdict_is_answered_by_the_line_that_makes_it(tmp_path):
+    """With the options that the recipe needs: by themselves `knowledge` reads log-probabilities."""
+    record = {
+        "id": "a",
+        "task": "qa",
+        "prompt": [{"role": "user", "content": "q"}],
+        "answer": ["b"],
+        "completion": "<think>I do know it well</think><confidence>9</confidence><answer>b</answer>",
+    }
+    (tmp_path / "a.jsonl").write_bytes(jsonl([record]))
+    judge = "verify format exact --set format.grader=tools".split()
+    judged = run_swr1(*judge, tmp_path / "a.jsonl", check=True).stdout
+    done = run_swr1("reward", "deliberate-brier", stdin=judged)
+    (line,) = re.findall(r"run `swr1 (verify .*)` first", done.stderr)
+    again = run_swr1(*line.split(), tmp_path / "a.jsonl", check=True).stdout
+    (rewarded,) = run_swr1(
+        "reward", "deliberate-brier", stdin=again, check=True
+    ).stdout.splitlines()
+    assert orjson.loads(rewarded)["reward"] == pytest.approx(1 - 0.5 * 0.01)
+    wrong = run_swr1("verify", "exact", "knowledge", tmp_path / "a.jsonl", check=True)
+    assert "--set knowledge.confidence=stated reads the one that it states" in wrong.stdout

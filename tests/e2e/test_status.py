@@ -170,3 +170,20 @@ def test_what_is_no_run_is_refused(swr1, tmp_path):
     other = swr1("status", tmp_path)
     assert other.returncode == 65 and "neither a policy folder" in other.stderr
     assert other.stdout == ""
+
+
+def test_a_trainer_that_failed_says_why(swr1, tmp_path):
+    policy = Policy(tmp_path / "kk")
+    version(policy, step=0)
+    with pytest.raises(RuntimeError), policy.lock("train-step sft"):
+        raise RuntimeError("the disk is\nfull \x1b[31m")
+    (found,) = status(swr1, tmp_path)["policies"]
+    assert found["state"] == "failed" and found["failure"].startswith(
+        "train-step sft: the disk is full"
+    )
+    page = swr1("status", tmp_path, check=True).stdout
+    assert "policy kk  failed, version 0" in page and "\x1b" not in page
+    assert "train-step sft: the disk is full ␛[31m" in page
+    with policy.lock("train-step sft"):
+        assert status(swr1, tmp_path)["policies"][0]["state"] == "training"
+    assert status(swr1, tmp_path)["policies"][0]["state"] == "idle"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from swr1 import pictures
 from swr1.errors import DataError, UsageError
 from swr1.evals.metrics import summarise
 from swr1.evals.picture import (
@@ -228,3 +229,34 @@ def test_a_suffix_it_cannot_draw(tmp_path):
         training_picture({"a": _steps(3)}, tmp_path / "a.gif")
     with pytest.raises(UsageError):
         accuracy_picture({}, tmp_path / "a.png")
+
+
+def test_characters_that_the_usual_font_lacks(tmp_path, monkeypatch, capsys):
+    """Another installed font draws them; what no font has is escaped, and said once a picture."""
+    from matplotlib.font_manager import FontProperties, findfont
+
+    usual, other = (pictures._characters(findfont(f)) for f in (FontProperties(), "STIXGeneral"))
+    had = chr(next(c for c in sorted(other - usual) if chr(c).isprintable()))
+    nowhere = "步"
+    monkeypatch.setattr(pictures, "plain", str)
+    figure = pictures.new_figure(3, 2)
+    axes = pictures.clean_axes(figure.subplots(), "run " + had, x="策" + nowhere, y="y")
+    axes.set_yticks([0, 1], ["plain", nowhere])
+    monkeypatch.setattr(
+        pictures, "_font_of", lambda missing: ("STIXGeneral", missing & frozenset({ord(had)}))
+    )
+    pictures.save_figure(figure, tmp_path / "a.png")
+    assert axes.get_title(loc="left") == "run " + had
+    assert "STIXGeneral" in axes._left_title.get_fontfamily()
+    assert axes.get_xlabel() == "\\u7b56\\u6b65"
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["plain", "\\u6b65"]
+    assert "no installed font has 2 of the characters" in capsys.readouterr().err
+
+
+def test_the_font_with_most_of_the_characters_is_found():
+    from matplotlib.font_manager import findfont
+
+    some = frozenset(sorted(pictures._characters(findfont("STIXGeneral")))[-3:])
+    name, has = pictures._font_of(some)
+    assert has == some and name and "Last Resort" not in name
+    assert pictures._font_of(frozenset({0xF0001})) == (None, frozenset())

@@ -24,6 +24,9 @@ from swr1.puzzles.spoken import read_spoken
             None,
         ),
         ("Ann says that Bob and I are both truth-tellers. Bob says Ann is a knave.", (False, True)),
+        ("Ann says Bo and I are of the same kind. Bo says that Ann is a knave.", (False, True)),
+        ("Ann says Bo is the same kind as me. Bo says that Ann is a knave.", (False, True)),
+        ("Leo says Mia is a different type than me. Mia says Leo is a knight.", (False, False)),
         ("Leo says we are different. Mia says that Leo is a knight.", (False, False)),
     ],
 )
@@ -41,6 +44,7 @@ def test_what_people_say_is_solved(text, roles):
     [
         ("Hello.", "no puzzle in it"),
         ("Zoe says that Mia is a liar.", "statement of Zoe"),
+        ("Zoe says that Leo is of the same kind. Leo says I am a liar.", 'what is read: "Leo is'),
         ("Zoe says Zoe is a knave or so. Leo is tall.", "sentence not understood: .*Leo is tall"),
         ("Zoe says Leo is a knave. Leo says I am tall.", "statement of Leo"),
         (

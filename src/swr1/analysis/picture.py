@@ -180,6 +180,7 @@ def _line(
     else:  # alike in all panels, wherever their quantities lie in a row's width
         ends = [place for place in places if place is not None]
         axes.set_xlim(ends[0] - width, ends[-1] + width)
+        axes.locator_params(axis="x", integer=True, min_n_ticks=1)  # there is no half of a step
     return axes.errorbar(
         list(x.values()),
         list(y.values()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from swr1.terminal import console
+from swr1.terminal import console, put
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,16 +30,16 @@ def print_answer(answer: dict[str, Any]) -> None:
     from rich.text import Text
 
     to = console(highlight=False)
-    to.print(Text(" ".join(answer["query"].split())[:_SHOWN], style="bold"))
+    put(Text(" ".join(answer["query"].split())[:_SHOWN], style="bold"), to)
     for number, passage in enumerate(answer["passages"], 1):
         head = Text(f"{number}  {passage['score']:.4g}  ")
         head.append(" ".join(passage["title"].split()) or passage["id"], style="bold")
         head.append(f"  {passage['source']}:{passage['place']}", style="dim")
-        to.print(Padding(head, (0, 0, 0, 2)))
+        put(Padding(head, (0, 0, 0, 2)), to)
         text = textwrap.shorten(passage["text"], _SHOWN, placeholder=" ...")
-        to.print(Padding(Text(text or passage["text"][:_SHOWN]), (0, 0, 0, 5)))
+        put(Padding(Text(text or passage["text"][:_SHOWN]), (0, 0, 0, 5)), to)
     if not answer["passages"]:
-        to.print(Text("  nothing found: no passage has any of these words"))
+        put(Text("  nothing found: no passage has any of these words"), to)
 
 
 def facts_page(facts: dict[str, Any]) -> RenderableType:

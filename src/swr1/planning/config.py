@@ -88,7 +88,7 @@ class PlanConfig:
     gpus: int | None = machines(
         None,
         "GPUs of both sides: all splits are tried, the fastest is shown.",
-        min=2,
+        min=1,
         usual=True,
         default="8, where speeds are data sheets'",
     )

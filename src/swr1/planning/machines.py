@@ -54,6 +54,12 @@ def asked(config: PlanConfig) -> Split | None:
     """
     w = config
     named = w.rollout_gpus is not None or w.train_gpus is not None
+    if w.gpus == 1:
+        raise UsageError(
+            "--gpus 1: a plan has a GPU for the rollout and another for the trainer, so at least 2. On"
+            " one GPU they take turns (rollout --max-lag 0 --sleep): the time of each is the one of"
+            " --rollout-gpus 1 --train-gpus 1, and the two add up"
+        )
     if w.gpus is not None and named:
         raise UsageError(
             "--gpus tries all splits: give it, or the split (--rollout-gpus, --train-gpus)"

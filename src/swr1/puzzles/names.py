@@ -70,6 +70,11 @@ def default_names(language: str = "en", people: int = 0) -> str:
     return next((name for name in lists if len(LISTS[name].split()) >= people), lists[-1])
 
 
+def is_listed(names: Sequence[str]) -> bool:
+    """Whether a built-in list holds all of these names."""
+    return any(text.issuperset(names) for text in _LISTED.values())
+
+
 def list_of(names: Sequence[str], language: str = "en") -> str:
     """The built-in list that these names come from, else the one of the language.
 

@@ -14,7 +14,7 @@ from swr1.puzzles.solver import Solutions, solve
 from swr1.puzzles.spoken import read_spoken
 from swr1.puzzles.traces import trace_fields
 from swr1.puzzles.wording import CHINESE, ENGLISH, clause
-from swr1.terminal import console
+from swr1.terminal import put
 
 
 def print_solutions(text: str, most: int, explain: bool) -> None:
@@ -43,7 +43,7 @@ def print_solutions(text: str, most: int, explain: bool) -> None:
     for name, role, statement in zip(names, solutions.worlds[0], statements, strict=True):
         claim = clause(statement, grammar, roles).format(*names)
         table.add_row(*map(escape, [name, roles.word(role), claim]))
-    console(highlight=False).print(table)
+    put(table)
 
 
 def _read(text: str) -> ParsedPuzzle:

@@ -29,11 +29,18 @@ _WORDING: list[tuple[str, Any]] = [  # in this order
     (r"\bis (?:always )?lying\b|\b(?:always )?lies\b", "is a knave"),
     (r"\b(?:is telling|(?:always )?tells) the truth\b", "is a knight"),
     (r"\bI(?:'m| am)\b", "{me} is"),
-    (r"\bI\b", "{me}"),
+    (r"\bI\b|(?<!\{)\bme\b", "{me}"),
     (r"\bwe(?:'re| are)\b|\bboth of us are\b", "{all} are"),
 ]
 _PLURAL = re.compile(r"(\S+(?:, \S+)*,? and \S+) are (not )?(?:both |all )?(knight|knave)s\b")
-_ALIKE = re.compile(r"(\S+) and (\S+) are (?:both )?(the same|different)(?: kind)?\b")
+_ALIKE = re.compile(
+    r"(\S+) (?:and (\S+) are (?:both )?|is )(?:of )?(the same|an?other|a different|different)"
+    r"(?: (?:kind|type|sort)s?\b)?(?: (?:as|than|from|to) (\S+))?"
+)
+_READ = (
+    'what is read: "Leo is a liar", "Leo and I are knights", "Leo and I are of the same kind", "if Leo is'
+    ' a knight, then Zoe is a knave", and such with and, or, either'
+)
 
 
 def read_spoken(text: str) -> ParsedPuzzle:
@@ -48,7 +55,10 @@ def read_spoken(text: str) -> ParsedPuzzle:
     names = [who for who, _ in told]
     reports = [f"{who} says that {_plain(clause, who, names)}." for who, clause in told]
     opening = _OPENING.format(count=len(names), people=_listed(names))
-    names, _, statements = read_puzzle(" ".join([opening, *reports, _QUESTION]))
+    try:
+        names, _, statements = read_puzzle(" ".join([opening, *reports, _QUESTION]))
+    except DataError as error:
+        raise DataError(f"{error.reason}; {_READ}") from None
     return ParsedPuzzle(names, find_roles("knight/knave", "en"), statements)
 
 
@@ -71,8 +81,11 @@ def _each(match: re.Match[str]) -> str:
 
 
 def _alike(match: re.Match[str]) -> str:
-    other = "knight" if match[3] == "the same" else "knave"
-    return f"{match[1]} is a knight if and only if {match[2]} is a {other}"
+    one, other = match[1], match[2] or match[4]
+    if not other or (match[2] and match[4]):
+        return match[0]
+    role = "knight" if match[3] == "the same" else "knave"
+    return f"{one} is a knight if and only if {other} is a {role}"
 
 
 def _listed(names: list[str]) -> str:

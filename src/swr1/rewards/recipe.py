@@ -77,6 +77,7 @@ class Recipe:
 
     name: str
     title: str
+    verify: str  # what to give `swr1 verify`, where the names of the verdicts do not say it
     tasks: tuple[str, ...]
     parts: Mapping[str, tuple[Part, ...]]
     gates: tuple[Gate, ...]
@@ -226,8 +227,8 @@ class Recipe:
         try:
             return self._evaluate(record)
         except MissingVerdict as error:
-            names = " ".join(self.verdicts_for(record))
-            raise DataError(f"{error.reason}: run `swr1 verify {names}` first") from None
+            line = self.verify or " ".join(self.verdicts_for(record))
+            raise DataError(f"{error.reason}: run `swr1 verify {line}` first") from None
 
     def _parts_for(self, record: Record) -> list[tuple[str, tuple[Part, ...]]]:
         """The parts, each with the variants that the record's task leaves open."""

@@ -14,7 +14,7 @@ from typing import Any
 from swr1.errors import UsageError
 from swr1.registry import suggest
 
-KEYS = "title source extends tasks numbers verdict part gate outcome order".split()
+KEYS = "title source extends tasks verify numbers verdict part gate outcome order".split()
 
 
 def recipe_names() -> list[str]:

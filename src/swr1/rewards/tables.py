@@ -70,6 +70,7 @@ class _Reader:
         return Recipe(
             self.source.name,
             str(self.tables.get("title", "")),
+            str(self.tables.get("verify", "")),
             self.tasks,
             parts,
             gates,

@@ -57,7 +57,13 @@ class Rollout:
         implied = (name for option, name in IMPLIED.items() if self.engine_options.get(option))
         self.engine = config.engine or next(implied, "hf")
         if config.policy is None and self._needs_policy():
-            raise UsageError("--policy is missing: which policy completes the prompts?")
+            of = "which policy or model completes the prompts?"
+            if self.engine_options.get("url"):
+                of = (
+                    "the policy folder or model that --url serves: its tokenizer writes the prompts"
+                    " (under another name there: --served-model NAME)"
+                )
+            raise UsageError(f"--policy is missing: {of}")
         fixed = getattr(self._engine_class(), "fixed_weights", False)
         if config.max_lag is not None and fixed and not self.engine_options.get("reload"):
             known = known_options(self.engine)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from swr1 import terminal
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
 # Mid tones, distinct on dark and light grounds and, by brightness, without colours.
 GOOD, BAD, UNSURE = "#5faf5f", "#e05561", "#c39a3b"
@@ -22,16 +22,6 @@ def console() -> Console:
     if plain.is_terminal:
         return plain
     return terminal.console(highlight=False, width=10_000, no_color=True)
-
-
-def put(what: RenderableType, to: Console) -> None:
-    """Print `what`; in a pipe or file without the spaces that rich fills lines with."""
-    if to.is_terminal:
-        to.print(what)
-        return
-    with to.capture() as text:
-        to.print(what)
-    print("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
 def ago(seconds: float) -> str:

@@ -17,8 +17,9 @@ from swr1.errors import UsageError
 from swr1.records import Record, item_of, key
 from swr1.streams.files import refuse_clashes, write_atomically
 from swr1.streams.metrics import MetricsReader
+from swr1.terminal import put
 from swr1.viewing import console as make_console
-from swr1.viewing import filters, put
+from swr1.viewing import filters
 from swr1.viewing.columns import FIRST, Columns
 from swr1.viewing.curves import with_speed
 from swr1.viewing.page import in_full, side_by_side

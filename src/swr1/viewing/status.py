@@ -135,6 +135,7 @@ def _policy(folder: Path, processes: list[Process]) -> dict[str, Any]:
     plan = policy.announced()
     holder = _holder(policy)
     step = rows[-1].get("step") if rows else meta.get("step")
+    failure = None if holder else policy.failure()
     stopped = _stopped(policy.plan(), step) if not holder and versions else None
     pids = [p.pid for p in processes if p.names(folder)]
     if holder and holder["here"] and holder["pid"] not in pids:
@@ -143,6 +144,8 @@ def _policy(folder: Path, processes: list[Process]) -> dict[str, Any]:
         "path": str(folder),
         "state": "training"
         if holder
+        else "failed"
+        if failure
         else "stopped"
         if stopped
         else "idle"
@@ -161,6 +164,7 @@ def _policy(folder: Path, processes: list[Process]) -> dict[str, Any]:
         "publish_every": plan["publish_every"] if plan else None,
         "last": rows[-1] if rows else None,
         "metrics_age_s": _rounded(age(folder / "metrics.jsonl")),
+        "failure": failure,
         "trouble": trouble,
         "pids": sorted(pids),
     }

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from swr1.viewing import BAD, GOOD, UNSURE, ago, number, put
+from swr1.terminal import put
+from swr1.viewing import BAD, GOOD, UNSURE, ago, number
 from swr1.viewing.curves import CURVES
 
 COLOURS = {
@@ -18,6 +19,7 @@ COLOURS = {
     "running": GOOD,
     "recent": UNSURE,
     "stopped": BAD,
+    "failed": BAD,
     "empty": BAD,
     "owed": UNSURE,
     "done": "default",
@@ -56,7 +58,11 @@ def _policy(policy: dict[str, Any], root: Path, console: Console) -> None:
     shown = state
     if policy["steps"] is not None:
         shown += f" at step {policy['step']} of {policy['steps']}"
-        shown += " (its process is gone): run the line again"
+        shown += (
+            ": run the line again"
+            if policy["failure"]
+            else " (its process is gone): run the line again"
+        )
     head = Text.assemble(
         ("policy ", "bold"), (_short(policy["path"], root), "bold"), "  ", (shown, COLOURS[state])
     )
@@ -72,6 +78,8 @@ def _policy(policy: dict[str, Any], root: Path, console: Console) -> None:
         process = f" (pid {trainer['pid']} on {trainer['host']})" if trainer["pid"] else ""
         plan = f", batches of {policy['batch']} groups" if policy["batch"] else ", not begun"
         console.print(f"  held by {trainer['what']}{process}{plan}", markup=False)
+    if policy["failure"]:
+        console.print(f"  {policy['failure']}", style=BAD, markup=False, soft_wrap=True)
     if policy["trouble"]:
         console.print(f"  {policy['trouble']}", style=BAD, markup=False)
     if last := policy["last"]:

@@ -176,7 +176,13 @@ class Knowledge:
             return group.agreement(record)
         if self.source == "stated":
             return stated(assistant_text(record), self.scale), {}
-        return policy_confidence(record, self.over, self.tokenizer)
+        try:
+            return policy_confidence(record, self.over, self.tokenizer)
+        except CouldNotJudge as error:
+            if STATED.search(assistant_text(record)):
+                how = "--set knowledge.confidence=stated reads the one that it states"
+                raise CouldNotJudge(f"{error}; {how}") from None
+            raise
 
     @property
     def lost(self) -> str:
