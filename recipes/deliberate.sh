@@ -8,15 +8,18 @@
 #   recipes/deliberate.sh gpu        Qwen2.5-7B, published questions, a Wikipedia to search: deliberate-gpu.sh --help
 #
 # SEED=1 names another run. OBJECTIVES="constraint published brier knowledge none control" chooses what
-# the start is trained with; each is a policy of that name. Stopped at any point, the same command goes on.
+# the start is trained with; each is a policy of that name. ATTACKS="poison inject tags contradict" are the kinds
+# of attacking documents that the policies ATTACKED="start constraint" then read ("": none). Stopped at any point, the same command goes on.
 set -euo pipefail
 PROFILE=${1:-laptop}
 SEED=${SEED:-0}
 OBJECTIVES=${OBJECTIVES:-constraint published brier knowledge none}
 RUN=${RUN:-runs/deliberate-$PROFILE-$SEED}
 case $PROFILE in
-laptop) SFT=24000 SFT_STEPS=1100 QUESTIONS=4000 HELD_OUT=256 STEPS=120 VOTES=16 ;;
-smoke) SFT=400 SFT_STEPS=8 QUESTIONS=200 HELD_OUT=16 STEPS=2 VOTES=4 ;;
+laptop) SFT=24000 SFT_STEPS=1100 QUESTIONS=4000 HELD_OUT=256 STEPS=120 VOTES=16
+  ATTACKS=${ATTACKS-poison inject tags contradict} ATTACKED=${ATTACKED:-start ${OBJECTIVES%% *}} ;;
+smoke) SFT=400 SFT_STEPS=8 QUESTIONS=200 HELD_OUT=16 STEPS=2 VOTES=4
+  ATTACKS=${ATTACKS-contradict} ATTACKED=${ATTACKED:-start} ;;
 gpu) exec "$(dirname "$0")/deliberate-gpu.sh" ;;
 *) echo "unknown profile $PROFILE: laptop, smoke or gpu" >&2; exit 2 ;;
 esac
@@ -82,4 +85,29 @@ for way in greedy sampled; do
   swr1 eval start=start-$way.jsonl $(for o in $OBJECTIVES; do echo "$o=$o-$way.jsonl"; done) \
     --calibration --picture "calibration-$way.png" | tee "table-$way.txt"
 done
+
+attacked() { # POLICY KIND DEFENCE [OPTION...]: what it answers while such documents are among the others
+  local name="attacked/$1-$2-$3" kind=$2
+  swr1 rollout held-out.jsonl --policy "$1" $ASK $TOOLS "${SEARCH[@]}" --index "attacked/$kind" --batch 64 \
+    --temperature 1 --samples 2 "${@:4}" | swr1 verify exact support injection reliability -o "$name.jsonl"
+}
+if [ -n "$ATTACKS" ]; then
+  step "attacks by documents: $ATTACKS, without and with each defence; every fact stands in two documents"
+  mkdir -p attacked
+  swr1 gen-facts -n $HELD_OUT --world 2 --seed 2026 --sources 2 --documents attacked/none.jsonl -o attacked/questions.jsonl
+  for kind in none $ATTACKS; do
+    [ $kind = none ] || swr1 attack $kind attacked/questions.jsonl --documents attacked/none.jsonl --texts facts \
+      --seed $SEED -o attacked/$kind.jsonl
+    swr1 index attacked/$kind.jsonl -o attacked/$kind
+    for policy in $ATTACKED; do
+      attacked "$policy" $kind plain
+      swr1 verify reliability attacked/$policy-$kind-plain.jsonl --set reliability.needs=support,injection \
+        -o attacked/$policy-$kind-support.jsonl
+      attacked "$policy" $kind flagged --drop-flagged
+      attacked "$policy" $kind datamark --datamark ^
+    done
+  done
+  swr1 eval $(for p in $ATTACKED; do for k in none $ATTACKS; do for d in plain support flagged datamark; do
+    echo "$p:$k:$d=attacked/$p-$k-$d.jsonl"; done; done; done) --calibration | tee attacks.txt
+fi
 echo "$RUN: table-greedy.txt, table-sampled.txt, calibration-greedy.png, calibration-sampled.png"

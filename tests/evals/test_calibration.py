@@ -129,3 +129,16 @@ def test_odd_passages_are_no_attack(odd):
     turn = {"kind": "read", "passages": odd}
     numbers = calibration([*FOUR, judged("e", True, 0.9) | {"generation": {"turns": [turn]}}])
     assert "attack_success" not in numbers
+
+
+def test_many_runs_are_rows():
+    from rich.console import Console
+
+    from swr1.evals.calibration_page import page
+
+    console = Console(width=80, file=None, record=True)
+    with console.capture() as shown:
+        console.print(page({f"run {n}": calibration(FOUR) for n in range(9)}))
+    lines = shown.get().splitlines()
+    assert all(any(line.startswith(f"run {n} ") for line in lines) for n in range(9))
+    assert max(map(len, lines)) <= 80 and "--csv" in shown.get()

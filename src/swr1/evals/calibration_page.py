@@ -15,6 +15,18 @@ from swr1.evals.calibration import Case, case_of, figures
 from swr1.evals.report import as_page, new_table, number, percent, span
 from swr1.records import Record
 
+MOST_COLUMNS = 8  # runs beside one another
+OF_MANY = ("accuracy", "sure", "reliable", "false_certain", "ece_width", "brier", "auroc")
+OF_ATTACKS = (
+    "accuracy",
+    "sure",
+    "false_certain",
+    "read_attack",
+    "attack_success",
+    "attack_certain",
+)
+_INTERVALS = "of so many runs intervals and all other figures are in --csv and --json"
+
 # figure: how it is called, and whether it is a share (shown in percent)
 FIGURES = {
     "accuracy": ("right", True),
@@ -71,7 +83,9 @@ def _cells(numbers: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def page(runs: Mapping[str, Mapping[str, Any]]) -> RenderableType:
-    """A column per run, a row per figure, each with its interval."""
+    """A column per run, a row per figure, each with its interval; of many runs a row per run."""
+    if len(runs) > MOST_COLUMNS:
+        return as_page("Stated confidence against what was right", [_long(runs)], [_INTERVALS])
     table: Table = new_table()
     table.add_column("")
     for run in runs:
@@ -93,6 +107,23 @@ def page(runs: Mapping[str, Mapping[str, Any]]) -> RenderableType:
         for run, numbers in runs.items()
     ]
     return as_page("Stated confidence against what was right", [table], notes)
+
+
+def _long(runs: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A row per run, a column per figure, without intervals."""
+    attacked = any("attack_success" in numbers for numbers in runs.values())
+    names = OF_ATTACKS if attacked else OF_MANY
+    table: Table = new_table()
+    table.add_column("", no_wrap=True)
+    for name in names:
+        table.add_column(FIGURES[name][0], justify="right", min_width=5)
+    for run, numbers in runs.items():
+        cells = [numbers.get(name) for name in names]
+        shown = [
+            _shown(c, FIGURES[n][1])[0] if c else "-" for n, c in zip(names, cells, strict=True)
+        ]
+        table.add_row(escape(run or "all"), *shown)
+    return table
 
 
 def _shown(cell: Mapping[str, Any], share: bool) -> list[str]:
