@@ -15,7 +15,8 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from swr1.engines import Completion, Engine, Request, Sampling, open_engine
+from swr1.engines import Completion, Engine, Request, Sampling, check_room, open_engine
+from swr1.engines.continuing import begun_of
 from swr1.errors import DataError
 from swr1.models import trusted
 from swr1.policy import marker_of
@@ -59,6 +60,7 @@ def rollout(
     prompts_per_block: int = 16,
     silence_limit: float = math.inf,
     unknown: Unknown | None = None,
+    continued: bool = False,
 ) -> Iterator[dict]:
     """Complete every record `samples` times: samples 0..n-1 of each, in input order.
 
@@ -73,6 +75,7 @@ def rollout(
         done: (id, epoch, sample) that need not be yielded again. A block with all of them is not
             generated; a block with some is generated whole, so that the rest come out as they
             would have (not with an engine that streams).
+        continued: the records are prefixes (see swr1.rollout.prefixes), for an engine that goes on.
         on_error: called with a record whose prompt cannot be completed. It raises, or returns to
             leave the record out.
         silence_limit: seconds of silence after which a block is begun that is not full. Which
@@ -98,6 +101,8 @@ def rollout(
             for record, row in zip(block, keys, strict=True):
                 try:
                     first = _request(engine, row[0], record, prompts.of(record), unknown)
+                    if continued:
+                        first = _begun(engine, record, first)
                 except DataError as error:
                     on_error(record, error)
                     continue
@@ -134,6 +139,16 @@ def _request(
     unknown.add(request.prompt_ids, request.content if isinstance(request.content, str) else "")
     said = {"prefill": prompt.prefill, "system_prompt": as_facts(prompt)} | dict(request.facts)
     return replace(request, facts={name: v for name, v in said.items() if v is not None})
+
+
+def _begun(engine: Any, record: dict, request: Request) -> Request:
+    """The request to go on from a prefix. Raises DataError where the context has no room for it."""
+    text = record["completion"][: record["info"]["prefix"]["characters"]]
+    begun = begun_of(engine.tokenizer, record, text)
+    ids = [i for piece in begun for i in piece.ids]
+    whole = replace(request, prompt_ids=request.prompt_ids + ids)
+    check_room(whole, getattr(engine, "context", None), "the model's context has")
+    return replace(request, begun=begun)
 
 
 def _take(records: Iterator[dict | Mark], size: int, silence_limit: float) -> list[dict] | None:

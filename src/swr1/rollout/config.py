@@ -29,6 +29,18 @@ class RolloutConfig:
     prefill: str | None = option(
         None, "How the assistant's turn is opened.", default="as the system prompt says"
     )
+    resume_from: str | None = option(
+        None,
+        "Go on from an earlier completion: from its end, from each of its steps (steps), before the first"
+        " wrong one (wrong), or after so many characters.",
+        "--continue",
+        metavar="WHERE",
+    )
+    steps: str = option(
+        "line",
+        "With --continue, what ends a step: line, paragraph, sentence, separator:X.",
+        metavar="RULE",
+    )
     template: tuple[str, ...] = option(
         (), "An argument of the chat template, such as enable_thinking=false.", metavar="KEY=VALUE"
     )

@@ -1,10 +1,11 @@
 """Which prompts a rollout completes: the input's records, once or several times round, shuffled or not."""
 
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
 from typing import Any
 
-from swr1.errors import UsageError
+from swr1.errors import DataError, UsageError
 from swr1.records import key
 from swr1.streams import Placed, Stage
 from swr1.streams.reading import SILENCE, Mark
@@ -23,7 +24,8 @@ class PromptStream:
     """The prompt records of a stage, `epochs` times, in a new order each time if they are shuffled.
 
     The first `skip` prompts for which `fits` is true are passed over. `given` counts the prompts that
-    were given so far, and those. For each input the stream notes whether it will have completions.
+    were given so far, and those. For each input the stream notes how many prompts it gave that will
+    have completions: one, or as many as `prefixes` makes of it.
     While standard input is silent it gives SILENCE again and again, so that its reader can do other
     work.
     """
@@ -35,6 +37,7 @@ class PromptStream:
         shuffle_seed: int | None,
         skip: int = 0,
         fits: Callable[[dict], bool] = lambda record: True,
+        prefixes: Callable[[dict], Iterable[dict]] | None = None,
     ) -> None:
         again = epochs > 1 or shuffle_seed is not None
         if again and stage.shard != (0, 1):
@@ -43,9 +46,8 @@ class PromptStream:
             )
         self.stage, self.epochs, self.shuffle_seed = stage, epochs, shuffle_seed
         self.repeats = again
-        self.given, self.skip, self.fits = 0, skip, fits
-        self._usable = bytearray()
-        self._lost: set[int] = set()
+        self.given, self.skip, self.fits, self.prefixes = 0, skip, fits, prefixes
+        self._usable = array("L")  # by input, the prompts of it that will have completions
         self._stream = self._read()
         self._next: Placed | Mark | None = None
 
@@ -75,18 +77,31 @@ class PromptStream:
                 if record is SILENCE and self.shuffle_seed is None:
                     yield record
                 continue
-            self._usable.append(record is not None)
-            if record is None:
-                continue
+            prompts = self._prompts(record)
+            self._usable.append(len(prompts))
             if self.repeats:
-                records.append(record)
+                records += prompts
             if self.shuffle_seed is None:
-                yield from self._give(record, key(record)[1])
+                for prompt in prompts:
+                    yield from self._give(prompt, key(prompt)[1])
         for epoch in range(0 if self.shuffle_seed is not None else 1, self.epochs):
             if self.shuffle_seed is not None:
                 Random(f"{self.shuffle_seed}/{epoch}").shuffle(records)
             for record in records:
                 yield from self._give(record, epoch)
+
+    def _prompts(self, record: Placed | None) -> list[Placed]:
+        """What is to be completed of one input; nothing of one that was dropped."""
+        if record is None or self.prefixes is None:
+            return [record] if record is not None else []
+        try:
+            made = [Placed(prefix) for prefix in self.prefixes(record)]
+        except DataError as error:
+            self.stage.drop(error.reason, record.location, record)
+            return []
+        for prefix in made:
+            prefix.location = record.location
+        return made
 
     def _give(self, record: Placed, epoch: int) -> Iterator[Placed]:
         if self.given < self.skip:
@@ -106,10 +121,10 @@ class PromptStream:
     def close(self, samples: int) -> None:
         """Tell the stage how many records each input gave, so that shards can be merged in order."""
         if not self.repeats:
-            for at, usable in enumerate(self._usable):
-                self.stage.end_input(samples if usable and at not in self._lost else 0)
+            for usable in self._usable:
+                self.stage.end_input(samples * usable)
 
     def lose(self, record: Any) -> None:
         """Count out a record that has no completions, because its prompt is too long, say."""
-        self._lost.add(record.at)
+        self._usable[record.at] -= 1
         self.given -= 1

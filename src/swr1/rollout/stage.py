@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from swr1.engines import IMPLIED, REGISTRY, Engine, Sampling, known_options, open_engine
+from swr1.engines.continuing import ContinuingEngine
 from swr1.errors import DataError, UsageError
 from swr1.policy import marker_of
 from swr1.prompts import Prompts, load_prompt, parse_arguments
@@ -13,6 +14,7 @@ from swr1.rollout.blocks import rollout
 from swr1.rollout.config import RolloutConfig
 from swr1.rollout.curriculum import Curriculum
 from swr1.rollout.follower import PolicyFollower
+from swr1.rollout.prefixes import Prefixes
 from swr1.rollout.prompt_stream import PromptStream
 from swr1.rollout.writer import GroupWriter
 from swr1.streams import Stage
@@ -86,6 +88,10 @@ class Rollout:
         )
         if config.curriculum and config.max_lag is None:
             raise UsageError("--curriculum goes by what train-step learns: use it with --max-lag")
+        where = config.resume_from
+        self.prefixes = Prefixes.of(where, config.steps) if where is not None else None
+        if self.prefixes and config.curriculum:
+            raise UsageError("--continue and --curriculum do not go together")
 
     def _engine_class(self) -> Any:
         return REGISTRY.get(self.engine)
@@ -174,12 +180,19 @@ class _Running:
         self.unknown = Unknown(tokenizer, config.max_unknown, stage.say)
         if tools and job.tools:
             self.engine = ToolEngine(self.engine, tools, job.tools)
+        elif job.prefixes:
+            self.engine = ContinuingEngine(self.engine)
         seed = job.sampling.seed
         self.prompts = (
             Curriculum(stage, config.epochs, seed, self.follower, config.by, self.fits)
             if config.curriculum
             else PromptStream(
-                stage, config.epochs, seed if config.shuffle else None, used, self.fits
+                stage,
+                config.epochs,
+                seed if config.shuffle else None,
+                used,
+                self.fits,
+                job.prefixes,
             )
         )
 
@@ -200,6 +213,7 @@ class _Running:
                 done=stage,
                 on_error=self.refuse,
                 unknown=self.unknown,
+                continued=job.prefixes is not None,
                 prompts_per_block=config.batch,
                 # With a file, the blocks of each run are the same; a pipe's reader must not wait.
                 silence_limit=SILENCE_LIMIT if stage.output == "-" else math.inf,
