@@ -23,8 +23,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from swr1.engines import Completion, Engine, Request, Sampling, open_engine
-from swr1.errors import DataError, SwrError
+from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt
+from swr1.prompts.insertion import insertion, insertion_ids
+from swr1.tools import Reply
+from swr1.tools.loop import ToolEngine, _Call
+from swr1.tools.options import ToolOptions
+from swr1.tools.running import Tools
 from tests.engines.reference_model import CONTEXT, SCRIPT, make_tokenizer, save_reference
 
 NONE = Prompt("none")
@@ -424,6 +429,83 @@ def leaving_early_leaves_it_usable(subject: Subject) -> None:
         engine.generate([*requests_of(engine, 4, NONE, "with it"), *long], sampling)
     except DataError:
         still_usable()
+
+
+class Noting:
+    """An engine that notes what it is asked."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.asked = engine, list[Request]()
+        self.stream = self._stream if getattr(engine, "stream", None) else None
+
+    def __getattr__(self, name: str):
+        return getattr(self.engine, name)
+
+    def generate(self, requests, sampling):
+        self.asked += requests
+        return self.engine.generate(requests, sampling)
+
+    def _stream(self, requests, sampling):
+        def noted():
+            for request in requests:
+                self.asked += [request] if request is not None else []
+                yield request
+
+        yield from self.engine.stream(noted(), sampling)
+
+
+class Calling(ToolEngine):
+    """Whatever it has written up to one of these texts is a call: a model need not know tags."""
+
+    def __init__(self, engine, tools, options, ends) -> None:
+        super().__init__(engine, tools, options)
+        self._ends = ends
+
+    def _call(self, text: str):
+        return _Call(self._tools.names[0], text) if text.endswith(self._ends) else None
+
+
+@check("ids", "logprobs", "tempered logprobs", "sampling")
+def a_tools_reply_changes_no_earlier_id(subject: Subject) -> None:
+    """Every turn goes on from the ids so far; what is put in has log-probability 0, all else that of
+    a direct forward pass over the whole. An engine that cannot be given ids says so."""
+    import torch
+
+    engine = Noting(subject.engine())
+    options = ToolOptions(tools="calculator", max_turns=2)
+    reply = "é <b> us"
+    tools = Tools({"calculator": lambda query: Reply(reply)}, options)
+    if getattr(engine, "send", "ids") != "ids" or getattr(engine, "tokenizer", None) is None:
+        try:
+            ToolEngine(engine, tools, options)
+        except UsageError:
+            return
+        raise AssertionError("it takes no ids, and tools are used all the same")
+    wrapped = Calling(engine, tools, options, ("er", *"!,&$%=[]}@vwxyz"))
+    requests, temperature = requests_of(engine, 8), 0.8
+    made = wrapped.generate(requests, Sampling(temperature, max_tokens=24))
+    inserted, _ = insertion_ids(tokenizer(), insertion(reply))
+    calls = 0
+    for sample, completion in enumerate(made):
+        ids, mask = completion.token_ids, completion.facts["loss_mask"]
+        assert ids is not None and completion.logprobs is not None
+        prompt, turns = requests[sample].prompt_ids, completion.facts["turns"]
+        starts = [turn["tokens"][0] for turn in turns if turn["kind"] == "wrote"]
+        asked = [r.prompt_ids for r in engine.asked if r.key[2] == sample]
+        assert asked == [prompt + ids[:start] for start in starts], "an earlier id has changed"
+        assert completion.text == text_of(ids)
+        for turn in turns:
+            part = ids[slice(*turn["tokens"])]
+            assert completion.text[slice(*turn["characters"])] == text_of(part)
+            assert turn["kind"] == "wrote" or part == inserted
+        calls += len(turns) > 1
+        raw = forward(subject.folder(0, "chatml"))(prompt, ids) / temperature
+        want = torch.log_softmax(raw, -1).gather(1, torch.tensor(ids)[:, None])[:, 0]
+        want = torch.where(torch.tensor(mask) == 1, want, 0.0).numpy()
+        np.testing.assert_allclose(completion.logprobs, want, atol=2e-3)
+        assert not completion.logprobs[np.array(mask) == 0].any()
+    assert calls > 2, "too few calls to show anything"
+    tools.close()
 
 
 def main(args: list[str]) -> int:

@@ -77,7 +77,8 @@ class Control:
         Raises DataError where the tokenizer has no other token for what was typed.
         """
         if mark not in text:
-            return self.tokenizer(text, add_special_tokens=False)["input_ids"]
+            # What is too long is no error of the tokenizer's, nor for it to warn of.
+            return self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         if not hasattr(self.tokenizer, "backend_tokenizer"):
             return self._in_pieces(text, mark)
         if _EDGE in text or _BREAK in text:

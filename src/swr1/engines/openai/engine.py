@@ -117,6 +117,14 @@ class OpenAIEngine:
             check_room(made, self.servers.submit(self.servers.meet()).result().context, SERVER)
         return made
 
+    @property
+    def context(self) -> int | None:
+        """Tokens of prompt and completion together, if a server says so."""
+        try:
+            return self.servers.submit(self.servers.meet()).result().context
+        except (Refused, GivenUp):
+            return None  # the next request to it says why
+
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """One completion per request, in their order; raises DataError for one refused."""
         return all_good(self._stream(requests, sampling))
