@@ -202,6 +202,26 @@ def test_from_the_command_line(tmp_path):
     assert (tmp_path / "a.jsonl").read_text() == done.stdout
 
 
+def test_a_stopped_run_goes_on_behind_what_it_wrote_whatever_the_ids(tmp_path):
+    from types import SimpleNamespace
+
+    from swr1.commands.attack import write_documents
+
+    config = corpus(tmp_path, [{"id": "same", "title": t, "text": x} for _, t, x in WIKI])
+    whole = [row for row, _ in DocumentAttacks().rows(["tags"], PEOPLE, config)]
+    for done in (0, 3, len(whole)):
+        written = []
+        stage = SimpleNamespace(
+            shard=(0, 1), writer=SimpleNamespace(lines_done=done), write=written.append,
+            read=lambda needs: [*PEOPLE, None], on_bad=None, tally=lambda *_: None,
+        )  # fmt: skip
+        write_documents(stage, DocumentAttacks(), ["tags"], config, 0)
+        assert written == whole[done:] and stage.came == len(PEOPLE)
+    stage.shard = (0, 2)
+    with pytest.raises(UsageError, match="no shards"):
+        write_documents(stage, DocumentAttacks(), ["tags"], config, 0)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
