@@ -22,6 +22,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from swr1.errors import UsageError
 from swr1.registry import suggest
@@ -160,3 +161,30 @@ def _without(
                 start = max(start, b)
         if start < end:
             yield start, end
+
+
+def first_wrong_f1(pairs: Iterable[tuple[int | None, int | None]]) -> dict[str, Any]:
+    """How well the first wrong step is found, as ProcessBench counts it (arXiv 2412.06559).
+
+    Args: pairs: the true one and the found one of each reasoning; None: there is none.
+
+    Returns `wrong`, the share of the reasonings with a wrong step of which the very first is found;
+    `right`, the share of the others in which none is; `f1`, their harmonic mean; `n_wrong`, `n_right`.
+    A share of none is null, and so is f1 then.
+    """
+    found = {True: [0, 0], False: [0, 0]}
+    for true, guess in pairs:
+        count = found[true is None]
+        count[0] += true == guess
+        count[1] += 1
+    wrong, right = (found[k][0] / found[k][1] if found[k][1] else None for k in (False, True))
+    f1 = None
+    if wrong is not None and right is not None:
+        f1 = 2 * wrong * right / (wrong + right) if wrong + right else 0.0
+    return {
+        "f1": f1,
+        "wrong": wrong,
+        "right": right,
+        "n_wrong": found[False][1],
+        "n_right": found[True][1],
+    }

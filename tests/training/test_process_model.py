@@ -51,7 +51,7 @@ def test_a_step_ends_at_its_last_token(kind: str):
 
 
 def test_labels_from_traces_and_from_verdicts():
-    turn, steps, right = labelled_steps(record(1))
+    turn, steps, right, *_ = labelled_steps(record(1))
     assert turn.startswith("<think>") and len(steps) == 4
     assert right == ["false" not in s for s in steps]
     bare = record(1)
@@ -66,9 +66,9 @@ def test_labels_from_traces_and_from_verdicts():
         "verdicts": {"trace": {"detail": detail}},
     }
     told = ("<think> a\n\n b \nc</think>", ["a", "b", "c"])
-    assert labelled_steps(judged) == (*told, [True, False, None])
+    assert labelled_steps(judged)[:3] == (*told, [True, False, None])
     detail["wrong_step"] = None
-    assert labelled_steps(judged) == (*told, [True, True, True])
+    assert labelled_steps(judged)[:3] == (*told, [True, True, True])
     detail["unread"] = 1
     assert "could not read" in labelled_steps(judged)
     detail |= {"unread": 0, "steps": 2}
@@ -89,7 +89,7 @@ def test_it_learns_which_steps_are_wrong(tmp_path):
 
     judge = open_judge(policy.path)
     new = record(71)
-    turn, steps, right = labelled_steps(new)
+    turn, steps, right, *_ = labelled_steps(new)
     ours = judge.step_logits(new["prompt"], turn, steps)
     assert (ours.argmax(-1) == np.array(right)).all()
     # The same by transformers alone; what follows a step has no part in its score.
@@ -109,7 +109,7 @@ def test_the_loss_is_over_the_judged_steps_alone(tmp_path):
     judge = open_judge(policy.path, version=1)
     losses = []
     for r in data:
-        turn, steps, right = labelled_steps(r)
+        turn, steps, right, *_ = labelled_steps(r)
         table = judge.step_logits(r["prompt"], turn, steps)
         logp = table - np.logaddexp(*table.T)[:, None]
         losses += [-row[int(ok)] for row, ok in zip(logp, right, strict=True) if ok is not None]
@@ -163,3 +163,121 @@ def test_puzzles_with_wrong_traces_by_the_command_line(tmp_path, swr1):
     assert "at version 1" in done.stderr
     facts = json.loads((tmp_path / "prm" / "latest" / "classifier.json").read_text())
     assert facts["trained_on"]["wrong"] > 50 and facts["held_out"]["auroc"] > 0.5
+
+
+# --- verdicts with places, dimensions, the step rule -----------------------------------------------
+
+
+def valued(i: int, rule: str = "line", **more) -> dict:
+    """Steps with a soft label in two dimensions: a "false" is seldom right, a "knave" never safe."""
+    texts = [f"{WORDS[(i + k) % 6]} {['true', 'false'][(i * (k + 1)) % 3 == 1]}" for k in range(4)]
+    places, at = [], len("<think>")
+    for text in texts:
+        values = {
+            "correctness": 0.25 if "false" in text else 1.0,
+            "safety": 0.0 if "knave" in text else 1.0,
+        }
+        label = "wrong" if "false" in text else "right"
+        places.append({"start": at, "end": at + len(text) + 1, "label": label, "values": values})
+        at += len(text) + 1
+    verdict = {"score": 1.0, "label": "labelled", "detail": {"rule": rule, "steps": places}}
+    return {
+        "id": f"p{i}",
+        "prompt": [{"role": "user", "content": WORDS[i % 5]}],
+        "completion": "<think>" + "\n".join(texts) + "\n</think> so",
+        "verdicts": {"steps": verdict, "values": verdict},
+    } | more
+
+
+def test_labels_from_the_verdicts_on_steps():
+    found = labelled_steps(valued(1))
+    assert found.right == ["false" not in s for s in found.steps] and found.rule == "line"
+    assert [found.turn[:end].endswith(s) for end, s in zip(found.ends, found.steps, strict=True)]
+    null = valued(1)
+    null["verdicts"]["steps"] = {"score": None, "error": "no rule"}
+    assert "null: no rule" in labelled_steps(null)
+    assert "no verdict 'mine'" in labelled_steps(valued(1), "mine")
+    assert "another completion" in labelled_steps(valued(1, completion="short"))
+
+
+def test_it_learns_several_dimensions_and_is_asked_as_a_verifier(tmp_path):
+    from swr1.errors import UsageError
+    from swr1.verifiers.builtin import steps
+
+    data = [valued(i) for i in range(60)]
+    data[0]["verdicts"]["values"]["detail"]["steps"][1]["values"] = {"safety": None}
+    names = ("correctness", "safety")
+    policy, out = train(tmp_path / "p", data, epochs=8, held_out=0.3, dimensions=names)
+    by = out["held_out"]["by_dimension"]
+    assert all(by[name]["auroc"] > 0.95 and by[name]["ece"] < 0.2 for name in names)
+    assert by["correctness"]["first_wrong"]["f1"] > 0.8
+    assert len(out["held_out"]["temperature"]) == len(out["held_out"]["offsets"]) == 2
+    facts = json.loads((policy.folder() / "classifier.json").read_text())
+    assert facts["rule"] == "line" and facts["dimensions"] == list(names)
+    card = (policy.folder() / "README.md").read_text()
+    assert ".sigmoid()" in card and "| safety |" in card and "by the rule `line`" in card
+
+    record = valued(71)
+    verdict = steps.verify(record, model=str(policy.path))
+    told = [s["values"] for s in verdict["detail"]["steps"]]
+    truth = record["verdicts"]["values"]["detail"]["steps"]
+    for says, true in zip(told, truth, strict=True):
+        assert abs(says["correctness"] - true["values"]["correctness"]) < 0.35
+        assert abs(says["safety"] - true["values"]["safety"]) < 0.35
+    safe = steps.verify(record, model=str(policy.path), dimension="safety")
+    assert [s["score"] for s in safe["detail"]["steps"]] == [v["safety"] for v in told]
+    with pytest.raises(UsageError, match="has correctness, safety"):
+        steps.verify(record, model=str(policy.path), dimension="wit")
+    with pytest.raises(
+        UsageError, match=r"learned from steps of the rule line, and reads no others"
+    ):
+        steps.verify(record, model=str(policy.path), rule="sentence")
+
+
+def test_the_loss_in_dimensions_by_hand(tmp_path):
+    """Cross-entropy to the soft label, mean over what is known."""
+    data = [valued(i) for i in range(6)]
+    data[2]["verdicts"]["values"]["detail"]["steps"][0]["values"]["safety"] = None
+    names = ("correctness", "safety")
+    options = {"steps": 2, "publish_every": 1, "held_out": 0, "micro_tokens": 1}
+    policy, _ = train(tmp_path / "p", data, dimensions=names, **options)
+    judge = open_judge(policy.path, version=1)
+    losses = []
+    for r in data:
+        found = labelled_steps(r, "values")
+        for z, values in zip(
+            judge.step_logits(r["prompt"], found.turn, found.steps), found.values, strict=True
+        ):
+            losses += [
+                y * np.logaddexp(0, -x) + (1 - y) * np.logaddexp(0, x)
+                for x, y in zip(z, (values[name] for name in names), strict=True)
+                if y is not None
+            ]
+    assert len(losses) == 47
+    second = json.loads((policy.path / "metrics.jsonl").read_text().splitlines()[1])
+    assert second["loss"] == pytest.approx(np.mean(losses), rel=1e-4) and second["labels"] == 47
+
+
+def test_steps_of_two_rules_are_not_learned_together(tmp_path):
+    with pytest.raises(DataError, match=r"'p1'.*rule sentence, those of other records by line"):
+        train(tmp_path / "p", [valued(0), valued(1, "sentence")], held_out=0)
+    train(tmp_path / "p", [valued(i) for i in range(6)], steps=1, held_out=0)
+    with pytest.raises(DataError, match=r"rule sentence, those of .*p by line"):
+        train(tmp_path / "p", [valued(i, "sentence") for i in range(6)], steps=1, resume=False)
+
+
+def test_the_first_wrong_step_is_counted_as_processbench_does():
+    """Of three wrong ones one is found at its very step, of two right ones one: 1/3, 1/2, F1 .4."""
+    from swr1.steps import first_wrong_f1
+
+    pairs = [(2, 2), (2, 1), (0, None), (None, None), (None, 3)]
+    found = first_wrong_f1(pairs)
+    assert found == {
+        "f1": pytest.approx(0.4),
+        "wrong": 1 / 3,
+        "right": 0.5,
+        "n_wrong": 3,
+        "n_right": 2,
+    }
+    assert first_wrong_f1([(1, 1)])["f1"] is None
+    assert first_wrong_f1([(1, 2), (None, 0)])["f1"] == 0

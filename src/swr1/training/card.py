@@ -21,7 +21,7 @@ tokenizer = AutoTokenizer.from_pretrained(FOLDER)
 model = AutoModelForTokenClassification.from_pretrained(FOLDER)
 {text}
 logits = model(**tokenizer(text, add_special_tokens=False, return_tensors="pt")).logits
-# at the last token of each step: softmax over wrong, right
+# at the last token of each step: {what}
 {result}""",
 }
 DECODER = """text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
@@ -49,7 +49,8 @@ def model_card(facts: dict[str, Any], encoder: bool = False) -> str:
         "---",
     ]
     end = "" if tokens else " + tokenizer.eos_token"
-    scaled = f"logits / {facts['temperature']:.4g}" if facts["temperature"] else "logits"
+    graded = bool(facts.get("dimensions"))
+    scaled = _scaled(facts["temperature"])
     if facts.get("offsets"):
         scaled += f" + torch.tensor({[round(x, 4) for x in facts['offsets']]})"
     use = USE["process-model" if tokens else "guard"].format(
@@ -57,7 +58,8 @@ def model_card(facts: dict[str, Any], encoder: bool = False) -> str:
         special=encoder,
         result="score = logits[0, 0]"
         if stage == "reward-model"
-        else f"probabilities = ({scaled}).softmax(-1)",
+        else f"probabilities = ({scaled}).{'sigmoid()' if graded else 'softmax(-1)'}",
+        what="how good it is in each dimension" if graded else "softmax over wrong, right",
     )
     lines = [
         *front,
@@ -65,7 +67,8 @@ def model_card(facts: dict[str, Any], encoder: bool = False) -> str:
         "",
         f"Trained by `swr1 train-step {stage}` from `{facts['start']}`. It learned"
         f" {facts['learned']}."
-        + ("" if stage == "reward-model" else f" Labels: {', '.join(facts['labels'])}."),
+        + ("" if stage == "reward-model" else f" Labels: {', '.join(facts['labels'])}.")
+        + (f" Steps are split by the rule `{facts['rule']}`." if facts.get("rule") else ""),
         "",
         "```python",
         *use.splitlines(),
@@ -91,6 +94,12 @@ def model_card(facts: dict[str, Any], encoder: bool = False) -> str:
         f" only. {LIMITS[stage]}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _scaled(temperature: float | list[float] | None) -> str:
+    if isinstance(temperature, list):
+        return f"logits / torch.tensor({[round(t, 4) for t in temperature]})"
+    return f"logits / {temperature:.4g}" if temperature else "logits"
 
 
 def _counts(facts: dict[str, Any]) -> list[list[Any]]:
@@ -134,7 +143,10 @@ def _figures(figures: dict[str, Any]) -> list[str]:
     for name in filter(figures.__contains__, titles):
         scaled = f"{name}_scaled"
         more = f"; scaled: {_number(figures[scaled])}" if scaled in figures else ""
-        rows.append([titles[name], _number(figures[name]) + more])
+        if not isinstance(figures[name], list):
+            rows.append([titles[name], _number(figures[name]) + more])
+    if found := figures.get("first_wrong"):
+        rows.append([FOUND, _found(found)])
     lines = _table(["", "held out"], rows)
     if "per_class" in figures:
         names = ("precision", "recall", "f1", "auroc", "n")
@@ -143,6 +155,15 @@ def _figures(figures: dict[str, Any]) -> list[str]:
             for label, one in figures["per_class"].items()
         ]
         lines += ["", *_table(["label", "precision", "recall", "F1", "AUROC", "n"], classes)]
+    if "by_dimension" in figures:
+        head = ["dimension", "n", "mean", "accuracy", "AUROC", "log-loss", "ECE", "scaled", FOUND]
+        rows = []
+        for name, one in figures["by_dimension"].items():
+            if one["n"]:
+                shown = ("mean", "accuracy", "auroc", "log_loss", "ece", "ece_scaled")
+                cells = [_number(one[key]) for key in shown]
+                rows.append([name, one["n"], *cells, _found(one.get("first_wrong"))])
+        lines += ["", *_table(head, rows)]
     if "by_source" in figures:
         head = ["source", "n", "accuracy", "with temperature and offsets", "calibrated on"]
         rows = []
@@ -151,6 +172,17 @@ def _figures(figures: dict[str, Any]) -> list[str]:
             rows.append([name, one["n"], *shares, "yes" if one["fitted_on"] else "no"])
         lines += ["", *_table(head, rows)]
     return lines
+
+
+FOUND = "F1 of the first wrong step (ProcessBench)"
+
+
+def _found(figures: dict[str, Any] | None) -> str:
+    if not figures:
+        return "undefined"
+    shares = f"{_number(figures['wrong'])} of {figures['n_wrong']} wrong ones, "
+    shares += f"{_number(figures['right'])} of {figures['n_right']} right ones"
+    return f"{_number(figures['f1'])} ({shares})"
 
 
 def _number(x: float | int | None) -> str:

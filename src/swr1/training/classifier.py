@@ -3,11 +3,10 @@
     config = GuardConfig(start="Qwen/Qwen3-0.6B", balance=True)
     train_guard(records, Policy("runs/guard"), config)
     train_reward_model(records, Policy("runs/rm"), RewardModelConfig(start="runs/kk"))
-    train_process_model(records, Policy("runs/prm"), ProcessModelConfig(start="runs/kk"))
 
 All three minimise a cross-entropy: of a label per completion, of the better one of a pair
 (Bradley-Terry is the softmax over two scores), or of right and wrong at the end of each reasoning
-step. So they share everything but the reading of records. A part of the prompts is held out; every
+step (process_model.py). So they share everything but the reading of records. A part of the prompts is held out; every
 published version carries the figures on them, the temperature fitted to them, and a model card.
 """
 
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from swr1.errors import DataError, UsageError
 from swr1.policy import Policy, model_folder
@@ -31,21 +30,23 @@ from swr1.training.card import model_card
 from swr1.training.config import (
     GuardConfig,
     JudgeConfig,
-    ProcessModelConfig,
     RewardModelConfig,
 )
-from swr1.training.heads import RIGHT, WRONG, Item
+from swr1.training.heads import Item
 from swr1.training.held_out import across_sources, is_held_out, measure, measure_pairs
 from swr1.training.pairs import pairs
 from swr1.training.passes import STRETCH, Data, Passes, Teaching, digest
-from swr1.training.steps import labelled_steps
 
 ReadItems = Callable[[Iterable[Record], Any, Counter[str]], Iterator[Item]]
 
 
-class _Task(NamedTuple):
+class Task(NamedTuple):
     """What differs between the three: how records become items (given a tokenizer and the counter
-    of dropped records), the labels, and options that not all have."""
+    of dropped records), the labels, and options that not all have.
+
+    `graded`: each label is a dimension of its own, in which an item has a number from 0 to 1, or NaN.
+    `figures`: (labels, items, logits) -> figures. `facts`: what else the card of a version says.
+    """
 
     stage: str
     read: ReadItems
@@ -55,6 +56,9 @@ class _Task(NamedTuple):
     split_by: str = "id"
     calibration: Sequence[str] = ()
     prompt_tokens: int | None = None
+    graded: bool = False
+    figures: Callable[..., dict[str, Any]] | None = None
+    facts: Callable[[], dict[str, Any]] = dict
 
 
 def train_guard(
@@ -95,7 +99,7 @@ def train_guard(
             yield Item(split_key(record, config.split_by), [ids], label_of, source=origin)
 
     field = config.label or "info.label or answer"
-    task = _Task(
+    task = Task(
         "guard",
         items,
         list(config.labels),
@@ -105,7 +109,7 @@ def train_guard(
         config.calibration,
         config.prompt_tokens,
     )
-    return _train(records, policy, task, config, **hooks)
+    return train_judge(records, policy, task, config, **hooks)
 
 
 def train_reward_model(
@@ -129,46 +133,12 @@ def train_reward_model(
             yield Item(name, sides, torch.zeros(1, dtype=torch.long))
 
     what = "which of two completions of a prompt is the better"
-    task = _Task("reward-model", items, ["reward"], what, prompt_tokens=config.prompt_tokens)
-    return _train(records, policy, task, config, **hooks)
+    task = Task("reward-model", items, ["reward"], what, prompt_tokens=config.prompt_tokens)
+    return train_judge(records, policy, task, config, **hooks)
 
 
-def train_process_model(
-    records: Iterable[Record],
-    policy: Policy,
-    config: ProcessModelConfig | None = None,
-    **hooks: Any,
-) -> dict[str, Any]:
-    """Train a score of reasoning steps: at the last token of each, is it wrong or right?
-
-    steps.py says which records have labelled steps. Source: "Let's verify step by step", arXiv
-    2305.20050. Hooks, summary and errors are as in `train_guard`.
-    """
-    config = config or ProcessModelConfig()
-
-    def items(records: Iterable[Record], tokenizer: Any, dropped: Counter[str]) -> Iterator[Item]:
-        for record in records:
-            labelled = labelled_steps(record)
-            if isinstance(labelled, str):
-                dropped[labelled] += 1
-                continue
-            turn, steps, right = labelled
-            try:
-                ids, ends = heads.encode_steps(tokenizer, record["prompt"], turn, steps)
-            except DataError as error:
-                location = getattr(record, "location", None)
-                raise DataError(f"record {record['id']!r}: {error.reason}", location) from None
-            judged = [k for k, ok in enumerate(right) if ok is not None]
-            values = torch.tensor([int(bool(right[k])) for k in judged], dtype=torch.long)
-            yield Item(split_key(record, config.split_by), [ids], values, ends[judged])
-
-    what = "whether each step of a reasoning trace is right or wrong"
-    task = _Task("process-model", items, [WRONG, RIGHT], what, config.balance, config.split_by)
-    return _train(records, policy, task, config, **hooks)
-
-
-def _train(
-    records: Iterable[Record], policy: Policy, task: _Task, config: JudgeConfig, **hooks: Any
+def train_judge(
+    records: Iterable[Record], policy: Policy, task: Task, config: JudgeConfig, **hooks: Any
 ) -> dict[str, Any]:
     """Train any of the three."""
     if parallel.launched() > 1:
@@ -215,7 +185,7 @@ class _Trainer:
 
     tokenizer: Any
 
-    def __init__(self, policy: Policy, task: _Task, config: JudgeConfig, passes: Passes) -> None:
+    def __init__(self, policy: Policy, task: Task, config: JudgeConfig, passes: Passes) -> None:
         self.policy, self.task, self.config, self.passes = policy, task, config, passes
         self.share = config.held_out_share
         self.dropped: Counter[str] = Counter()
@@ -277,15 +247,25 @@ class _Trainer:
     def learn(self, model: Any, chosen: list[int]) -> tuple[float, dict[str, Any]]:
         """The (weighted) mean over the labels of the step."""
         some, weights = [self.data[i] for i in chosen], self.weights
-        total = float(sum(weights[item.labels].sum() for item in some))
+        if self.task.graded:
+            total = float(sum((~item.labels.isnan()).sum() for item in some))
+        else:
+            total = float(sum(weights[item.labels].sum() for item in some))
         loss, right, count = 0.0, 0, 0
         for cut in engine.micro_batches([item.padded for item in some], self.passes.micro_tokens):
             logits = heads.forward(model, [some[i] for i in cut], self.passes.dtype)
             y = torch.cat([some[i].labels for i in cut]).to(logits.device)
-            part = cross_entropy(logits, y, weights.to(logits.device), reduction="sum") / total
+            if self.task.graded:
+                known = ~y.isnan()
+                logits, y = logits[known], y[known]
+                sum_ = binary_cross_entropy_with_logits(logits, y, reduction="sum")
+                right += int(((logits >= 0) == (y >= 0.5)).sum())
+            else:
+                sum_ = cross_entropy(logits, y, weights.to(logits.device), reduction="sum")
+                right += int((logits.argmax(-1) == y).sum())
+            part = sum_ / total
             part.backward()
             loss += float(part.detach())
-            right += int((logits.argmax(-1) == y).sum())
             count += len(y)
         return loss, {"items": len(some), "labels": count, "accuracy": right / count}
 
@@ -297,14 +277,15 @@ class _Trainer:
             logits = heads.all_logits(
                 model, self.aside, self.passes.micro_tokens, self.passes.dtype
             )
-            measured.update(_figures(task.stage, task.labels, self.aside, logits))
+            measured.update((task.figures or _figures)(task.labels, self.aside, logits))
             if self.aside[0].source:
                 y = np.concatenate([item.labels.numpy() for item in self.aside])
                 origins = [item.source for item in self.aside]
                 rows = np.concatenate(logits)
                 measured.update(across_sources(rows, y, origins, task.calibration))
         names = ("accuracy", "macro_f1", "auroc", "log_loss", "ece", "temperature")
-        return {f"held_out_{name}": measured[name] for name in names if name in measured}
+        told = {name: measured[name] for name in names if name in measured}
+        return {f"held_out_{name}": x for name, x in told.items() if not isinstance(x, list)}
 
     def save(self, model: Any, folder: Path, plain: dict[str, torch.Tensor]) -> None:
         """A version: weights, tokenizer, facts (heads.CARD) and the model card."""
@@ -330,6 +311,7 @@ class _Trainer:
             "sources": Counter(item.source for item in self.data if item.source) or None,
             "dropped": dict(self.dropped),
             "held_out": dict(measured) or None,
+            **task.facts(),
         }
         engine.save_model(model, self.tokenizer, folder, self.passes.dtype, plain)
         (folder / heads.CARD).write_text(json.dumps(facts, indent=1) + "\n")
@@ -339,24 +321,13 @@ class _Trainer:
         measured.clear()
 
 
-def _figures(
-    stage: str, labels: list[str], items: list[Item], logits: list[np.ndarray]
-) -> dict[str, Any]:
-    if stage == "reward-model":
+def _figures(labels: list[str], items: list[Item], logits: list[np.ndarray]) -> dict[str, Any]:
+    if len(labels) == 1:  # a reward model
         chosen, rejected = np.concatenate(logits).T
         return measure_pairs(chosen, rejected, [item.key for item in items])
     y = [item.labels.numpy() for item in items]
     keys = [item.key for item in items for _ in item.labels]
-    figures = measure(np.concatenate(logits), np.concatenate(y), keys, labels)
-    if stage == "process-model":
-        # The first label 0, "wrong", or none, is where it should be.
-        firsts = [(a == 0).argmax() if (a == 0).any() else -1 for a in y]
-        guesses = [(b.argmax(-1) == 0) for b in logits]
-        guessed_at = [g.argmax() if g.any() else -1 for g in guesses]
-        figures["first_error"] = float(
-            np.mean([a == b for a, b in zip(firsts, guessed_at, strict=True)])
-        )
-    return figures
+    return measure(np.concatenate(logits), np.concatenate(y), keys, labels)
 
 
 def _origin(policy: Policy) -> str:
@@ -399,6 +370,9 @@ def _fits(item: Item, limit: int, dropped: Counter[str]) -> bool:
 
 def _count(items: list[Item], labels: list[str]) -> dict[str, int]:
     """The number of each label; of pairs, nothing."""
+    if items and items[0].labels.is_floating_point():
+        known = sum((~item.labels.isnan()).sum(0) for item in items)
+        return dict(zip(labels, map(int, known), strict=True))
     if len(labels) == 1:
         return {}
     y = Counter(int(k) for item in items for k in item.labels)

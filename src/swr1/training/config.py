@@ -362,18 +362,36 @@ class RewardModelConfig(JudgeConfig):
     prompt_tokens: int | None = prompt_tokens()
 
 
+def parse_labels(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
 @dataclass(kw_only=True)
 class ProcessModelConfig(JudgeConfig):
-    """Right or wrong, at the last token of each reasoning step."""
+    """Right or wrong, at the last token of each reasoning step; or a number in each dimension."""
 
     LABEL = "process-model"
 
     balance: bool = balance()
     split_by: str = split_by()
+    dimensions: tuple[str, ...] = mode(
+        (),
+        "process-model: learn a number per step in each of these, with commas (swr1 label-steps).",
+        parse=parse_labels,
+        default="right or wrong",
+    )
+    steps_from: str = mode(
+        "",
+        "process-model: the verdict that has the steps.",
+        default="steps, else trace, else info.steps; with --dimensions values",
+    )
 
-
-def parse_labels(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.dimensions)) < len(self.dimensions):
+            raise UsageError("dimensions are all different")
+        if self.dimensions and self.balance:
+            raise UsageError("balance is for right and wrong, and dimensions have numbers")
 
 
 @dataclass(kw_only=True)

@@ -290,13 +290,14 @@ class Judge:
             raise DataError(f"it is not JSON ({error})", str(self.folder / CARD)) from None
         try:
             self.facts, self.stage, self.labels = facts, facts["stage"], list(facts["labels"])
-            self.temperature = float(facts["temperature"] or 1.0)
+            scale = facts["temperature"] or 1.0
+            self.temperature = np.array(scale, float) if isinstance(scale, list) else float(scale)
         except (KeyError, TypeError, ValueError):
             raise DataError(
                 "it does not say stage, labels and temperature", str(self.folder / CARD)
             ) from None
         self.offsets = np.array(facts.get("offsets") or [0.0] * len(self.labels))
-        self.rule = str(facts.get("rule") or "line")
+        self.rule: str | None = facts.get("rule", "line")
         self.dimensions: list[str] = facts.get("dimensions") or [CORRECTNESS]
         self.tokenizer = open_tokenizer(self.folder)
         self.model = open_model(

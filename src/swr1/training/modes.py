@@ -56,10 +56,10 @@ MODES = {
         "InstructGPT, arXiv 2203.02155, eq. 1",
     ),
     "process-model": Mode(
-        "swr1.training.classifier:train_process_model",
+        "swr1.training.process_model:train_process_model",
         ProcessModelConfig,
         "cross-entropy of right and wrong at each step's end",
-        "steps with labels: swr1 trace --steps, or swr1 verify trace",
+        "steps with labels: swr1 verify steps, swr1 label-steps, or swr1 trace --steps",
         "Let's verify step by step, arXiv 2305.20050",
     ),
     "guard": Mode(

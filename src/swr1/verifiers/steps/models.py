@@ -60,6 +60,11 @@ class ProcessModel(InBatches):
             known = ", ".join(self.dimensions)
             raise UsageError(f"steps.dimension={dimension}: {folder} has {known}")
         self.dimension = dimension or self.dimensions[0]
+        if not self.judge.rule:
+            raise UsageError(
+                f"steps.model={folder}: it does not say by which rule its steps were split; train it"
+                " on records with verdicts of `swr1 verify steps`"
+            )
         self.rule = StepRule.of(self.judge.rule)
         self.context = engine.context_length(self.judge.folder)
         super().__init__(batch)
