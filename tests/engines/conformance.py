@@ -481,8 +481,9 @@ def a_tools_reply_changes_no_earlier_id(subject: Subject) -> None:
         except UsageError:
             return
         raise AssertionError("it takes no ids, and tools are used all the same")
-    wrapped = Calling(engine, tools, options, ("er", *"!,&$%=[]}@vwxyz"))
-    requests, temperature = requests_of(engine, 8), 0.8
+    # Four, as many stop strings as vLLM's server takes.
+    wrapped = Calling(engine, tools, options, ("er", "!", "&", "z"))
+    requests, temperature = requests_of(engine, 16), 0.8
     made = wrapped.generate(requests, Sampling(temperature, max_tokens=24))
     inserted, _ = insertion_ids(tokenizer(), insertion(reply))
     calls = 0
@@ -498,7 +499,7 @@ def a_tools_reply_changes_no_earlier_id(subject: Subject) -> None:
             part = ids[slice(*turn["tokens"])]
             assert completion.text[slice(*turn["characters"])] == text_of(part)
             assert turn["kind"] == "wrote" or part == inserted
-        calls += len(turns) > 1
+        calls += len(turns) // 2
         raw = forward(subject.folder(0, "chatml"))(prompt, ids) / temperature
         want = torch.log_softmax(raw, -1).gather(1, torch.tensor(ids)[:, None])[:, 0]
         want = torch.where(torch.tensor(mask) == 1, want, 0.0).numpy()
