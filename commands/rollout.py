@@ -9,6 +9,7 @@ from swr1.engines.hf import HFOptions
 from swr1.engines.openai import OpenAIOptions
 from swr1.engines.replay import ReplayOptions
 from swr1.engines.vllm import VLLMOptions
+from swr1.guidance.options import GuideOptions
 from swr1.rollout import Rollout, RolloutConfig
 from swr1.tools.options import ToolOptions
 
@@ -19,6 +20,7 @@ def command(
     sampling: Sampling,
     config: RolloutConfig,
     tools: ToolOptions,
+    guidance: GuideOptions,
     engine_options: Annotated[
         dict[str, Any], AnyOf(ReplayOptions, HFOptions, OpenAIOptions, VLLMOptions)
     ],
@@ -27,6 +29,6 @@ def command(
 
     swr1 rollout puzzles.jsonl --policy runs/kk --samples 8 -o rollouts.jsonl
     """
-    job = Rollout(config, sampling, engine_options, tools)
+    job = Rollout(config, sampling, engine_options, tools, guidance)
     with open_stage(options=job.facts(), block=config.batch) as stage:
         job.run(stage)

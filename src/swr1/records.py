@@ -114,6 +114,20 @@ FIELDS = [
         " `source`, `digest`, `score`, `attack` of one that attacks, `dropped` why it was not shown",
     ),
     Field(
+        "generation.guided",
+        "json",
+        "rollout",
+        "chosen among candidates, so no sample of the policy: `method`, `guide`, `candidates`, `steps`,"
+        " `score`, `spent` (tokens of all candidates), `nulls` (candidates without a score), `below_floor`",
+    ),
+    Field(
+        "generation.candidates",
+        "json",
+        "rollout",
+        "with --guide, each candidate: `step`, `path`, `tokens` up to its end, `score`, `scores` by"
+        " dimension, `chosen`; `out` where it is below the floor, `text` with --keep-candidates full",
+    ),
+    Field(
         "generation.finish_reason",
         "text",
         "rollout",

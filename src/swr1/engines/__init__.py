@@ -50,7 +50,8 @@ class Request:
     `facts` go into the record's `generation`: how the prompt was rendered. A completion that is
     written in turns (see swr1.tools) has a request for each: `prompt_ids` then end with all that
     was written before, `turn` counts from 0, and `most` bounds the turn's tokens. `begun` is what
-    a completion begins with (see swr1.engines.continuing); no engine itself looks at it.
+    a completion begins with (see swr1.engines.continuing) and `about` the record that it is of: both
+    are for what stands before an engine.
     """
 
     key: tuple[str, int, int]
@@ -60,6 +61,7 @@ class Request:
     turn: int = 0
     most: int | None = None
     begun: tuple[Piece, ...] = ()
+    about: Mapping[str, Any] | None = None
 
     def limit(self, sampling: Sampling) -> int:
         """The most tokens that it may get."""

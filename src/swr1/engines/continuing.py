@@ -37,6 +37,7 @@ class ContinuingEngine:
     def __init__(self, engine: Any, whose: str = "--continue") -> None:
         check_ids(engine, whose)
         self._engine, self._whose = engine, whose
+        self._decode = Decoder(engine.tokenizer)
         self.stream = self._stream if getattr(engine, "stream", None) else None
 
     def __getattr__(self, name: str) -> Any:
@@ -71,7 +72,7 @@ class ContinuingEngine:
         if made.token_ids is None or made.logprobs is None:
             lacks = made.facts.get("engine", {}).get("lacks", {})
             raise UsageError(f"{self._whose} needs token ids and log-probabilities: {lacks}")
-        episode.wrote(made)
+        episode.wrote(episode.follows(self._decode, made))
         return episode.done(made.finish_reason)
 
 

@@ -7,6 +7,7 @@ own. All lengths that bound a completion count the tokens that the policy writes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,6 +47,18 @@ class Episode:
         self.own += len(made.token_ids)
         self._add(made.token_ids, made.logprobs, 1, made.text, {"kind": "wrote"})
 
+    def follows(
+        self, decode: Callable[[list[list[int]]], list[str]], made: Completion
+    ) -> Completion:
+        """What was written behind the pieces that were there: as it reads behind them.
+
+        A tokenizer may drop the space with which a text begins.
+        """
+        [whole] = decode([self.ids + (made.token_ids or [])])
+        if not self.turns or not whole.startswith(self.text):
+            return made
+        return replace(made, text=whole[len(self.text) :])
+
     def insert(self, ids: list[int], text: str, facts: dict[str, Any]) -> None:
         """Add what the policy does not write now."""
         self._add(ids, np.zeros(len(ids), np.float32), 0, text, facts)
@@ -69,8 +82,8 @@ class Episode:
         return replace(
             request,
             prompt_ids=request.prompt_ids + self.ids,
-            turn=len(self.turns),
-            most=sampling.max_tokens - self.own,
+            turn=request.turn + len(self.turns),
+            most=request.limit(sampling) - self.own,
             begun=(),
         )
 

@@ -106,7 +106,7 @@ def rollout(
                 except DataError as error:
                     on_error(record, error)
                     continue
-                work += [(record, replace(first, key=key)) for key in row]
+                work += [(record, replace(first, key=key, about=record)) for key in row]
             unknown.check()
             facts = {
                 "group": samples,

@@ -2,11 +2,16 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from swr1.engines import IMPLIED, REGISTRY, Engine, Sampling, known_options, open_engine
 from swr1.engines.continuing import ContinuingEngine
 from swr1.errors import DataError, UsageError
+from swr1.guidance.engine import GuidedEngine
+from swr1.guidance.guide import Guide, load_guide
+from swr1.guidance.options import GuideOptions
+from swr1.guidance.scoring import Scorer, open_scorer
 from swr1.policy import marker_of
 from swr1.prompts import Prompts, load_prompt, parse_arguments
 from swr1.prompts.unknown import Unknown
@@ -38,6 +43,7 @@ class Rollout:
         engine_options: the options of the engine that were given. An "auto" that the engine does
             not know is left out; any other option that it does not know is refused.
         tools: what the policy may call; `run` opens them.
+        guidance: how the next step is chosen.
 
     Raises UsageError for options that do not go together, before anything heavy is loaded.
     """
@@ -48,8 +54,11 @@ class Rollout:
         sampling: Sampling | None = None,
         engine_options: Mapping[str, Any] | None = None,
         tools: ToolOptions | None = None,
+        guidance: GuideOptions | None = None,
     ) -> None:
         self.config, self.sampling = config, sampling or Sampling()
+        self.guide: Guide | None = None
+        self.guidance = self._guidance(guidance or GuideOptions())
         if tools and not tools.tools and tools != ToolOptions():
             raise UsageError("--tools is missing: what may the policy call? (--tools search, say)")
         self.tools = tools if tools and tools.tools else None
@@ -93,6 +102,20 @@ class Rollout:
         if self.prefixes and config.curriculum:
             raise UsageError("--continue and --curriculum do not go together")
 
+    def _guidance(self, options: GuideOptions) -> GuideOptions | None:
+        options.check()
+        if not options.on:
+            return None
+        if self.config.max_lag is not None:
+            raise UsageError(
+                "--guide and --max-lag: RL needs samples of the policy, not guided ones"
+            )
+        if self.sampling.temperature == 0:
+            raise UsageError("--guide needs --temperature above 0: else all candidates are one")
+        if options.guide:
+            self.guide = load_guide(options.guide)
+        return options
+
     def _engine_class(self) -> Any:
         return REGISTRY.get(self.engine)
 
@@ -115,6 +138,8 @@ class Rollout:
             shaping["system_prompt"] = self.prompts.facts() or "by task"
         if self.tools and (sources := digests(self.tools)):
             shaping["tool_sources"] = sources
+        if self.guide:
+            shaping["guide_digest"] = self.guide.digest
         return shaping
 
     def open_engine(self) -> Engine:
@@ -135,11 +160,10 @@ class Rollout:
         PolicyFollower.admit raise; what stage.drop raises for a prompt that cannot be completed.
         """
         _warn_of_empty_shards(stage)
-        if not self.tools:
-            _Running(self, stage).run()
-            return
-        with open_tools(self.tools) as tools:
-            _Running(self, stage, tools).run()
+        with ExitStack() as stack:
+            tools = stack.enter_context(open_tools(self.tools)) if self.tools else None
+            scorer = stack.enter_context(open_scorer(self.guide)) if self.guide else None
+            _Running(self, stage, tools, scorer).run()
 
 
 def _warn_of_empty_shards(stage: Stage) -> None:
@@ -161,7 +185,9 @@ def _warn_of_empty_shards(stage: Stage) -> None:
 class _Running:
     """A rollout at work: its parts, and how they are connected."""
 
-    def __init__(self, job: Rollout, stage: Stage, tools: Tools | None = None) -> None:
+    def __init__(
+        self, job: Rollout, stage: Stage, tools: Tools | None = None, scorer: Scorer | None = None
+    ) -> None:
         self.job, self.stage, self.follower = job, stage, job.follower
         config = job.config
         self.writer = GroupWriter(stage, config.samples)
@@ -180,8 +206,11 @@ class _Running:
         self.unknown = Unknown(tokenizer, config.max_unknown, stage.say)
         if tools and job.tools:
             self.engine = ToolEngine(self.engine, tools, job.tools)
-        elif job.prefixes:
-            self.engine = ContinuingEngine(self.engine)
+        elif job.prefixes or job.guidance:
+            whose = "--continue" if job.prefixes else "--guide"
+            self.engine = ContinuingEngine(self.engine, whose)
+        if job.guidance:
+            self.engine = GuidedEngine(self.engine, job.guidance, job.guide, scorer)
         seed = job.sampling.seed
         self.prompts = (
             Curriculum(stage, config.epochs, seed, self.follower, config.by, self.fits)

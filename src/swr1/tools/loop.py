@@ -124,7 +124,8 @@ class ToolEngine:
             lacks = made.facts.get("engine", {}).get("lacks", {})
             raise UsageError(f"--tools needs token ids and log-probabilities: {lacks}")
         before = episode.own
-        episode.wrote(made)
+        first = len(episode.turns) == len(episode.request.begun)
+        episode.wrote(episode.follows(self._decode, made) if first else made)
         call = self._call(made.text) if made.finish_reason == "stop" else None
         if call is None:
             return episode.done(made.finish_reason)

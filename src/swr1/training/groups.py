@@ -132,6 +132,11 @@ def _sample_of(
 
 def _arrays(generation: dict, vocab: int) -> tuple[list[int], list[int], list[float], list[int]]:
     """Prompt ids, token ids, log-probabilities and loss mask."""
+    if generation.get("guided"):
+        raise _Bad(
+            "`generation.guided`: it was chosen among candidates, so it is no sample of the policy, and RL"
+            " cannot use it (sft and dpo can)"
+        )
     arrays: dict[str, list] = {}
     for name in ("prompt_ids", "token_ids", "logprobs"):
         value = generation.get(name)

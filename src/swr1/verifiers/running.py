@@ -252,6 +252,12 @@ class Verifiers:
         self._flush("end")
         return {name: _result(v) for name, v in verdicts.items()}
 
+    def all(self, records: Sequence[Record]) -> list[dict[str, Verdict]]:
+        """The verdicts on each of several records, which models judge together."""
+        submitted = [self._submit(record) for record in records]
+        self._flush("end")
+        return [{name: _result(v) for name, v in one.items()} for one in submitted]
+
     def run(self, stage: Any, gold: Gold | None = None) -> None:
         """Judge all records of a stage, in their order; with `gold` their known answers."""
         if gold:
