@@ -53,9 +53,9 @@ class _Path:
 
     @property
     def rank(self) -> tuple[bool, bool, float]:
-        """What is better is larger: not cut, not below the floor, then by score."""
+        """What is better is larger: not below the floor, not cut, then by score."""
         cut = self.made is not None and self.done and self.made.finish_reason in CUT
-        return not cut, not self.out, self.score
+        return not self.out, not cut, self.score
 
 
 @dataclass(slots=True)
