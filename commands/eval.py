@@ -98,6 +98,10 @@ def command(
         figures = by_run.calibrated(
             open_stage, by_label(runs), verdict, runs_by=runs_by, picture=picture, prompts=prompts
         )
+    elif confidence.first_wrong:
+        figures = by_run.first_wrong(
+            open_stage, by_label(runs), confidence.first_wrong, runs_by=runs_by, prompts=prompts
+        )
     elif memory.requested:
         memory.check(rollouts.policy, picture, runs_by)
         labelled = by_label(runs)

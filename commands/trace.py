@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from swr1.commands._stage import stage_command
+from swr1.errors import UsageError
 
 
 @stage_command()
@@ -32,6 +33,12 @@ def command(
             " default any), fault; both are assistant turns after `prompt`, as DPO takes them.",
         ),
     ] = False,
+    completion: Annotated[
+        bool,
+        typer.Option(
+            "--completion", help="Write it as the completion, too, so that `verify` can judge it."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of what is random in a style or a fault.")] = 0,
 ):
     """Add reasoning to puzzles, right or wrong on purpose, step by step if asked.
@@ -45,6 +52,8 @@ def command(
     from swr1.puzzles.traces import check_wrong, find_style, pair_fields, trace_fields
 
     find_style(style)
+    if pairs and completion:
+        raise UsageError("--pairs has two completions of each puzzle: leave out --completion")
     if pairs:
         wrong = wrong or "any"
     check_wrong(style, wrong)
@@ -58,6 +67,6 @@ def command(
             fault = added["pair"]["fault"] if pairs else added["trace_fault"]
             stage.tally("fault", fault["kind"] if fault else "none")
             record["info"] = {**record["info"], **added}
-            return record
+            return record | {"completion": added["trace"]} if completion else record
 
         stage.map(add, needs=("id", "task", "answer", "info"))

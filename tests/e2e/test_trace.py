@@ -8,7 +8,8 @@ from tests.conftest import jsonl, load
 def test_traces_are_added_and_verified(swr1, tmp_path):
     puzzles = swr1("gen-puzzles", "-n", 12, "--people", "2-4", check=True).stdout
     traced = tmp_path / "traced.jsonl"
-    swr1("trace", "--style", "propagate", "--steps", "-o", traced, stdin=puzzles, check=True)
+    line = ("trace", "--style", "propagate", "--steps", "--completion", "-o", traced)
+    swr1(*line, stdin=puzzles, check=True)
     records = load(traced)
     assert [r["id"] for r in records] == [json.loads(line)["id"] for line in puzzles.splitlines()]
     for record in records:
@@ -16,7 +17,7 @@ def test_traces_are_added_and_verified(swr1, tmp_path):
         assert info["trace_fault"] is None
         assert info["trace_answer"] == record["answer"]
         assert all(step["ok"] for step in info["steps"])
-    completions = jsonl([r | {"completion": r["info"]["trace"]} for r in records])
+    completions = jsonl(records)
     judged = swr1("verify", "format", "knights", "trace", stdin=completions, check=True).stdout
     labels = [
         {name: v["label"] for name, v in json.loads(line)["verdicts"].items()}
@@ -35,6 +36,9 @@ def test_wrong_ones_and_pairs(swr1, tmp_path):
     again = swr1("trace", "--wrong", "any", stdin=puzzles, check=True)
     assert again.stdout == done.stdout
 
+    assert '"completion"' not in done.stdout
+    refused = swr1("trace", "--pairs", "--completion", stdin=puzzles)
+    assert refused.returncode == 2 and "leave out --completion" in refused.stderr
     done = swr1("trace", "--pairs", "--wrong", "replaced", "--style", "cases", stdin=puzzles)
     for line in done.stdout.splitlines():
         info = json.loads(line)["info"]

@@ -214,6 +214,23 @@ def calibrated(
     return Figures(numbers, calibration_page.page(numbers), calibration_page.rows(numbers))
 
 
+def first_wrong(
+    open_run: OpenRun,
+    runs: Runs,
+    truth: str,
+    *,
+    runs_by: str | None = None,
+    prompts: PromptsOfRuns | None = None,
+) -> Figures:
+    """Who finds the first wrong step, see first_wrong."""
+    from swr1.evals import first_wrong as page
+
+    read = reading("id", "completion")
+    collected = collect(open_run, runs, lambda _: page.FirstWrong(truth), read, runs_by, prompts)
+    numbers = {label: one.figures() for label, one in collected.items()}
+    return Figures(numbers, page.page(numbers, truth), page.rows(numbers))
+
+
 def seen_in(
     training: Sequence[str], open_run: OpenRun, runs: Runs, by: str, verdict: str | None
 ) -> Figures:

@@ -83,6 +83,13 @@ class CalibrationConfig:
         " of the verdict `reliability`, or --verdict knowledge.",
         panel="As sure as right?",
     )
+    first_wrong: str | None = option(
+        None,
+        "F1 of the first wrong step (ProcessBench) of each verdict of `verify steps`, against planted"
+        " faults (`planted`) or against another verdict.",
+        metavar="TRUTH",
+        panel="As sure as right?",
+    )
 
 
 @dataclass(kw_only=True)

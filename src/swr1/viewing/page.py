@@ -18,6 +18,7 @@ from swr1.records import Record
 from swr1.viewing import BAD, GOOD, UNSURE, number
 from swr1.viewing.columns import NARROW, as_json, cell, cleaned, content, judged, scored
 from swr1.viewing.source import BROKEN
+from swr1.viewing.steps import by_step
 from swr1.viewing.tokens import Tokenizers, pieces
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def in_full(
     On a page of `width` cells that is narrow, details stand below their verdict.
     """
     narrow = width is not None and width < NARROW
+    steps = by_step(record)
     record = cleaned(record)
     if BROKEN in record:
         rest = {k: v for k, v in record.items() if k != BROKEN}
@@ -54,6 +56,7 @@ def in_full(
     parts += _said(record, tokenizer, colouring)
     if "answer" in record:
         parts += [_head("answer"), _inside(_answer(record["answer"]))]
+    parts += steps
     parts += _judged(record, narrow)
     for name in ("info", "generation", "trail"):
         if value := record.get(name):
@@ -75,9 +78,9 @@ def side_by_side(
         if record is None:
             cells.append(Text("no such record", UNSURE))
             continue
-        tokenizer = tokenizers.of(record)
+        tokenizer, steps = tokenizers.of(record), by_step(record)
         record = cleaned(record)
-        said = _failed(record) + _said(record, tokenizer, colouring)
+        said = _failed(record) + _said(record, tokenizer, colouring) + steps
         cells.append(Group(*said, *_judged(record, narrow=True)))
     table.add_row(*cells)
     first = records[0]
@@ -211,6 +214,7 @@ def _verdicts(verdicts: dict[str, Any], narrow: bool) -> RenderableType:
         rest = {k: v for k, v in verdict.items() if k not in ("score", "label")}
         if isinstance(detail, dict):
             rest = {k: v for k, v in {**detail, **rest}.items() if k != "detail" and v is not None}
+            rest = {k: v for k, v in rest.items() if k != "steps" or not isinstance(v, list)}
         cells: list[str | Text] = [
             f"  {name}",
             Text(number(score), style),
