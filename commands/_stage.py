@@ -85,9 +85,8 @@ def stage_command(
         names = {p.name for p in parameters}
         quiet = options.facts.quiet | set(quiet_options)
         written = dict(options.facts.written)
-        large = bool(options.facts.usual)
         make_common = options.add(Common, less)
-        if not large:  # then all options are shown
+        if options.facts.usual <= {"output"}:  # of the command's own none: then all are shown
             options.facts.usual.clear()
         if reads and files:
             at = next(
@@ -138,6 +137,7 @@ def stage_command(
                     raise NothingToDo
                 return Stage(stage_name, settings.pop("options"), **settings)
 
+            vars(open_stage)["shared"] = shared  # of a command that opens none
             function(open_stage, **options.arguments(values, given))
 
         return as_command(run, parameters, options.facts)

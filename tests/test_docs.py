@@ -27,6 +27,7 @@ def test_the_whole_record_of_the_page_is_one():
     assert {field.name for field in FIELDS} - found == {
         "generation.ref_logprobs",
         "generation.turns",
+        "generation.edited",
     }
     reward = open_reward("logic-rl")(record)
     assert {name: record[name] for name in reward} == reward

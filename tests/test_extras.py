@@ -24,6 +24,7 @@ NEEDS = {
     "plan": ("plan", "simpy"),
     "view": ("view p.jsonl", "textual"),
     "vllm": ("rollout p.jsonl --policy some/model --engine vllm", "vllm"),
+    "web": ("intervene p.jsonl --policy p --web", "flask"),
     "search": ("index docs.txt -o docs.index", "tantivy"),
 }
 # Their packages are looked for before they are imported: tests/training/test_engine.py.

@@ -128,6 +128,14 @@ FIELDS = [
         " dimension, `chosen`; `out` where it is below the floor, `text` with --keep-candidates full",
     ),
     Field(
+        "generation.edited",
+        "json",
+        "intervene",
+        "the edit that the policy went on from: `of` (digest of the completion before), `at` (character),"
+        " `old`, `new`, `dropped` (what followed `old`), `who`, `why`; `kept` token ids, and `ids`, those"
+        " that they were followed by; its `finish_reason`; `before`: an earlier edit",
+    ),
+    Field(
         "generation.finish_reason",
         "text",
         "rollout",
@@ -161,10 +169,13 @@ _NESTED_SHAPES = {
     "engine": dict,
     "sampling": dict,
     "turns": list,
+    "edited": dict,
 }
 WROTE = "wrote"  # the kind of a turn that is the policy's own
 INSERTED = ("read", "failed")  # the kinds of turns that a tool gave
-CUT = ("length", "turns", "context")  # finish reasons of a completion that is not whole
+CUT_AT_EDIT = "edited"  # swr1 intervene export: what followed an edit was left out
+# finish reasons of a completion that is not whole
+CUT = ("length", "turns", "context", CUT_AT_EDIT)
 
 
 def _is_finite(number: float) -> bool:

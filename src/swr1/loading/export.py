@@ -18,7 +18,7 @@ import orjson
 from swr1.errors import DataError, UsageError
 from swr1.loading.chat import Messages, fork, joined
 from swr1.prompts import Prompt, Prompts, as_facts, assistant_text
-from swr1.records import WROTE, Record, pack
+from swr1.records import INSERTED, Record, pack
 from swr1.streams import Stage, standard
 from swr1.streams.files import write_atomically
 
@@ -69,7 +69,7 @@ def export(
 def _tell(stage: Stage, record: Record) -> bool:
     """Say once that rows have no loss mask; whether it was said."""
     turns = (record.get("generation") or {}).get("turns") or ()
-    if record.get("completion") is None or all(turn["kind"] == WROTE for turn in turns):
+    if record.get("completion") is None or not any(turn["kind"] in INSERTED for turn in turns):
         return False
     stage.say(
         "completions hold what tools gave, and these rows do not say where: a trainer on them"

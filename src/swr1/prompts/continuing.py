@@ -11,6 +11,7 @@ together are decoded once more, and must be the text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from swr1.prompts.decoding import Decoder
 # Tokens that are given up, one after the other, where the rest cannot follow the last that fits:
 # a letter of four bytes takes three, and a merge with what came before it some more.
 BACK = 16
+_BEFORE_MARK = re.compile(r" +([.,;:!?])")
 _BROKEN = "\ufffd"  # what decoding makes of half a character
 
 
@@ -56,7 +58,7 @@ def edited_ids(tokenizer: Any, ids: Sequence[int], text: str) -> Begun:
                 return Begun(made, kept, said)
             if (
                 spaced is None
-                and said.split() == text.split()
+                and _words(said) == _words(text)
                 and said.count("\n") == text.count("\n")
             ):
                 spaced = Begun(made, kept, said)
@@ -103,6 +105,11 @@ def _encodings(
         opened, both = encode(tokenizer, anchor), encode(tokenizer, anchor + rest)
         if both[: len(opened)] == opened:
             yield both[len(opened) :]
+
+
+def _words(text: str) -> list[str]:
+    """The words and marks; the space before a mark is the tokenizer's."""
+    return _BEFORE_MARK.sub(r"\1", text).split()
 
 
 def _shown(text: str, at: int) -> str:

@@ -154,10 +154,10 @@ def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
 def _turn(message: dict) -> dict[str, Any]:
     if not isinstance(message.get("role"), str):
         raise DataError("the prompt has a message whose role is not text")
-    return {**message, "content": _text(message.get("content"))}
+    return {**message, "content": text_of(message.get("content"))}
 
 
-def _text(content: Any) -> str:
+def text_of(content: Any) -> str:
     """Message content as text; a list of text parts is joined."""
     if isinstance(content, str):
         return content

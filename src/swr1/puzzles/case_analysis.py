@@ -10,6 +10,7 @@ value. A line's form is ["try", roles, person, values, fits], see `traces`.
 The laptop recipe learns from these texts: they never change.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 from random import Random
@@ -25,6 +26,7 @@ HONESTY = ("liar", "honest")  # HONESTY[is_knight]
 YES = ("no", "yes")
 FITS = ("bad", "ok")
 NO_WORLD = "no world fits what they say, so there is nothing to reason to"
+_MARK = re.compile(r" *([;,.])")
 GUESS = 0.6  # share of hasty answers without any check
 STOP = 0.1  # chance of a hasty one to be content after each statement that holds
 
@@ -74,7 +76,11 @@ def tell_world(puzzle: Puzzle, world: Sequence[bool]) -> str:
 
 
 def read_try(puzzle: Puzzle, line: str) -> Form | None:
-    """The form of a line; None if it is none, ["garbled"] if it misstates the puzzle or world."""
+    """The form of a line; None if it is none, ["garbled"] if it misstates the puzzle or world.
+
+    The space before a mark may be missing: a tokenizer of words writes "honest;" for "honest ;".
+    """
+    line = _MARK.sub(r" \1", line)
     first, _, rest = line.partition(" ")
     head, semicolon, rest = rest.partition(" ; ")
     name, says, rest = rest.partition(" says ")

@@ -15,7 +15,7 @@ from swr1.prompts import Prompt, Prompts, as_facts, rendered
 from swr1.prompts.choosing import as_prompts
 from swr1.prompts.insertion import insertion_ids
 from swr1.prompts.unknown import MAX_UNKNOWN, Unknown
-from swr1.records import CUT, WROTE
+from swr1.records import CUT, INSERTED, WROTE
 from swr1.training.engine import Example
 from swr1.training.remembered import SystemPrompts
 
@@ -74,13 +74,13 @@ class Targets:
                 break
         text = text.removesuffix(self.tokenizer.eos_token)
         ids, mask = list(made.ids), [0] * len(made.ids)
-        for piece, wrote in _pieces(text, generation.get("turns")):
-            if wrote:
-                more = self.tokenizer(piece, add_special_tokens=False)["input_ids"]
-            else:
+        for piece, kind in _pieces(text, generation.get("turns")):
+            if kind in INSERTED:
                 more, _ = insertion_ids(self.tokenizer, piece)
+            else:
+                more = self.tokenizer(piece, add_special_tokens=False)["input_ids"]
             ids += more
-            mask += [wrote] * len(more)
+            mask += [int(kind == WROTE)] * len(more)
         if generation.get("finish_reason") not in CUT:
             ids, mask = [*ids, self.tokenizer.eos_token_id], [*mask, 1]
         targets = [i for i, m in enumerate(mask) if m]
@@ -89,7 +89,7 @@ class Targets:
     def _same(self, record: dict, tokens: list[int]) -> bool:
         """Whether token ids say what the completion says: of one with tools, its first turn."""
         text = record["completion"]
-        if turns := record["generation"].get("turns"):
+        if turns := _with_tools(record["generation"]):
             tokens, text = tokens[slice(*turns[0]["tokens"])], text[slice(*turns[0]["characters"])]
         return self.tokenizer.decode(tokens, skip_special_tokens=True).strip() == text.strip()
 
@@ -100,7 +100,7 @@ class Targets:
         if not prompt or not tokens or max(*prompt, *tokens) >= len(self.tokenizer):
             return None
         if not self._same(record, tokens):
-            if generation.get("turns"):
+            if _with_tools(generation):
                 raise DataError(
                     f"record {record['id']!r}: its token ids are another tokenizer's, and the text"
                     " of a completion with tools is not encoded again"
@@ -115,17 +115,23 @@ class Targets:
         return Example(torch.tensor(prompt + tokens), torch.tensor(targets, dtype=torch.long))
 
 
-def _pieces(text: str, turns: list[dict] | None) -> list[tuple[str, int]]:
-    """A completion as pieces, each with 1 where the policy wrote it, else 0.
+def _with_tools(generation: dict) -> list[dict] | None:
+    """The turns of a completion in which tools were called; None of any other."""
+    turns = generation.get("turns") or []
+    return turns if any(turn["kind"] in INSERTED for turn in turns) else None
+
+
+def _pieces(text: str, turns: list[dict] | None) -> list[tuple[str, str]]:
+    """A completion as pieces, each with the kind of its turn.
 
     `text` may lack what opens the turn: places count from its end.
     """
     if not turns:
-        return [(text, 1)]
+        return [(text, WROTE)]
     end = turns[-1]["characters"][1]
     cut = end - len(text)
     return [
-        (text[max(0, begin - cut) : stop - cut], int(turn["kind"] == WROTE))
+        (text[max(0, begin - cut) : stop - cut], turn["kind"])
         for turn in turns
         for begin, stop in [turn["characters"]]
     ]

@@ -1,0 +1,106 @@
+"""A completion before and after an edit, side by side, as a terminal shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
+
+from swr1.intervention.history import State, named
+
+CONTEXT = 3  # kept lines that are shown
+# mark and style of a part: the mark says it where there are no colours
+KEPT, OLD, DROPPED = (" ", "dim"), ("-", "red strike"), ("~", "red")
+NEW, WROTE = ("+", "bold green"), (">", "cyan")
+Part = tuple[tuple[str, str], str]
+
+
+def parts(state: State) -> tuple[list[Part], list[Part]]:
+    """The completion before and after its last edit, each in parts."""
+    edit, before = state.levels[-1].edit, state.before
+    at, old = edit["at"], edit["old"]
+    kept = (KEPT, before[:at])
+    level, end = state.levels[-1], at + len(edit["new"])
+    if level.continued:  # the tokenizer may have written other spaces
+        turns = level.continued["generation"].get("turns") or [{"characters": [end, 0]}]
+        end = turns[-1]["characters"][0]
+    return (
+        [kept, (OLD, old), (DROPPED, before[at + len(old) :])],
+        [kept, (NEW, level.text[at:end]), (WROTE, level.text[end:])],
+    )
+
+
+def print_edit(state: State, console: Any) -> None:
+    """Both columns: the same lines before the change, then what was and what is."""
+    from rich.table import Table
+
+    before, after = (_lines(side) for side in parts(state))
+    same = 0
+    while same < min(len(before), len(after)) and before[same] == after[same]:
+        same += 1
+    skipped = max(0, same - CONTEXT)
+    edit = state.levels[-1].edit
+    about = f"{named(state.record)}, edit {edit['edit']} by {edit.get('who', '?')}"
+    about += f": {edit['why']}" if edit.get("why") else ""
+    table = Table(
+        box=None, expand=True, title=_plain(about), title_justify="left", padding=(0, 1, 0, 0)
+    )
+    for head in ("before", "after"):
+        table.add_column("", no_wrap=True, width=1)
+        table.add_column(head, ratio=1, overflow="fold")
+    if skipped:
+        table.add_row("", f"... {skipped} lines kept", "", "", style="dim")
+    for left, right in zip_longest(before[skipped:], after[skipped:], fillvalue=()):
+        table.add_row(*_cells(left), *_cells(right))
+    console.print(table)
+    console.print("- replaced  ~ dropped  + put in  > written by the policy", style="dim")
+
+
+def print_list(states: Sequence[State], console: Any) -> None:
+    """A line for each completion that was edited."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("record", "sample", "edit", "at", "who", "when", "", "change"):
+        table.add_column(head, overflow="fold" if head == "change" else "ellipsis")
+    for state in states:
+        for level in state.levels:
+            edit = level.edit
+            change = f"{_short(edit['old'])} -> {_short(edit['new'])}"
+            change += f"  ({edit['why']})" if edit.get("why") else ""
+            went = "" if level.continued else "pending"
+            cells = [edit["id"], edit["sample"], edit["edit"], edit["at"], edit.get("who", "")]
+            table.add_row(*(_plain(str(c)) for c in [*cells, edit.get("when", ""), went, change]))
+    console.print(table)
+
+
+def _plain(text: str) -> Any:
+    from rich.text import Text
+
+    return Text(text)
+
+
+def _short(text: str) -> str:
+    words = " ".join(text.split())
+    return repr(words if len(words) <= 40 else f"{words[:37]}...")
+
+
+def _lines(side: Sequence[Part]) -> list[tuple[tuple[tuple[str, str], str], ...]]:
+    """Lines, each a row of its parts."""
+    lines: list[list[Any]] = [[]]
+    for kind, text in side:
+        first, *others = text.split("\n")
+        if first:
+            lines[-1].append((kind, first))
+        for line in others:
+            lines.append([(kind, line)])
+    return [tuple(line) for line in lines]
+
+
+def _cells(line: Sequence[Part]) -> list[Any]:
+    """The mark of what matters most in a line, and the line with its parts in their styles."""
+    from rich.text import Text
+
+    marks = [mark for (mark, _), text in line if text]
+    mark = next((m for m in ("+", "-", ">", "~") if m in marks), "")
+    return [mark, Text.assemble(*((text, style) for (_, style), text in line))]

@@ -1,0 +1,95 @@
+"""`swr1 intervene` as a whole: by a rule, in an editor, or on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from swr1.engines import Sampling
+from swr1.errors import UsageError
+from swr1.intervention.config import InterveneConfig
+from swr1.intervention.continuing import Writer
+from swr1.intervention.session import Session
+from swr1.rollout import Rollout, RolloutConfig
+from swr1.streams import Stage, standard
+from swr1.streams.files import refuse_clashes
+
+
+def beside(file: str, what: str) -> str:
+    """ "rollouts.jsonl" -> "rollouts.edits.jsonl", of any format."""
+    path = Path(file)
+    name = path.name
+    for suffix in (".gz", ".zst", ".jsonl", ".parquet"):
+        name = name.removesuffix(suffix)
+    return str(path.with_name(f"{name}.{what}.jsonl"))
+
+
+class Intervention:
+    """An intervention of given options.
+
+    Raises UsageError for options that do not go together, before anything heavy is loaded.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        config: InterveneConfig,
+        sampling: Sampling,
+        engine_options: Mapping[str, Any],
+    ) -> None:
+        self.file, self.config = file, config
+        if config.web and config.batch:
+            raise UsageError("--web is for a person, --batch is without one: name one of them")
+        rollout = RolloutConfig(
+            policy=config.policy,
+            engine=config.engine,
+            system_prompt=config.system_prompt,
+            prefill=config.prefill,
+        )
+        self.writer = Writer(Rollout(rollout, sampling, engine_options))
+
+    def facts(self) -> dict[str, Any]:
+        """What shapes the records beside the options that were given."""
+        return self.writer.job.facts()
+
+    def batch(self, stage: Stage) -> None:
+        """Edit all records of a stage by the rule."""
+        from swr1.intervention.batch import run_batch
+        from swr1.intervention.journal import Journal
+        from swr1.intervention.rules import open_rule
+
+        rule = open_rule(self.config.batch or "")
+        journal = Journal(self.config.edits, stage.say) if self.config.edits else None
+        run_batch(stage, rule, self.writer, together=self.config.together, journal=journal)
+
+    def session(self, output: str, say: Callable[[str], None]) -> Session:
+        """The file with its journal; output "-" is a file beside it."""
+        config = self.config
+        edits = str(config.edits or beside(self.file, "edits"))
+        output = beside(self.file, "edited") if output == "-" else output
+        refuse_clashes({"--edits": edits, "-o": output}, [self.file])
+        self.writer.job.prompts.say = say
+        return Session(
+            self.file, edits=edits, output=output, writer=self.writer, who=config.who, say=say
+        )
+
+    def edit(self, session: Session) -> None:
+        """One completion in an editor; the policy goes on, and both are shown."""
+        from swr1.intervention.editor import edit
+        from swr1.intervention.page import print_edit
+        from swr1.terminal import console
+
+        config = self.config
+        session.write()
+        of = session.find(config.record, config.sample)
+        state = edit(session, of, why=config.why, to_end=config.to_end)
+        if state is None:
+            session.say("nothing was changed")
+            return
+        edit_name = state.levels[-1].edit["edit"]
+        session.say(f"edit {edit_name} is stored in {session.journal.path}; the policy goes on")
+        state = session.go_on(of)
+        with standard.ours():
+            print_edit(state, console())
+        session.say(f"written to {session.output}; `swr1 intervene undo` takes it back")

@@ -1,0 +1,48 @@
+"""Where the steps of a completion stand, and which is the first wrong one."""
+
+from __future__ import annotations
+
+from swr1.errors import DataError
+from swr1.records import Record
+from swr1.steps import StepRule
+
+LINE = StepRule("line")
+Span = tuple[int, int]  # characters of the completion, [from, to)
+
+
+def lines_of(text: str) -> list[Span]:
+    """The lines of the reasoning, without white space around them."""
+    return [span for step in LINE.split(text) if (span := _trimmed(text, step.start, step.end))]
+
+
+def _trimmed(text: str, start: int, end: int) -> Span | None:
+    """None for white space alone."""
+    inner = text[start:end].strip()
+    at = start + text[start:end].find(inner)
+    return (at, at + len(inner)) if inner else None
+
+
+def judged_steps(record: Record) -> tuple[list[Span], int | None]:
+    """The steps of a completion, and which is the first wrong one, by `verify steps` or `verify trace`.
+
+    Raises DataError for a record without either verdict, or with one on another text.
+    """
+    verdicts, text = record.get("verdicts") or {}, record["completion"]
+    if detail := (verdicts.get("steps") or {}).get("detail"):
+        trimmed = [_trimmed(text, max(0, s["start"]), s["end"]) for s in detail["steps"]]
+        if None in trimmed or (trimmed and detail["steps"][-1]["end"] > len(text)):
+            raise DataError("its verdict `steps` is of another completion")
+        return [span for span in trimmed if span], detail["first_wrong"]
+    if detail := (verdicts.get("trace") or {}).get("detail"):
+        spans = lines_of(text)
+        if len(spans) != detail["steps"]:
+            raise DataError("its verdict `trace` is of another completion")
+        return spans, detail["wrong_step"]
+    raise DataError(
+        "no verdict says which of its steps are wrong: run `swr1 verify steps` or `swr1 verify"
+        " trace` first"
+    )
+
+
+def step_texts(text: str, spans: list[Span]) -> list[str]:
+    return [text[start:end] for start, end in spans]
