@@ -28,6 +28,8 @@ def test_the_whole_record_of_the_page_is_one():
         "generation.ref_logprobs",
         "generation.turns",
         "generation.edited",
+        "generation.guided",
+        "generation.candidates",
     }
     reward = open_reward("logic-rl")(record)
     assert {name: record[name] for name in reward} == reward

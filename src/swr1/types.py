@@ -32,6 +32,8 @@ class Generation(TypedDict, total=False):
     ref_logprobs: list[float]
     loss_mask: list[int]
     turns: list[dict[str, Any]]
+    guided: dict[str, Any]
+    candidates: list[dict[str, Any]]
     edited: dict[str, Any]
     finish_reason: str
 
