@@ -9,7 +9,8 @@
 #
 # SEED=1 names another run. OBJECTIVES="constraint published brier knowledge none control" chooses what
 # the start is trained with; each is a policy of that name. ATTACKS="poison inject tags contradict" are the kinds
-# of attacking documents that the policies ATTACKED="start constraint" then read ("": none). Stopped at any point, the same command goes on.
+# of attacking documents ("": none) that the policies ATTACKED="start constraint" then read, without and with
+# each defence. Stopped at any point, the same command goes on.
 set -euo pipefail
 PROFILE=${1:-laptop}
 SEED=${SEED:-0}
@@ -87,9 +88,10 @@ for way in greedy sampled; do
 done
 
 attacked() { # POLICY KIND DEFENCE [OPTION...]: what it answers while such documents are among the others
-  local name="attacked/$1-$2-$3" kind=$2
-  swr1 rollout held-out.jsonl --policy "$1" $ASK $TOOLS "${SEARCH[@]}" --index "attacked/$kind" --batch 64 \
-    --temperature 1 --samples 2 "${@:4}" | swr1 verify exact support injection reliability -o "$name.jsonl"
+  local name="$1-$2-$3"
+  swr1 rollout held-out.jsonl --policy "$1" $ASK $TOOLS "${SEARCH[@]}" --index "attacked/$2" --batch 64 \
+    --temperature 1 --samples 2 "${@:4}" -o "attacked/completions-$name.jsonl"
+  swr1 verify exact support injection reliability "attacked/completions-$name.jsonl" -o "attacked/$name.jsonl"
 }
 if [ -n "$ATTACKS" ]; then
   step "attacks by documents: $ATTACKS, without and with each defence; every fact stands in two documents"

@@ -80,3 +80,17 @@ def test_what_is_missing_is_one_line(fake, files, variables, said):
     done = fake(RECIPE, "gpu", check=False, **files | variables)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1) and said in done.stderr
     assert fake.calls() == [] and not (fake.folder / "runs").exists()
+
+
+@pytest.mark.parametrize(("attacks", "rollouts"), [(None, 6), ("poison tags", 9), ("", 0)])
+def test_what_was_trained_is_attacked_without_and_with_each_defence(fake, attacks, rollouts):
+    """Per kind, none among them: plain, without flagged passages, marked."""
+    more = {} if attacks is None else {"ATTACKS": attacks}
+    fake(RECIPE, "smoke", OBJECTIVES="constraint", **more)
+    calls = parsed(fake)
+    made = [c for c in calls if c.startswith("swr1 rollout") and "--index attacked/" in c]
+    assert len(made) == rollouts and all("--policy start" in c for c in made)
+    assert sum("--drop-flagged" in c for c in made) == sum("--datamark" in c for c in made)
+    assert sum("reliability.needs=support,injection" in c for c in calls) == rollouts // 3
+    kinds = [c.split()[2] for c in calls if c.startswith("swr1 attack")]
+    assert kinds == (["contradict"] if attacks is None else attacks.split())
