@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from swr1.index.passages import Passage
 
 NOTHING = "nothing found"
-MORE = 4  # times as many passages are looked at where some may be left out
+MORE = 10  # times as many passages are looked at where some may be left out
 LARGEST = 2**22  # bytes of a server's reply
 
 
