@@ -14,6 +14,7 @@ from swr1.puzzles.generator import generate
 from swr1.puzzles.item import Puzzle, puzzle_of
 from swr1.puzzles.propagation import propagate
 from swr1.puzzles.roles import find_roles
+from swr1.puzzles.trace_text import read_step
 from swr1.puzzles.traces import (
     STYLES,
     answer_text,
@@ -330,3 +331,19 @@ def test_retelling_has_an_end():
         generate(399 * 56 + 1, people=2, names="few", retell=56)
     last = list(generate(3, people=2, names="few", retell=56, start=399 * 56 - 3))
     assert len(last) == 3
+
+
+def test_case_steps_are_read_as_a_tokenizer_of_words_writes_them():
+    """It decodes " ok ." as " ok.": what a policy writes itself is read like the trace it learned."""
+    from swr1.training.init import make_tokenizer
+
+    for puzzle in PUZZLES[:100:5]:
+        turn = trace_fields(puzzle, "cases", Random(1))["trace"]
+        lines = turn.partition("</think>")[0].removeprefix("<think>").strip().splitlines()
+        tokenizer = make_tokenizer("word", [turn], None)
+        decoded = tokenizer.decode(tokenizer("\n".join(lines))["input_ids"]).splitlines()
+        assert decoded != lines
+        forms = [read_step(line, puzzle) for line in lines]
+        assert [read_step(line.strip(), puzzle) for line in decoded] == forms and forms[0][
+            0
+        ] == "try"

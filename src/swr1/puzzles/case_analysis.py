@@ -26,7 +26,8 @@ HONESTY = ("liar", "honest")  # HONESTY[is_knight]
 YES = ("no", "yes")
 FITS = ("bad", "ok")
 NO_WORLD = "no world fits what they say, so there is nothing to reason to"
-_MARK = re.compile(r" *([;,.])")
+_CLOSED = re.compile(r"(?<=\S)(?=[;,.)](?!\S))")  # where a space is lacking
+_OPENED = re.compile(r"(?<!\S)\((?=\S)")
 GUESS = 0.6  # share of hasty answers without any check
 STOP = 0.1  # chance of a hasty one to be content after each statement that holds
 
@@ -78,9 +79,18 @@ def tell_world(puzzle: Puzzle, world: Sequence[bool]) -> str:
 def read_try(puzzle: Puzzle, line: str) -> Form | None:
     """The form of a line; None if it is none, ["garbled"] if it misstates the puzzle or world.
 
-    The space before a mark may be missing: a tokenizer of words writes "honest;" for "honest ;".
+    A tokenizer of words may write no space before a comma: such a line is read as if there were one.
     """
-    line = _MARK.sub(r" \1", line)
+    form = _read_try(puzzle, line)
+    if (
+        form in (None, ["garbled"])
+        and (spaced := _OPENED.sub("( ", _CLOSED.sub(" ", line))) != line
+    ):
+        return _read_try(puzzle, spaced) or form
+    return form
+
+
+def _read_try(puzzle: Puzzle, line: str) -> Form | None:
     first, _, rest = line.partition(" ")
     head, semicolon, rest = rest.partition(" ; ")
     name, says, rest = rest.partition(" says ")
