@@ -29,6 +29,7 @@ def command(
 
     It is added to the journal as an undo: nothing is erased. What stood before stands again.
     """
+    from swr1.errors import UsageError
     from swr1.intervention.session import Session
     from swr1.streams.files import refuse_clashes
 
@@ -43,6 +44,8 @@ def command(
         say=lambda text: say("swr1 intervene undo", text),
     )
     edited = [state for state in session.states() if state.levels]
+    if not edited:
+        raise UsageError(f"no edit stands in {edits_file} that could be undone")
     only = len(edited) == 1 and record is None and sample is None
     of = session.find(edited[0].record["id"], edited[0].record.get("sample", 0)) if only else None
     of = of or session.find(record, sample)

@@ -31,7 +31,7 @@ function drawList() {
   const words = $("filter").value.toLowerCase();
   $("list").replaceChildren(...rows.filter((r) => !words || JSON.stringify(r).toLowerCase().includes(words)).map((r) => {
     const item = document.createElement("li"), button = document.createElement("button");
-    const state = r.pending ? " · pending" : r.edits ? " · " + r.edits + (r.edits > 1 ? " edits" : " edit") : "";
+    const state = r.pending ? " · pending" : r.edits ? " · edited" : "";
     button.append(element("span", r.id + " · " + r.sample + state), element("small", r.begins));
     const labels = Object.entries(r.labels).map(([name, label]) => name + " " + label).join(", ");
     if (labels) button.append(element("small", labels));

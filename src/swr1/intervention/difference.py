@@ -63,4 +63,7 @@ def _left(before: str, after: str, start: int) -> int:
 
 
 def _inside_word(text: str, at: int) -> bool:
-    return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
+    """Whether neither side of a place is white space, or a letter of a script without any."""
+    return 0 < at < len(text) and not any(
+        c.isspace() or c > "\u2e7f" for c in text[at - 1 : at + 1]
+    )

@@ -61,16 +61,17 @@ def print_list(states: Sequence[State], console: Any) -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("record", "sample", "edit", "at", "who", "when", "", "change"):
-        table.add_column(head, overflow="fold" if head == "change" else "ellipsis")
+    for head in ("record", "sample", "edit", "who", "when", "", "change"):
+        table.add_column(head, overflow="fold", no_wrap=head in ("record", "edit", "when"))
     for state in states:
         for level in state.levels:
             edit = level.edit
             change = f"{_short(edit['old'])} -> {_short(edit['new'])}"
             change += f"  ({edit['why']})" if edit.get("why") else ""
             went = "" if level.continued else "pending"
-            cells = [edit["id"], edit["sample"], edit["edit"], edit["at"], edit.get("who", "")]
-            table.add_row(*(_plain(str(c)) for c in [*cells, edit.get("when", ""), went, change]))
+            when = edit.get("when", "")[:16].replace("T", " ")
+            cells = [edit["id"], edit["sample"], edit["edit"], edit.get("who", ""), when]
+            table.add_row(*(_plain(str(cell)) for cell in [*cells, went, change]))
     console.print(table)
 
 

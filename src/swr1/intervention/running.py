@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from swr1.intervention.config import InterveneConfig
 from swr1.intervention.continuing import Writer
 from swr1.intervention.session import Session
 from swr1.rollout import Rollout, RolloutConfig
+from swr1.rollout.follower import PolicyFollower
 from swr1.streams import Stage, standard
 from swr1.streams.files import refuse_clashes
 
@@ -41,13 +43,25 @@ class Intervention:
         self.file, self.config = file, config
         if config.web and config.batch:
             raise UsageError("--web is for a person, --batch is without one: name one of them")
+        self.sampling, self.engine_options = sampling, dict(engine_options)
+        if config.policy and config.engine in (None, "hf") and not engine_options.get("url"):
+            PolicyFollower(config.policy, None, 0)  # refuses what is none, before anybody edits
+
+    @cached_property
+    def writer(self) -> Writer:
+        """The policy; made when it is needed, since torch comes with it: an editor opens before."""
+        config = self.config
         rollout = RolloutConfig(
             policy=config.policy,
             engine=config.engine,
             system_prompt=config.system_prompt,
             prefill=config.prefill,
         )
-        self.writer = Writer(Rollout(rollout, sampling, engine_options))
+        return Writer(Rollout(rollout, self.sampling, self.engine_options))
+
+    def _writer(self, say: Callable[[str], None]) -> Writer:
+        self.writer.job.prompts.say = say
+        return self.writer
 
     def facts(self) -> dict[str, Any]:
         """What shapes the records beside the options that were given."""
@@ -69,9 +83,15 @@ class Intervention:
         edits = str(config.edits or beside(self.file, "edits"))
         output = beside(self.file, "edited") if output == "-" else output
         refuse_clashes({"--edits": edits, "-o": output}, [self.file])
-        self.writer.job.prompts.say = say
+        if config.policy is None:
+            raise UsageError("--policy is missing: who goes on from the edit?")
         return Session(
-            self.file, edits=edits, output=output, writer=self.writer, who=config.who, say=say
+            self.file,
+            edits=edits,
+            output=output,
+            writer=lambda: self._writer(say),
+            who=config.who,
+            say=say,
         )
 
     def edit(self, session: Session) -> None:
@@ -88,7 +108,11 @@ class Intervention:
             session.say("nothing was changed")
             return
         edit_name = state.levels[-1].edit["edit"]
-        session.say(f"edit {edit_name} is stored in {session.journal.path}; the policy goes on")
+        behind = " ".join(state.text[-60:].split())[-40:]
+        session.say(
+            f"edit {edit_name} is stored in {session.journal.path}; the policy goes on behind"
+            f" {behind!r}"
+        )
         state = session.go_on(of)
         with standard.ours():
             print_edit(state, console())

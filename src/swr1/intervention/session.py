@@ -36,7 +36,7 @@ class Changed(SwrError):
 class Session:
     """Args:
     path: the records. edits: the journal. output: "" for none.
-    writer: None where nothing is to be continued. who: default: as the system calls you.
+    writer: or what makes it; None where nothing is to be continued. who: default: as the system calls you.
 
     Raises DataError for records that are none, and for a journal that is none; UsageError for an
     output that holds other records.
@@ -48,7 +48,7 @@ class Session:
         *,
         edits: str | Path,
         output: str = "",
-        writer: Writer | None = None,
+        writer: Writer | Callable[[], Writer] | None = None,
         who: str = "",
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -67,7 +67,9 @@ class Session:
     @property
     def writer(self) -> Writer:
         if self._writer is None:
-            raise UsageError("--policy is missing: who goes on from the edit?")
+            raise UsageError("no policy goes on from edits here")
+        if not isinstance(self._writer, Writer):
+            self._writer = self._writer()
         return self._writer
 
     def find(self, name: str | None, sample: int | None = None) -> Key:

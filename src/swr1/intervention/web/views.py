@@ -27,7 +27,7 @@ def row(number: int, state: State) -> dict[str, Any]:
         "edits": len(state.levels),
         "pending": state.pending,
         "begins": shown(" ".join(_question(state.record).split())[:80]),
-        "labels": _labels(state.record),
+        "labels": {} if state.levels else _labels(state.record),  # they are of what it said first
     }
 
 
@@ -71,12 +71,12 @@ def _steps(record: Record) -> Iterator[dict[str, Any]]:
             yield {"kind": "kept", "text": shown(text[at:start])}
         before = wrong is None or number < wrong
         label = "right" if before else "wrong" if number == wrong else ""
-        about = why if number == wrong else ""
+        about = (why or "").removeprefix(f"{text[start:end]!r}: ") if number == wrong else ""
         if number < len(said):
             label = str(said[number].get("label") or "")
             about = str(said[number].get("why") or "")
         step = {"kind": "kept", "text": shown(text[start:end])}
-        yield step | {"label": shown(label), "why": shown(about or "")}
+        yield step | {"label": shown(label), "why": shown(about)}
         at = end
     yield {"kind": "kept", "text": shown(text[at:])}
 
