@@ -37,6 +37,10 @@ rewarded (`gen-puzzles | rollout | verify format knights | reward logic-rl`). In
 An unreadable verdict may hold `detail.lenient`: what the verifier's option that reads more finds (`set`, the option;
 `label`, `score` and `read` under it). `eval` shows both; the verdict itself stays strict.
 
+A verdict on steps (`verify steps`, `label-steps`) has `detail.rule` and `detail.steps`, in order: each `start` and `end`
+(characters of `completion`), `label` (right, wrong, unread, unjudged), perhaps `score`, `values` (a number by dimension) and
+`why`. `detail.first_wrong` is the number of the first wrong one, or null.
+
 Training uses `generation.prompt_ids` and `generation.token_ids`. The text is for people and
 verifiers; it is not tokenized again. `generation.logprobs` are those of the distribution that was
 sampled from (after temperature, top_p, top_k, min_p).

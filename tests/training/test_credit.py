@@ -115,3 +115,31 @@ def test_options_that_do_not_go_with_it_are_refused():
         measure(Bigrams(0), [rows], "ppo", process=0.5)
     with pytest.raises(UsageError, match="shuffle-rewards"):
         measure(Bigrams(0), [rows], "grpo", process=0.5, shuffle_rewards=True)
+
+
+def test_a_run_learns_from_steps_where_all_rewards_are_equal(tmp_path):
+    """Outcomes say nothing; the steps of each completion end at its second token, some right."""
+    from tiny_runs import same_weights, sample_records, tiny_policy, train_rl, weights
+
+    from swr1.models import load_tokenizer
+    from swr1.prompts.decoding import Decoder
+
+    policy = tiny_policy(tmp_path / "p")
+    rows = list(sample_records(policy, 2, 4, lambda tokens, rng: 1.0))
+    decode = Decoder(load_tokenizer(policy.folder()))
+    for n, row in enumerate(rows):
+        [text] = decode([row["generation"]["token_ids"]])
+        [half] = decode([row["generation"]["token_ids"][:2]])
+        steps = [{"start": 0, "end": len(half), "label": "right" if n % 2 else "wrong"}]
+        row |= {
+            "completion": text,
+            "verdicts": {"steps": {"score": 1.0, "detail": {"steps": steps}}},
+        }
+    options = {"batch": 2, "steps": 1, "kl": 0.0, "lr": 0.1, "log": lambda _: None}
+    seen = []
+    train_rl(iter(rows), policy, "grpo", process=0.5, on_step=seen.append, **options)
+    assert seen[0]["steps_judged"] == 1 and seen[0]["step_reward_mean"] == 0.5
+    assert not same_weights(weights(policy, 0), weights(policy, 1))
+    more = {"process": 0.5, "process_from": "mine", "resume": False}
+    with pytest.raises(DataError, match="no verdict 'mine'"):
+        train_rl(iter(rows), policy, "grpo", **options | more)

@@ -197,3 +197,26 @@ def test_the_command_line_adds_the_verdict_and_knows_its_options(tmp_path, swr1,
     assert refused.returncode == 2 and "share, before" in refused.stderr
     shown = swr1("verify", "steps", "--options", cwd=tmp_path, check=True)
     assert "steps.model=" in shown.stdout
+
+
+def test_it_is_a_part_of_a_reward(tmp_path, swr1, puzzles):
+    (tmp_path / "r.toml").write_text('tasks = ["knights"]\n[part.steps]\nfrom = "steps.score"\n')
+    lines = [json.dumps(record) for record, _ in traced(puzzles, "replaced")]
+    judged = swr1("verify", "steps", stdin="\n".join(lines), cwd=tmp_path, check=True).stdout
+    done = swr1("reward", "r.toml", stdin=judged, cwd=tmp_path, check=True).stdout
+    for line in done.splitlines():
+        record = json.loads(line)
+        assert record["reward"] == record["verdicts"]["steps"]["score"]
+
+
+def test_rules_import_nothing_heavy():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from swr1.verifiers.running import open_verifiers\n"
+        "with open_verifiers(['steps']) as judge: judge({'id': 'x', 'completion': 'a'})\n"
+        "print(*{'torch', 'transformers', 'pyarrow', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
