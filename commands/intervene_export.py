@@ -34,7 +34,8 @@ def command(
 
     sft: what was put in is learned, and what the policy wrote behind it if a verdict says right. dpo:
     that against what stood there before, where no verdict says wrong. process-labels: the last kept
-    step is right, the first replaced one is wrong. Records that nobody edited are left out.
+    step is right, the first replaced one wrong, what was put in right. Records that nobody edited are
+    left out.
     """
     from swr1.intervention.exporting import EXPORTS, is_edited, rightness
     from swr1.registry import check_known

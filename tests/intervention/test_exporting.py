@@ -12,6 +12,7 @@ from swr1.intervention.exporting import EXPORTS, as_dpo, as_process_labels, as_s
 from swr1.intervention.history import State
 from swr1.intervention.journal import Journal
 from swr1.intervention.rules import mend_trace, open_rule
+from swr1.records import validate
 from swr1.streams.stage import Stage
 from swr1.training.heads import encode_steps
 from swr1.training.pairs import pairs
@@ -101,13 +102,30 @@ def test_dpo_without_token_ids_of_the_completion_before_is_rendered_from_its_tex
     assert words.decode(example.ids[: example.targets[0]]).endswith("one two\nthree")
 
 
-def test_process_labels_are_the_last_kept_step_and_the_first_replaced_one(words):
-    [made] = as_process_labels(mended(words))
-    turn, steps, right = labelled_steps(made)
+def test_process_labels_are_the_last_kept_step_the_first_replaced_one_and_what_was_put_in(words):
+    old, new = as_process_labels(mended(words))
+    turn, steps, right = labelled_steps(old)[:3]
     assert (turn, steps) == (TEXT, ["one two", "three wrong", "four five"])
     assert right == [True, False, None]
-    encode_steps(words, made["prompt"], turn, steps)  # a process model can read them
-    assert "completion" not in made and made["id"] == "a@edit-0.0"
+    assert labelled_steps(new)[:3] == (
+        "<think> one two\nthree right", ["one two", "three right"], [None, True],
+    )  # fmt: skip
+    for made in (old, new):  # a process model can read them
+        encode_steps(words, made["prompt"], *labelled_steps(made)[:2])
+        assert "completion" not in made
+    assert [old["id"], new["id"]] == ["a@edit-0.0", "a@edit-0.0-new"]
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+@pytest.mark.parametrize("after", [MENDED, TEXT.replace("three wrong", "[3] RIGHT"), TEXT[:20]])
+def test_what_is_exported_is_a_record_whose_places_fit(words, export, after):
+    for label in (0, 1, None):
+        for made in EXPORTS[export](mended(words, after, label=label), None):
+            validate(made)
+            turns = (made.get("generation") or {}).get("turns")
+            if turns:
+                assert turns[-1]["characters"][1] == len(made["completion"])
+                assert turns[-1]["tokens"][1] == len(made["generation"]["token_ids"])
 
 
 @pytest.mark.parametrize(

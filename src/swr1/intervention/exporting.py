@@ -7,7 +7,7 @@
 * dpo: two records of one id, rewards 1 and 0: what was put in with its continuation against what
   stood there before. What both share has loss mask 0.
 * process-labels: `info.steps` of the completion before the edit: the last kept step is right, the
-  first replaced one wrong, all others are not judged.
+  first replaced one wrong, all others are not judged. A second record holds what was put in: right.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from swr1.engines.continuing import EDITED, KEPT
 from swr1.errors import DataError
-from swr1.intervention.steps import lines_of, step_texts
+from swr1.intervention.steps import Span, lines_of, step_texts
 from swr1.records import CUT_AT_EDIT, RIGHT_OR_WRONG, WROTE, Record, key
 
 _OF_A_COMPLETION = ("sample", "completion", "generation", "verdicts", "reward", "reward_parts")
@@ -67,9 +67,9 @@ def as_dpo(record: Record, verdict: str | None = None) -> Iterator[Record]:
     common = {"id": _name(record), "v": record.get("v", 1)}
     about = {n: v for n, v in generation.items() if n not in _PER_COMPLETION}
     about |= {"group": 2, "epoch": 0}
-    start, at = edited["tokens"][0], facts["at"]
+    start = edited["tokens"][0]
     worse = about | {"finish_reason": facts.get("finish_reason") or "stop"}
-    place = {"kind": WROTE, "characters": [at, len(before)]}
+    place = {"kind": WROTE, "characters": [edited["characters"][0], len(before)]}
     if "ids" in facts:
         ids = generation["token_ids"][:start] + facts["ids"]
         worse |= {"token_ids": ids, "loss_mask": [0] * start + [1] * len(facts["ids"])}
@@ -89,24 +89,34 @@ def as_dpo(record: Record, verdict: str | None = None) -> Iterator[Record]:
 
 
 def as_process_labels(record: Record, verdict: str | None = None) -> Iterator[Record]:
-    """The steps of the completion before the edit; none where the edit replaced no step."""
+    """The steps of the completion before the edit, and those up to what was put in."""
     generation, before = record["generation"], before_edit(record)
-    at, old = generation["edited"]["at"], generation["edited"]["old"]
-    spans = lines_of(before)
-    wrong = next((k for k, (_, end) in enumerate(spans) if end > at), None)
-    if wrong is None or not old.strip():
-        return
+    _, edited, _ = _turns(generation)
+    facts, after = generation["edited"], record["completion"][: edited["characters"][1]]
+    spans, made = lines_of(before), lines_of(after)
+    wrong = next((k for k, (_, end) in enumerate(spans) if end > facts["at"]), None)
+    if wrong is None or not facts["old"].strip():
+        return  # no step was replaced
     labels: list[bool | None] = [None] * len(spans)
     labels[wrong] = False
     if wrong:
         labels[wrong - 1] = True
-    steps = [
-        {"text": text, "ok": ok} for text, ok in zip(step_texts(before, spans), labels, strict=True)
-    ]
+    yield _labelled(record, "", before, spans, labels)
+    if facts["new"].strip() and len(made) > wrong:
+        right: list[bool | None] = [None] * wrong + [True] * (len(made) - wrong)
+        yield _labelled(record, "-new", after, made, right)
+
+
+def _labelled(
+    record: Record, suffix: str, text: str, spans: list[Span], labels: list[bool | None]
+) -> Record:
+    """A completion as the trace of a record, with its steps."""
+    pairs = zip(step_texts(text, spans), labels, strict=True)
+    steps = [{"text": step, "ok": ok} for step, ok in pairs]
     item = {n: v for n, v in record.items() if n not in _OF_A_COMPLETION}
-    turn = (generation.get("prefill") or "") + before
+    turn = (record["generation"].get("prefill") or "") + text
     info = (record.get("info") or {}) | {"trace": turn, "steps": steps}
-    yield item | {"id": _name(record), "info": info}
+    return item | {"id": _name(record) + suffix, "info": info}
 
 
 EXPORTS: dict[str, Callable[[Record, str | None], Iterator[Record]]] = {
