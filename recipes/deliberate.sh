@@ -8,7 +8,7 @@
 #   recipes/deliberate.sh gpu        Qwen2.5-7B, published questions, a Wikipedia to search: deliberate-gpu.sh --help
 #
 # SEED=1 names another run. OBJECTIVES="constraint published brier knowledge none control" chooses what
-# the start is trained with; each is a policy of that name. ATTACKS="poison inject tags contradict" are the kinds
+# the start is trained with; each is a policy of that name. STEPS=200 trains longer. ATTACKS="poison inject tags contradict" are the kinds
 # of attacking documents ("": none) that the policies ATTACKED="start constraint" then read, without and with
 # each defence. Stopped at any point, the same command goes on.
 set -euo pipefail
@@ -17,9 +17,9 @@ SEED=${SEED:-0}
 OBJECTIVES=${OBJECTIVES:-constraint published brier knowledge none}
 RUN=${RUN:-runs/deliberate-$PROFILE-$SEED}
 case $PROFILE in
-laptop) SFT=24000 SFT_STEPS=1100 QUESTIONS=4000 HELD_OUT=256 STEPS=120 VOTES=16
+laptop) SFT=24000 SFT_STEPS=1100 QUESTIONS=4000 HELD_OUT=256 VOTES=16 STEPS=${STEPS:-120}
   ATTACKS=${ATTACKS-poison inject tags contradict} ATTACKED=${ATTACKED:-start ${OBJECTIVES%% *}} ;;
-smoke) SFT=400 SFT_STEPS=8 QUESTIONS=200 HELD_OUT=16 STEPS=2 VOTES=4
+smoke) SFT=400 SFT_STEPS=8 QUESTIONS=200 HELD_OUT=16 VOTES=4 STEPS=${STEPS:-2}
   ATTACKS=${ATTACKS-contradict} ATTACKED=${ATTACKED:-start} ;;
 gpu) exec "$(dirname "$0")/deliberate-gpu.sh" ;;
 *) echo "unknown profile $PROFILE: laptop, smoke or gpu" >&2; exit 2 ;;
@@ -60,22 +60,23 @@ evaluate start
 
 for objective in $OBJECTIVES; do
   step "reinforcement learning with $objective: $STEPS steps"
-  shuffle= add=
+  shuffle= add= null=
   case $objective in
   constraint) recipe=deliberate train=deliberative ;;
   published) recipe=deliberate-published train=deliberative ;;
   control) recipe=deliberate train=deliberative shuffle=--shuffle-rewards ;;
   none) recipe=deliberate train="grpo --kl 0" ;;
-  brier) recipe=deliberate-brier train="grpo --kl 0"
+  # their score needs a stated confidence; a completion that states none gets the least
+  brier) null="--on-null 0" recipe=deliberate-brier train="grpo --kl 0"
     add="swr1 verify knowledge --set knowledge.confidence=stated --set knowledge.weight=0.5" ;;
-  knowledge) recipe=deliberate-brier train="grpo --kl 0"
+  knowledge) null="--on-null 0" recipe=deliberate-brier train="grpo --kl 0"
     add="swr1 verify knowledge --set knowledge.confidence=stated" ;;
   *) echo "unknown objective $objective" >&2; exit 2 ;;
   esac
   [ -e "$objective" ] || swr1 init-policy "$objective" --from start
   swr1 rollout questions.jsonl --policy "$objective" --max-lag 0 --shuffle --epochs 100 --seed $SEED \
     $ASK $TOOLS "${SEARCH[@]}" --index index --samples 8 --temperature 1 --batch 16 |
-    verdicts | swr1 reward $recipe |
+    verdicts | swr1 reward $recipe $null |
     swr1 train-step $train --policy "$objective" --batch 16 --lr 3e-4 --aggregation token-mean \
       --micro-tokens 2048 --steps $STEPS $shuffle
   evaluate "$objective"
