@@ -55,6 +55,7 @@ class Cell(Right):
     format_rate: float | None
     length_mean: float | None  # of the completion, in the summary's length_unit
     length_median: float | None
+    spent_mean: float | None  # tokens of all candidates, per sample; None without guidance
     finished: int  # samples that say how they ended
     truncated_share: float | None  # of those, cut at the length limit
     rewarded: int
@@ -96,6 +97,7 @@ class _Tally:
         self.formats: Counter[bool] = Counter()
         self.cut: Counter[bool] = Counter()
         self.rewards: Counter[float] = Counter()
+        self.spent: Counter[int] = Counter()
 
     def add(self, record: Record, verdict: dict[str, Any], length: int) -> None:
         item = self.items.setdefault(prompt_id(record), [0, 0, 0, 0])
@@ -109,7 +111,10 @@ class _Tally:
         form = (record["verdicts"].get("format") or {}).get("score")
         if form is not None:
             self.formats[form == 1] += 1
-        finish = (record.get("generation") or {}).get("finish_reason")
+        generation = record.get("generation") or {}
+        if guided := generation.get("guided"):
+            self.spent[guided["spent"]] += 1
+        finish = generation.get("finish_reason")
         if finish is not None:
             self.cut[finish == "length"] += 1
         if record.get("reward") is not None:
@@ -138,6 +143,7 @@ class _Tally:
             "format_rate": _share(self.formats),
             "length_mean": _mean(self.lengths),
             "length_median": median(self.lengths.elements()) if self.lengths else None,
+            "spent_mean": _mean(self.spent),
             "finished": self.cut.total(),
             "truncated_share": _share(self.cut),
             "rewarded": self.rewards.total(),
@@ -288,6 +294,7 @@ def pool(summary: Summary, groups: Sequence[str]) -> Cell:
         "format_rate": mean(lambda c: c["format_rate"], lambda c: c["format_judged"]),
         "length_mean": mean(lambda c: c["length_mean"], lambda c: c["samples"]),
         "length_median": None,
+        "spent_mean": mean(lambda c: c["spent_mean"], lambda c: c["samples"]),
         "finished": sum(c["finished"] for c in cells),
         "truncated_share": mean(lambda c: c["truncated_share"], lambda c: c["finished"]),
         "rewarded": sum(c["rewarded"] for c in cells),

@@ -187,6 +187,7 @@ def _columns(summaries: Sequence[Summary], full: bool = False) -> Columns:
         ("format", lambda c: percent(c["format_rate"]), any(c["format_judged"] for c in whole)),
         (f"{unit}\nmean" if full else unit, lambda c: number(c["length_mean"], int(full)), True),
         ("\nmedian", lambda c: number(c["length_median"]), full),
+        ("spent", lambda c: number(c["spent_mean"]), any(c["spent_mean"] is not None for c in whole)),
         ("cut", lambda c: percent(c["truncated_share"]), full and any(c["finished"] for c in whole)),
         ("reward", lambda c: number(c["reward_mean"], 2), full and any(c["rewarded"] for c in whole)),
     ]  # fmt: skip
