@@ -56,7 +56,7 @@ OF_HEAVY = (
     "transformers.models.auto.tokenization_auto", "transformers.loss.loss_utils",
     "transformers.convert_slow_tokenizer", "transformers.integrations.gguf",
 )  # fmt: skip
-NEED_TORCH = {"init-policy", "rollout", "train-step"}
+NEED_TORCH = {"init-policy", "intervene", "rollout", "train-step"}
 # What Python and the libraries read when they are imported: a process of another value starts anew.
 AT_START = ("PYTHON", "HF_", "TRANSFORMERS_", "TORCH", "OMP_", "MKL_", "CUDA", "LD_", "LANG", "LC_")
 SET_BY_TORCH = {"TORCHINDUCTOR_CACHE_DIR"}  # in any process that makes a model, these tests too

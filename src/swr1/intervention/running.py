@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ class Intervention:
         self.file, self.config = file, config
         if config.web and config.batch:
             raise UsageError("--web is for a person, --batch is without one: name one of them")
+        if config.web:
+            import_module("flask")  # what is missing is named first
         self.sampling, self.engine_options = sampling, dict(engine_options)
         if config.policy and config.engine in (None, "hf") and not engine_options.get("url"):
             PolicyFollower(config.policy, None, 0)  # refuses what is none, before anybody edits

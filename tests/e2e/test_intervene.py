@@ -1,0 +1,107 @@
+"""A completion is mended on the real command line: edited, killed, edited again, undone, exported."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+import swr1
+from tests.conftest import jsonl, load, run_swr1
+from tests.forked import start
+
+RULES = "[[replace]]\npattern = 'guess'\nwith = 'must'\n"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a policy and judged completions of it."""
+    folder = tmp_path_factory.mktemp("intervene")
+    puzzles = list(swr1.make_puzzles(3, people=2))
+    texts = [r["prompt"][0]["content"] for r in puzzles]
+    said = "<think> guess\nguess again </think>\n<answer> must </answer>"
+    config = swr1.DecoderConfig(hidden=16, layers=1, heads=2, max_positions=512)
+    swr1.init_policy(folder / "start", config, corpus=[*texts, said])
+    (folder / "r.jsonl").write_bytes(jsonl(r | {"completion": said} for r in puzzles))
+    (folder / "rules.toml").write_text(RULES)
+    run_swr1("verify", "trace", "r.jsonl", "-o", "judged.jsonl", "-q", cwd=folder, check=True)
+    return folder
+
+
+def editor(folder, code):
+    (folder / "editor.py").write_text(
+        f"import sys, pathlib, time\nfile = pathlib.Path(sys.argv[1])\ntext = file.read_text()\n{code}\n"
+    )
+    return {"EDITOR": f"python3 {folder / 'editor.py'}", "VISUAL": ""}
+
+
+def test_edit_crash_edit_undo_list_export(made):
+    [name, *_] = [r["id"] for r in load(made / "judged.jsonl")]
+    line = ["intervene", "judged.jsonl", "--policy", "start", "--record", name, "--max-tokens", "8"]
+    # killed while the editor is open: the file stays, and nothing is stored
+    env = editor(made, "file.write_text(text.replace('again', 'must'))\ntime.sleep(60)")
+    with start(
+        line, cwd=made, env=os.environ | env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+    ) as process:  # fmt: skip
+        left = None
+        for _ in range(400):
+            files = list(made.glob(".judged.edits.jsonl.*.txt"))
+            if files and "guess must" in files[0].read_text():
+                [left] = files
+                break
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert left and "guess must" in left.read_text()
+    # the next start offers it (and takes it, where nobody can be asked)
+    done = run_swr1(*line, "--why", "so", cwd=made, env=editor(made, ""), check=True)
+    assert f"editing {left}" in done.stderr and "the policy goes on behind" in done.stderr
+    assert "+ guess must" in done.stdout and "by " in done.stdout
+    assert not left.exists()
+    [record] = load(made / "judged.edited.jsonl")
+    assert record["completion"].startswith("<think> guess\nguess must")
+    assert record["generation"]["edited"]["why"] == "so"
+    assert "verdicts" not in record
+    # what was made of it
+    judged = run_swr1("verify", "knights", "judged.edited.jsonl", "-q", cwd=made, check=True).stdout
+    out = run_swr1("intervene", "export", "process-labels", stdin=judged, cwd=made, check=True)
+    assert '"ok":false' in out.stdout and f"{name}@edit-0.0" in out.stdout
+    listed = run_swr1("intervene", "list", "judged.jsonl", cwd=made, check=True).stdout
+    assert "'again' ->" in listed and name in listed
+    done = run_swr1("intervene", "undo", "judged.jsonl", cwd=made, check=True)
+    assert "is undone; 0 edits" in done.stderr
+    assert load(made / "judged.edited.jsonl") == []
+    done = run_swr1("intervene", "undo", "judged.jsonl", cwd=made)
+    assert done.returncode == 2 and "no edit stands" in done.stderr
+
+
+def test_a_batch_gives_the_same_bytes_in_a_pipe_and_in_a_file(made):
+    line = ["intervene", "judged.jsonl", "--policy", "start", "--batch", "rules.toml", "-q"]
+    line += ["--max-tokens", "8", "--together", "2"]
+    first = run_swr1(*line, cwd=made, check=True).stdout
+    run_swr1(*line, "-o", "mended.jsonl", cwd=made, check=True)
+    assert [r["generation"]["edited"]["new"] for r in load(made / "mended.jsonl")] == ["must"] * 3
+    assert first == (made / "mended.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "why"),
+    [
+        ([], 2, "--policy is missing"),
+        (["--policy", "start"], 2, "3 completions fit"),
+        (["--policy", "start", "--record", "zz"], 2, "no completion fits"),
+        (["--policy", "nowhere", "--record", "0"], 65, "no such folder"),
+        (["--policy", "start", "--batch", "mend"], 2, "--batch is trace"),
+        (["--policy", "start", "--batch", "trace", "--web"], 2, "name one of them"),
+        (["--policy", "start", "--edits", "judged.jsonl"], 2, "is read"),
+        (["--policy", "start", "-o", "r.jsonl", "--edits", "e.jsonl"], 2, "is no record that"),
+        (["--policy", "start", "--edits", "rules.toml", "-o", "o.jsonl"], 65, "no journal"),
+    ],
+)
+def test_wrong_use_is_one_line_and_writes_nothing(made, more, code, why):
+    before = sorted(p.name for p in made.iterdir())
+    done = run_swr1("intervene", "judged.jsonl", *more, cwd=made)
+    assert (done.returncode, len(done.stderr.splitlines())) == (code, 1), done.stderr
+    assert why in done.stderr
+    assert sorted(p.name for p in made.iterdir()) == before
