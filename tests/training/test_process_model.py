@@ -281,3 +281,35 @@ def test_the_first_wrong_step_is_counted_as_processbench_does():
     }
     assert first_wrong_f1([(1, 1)])["f1"] is None
     assert first_wrong_f1([(1, 2), (None, 0)])["f1"] == 0
+
+
+def test_the_threshold_of_the_highest_f1_is_fitted_and_used(tmp_path):
+    """Right ones have steps of .3 and more, wrong ones one of .2: at 1/2 every step is wrong."""
+    from swr1.training.step_figures import found_first_wrong
+
+    p = [np.array([0.3, 0.45, 0.35]), np.array([0.4, 0.2, 0.3])] * 20
+    true = [None, 1] * 20
+    found = found_first_wrong(p, true, [f"k{i}" for i in range(40)])
+    assert found["first_error"] == 0 and found["first_wrong"]["f1"] == 1 and found["cross_fitted"]
+    assert 0.2 < found["threshold"] <= 0.3
+    alike = found_first_wrong(p[::2], true[::2], ["k"] * 20)
+    assert alike["threshold"] == 0.5 and alike["first_wrong"]["f1"] is None
+
+    policy, _ = train(tmp_path / "p", [record(i) for i in range(40)], epochs=4, held_out=0.4)
+    card = policy.folder() / "classifier.json"
+    facts = json.loads(card.read_text())
+    judge = open_judge(policy.path)
+    assert (
+        judge.thresholds == {"correctness": facts["held_out"]["threshold"]} and judge.rule == "line"
+    )
+
+    from swr1.verifiers.builtin import steps
+
+    def labels(limit: float, **options) -> bool:
+        """Whether steps are right from this probability on."""
+        given = steps.verify(valued(1), model=str(policy.path), **options)["detail"]["steps"]
+        return all((s["label"] == "right") == (s["score"] >= limit) for s in given)
+
+    assert labels(facts["threshold"]) and labels(0.5, threshold=0.5)
+    card.write_text(json.dumps(facts | {"threshold": 0.999999}))
+    assert labels(0.999999) and not labels(0.5)

@@ -300,6 +300,7 @@ class _Trainer:
             "labels": task.labels,
             "temperature": measured.get("temperature"),
             "offsets": measured.get("offsets"),
+            **({"threshold": measured["threshold"]} if "threshold" in measured else {}),
             "start": _origin(self.policy),
             "learned": task.what,
             "max_length": self.limit,

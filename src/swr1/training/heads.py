@@ -274,7 +274,7 @@ class Judge:
 
     Attributes: stage ("guard", "reward-model", "process-model"), labels, temperature, offsets [K];
     facts, all that its card says. Of a process model: `rule`, how its steps were split; `dimensions`,
-    what it says of a step.
+    what it says of a step; `thresholds`, from which a step is right, where they were fitted.
     """
 
     def __init__(self, folder: str | Path, device: str = "auto") -> None:
@@ -299,6 +299,10 @@ class Judge:
         self.offsets = np.array(facts.get("offsets") or [0.0] * len(self.labels))
         self.rule: str | None = facts.get("rule", "line")
         self.dimensions: list[str] = facts.get("dimensions") or [CORRECTNESS]
+        limits = facts.get("threshold") or {}
+        self.thresholds: dict[str, float] = (
+            limits if isinstance(limits, dict) else {CORRECTNESS: limits}
+        )
         self.tokenizer = open_tokenizer(self.folder)
         self.model = open_model(
             self.folder,

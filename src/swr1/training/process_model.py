@@ -24,7 +24,7 @@ from swr1.training import heads
 from swr1.training.classifier import Task, split_key, train_judge
 from swr1.training.config import ProcessModelConfig
 from swr1.training.heads import RIGHT, WRONG, Item
-from swr1.training.held_out import measure
+from swr1.training.held_out import measure, softmax
 from swr1.training.step_figures import first_wrong, found_first_wrong, measure_dimensions
 from swr1.training.steps import VALUES, Labelled, labelled_steps
 
@@ -124,11 +124,9 @@ def _figures(labels: list[str], items: list[Item], logits: list[np.ndarray]) -> 
     y = [item.labels.numpy() for item in items]
     keys = [item.key for item in items for _ in item.labels]
     figures = measure(np.concatenate(logits), np.concatenate(y), keys, labels)
-    pairs = [
-        (first_wrong(a == 1), first_wrong(b.argmax(-1) == 1))
-        for a, b in zip(y, logits, strict=True)
-    ]
-    return figures | found_first_wrong(pairs)
+    p = [softmax(table, figures["temperature"])[:, 1] for table in logits]
+    true = [first_wrong(labels == 1) for labels in y]
+    return figures | found_first_wrong(p, true, [item.key for item in items])
 
 
 def _dimension_figures(

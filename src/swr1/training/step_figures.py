@@ -14,25 +14,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swr1.steps import first_wrong_f1
-from swr1.training.held_out import accuracy, ece, is_held_out
+from swr1.training.held_out import BINS, accuracy, ece, is_held_out
 
+GRID = 101  # quantiles of the steps' scores that are tried as thresholds
 Floats = NDArray[np.float64]
 
 
-def first_wrong(right: Sequence[bool]) -> int | None:
+def first_wrong(right: NDArray[Any]) -> int | None:
     """The number of the first wrong step."""
-    return next((n for n, ok in enumerate(right) if not ok), None)
+    return int(right.argmin()) if len(right) and not right.all() else None
 
 
-def found_first_wrong(pairs: Sequence[tuple[int | None, int | None]]) -> dict[str, Any]:
-    """`first_error`, the share of reasonings about which it is right, and ProcessBench's figures.
+def found_first_wrong(
+    p: Sequence[Floats], true: Sequence[int | None], keys: Sequence[str]
+) -> dict[str, Any]:
+    """How well the first wrong step is found.
 
-    Args: pairs: (true, found) first wrong step of each.
+    Args: p: [S] of each reasoning, how likely each step is right; true: its first wrong step; keys:
+    which prompt it is of.
+
+    Returns `first_error`, the share of reasonings about which it is right where a step below 1/2 is
+    wrong; `threshold`, below which a step is wrong for the highest F1; `first_wrong`, ProcessBench's
+    figures by a threshold that was fitted to the other half of the prompts, or where these are too
+    few to the same ones; `cross_fitted` says which.
     """
+    half = np.array([is_held_out(f"half/{key}", 0.5) for key in keys])
+    halved = bool(half.any() and not half.all())
+    threshold = fit_threshold(p, true)
+    limits = np.full(len(p), threshold)
+    if halved:
+        for side in (half, ~half):
+            other = np.flatnonzero(~side).tolist()
+            limits[side] = fit_threshold([p[i] for i in other], [true[i] for i in other])
+    found = [first_wrong(x >= limit) for x, limit in zip(p, limits, strict=True)]
+    at_half = [first_wrong(x >= 0.5) for x in p]
     return {
-        "first_error": float(np.mean([a == b for a, b in pairs])),
-        "first_wrong": first_wrong_f1(pairs),
+        "first_error": float(np.mean([a == b for a, b in zip(true, at_half, strict=True)])),
+        "first_wrong": first_wrong_f1(zip(true, found, strict=True)),
+        "cross_fitted": halved,
+        "threshold": threshold,
     }
+
+
+def fit_threshold(p: Sequence[Floats], true: Sequence[int | None]) -> float:
+    """The threshold with the highest F1 of the first wrong step, of a hundred that the steps have.
+
+    1/2 where all reasonings are right, or all wrong. ProcessBench chooses a model's threshold so, on
+    one of its parts (arXiv 2412.06559, section 4.1).
+    """
+    if all(t is None for t in true) or all(t is not None for t in true):
+        return 0.5
+    best, chosen = -1.0, 0.5
+    for limit in np.unique(np.quantile(np.concatenate(p), np.linspace(0, 1, GRID))):
+        found = (first_wrong(x >= limit) for x in p)
+        f1 = first_wrong_f1(zip(true, found, strict=True))["f1"] or 0.0
+        if f1 > best:
+            best, chosen = f1, float(limit)
+    return chosen
 
 
 def measure_dimensions(
@@ -60,15 +98,15 @@ def measure_dimensions(
         temperatures.append(temperature)
         offsets.append(offset)
         by_dimension[name] = _one(z[known, d], y[known, d], half[known], key[known])
-        pairs = [
-            (first_wrong(b[k, d] >= 0.5), first_wrong(a[k, d] >= 0))
-            for a, b in zip(logits, values, strict=True)
+        some = [
+            (sigmoid(a[k, d] / temperature + offset), first_wrong(b[k, d] >= 0.5), key_)
+            for a, b, key_ in zip(logits, values, keys, strict=True)
             if (k := ~np.isnan(b[:, d])).any()
         ]
-        by_dimension[name] |= found_first_wrong(pairs) if pairs else {}
-    some = [f for f in by_dimension.values() if f["n"]]
+        by_dimension[name] |= found_first_wrong(*map(list, zip(*some, strict=True))) if some else {}
+    known_some = [f for f in by_dimension.values() if f["n"]]
     together = {
-        what: _mean([f[what] for f in some])
+        what: _mean([f[what] for f in known_some])
         for what in ("log_loss", "ece", "brier", "log_loss_scaled", "ece_scaled", "brier_scaled")
     }
     known = ~np.isnan(y)
@@ -77,8 +115,9 @@ def measure_dimensions(
     return {
         **accuracy(right, of.tolist()),
         **together,
-        "bins": 10,
+        "bins": BINS,
         "by_dimension": by_dimension,
+        "threshold": {name: f["threshold"] for name, f in by_dimension.items() if f["n"]},
         "temperature": temperatures,
         "offsets": offsets,
     }

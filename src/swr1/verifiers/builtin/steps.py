@@ -38,7 +38,7 @@ def open(
     rule: str = "",
     model: str = "",
     dimension: str = "",
-    threshold: float = 0.5,
+    threshold: float = 0.0,
     score: str = "share",
     prefill: str = "",
     **options: Any,
@@ -49,7 +49,7 @@ def open(
         rule: how the reasoning is split: line, paragraph, sentence, separator:X; "" takes the model's or the world's.
         model: a process model's folder, which judges in place of the rules of a world.
         dimension: what of the process model makes a step right; "" takes its first.
-        threshold: the probability from which a step is right for the process model.
+        threshold: the probability from which a step is right for the process model; 0 for the one that its folder says.
         score: share (of right steps), before (share of the steps before the first wrong one) or all (1 or 0).
         prefill: the opening of the turn, for records that do not say it.
         options: of `ModelOptions`; with `guard` a model is asked about each step. `judge` may be a server's URL.
@@ -57,8 +57,8 @@ def open(
     Raises UsageError for an option that is none, or a rule that the process model did not learn.
     """
     check_choice("steps.score", score, SCORES)
-    if not 0 < threshold < 1:
-        raise UsageError(f"steps.threshold is between 0 and 1, not {threshold:g}")
+    if not 0 <= threshold < 1:
+        raise UsageError(f"steps.threshold is at least 0 and below 1, not {threshold:g}")
     given = StepRule.of(rule) if rule else None
     if str(options.get("judge") or "").startswith(("http://", "https://")):
         url = options.pop("judge")

@@ -38,7 +38,7 @@ class ProcessModel(InBatches):
     Args:
         folder: its policy or model folder. batch: turns at a time.
         dimension: what makes a step right, one of the model's; "": its first.
-        threshold: the probability from which a step is right.
+        threshold: the probability from which a step is right; 0: the model's own, or 1/2.
 
     Raises UsageError for a folder that holds another model, or not this dimension.
     """
@@ -48,7 +48,7 @@ class ProcessModel(InBatches):
     ) -> None:
         from swr1.training import engine, heads
 
-        self.name, self.threshold = folder, threshold
+        self.name = folder
         self.judge = heads.open_judge(folder, device=device)
         if self.judge.stage != "process-model":
             raise UsageError(
@@ -60,6 +60,7 @@ class ProcessModel(InBatches):
             known = ", ".join(self.dimensions)
             raise UsageError(f"steps.dimension={dimension}: {folder} has {known}")
         self.dimension = dimension or self.dimensions[0]
+        self.threshold = threshold or self.judge.thresholds.get(self.dimension, 0.5)
         if not self.judge.rule:
             raise UsageError(
                 f"steps.model={folder}: it does not say by which rule its steps were split; train it"
