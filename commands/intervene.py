@@ -10,6 +10,7 @@ from swr1.engines import Sampling
 from swr1.engines.hf import HFOptions
 from swr1.engines.openai import OpenAIOptions
 from swr1.engines.vllm import VLLMOptions
+from swr1.errors import UsageError
 from swr1.intervention.config import InterveneConfig
 from swr1.terminal import say
 
@@ -35,13 +36,18 @@ def command(
     """
     from swr1.intervention.running import Intervention
 
-    job = Intervention(file, config, sampling, engine_options)
-    if config.batch:
-        with open_stage(inputs=[file], options=job.facts(), block=config.together) as stage:
+    job, common = Intervention(file, config, sampling, engine_options), open_stage.shared
+    if config.batch or common.dry_run:
+        facts = job.facts() if config.batch else {}
+        with open_stage(inputs=[file], options=facts, block=config.together) as stage:
             job.batch(stage)
         return
-    output, quiet = open_stage.shared.output, open_stage.shared.quiet
-    session = job.session(output, lambda text: None if quiet else say("swr1 intervene", text))
+    if common.shard or common.force or common.metrics:
+        raise UsageError("--shard, --force and --metrics are for --batch")
+    quiet = common.quiet
+    session = job.session(
+        common.output, lambda text: None if quiet else say("swr1 intervene", text)
+    )
     if config.web:
         from swr1.intervention.web.server import serve
 

@@ -97,6 +97,8 @@ def test_a_batch_gives_the_same_bytes_in_a_pipe_and_in_a_file(made):
         (["--policy", "start", "--edits", "judged.jsonl"], 2, "is read"),
         (["--policy", "start", "-o", "r.jsonl", "--edits", "e.jsonl"], 2, "is no record that"),
         (["--policy", "start", "--edits", "rules.toml", "-o", "o.jsonl"], 65, "no journal"),
+        (["--policy", "start", "-o", "o.parquet"], 2, "-o is a file FILE.jsonl here"),
+        (["--policy", "start", "--shard", "0/2"], 2, "are for --batch"),
     ],
 )
 def test_wrong_use_is_one_line_and_writes_nothing(made, more, code, why):

@@ -210,6 +210,17 @@ def test_what_a_crash_left_is_offered_again(session, editor, goes_on):
     assert (state is not None) == goes_on
 
 
+def test_an_edit_that_a_crash_left_without_its_continuation_is_gone_on_from_when_saved(
+    session, editor, tmp_path, words
+):
+    of = mend(session)
+    again = opened(tmp_path, words)  # the program was killed while the policy wrote
+    editor("")
+    assert edit(again, of).pending
+    assert any("the policy has not gone on" in said for said in again.said)
+    assert again.go_on(of).text == RESULT
+
+
 def test_what_is_no_text_is_kept_and_said(session, editor, tmp_path):
     editor("file.write_bytes(bytes([200, 10])); sys.exit()")
     with pytest.raises(SwrError, match="not UTF-8") as error:

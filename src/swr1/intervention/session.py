@@ -202,6 +202,8 @@ def _still(state: State, digest: str) -> None:
 
 def _check_output(path: Path) -> None:
     """Raises UsageError for a file that holds anything but what `swr1 intervene` writes."""
+    if path.suffix != ".jsonl" or path.is_dir():
+        raise UsageError(f"-o is a file FILE.jsonl here, written anew after each edit, not {path}")
     if not path.exists() or not path.stat().st_size:
         return
     for made, place in read([str(path)]):
