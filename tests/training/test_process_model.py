@@ -305,11 +305,21 @@ def test_the_threshold_of_the_highest_f1_is_fitted_and_used(tmp_path):
 
     from swr1.verifiers.builtin import steps
 
-    def labels(limit: float, **options) -> bool:
-        """Whether steps are right from this probability on."""
+    def limit(**options) -> tuple[float, float]:
+        """Above the highest score of a wrong step, up to the lowest of a right one."""
         given = steps.verify(valued(1), model=str(policy.path), **options)["detail"]["steps"]
-        return all((s["label"] == "right") == (s["score"] >= limit) for s in given)
+        wrong = [s["score"] for s in given if s["label"] == "wrong"]
+        right = [s["score"] for s in given if s["label"] == "right"]
+        return max(wrong, default=0.0), min(right, default=1.0)
 
-    assert labels(facts["threshold"]) and labels(0.5, threshold=0.5)
-    card.write_text(json.dumps(facts | {"threshold": 0.999999}))
-    assert labels(0.999999) and not labels(0.5)
+    low, high = limit()
+    assert low < facts["threshold"] <= high
+    low, high = limit(threshold=0.5)
+    assert low < 0.5 <= high
+    scores = [
+        s["score"] for s in steps.verify(valued(1), model=str(policy.path))["detail"]["steps"]
+    ]
+    middle = (min(scores) + max(scores)) / 2
+    card.write_text(json.dumps(facts | {"threshold": middle}))
+    low, high = limit()
+    assert low < middle <= high

@@ -64,7 +64,7 @@ def fit_threshold(p: Sequence[Floats], true: Sequence[int | None]) -> float:
     """
     if all(t is None for t in true) or all(t is not None for t in true):
         return 0.5
-    best, chosen = -1.0, 0.5
+    best, chosen = 0.0, 0.5
     for limit in np.unique(np.quantile(np.concatenate(p), np.linspace(0, 1, GRID))):
         found = (first_wrong(x >= limit) for x in p)
         f1 = first_wrong_f1(zip(true, found, strict=True))["f1"] or 0.0
