@@ -1,6 +1,8 @@
 """Verdicts step by step: by the rules of each world, by a judge, and what a record keeps of them."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -183,6 +185,46 @@ def test_a_judge_is_asked_about_each_step_with_what_stands_before_it():
     assert [r["completion"] for r in judge.asked] == ["one", "false", "what?"]
     prompt = judge.asked[2]["prompt"][0]["content"]
     assert prompt == "Why?\n\nThe reasoning so far:\none\nfalse"
+
+
+class Server(BaseHTTPRequestHandler):
+    """Says of a step that it is wrong where "false" stands in it; of one with "?" nothing."""
+
+    def log_message(self, *args): ...
+
+    def do_GET(self):
+        self.reply({"data": [{"id": "m"}]})
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        step = asked["messages"][0]["content"].partition("The step:")[2].partition("The step is")[0]
+        said = "no idea" if "?" in step else f"Verdict: {'wrong' if 'false' in step else 'right'}"
+        self.reply({"choices": [{"message": {"content": said}, "finish_reason": "stop"}]})
+
+    def reply(self, made):
+        body = json.dumps(made).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_a_served_judge_by_its_address_alone():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}/v1"
+    record = {
+        "id": "x",
+        "prompt": [{"role": "user", "content": "Why?"}],
+        "completion": "<think>one\nfalse\nwhat?</think>so",
+    }
+    try:
+        verdict = steps.verify(record, judge=url)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert labels(verdict) == ["right", "wrong", "unjudged"] and verdict["detail"]["guard"] == url
+    assert "no verdict" in verdict["detail"]["steps"][2]["why"]
 
 
 def test_the_command_line_adds_the_verdict_and_knows_its_options(tmp_path, swr1, puzzles):
