@@ -9,7 +9,7 @@ LLAMA   ?= llama-cpp-python[server]>=0.3.36
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup logic-rl safeladder deliberate test test-slow test-lowest check pictures docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
+.PHONY: help setup logic-rl safeladder deliberate intervene test test-slow test-lowest check pictures docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -30,6 +30,9 @@ safeladder: setup ## safety RL in stages on a made village: about 20 minutes; VA
 
 deliberate: setup ## deliberative search on a made world: SFT, then RL with a constraint on reliability; PROFILE=gpu: on Wikipedia
 	SEED=$(SEED) recipes/deliberate.sh $(PROFILE)
+
+intervene: setup ## guidance and corrections on puzzles, with the start of make logic-rl: what each buys, and its tokens
+	SEED=$(SEED) recipes/intervene.sh $(PROFILE)
 
 # by file, so that what a file's tests share is made once; the twenty slowest tests are named
 test: setup ## the tests but the slow ones, 9 minutes on two cores

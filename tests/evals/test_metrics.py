@@ -10,6 +10,7 @@ from scipy.stats import wilcoxon
 from swr1.errors import DataError
 from swr1.evals.metrics import pool, summarise
 from swr1.evals.pairs import paired
+from swr1.evals.report import as_text, compare
 
 
 def test_greedy_run_by_size(run):
@@ -227,3 +228,24 @@ def test_counting_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_what_guidance_spent_is_a_column_where_there_was_guidance():
+    def record(n, spent=None):
+        generation = {"token_ids": [1, 2], "sampling": {"temperature": 1}, "finish_reason": "stop"}
+        guided = {"guided": {"method": "greedy", "spent": spent}} if spent else {}
+        return {
+            "id": f"r{n}",
+            "task": "qa",
+            "prompt": [{"role": "user", "content": str(n)}],
+            "completion": "a b",
+            "generation": generation | guided,
+            "verdicts": {"exact": {"score": 1}},
+        }
+
+    plain = summarise([record(0), record(1)])
+    guided = summarise([record(0, 30), record(1, 50)])
+    assert plain["all"]["spent_mean"] is None and guided["all"]["spent_mean"] == 40
+    page = as_text(compare({"plain": plain, "guided": guided}))
+    assert "spent" in page and "40" in page
+    assert "spent" not in as_text(compare({"plain": plain, "same": plain}))
