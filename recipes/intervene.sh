@@ -14,8 +14,8 @@ SEED=${SEED:-0}
 RUN=${RUN:-runs/intervene-$PROFILE-$SEED}
 START=${START:-runs/logic-rl-$PROFILE-$SEED/start}
 case $PROFILE in
-laptop) TRAIN=600 HELD_OUT=200 TRIES=${TRIES:-1 2 4 8} EDITS=${EDITS:-20 100 500} STEPS=300 SFT=60 LONGEST=400 ;;
-smoke) TRAIN=8 HELD_OUT=4 TRIES=${TRIES:-2} EDITS=${EDITS:-2} STEPS=2 SFT=2 LONGEST=60 ;;
+laptop) TRAIN=600 HELD_OUT=200 TRIES=${TRIES:-1 2 4 8} EDITS=${EDITS:-20 100 500} STEPS=300 SFT=60 LONGEST=400 RIGHT=3 ;;
+smoke) TRAIN=8 HELD_OUT=4 TRIES=${TRIES:-2} EDITS=${EDITS:-2} STEPS=2 SFT=2 LONGEST=60 RIGHT=-3 ;;
 *) echo "unknown profile $PROFILE: laptop or smoke" >&2; exit 2 ;;
 esac
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
@@ -31,7 +31,7 @@ step "puzzles, and what the policy writes about them"
 swr1 gen-puzzles $PUZZLES --split train --seed $((500 + SEED)) -n $TRAIN -o train.jsonl
 swr1 gen-puzzles $PUZZLES --split test --seed 2026 -n $HELD_OUT -o held-out.jsonl
 swr1 rollout --batch 64 train.jsonl --policy "$START" $ASK --seed $SEED -o train-completions.jsonl
-swr1 verify knights steps trace train-completions.jsonl -o train-judged.jsonl
+swr1 verify format knights steps trace train-completions.jsonl -o train-judged.jsonl
 
 step "a value model: each step is worth the share of 4 continuations that end right"
 swr1 rollout --batch 64 train-judged.jsonl --policy "$START" $ASK --seed $SEED --continue steps --samples 4 -o continued.jsonl
@@ -74,14 +74,20 @@ swr1 verify knights trace mended.jsonl -o mended-judged.jsonl
 swr1 rollout --batch 64 held-out.jsonl --policy "$START" $ASK --temperature 0 -o completions-start.jsonl
 swr1 verify format knights completions-start.jsonl -o start.jsonl
 runs=(start=start.jsonl)
+learned() { # NAME FILE OPTION...: what a copy of the policy does that learned from these
+  [ -e "$1" ] || swr1 init-policy "$1" --from "$START"
+  swr1 train-step sft "$2" --policy "$1" --system-prompt logic-rl-terse --seed $SEED --threads 1 \
+    --lr 3e-4 --batch 16 --steps $SFT "${@:3}"
+  swr1 rollout --batch 64 held-out.jsonl --policy "$1" $ASK --temperature 0 -o "completions-$1.jsonl"
+  swr1 verify format knights "completions-$1.jsonl" -o "$1.jsonl"
+  runs+=("$1=$1.jsonl")
+}
+# the control: the policy's own right completions, which nobody corrected
+swr1 reward logic-rl train-judged.jsonl -o own-rewarded.jsonl
+learned own own-rewarded.jsonl --reward-at-least $RIGHT
 for n in $EDITS; do
-  head -n $n mended-judged.jsonl | swr1 intervene export sft - -o sft-$n.jsonl
-  [ -e edits-$n ] || swr1 init-policy edits-$n --from "$START"
-  swr1 train-step sft sft-$n.jsonl --policy edits-$n --system-prompt logic-rl-terse --seed $SEED --threads 1 \
-    --lr 3e-4 --batch 16 --steps $SFT
-  swr1 rollout --batch 64 held-out.jsonl --policy edits-$n $ASK --temperature 0 -o completions-edits-$n.jsonl
-  swr1 verify format knights completions-edits-$n.jsonl -o edits-$n.jsonl
-  runs+=("edits:$n=edits-$n.jsonl")
+  swr1 intervene export sft mended-judged.jsonl | head -n $n >sft-$n.jsonl
+  learned edits-$n sft-$n.jsonl
 done
 swr1 eval "${runs[@]}" | tee edits.txt
 echo "$RUN: guidance.txt, edits.txt; the value model is $RUN/value"
