@@ -75,6 +75,8 @@ def test_what_is_read_of_a_verdict(tmp_path, how, value):
     scored = [{"label": "right", "score": 0.9}, {"label": "wrong", "score": 0.2}]
     expected = {"last": 0.2, "mean": 0.55, "min": 0.2, "score": 0.25}[how]
     assert read({"score": 0.25, "detail": {"steps": scored}}, dimension) == pytest.approx(expected)
+    nan = {"score": float("nan"), "label": "right"}
+    assert read(nan | {"detail": {"steps": [nan]}}, dimension) is None
 
 
 @pytest.mark.parametrize("name", guide_names())
@@ -95,6 +97,17 @@ def test_guides_of_the_package_name_verifiers_that_are(name):
         ("[scores]", "it has no 'scores'. Did you mean 'score'"),
         ("rule = 'line'", "a table [score.NAME]"),
         ("[score", "the guide"),
+        ("x = " + "[" * 20000, "nested too deep"),
+        ("rule = 5\n[score.a]\nverifier = 'steps'", "`rule` says what ends a step"),
+        ("[score.a]\nverifier = 'steps'\nsettings = 'a=b'", "settings are a list of texts"),
+        ("[score.a]\nverifier = 'steps'\nsettings = 5", "settings are a list of texts"),
+        ("[score.a]\nverifier = 'steps'\nmodel = 'x'", "model is a table of texts"),
+        ("[score.a]\nverifier = 'steps'\nmodel = {guard = 3}", "model is a table of texts"),
+        ("[score.a]\nverifier = 'steps'\n[route]\nweights = {a = 1}", "a route is [[route]]"),
+        ("route = 5\n[score.a]\nverifier = 'steps'", "a route is [[route]]"),
+        ("[score.a]\nverifier = 'steps'\n[[route]]\nwhen = 3", "a route is [[route]]"),
+        ("[score.a]\nverifier = 'steps'\n[[route]]\nweights = {a = inf}", "at least 0"),
+        ("[score.a]\nverifier = 'steps'\n[floor]\na = 2", "[floor] is from 0 to 1"),
     ],
 )
 def test_what_is_no_guide_is_refused(tmp_path, text, says):

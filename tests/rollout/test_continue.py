@@ -103,6 +103,15 @@ def test_shards_and_a_second_run_give_the_same(policy, written, tmp_path):
     [
         (("--continue", "middle"), "{}", "end, steps, wrong, or how many characters"),
         (("--continue", "steps", "--steps", "lines"), "{}", "no step rule 'lines'. Did you mean"),
+        (("--continue", "9" * 5000), "{}", "end, steps, wrong, or how many characters"),
+        *(
+            (
+                ("--continue", "wrong"),
+                json.dumps(steps_of("a") | {"verdicts": {"steps": {"score": 0, "detail": detail}}}),
+                "the verdict 'steps' has no step's number",
+            )
+            for detail in ({"first_wrong": "x"}, {"first_wrong": -1}, {"first_wrong": True}, "no")
+        ),
         (("--continue", "wrong"), json.dumps(steps_of("a")), "no verdict says which step is wrong"),
         (
             ("--continue", "end"),

@@ -29,8 +29,9 @@ changes nothing.
 from __future__ import annotations
 
 import hashlib
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -44,6 +45,7 @@ from swr1.steps import StepRule
 NEUTRAL = 0.5
 READS = ("score", "last", "mean", "min")
 _KNOWN = {"title", "source", "rule", "score", "route", "floor"}
+_Refuse = Callable[[str], UsageError]
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ def load_guide(name_or_file: str) -> Guide:
         return _guide(name_or_file, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"the guide {name_or_file}: {error}") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise UsageError(f"the guide {name_or_file}: its lists are nested too deep") from None
+    except (OSError, ValueError) as error:  # ValueError: no text, or no name of a file
         raise UsageError(
             f"no guide named {name_or_file!r}.{suggest(name_or_file, names)} Known:"
             f" {', '.join(names)}; or a TOML file ({error})"
@@ -126,29 +130,51 @@ def _guide(name: str, found: dict[str, Any]) -> Guide:
     scores = found.get("score")
     if not isinstance(scores, dict) or not scores:
         raise refuse("a table [score.NAME] with `verifier` is missing")
-    dimensions = []
-    for title, row in scores.items():
-        if not isinstance(row, dict) or not isinstance(row.get("verifier"), str):
-            raise refuse(f"[score.{title}] needs `verifier`, a name of `swr1 verify --list`")
-        if extra := set(row) - {"verifier", "settings", "model", "read"}:
-            raise refuse(f"[score.{title}] has no {min(extra)!r}")
-        read = row.get("read", "score")
-        if read not in READS:
-            raise refuse(f"[score.{title}]: read is {', '.join(READS)}, not {read!r}")
-        settings, model = tuple(row.get("settings", ())), row.get("model", {})
-        dimensions.append(Dimension(title, row["verifier"], settings, model, read))
+    dimensions = tuple(_dimension(title, row, refuse) for title, row in scores.items())
     names = {d.name for d in dimensions}
-    routes = []
-    for row in found.get("route", ()):
-        routes.append((row.get("when", {}), _numbers(row.get("weights"), names, "weights", refuse)))
+    rows = found.get("route", [])
+    if not _list_of(rows, dict) or not all(isinstance(row.get("when", {}), dict) for row in rows):
+        raise refuse(
+            'a route is [[route]] with `weights`, and `when = { task = "safety" }` or none'
+        )
+    routes = tuple(
+        (row.get("when", {}), _numbers(row.get("weights"), names, "weights", refuse))
+        for row in rows
+    )
     floor = _numbers(found.get("floor", {}), names, "[floor]", refuse)
-    rule = StepRule.of(found.get("rule", "line"))
-    return Guide(name, rule, tuple(dimensions), tuple(routes), floor)
+    if any(lowest > 1 for lowest in floor.values()):
+        raise refuse("[floor] is from 0 to 1, as scores are")
+    rule = found.get("rule", "line")
+    if not isinstance(rule, str):
+        raise refuse(f'`rule` says what ends a step, such as "line", not {rule!r}')
+    return Guide(name, StepRule.of(rule), dimensions, routes, floor)
 
 
-def _numbers(found: Any, names: set[str], what: str, refuse: Any) -> dict[str, float]:
+def _dimension(title: str, row: Any, refuse: _Refuse) -> Dimension:
+    where = f"[score.{title}]" if title.isprintable() else f"[score.{title!r}]"
+    if not isinstance(row, dict) or not isinstance(row.get("verifier"), str):
+        raise refuse(f"{where} needs `verifier`, a name of `swr1 verify --list`")
+    if extra := set(row) - {"verifier", "settings", "model", "read"}:
+        raise refuse(f"{where} has no {min(extra)!r}")
+    read = row.get("read", "score")
+    if read not in READS:
+        raise refuse(f"{where}: read is {', '.join(READS)}, not {read!r}")
+    settings, model = row.get("settings", []), row.get("model", {})
+    if not _list_of(settings, str):
+        raise refuse(f'{where}: settings are a list of texts, such as ["steps.rule=line"]')
+    if not isinstance(model, dict) or not _list_of(list(model.values()), str):
+        raise refuse(f'{where}: model is a table of texts, such as {{ guard = "runs/guard" }}')
+    return Dimension(title, row["verifier"], tuple(settings), model, read)
+
+
+def _list_of(found: Any, each: type) -> bool:
+    return isinstance(found, list) and all(isinstance(one, each) for one in found)
+
+
+def _numbers(found: Any, names: set[str], what: str, refuse: _Refuse) -> dict[str, float]:
     good = isinstance(found, dict) and all(
-        isinstance(v, int | float) and not isinstance(v, bool) and v >= 0 for v in found.values()
+        isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v < math.inf
+        for v in found.values()
     )
     if not good:
         raise refuse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -55,7 +56,9 @@ def _of_step(step: Mapping[str, Any]) -> float | None:
 
 
 def _unit(score: Any) -> float | None:
-    return None if score is None else min(1.0, max(0.0, float(score)))
+    if score is None or math.isnan(score):
+        return None
+    return min(1.0, max(0.0, float(score)))
 
 
 @contextmanager

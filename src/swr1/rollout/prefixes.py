@@ -9,6 +9,7 @@ steps) and how many characters of that one stay (`characters`). The completion s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from swr1.errors import DataError, UsageError
 from swr1.records import INSERTED, Record, make_id
 from swr1.steps import StepRule
 
+_NUMBER = re.compile("[0-9]{1,18}")
 WHERE = "end, steps, wrong, or how many characters of it stay"
 
 
@@ -36,7 +38,7 @@ class Prefixes:
     @classmethod
     def of(cls, where: str, rule: str) -> Prefixes:
         """Raises UsageError for a place or a rule that is none."""
-        if where not in ("end", "steps", "wrong") and not where.isdecimal():
+        if where not in ("end", "steps", "wrong") and not _NUMBER.fullmatch(where):
             raise UsageError(f"--continue {where}: it is {WHERE}")
         return cls(where, StepRule.of(rule))
 
@@ -73,8 +75,18 @@ def _first_wrong(record: Record) -> int | None:
     verdicts = record.get("verdicts") or {}
     for name, key in (("steps", "first_wrong"), ("trace", "wrong_step")):
         if name in verdicts:
-            return (verdicts[name].get("detail") or {}).get(key)
+            return _place(name, verdicts[name].get("detail") or {}, key)
     raise DataError("no verdict says which step is wrong: `swr1 verify steps` adds it")
+
+
+def _place(verdict: str, detail: Any, key: str) -> int | None:
+    """Which step a verdict calls wrong. A verdict may be anybody's, so its detail may be anything."""
+    found = detail.get(key) if isinstance(detail, dict) else detail
+    if found is not None and (type(found) is not int or found < 0):
+        raise DataError(
+            f"the verdict {verdict!r} has no step's number as detail.{key}: `swr1 verify steps` writes it"
+        )
+    return found
 
 
 def _item(record: Record, step: int | None, characters: int) -> Record:
