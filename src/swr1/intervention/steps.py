@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from swr1.errors import DataError
 from swr1.records import Record
 from swr1.steps import StepRule
@@ -28,16 +30,17 @@ def judged_steps(record: Record) -> tuple[list[Span], int | None]:
     Raises DataError for a record without either verdict, or with one on another text.
     """
     verdicts, text = record.get("verdicts") or {}, record["completion"]
-    if detail := (verdicts.get("steps") or {}).get("detail"):
-        trimmed = [_trimmed(text, max(0, s["start"]), s["end"]) for s in detail["steps"]]
-        if None in trimmed or (trimmed and detail["steps"][-1]["end"] > len(text)):
-            raise DataError("its verdict `steps` is of another completion")
-        return [span for span in trimmed if span], detail["first_wrong"]
-    if detail := (verdicts.get("trace") or {}).get("detail"):
-        spans = lines_of(text)
-        if len(spans) != detail["steps"]:
-            raise DataError("its verdict `trace` is of another completion")
-        return spans, detail["wrong_step"]
+    for name, read in (("steps", _of_steps), ("trace", _of_trace)):
+        if detail := (verdicts.get(name) or {}).get("detail"):
+            try:
+                spans, wrong = read(text, detail)
+            except (KeyError, TypeError, AttributeError):  # a verdict may be anybody's
+                raise DataError(
+                    f"its verdict `{name}` is not as `swr1 verify {name}` writes it"
+                ) from None
+            if wrong is not None and not (type(wrong) is int and 0 <= wrong < len(spans)):
+                raise DataError(f"its verdict `{name}` calls a step wrong that is none: {wrong!r}")
+            return spans, wrong
     raise DataError(
         "no verdict says which of its steps are wrong: run `swr1 verify steps` or `swr1 verify"
         " trace` first"
@@ -46,3 +49,17 @@ def judged_steps(record: Record) -> tuple[list[Span], int | None]:
 
 def step_texts(text: str, spans: list[Span]) -> list[str]:
     return [text[start:end] for start, end in spans]
+
+
+def _of_steps(text: str, detail: dict[str, Any]) -> tuple[list[Span], Any]:
+    trimmed = [_trimmed(text, max(0, s["start"]), s["end"]) for s in detail["steps"]]
+    if None in trimmed or (trimmed and detail["steps"][-1]["end"] > len(text)):
+        raise DataError("its verdict `steps` is of another completion")
+    return [span for span in trimmed if span], detail["first_wrong"]
+
+
+def _of_trace(text: str, detail: dict[str, Any]) -> tuple[list[Span], Any]:
+    spans = lines_of(text)
+    if len(spans) != detail["steps"]:
+        raise DataError("its verdict `trace` is of another completion")
+    return spans, detail["wrong_step"]
