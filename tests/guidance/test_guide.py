@@ -75,6 +75,8 @@ def test_what_is_read_of_a_verdict(tmp_path, how, value):
     scored = [{"label": "right", "score": 0.9}, {"label": "wrong", "score": 0.2}]
     expected = {"last": 0.2, "mean": 0.55, "min": 0.2, "score": 0.25}[how]
     assert read({"score": 0.25, "detail": {"steps": scored}}, dimension) == pytest.approx(expected)
+    for detail in ("no", {"steps": 3}, {"steps": [{}]}, {"steps": [{"score": "x"}]}):
+        assert how == "score" or read({"score": 0.25, "detail": detail}, dimension) is None
     nan = {"score": float("nan"), "label": "right"}
     assert read(nan | {"detail": {"steps": [nan]}}, dimension) is None
 

@@ -40,7 +40,9 @@ def read(verdict: Verdict, dimension: Dimension) -> float | None:
     """What a dimension reads of a verdict."""
     if dimension.read == "score":
         return _unit(verdict.get("score"))
-    steps = (verdict.get("detail") or {}).get("steps") or []
+    detail = verdict.get("detail")
+    found = detail.get("steps") if isinstance(detail, dict) else None
+    steps = [s for s in found if isinstance(s, dict)] if isinstance(found, list) else []
     judged = [v for step in steps if (v := _of_step(step)) is not None]
     if dimension.read == "last":
         return _of_step(steps[-1]) if steps else None
@@ -52,11 +54,11 @@ def read(verdict: Verdict, dimension: Dimension) -> float | None:
 def _of_step(step: Mapping[str, Any]) -> float | None:
     if (score := step.get("score")) is not None:
         return _unit(score)
-    return {"right": 1.0, "wrong": 0.0}.get(step["label"])
+    return {"right": 1.0, "wrong": 0.0}.get(str(step.get("label")))
 
 
 def _unit(score: Any) -> float | None:
-    if score is None or math.isnan(score):
+    if not isinstance(score, int | float) or math.isnan(score):
         return None
     return min(1.0, max(0.0, float(score)))
 
