@@ -97,7 +97,7 @@ def dataset(
             return None if _fits(row, shapes) else _complain(name, row, shapes)
 
         def other(row: Any) -> str | None:
-            """The data set whose columns a row has, if it has more of them than of this one's."""
+            """The command for the data set whose columns a row has, if it has more of them than of this one's."""
             width = max(len(shape) for shape in shapes if _fits(row, [shape]))
             return _other(name, row, width)
 
@@ -122,7 +122,7 @@ def _complain(name: str, row: Any, shapes: Sequence[Shape]) -> str:
     near = {column: get_close_matches(column, set(columns) - set(nearest), 1) for column in missing}
     renamed = [f"{old[0]!r} to {new!r}" for new, old in near.items() if old]
     if other := _other(name, row):
-        text += f" These are columns of `swr1 load {other}`."
+        text += f" These are columns of {other}."
     elif renamed:
         text += f" Has the set changed? Rename {', '.join(renamed)}, or write a loader of your own."
     else:
@@ -132,14 +132,16 @@ def _complain(name: str, row: Any, shapes: Sequence[Shape]) -> str:
 
 
 def _other(name: str, row: dict[str, Any], more_than: int = 0) -> str | None:
-    """The other data set that a row has the columns of; the one with the most of them."""
+    """The other data sets that a row has the columns of: those with the most of them, as commands."""
     fitting = [
         (len(shape), other)
         for other in LOADERS.names()
         for shape in getattr(LOADERS.get(other), "shapes", ())
         if other != name and len(shape) > more_than and _fits(row, [shape])
     ]
-    return max(fitting)[1] if fitting else None
+    most = max((width for width, _ in fitting), default=0)
+    names = sorted({other for width, other in fitting if width == most})
+    return " or ".join(f"`swr1 load {other}`" for other in names) or None
 
 
 def text(row: Mapping[str, Any], column: str) -> str:

@@ -105,7 +105,7 @@ def _first(load: Any, row: Any, location: str, options: dict[str, Any]) -> Any:
         return _called(load, row, options)
     except DataError as error:
         if other := load.other(row):
-            hint = f"{error.reason}. These are columns of `swr1 load {other}`"
+            hint = f"{error.reason}. These are columns of {other}"
             raise _WrongFile(hint, location) from None
         raise
 

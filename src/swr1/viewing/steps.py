@@ -29,9 +29,9 @@ def by_step(record: Record) -> list[RenderableType]:
 
     Args: record: as it is read, since places count its characters; what is shown is cleaned here.
     """
-    text = record.get("completion")
+    text, verdicts = record.get("completion"), record.get("verdicts")
     groups: dict[tuple, list[tuple[str, list[dict[str, Any]]]]] = {}
-    for name, verdict in (record.get("verdicts") or {}).items():
+    for name, verdict in verdicts.items() if isinstance(verdicts, dict) else ():
         if steps := _steps(verdict, text):
             places = tuple((step["start"], step["end"]) for step in steps)
             groups.setdefault(places, []).append((name, steps))
