@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from swr1 import pictures
+from swr1 import plotting
 from swr1.planning import costs
 from swr1.planning.config import PlanConfig
 from swr1.planning.lengths import Lognormal
@@ -157,10 +157,10 @@ def sweep(out: str) -> None:
 
 def draw(grown: list[Outcome], fixed: list[Outcome], split: dict[int, Outcome], out: str) -> None:
     """Throughput by GPUs; idle shares by the split of 64 (GPUs for rollout -> outcome); time by K."""
-    figure = pictures.new_figure(11, 4.2)
+    figure = plotting.new_figure(11, 4.2)
     left, middle, right = figure.subplots(1, 3)
     y = "trained tokens per second and GPU"
-    pictures.clean_axes(left, "Throughput", x="number of GPUs", y=y)
+    plotting.clean_axes(left, "Throughput", x="number of GPUs", y=y)
     throughput = {
         "4 prompts a step for each GPU": [per_gpu(o, n) for o, n in zip(grown, GPUS, strict=True)],
         "256 prompts a step": [per_gpu(o, n) for o, n in zip(fixed, GPUS, strict=True)],
@@ -172,7 +172,7 @@ def draw(grown: list[Outcome], fixed: list[Outcome], split: dict[int, Outcome], 
     curves(left, GPUS, throughput)
 
     x = "GPUs for rollout, of 64 (the others train)"
-    pictures.clean_axes(middle, "Idle time", x=x, y="idle, % of the time")
+    plotting.clean_axes(middle, "Idle time", x=x, y="idle, % of the time")
     idle = {
         "rollout": [100 * o.rollout_idle for o in split.values()],
         "trainer": [100 * o.train_idle for o in split.values()],
@@ -182,7 +182,7 @@ def draw(grown: list[Outcome], fixed: list[Outcome], split: dict[int, Outcome], 
     middle.set_xticks(range(0, 65, 16))
 
     x = "K: steps by which rollouts may lag"
-    pictures.clean_axes(right, "Time of a step, 64 GPUs", x=x, y="seconds")
+    plotting.clean_axes(right, "Time of a step, 64 GPUs", x=x, y="seconds")
     base, times = seven(64), {}
     spread = base.lengths.spread  # type: ignore[attr-defined]
     for name, one in (("lengths with a long tail", spread), ("all lengths alike", 0.0)):
@@ -194,19 +194,19 @@ def draw(grown: list[Outcome], fixed: list[Outcome], split: dict[int, Outcome], 
         "Computed by the simulation behind swr1 plan, for a 7B policy on H100 GPUs: not measured",
         x=0.01,
         ha="left",
-        fontsize=pictures.TITLE,
-        color=pictures.INK,
+        fontsize=plotting.TITLE,
+        color=plotting.INK,
     )
-    pictures.save_figure(pictures.finish(figure), out)
+    plotting.save_figure(plotting.finish(figure), out)
 
 
 def curves(axes: Axes, xs: Sequence[float], named: dict[str, list[float]]) -> None:
     for index, ys in enumerate(named.values()):
         size = 8 - 2.5 * index  # of two in one place, the first is still seen
         mark = {"markersize": size, "markeredgecolor": "white", "clip_on": False}
-        axes.plot(xs, ys, zorder=3, **mark, **pictures.look(index))
+        axes.plot(xs, ys, zorder=3, **mark, **plotting.look(index))
     axes.set_ylim(0, 1.3 * max(map(max, named.values())))  # room for the legend
-    pictures.legend(axes, axes.get_lines(), list(named), loc="upper right")
+    plotting.legend(axes, axes.get_lines(), list(named), loc="upper right")
 
 
 def cpu_seconds(pid: int) -> float:

@@ -57,7 +57,7 @@ def command(
     from swr1.analysis.words import load_words
 
     if picture:
-        from swr1.pictures import check_name
+        from swr1.plotting import check_name
 
         check_name(picture)
     opened = open_tokenizer(tokenizer) if tokenizer else None

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from swr1.picture_parts import what_it_is, with_parts
+
 VERSION = 1
 # Verdicts that say whether an answer is right; of several on a record, the first one counts.
 RIGHT_OR_WRONG = ("math", "choice", "exact", "f1", "knights")
@@ -278,8 +280,13 @@ def make_id(task: str, prompt: Any, answer: Any, model: str | None = None) -> st
     """16 hex digits that name an item: equal for equal (task, prompt, answer).
 
     With `model`, who wrote a given completion, "@model" follows: two models' answers to one prompt
-    are different records wherever they are loaded (see `item_of`).
+    are different records wherever they are loaded (see `item_of`). A picture counts by its digest,
+    where its part has one: neither its folder nor its encoding is part of the item.
     """
+    if type(prompt) is list and any(
+        type(m) is dict and type(m.get("content")) is list for m in prompt
+    ):
+        prompt = with_parts(prompt, what_it_is)
     text = pack([task, prompt, answer], orjson.OPT_SORT_KEYS)
     name = hashlib.blake2b(text, digest_size=8).hexdigest()
     return f"{name}@{model}" if model else name

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from swr1 import pictures
+from swr1 import plotting
 from swr1.errors import DataError, UsageError
 from swr1.evals.metrics import summarise
 from swr1.evals.picture import (
@@ -235,17 +235,17 @@ def test_characters_that_the_usual_font_lacks(tmp_path, monkeypatch, capsys):
     """Another installed font draws them; what no font has is escaped, and said once a picture."""
     from matplotlib.font_manager import FontProperties, findfont
 
-    usual, other = (pictures._characters(findfont(f)) for f in (FontProperties(), "STIXGeneral"))
+    usual, other = (plotting._characters(findfont(f)) for f in (FontProperties(), "STIXGeneral"))
     had = chr(next(c for c in sorted(other - usual) if chr(c).isprintable()))
     nowhere = "步"
-    monkeypatch.setattr(pictures, "plain", str)
-    figure = pictures.new_figure(3, 2)
-    axes = pictures.clean_axes(figure.subplots(), "run " + had, x="策" + nowhere, y="y")
+    monkeypatch.setattr(plotting, "plain", str)
+    figure = plotting.new_figure(3, 2)
+    axes = plotting.clean_axes(figure.subplots(), "run " + had, x="策" + nowhere, y="y")
     axes.set_yticks([0, 1], ["plain", nowhere])
     monkeypatch.setattr(
-        pictures, "_font_of", lambda missing: ("STIXGeneral", missing & frozenset({ord(had)}))
+        plotting, "_font_of", lambda missing: ("STIXGeneral", missing & frozenset({ord(had)}))
     )
-    pictures.save_figure(figure, tmp_path / "a.png")
+    plotting.save_figure(figure, tmp_path / "a.png")
     assert axes.get_title(loc="left") == "run " + had
     assert "STIXGeneral" in axes._left_title.get_fontfamily()
     assert axes.get_xlabel() == "\\u7b56\\u6b65"
@@ -256,7 +256,7 @@ def test_characters_that_the_usual_font_lacks(tmp_path, monkeypatch, capsys):
 def test_the_font_with_most_of_the_characters_is_found():
     from matplotlib.font_manager import findfont
 
-    some = frozenset(sorted(pictures._characters(findfont("STIXGeneral")))[-3:])
-    name, has = pictures._font_of(some)
+    some = frozenset(sorted(plotting._characters(findfont("STIXGeneral")))[-3:])
+    name, has = plotting._font_of(some)
     assert has == some and name and "Last Resort" not in name
-    assert pictures._font_of(frozenset({0xF0001})) == (None, frozenset())
+    assert plotting._font_of(frozenset({0xF0001})) == (None, frozenset())

@@ -13,10 +13,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from swr1 import pictures
+from swr1 import plotting
 from swr1.analysis.features import label_of
 from swr1.analysis.reasoning import STEP
-from swr1.pictures import COLOURS, FAINT
+from swr1.plotting import COLOURS, FAINT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,8 +35,8 @@ def reasoning_picture(result: Result, out: str | Path) -> None:
 
     Raises UsageError for another suffix.
     """
-    pictures.check_name(Path(out))
-    pictures.save_figure(reasoning_figure(result), out)
+    plotting.check_name(Path(out))
+    plotting.save_figure(reasoning_figure(result), out)
 
 
 def reasoning_figure(result: Result) -> Figure:
@@ -45,21 +45,21 @@ def reasoning_figure(result: Result) -> Figure:
     compared = _compared(result, outcome)
     first = 1.1 + 0.26 * max(3, len(compared))
     heights = [first, 1.3 * _HEIGHT, _HEIGHT, _HEIGHT]
-    figure = pictures.new_figure(7, sum(heights))
+    figure = plotting.new_figure(7, sum(heights))
     top, words, length, right = figure.subplots(4, 1, height_ratios=heights)
     _compare(top, result, compared, outcome)
     by_step = result["by"] == STEP
-    x = "training step (version of the policy)" if by_step else pictures.key(result["by"])
+    x = "training step (version of the policy)" if by_step else plotting.key(result["by"])
     _words(words, result, x)
     unit = "tokens or words" if result["length_unit"] == "mixed" else result["length_unit"]
-    pictures.clean_axes(length, "Length", x=x, y=f"mean length, {unit}")
+    plotting.clean_axes(length, "Length", x=x, y=f"mean length, {unit}")
     _line(length, result, [row["length"] for row in result["rows"]])
     length.set_ylim(0, length.get_ylim()[1] * 1.05)
-    judge = pictures.plain(", ".join(result["verdicts"]) or "not judged")
-    pictures.clean_axes(right, f"Right answers ({judge})", x=x, y="% of completions")
+    judge = plotting.plain(", ".join(result["verdicts"]) or "not judged")
+    plotting.clean_axes(right, f"Right answers ({judge})", x=x, y="% of completions")
     _line(right, result, [row["right"] for row in result["rows"]], 100)
     right.set_ylim(0, 102)
-    return pictures.finish(figure)
+    return plotting.finish(figure)
 
 
 def _compared(result: Result, outcome: str) -> list[str]:
@@ -83,10 +83,10 @@ def _compare(axes: Axes, result: Result, names: list[str], outcome: str) -> None
     else:
         scale, what, unit = 100, "right answers", "right answers, % of completions"
     title = f"{what.capitalize()} with and without the word"
-    pictures.clean_axes(axes, title, x=unit, y="word (% of completions\nwith it)", grid="x")
+    plotting.clean_axes(axes, title, x=unit, y="word (% of completions\nwith it)", grid="x")
     if not names:
         why = f"no word that at least {_FEWEST} completions have and {_FEWEST} lack"
-        pictures.nothing(axes, why)
+        plotting.nothing(axes, why)
         return
     handles: dict[str, Any] = {}
     for at, name in enumerate(names):
@@ -102,7 +102,7 @@ def _compare(axes: Axes, result: Result, names: list[str], outcome: str) -> None
                 color=colour,
                 markersize=5,
                 linewidth=1.2,
-                capsize=pictures.CAPS,
+                capsize=plotting.CAPS,
             )
     shares = [result["with_and_without"][n]["completions"] / result["records"] for n in names]
     labels = [f"{_label(n)}  ({100 * s:.0f}%)" for n, s in zip(names, shares, strict=True)]
@@ -113,7 +113,7 @@ def _compare(axes: Axes, result: Result, names: list[str], outcome: str) -> None
 
 def _words(axes: Axes, result: Result, x: str) -> None:
     title = "Completions with the word (words side by side)"
-    pictures.clean_axes(axes, title, x=x, y="% of completions")
+    plotting.clean_axes(axes, title, x=x, y="% of completions")
     shares = result["all"]["signs"]
     for kind in ("word:", "sign:"):
         names = [n for n in shares if n.startswith(kind) and shares[n]["value"]]
@@ -121,7 +121,7 @@ def _words(axes: Axes, result: Result, x: str) -> None:
             break
     names = sorted(names, key=lambda n: -shares[n]["value"])[:_MOST_LINES]
     if not names:
-        pictures.nothing(axes, "none of the words occurs")
+        plotting.nothing(axes, "none of the words occurs")
         return
     handles = {}
     for index, name in enumerate(names):
@@ -136,9 +136,9 @@ def _words(axes: Axes, result: Result, x: str) -> None:
 
 
 def _legend(axes: Axes, handles: dict[str, Any]) -> None:
-    pictures.legend(
+    plotting.legend(
         axes,
-        [*handles.values(), pictures.whisker()],
+        [*handles.values(), plotting.whisker()],
         [*handles, "95% interval"],
         loc="center left",
         bbox_to_anchor=(1, 0.5),
@@ -165,16 +165,16 @@ def _line(
         if place is not None and cell["value"] is not None
     ]
     if not known:
-        pictures.nothing(axes, "not recorded")
+        plotting.nothing(axes, "not recorded")
         return None
     x = {at: (places[at] or 0.0) + aside * width for at in known}
     y = {at: scale * cells[at]["value"] for at in known}
-    look = pictures.look(index)
+    look = plotting.look(index)
     for one, other in pairwise(known):
         if _joined(result, one, other):
             axes.plot([x[one], x[other]], [y[one], y[other]], color=look["color"], linewidth=1.4)
     if places == [0] or result["by"] != STEP:
-        names = [pictures.plain(_row_name(row["name"], result["by"])) for row in result["rows"]]
+        names = [plotting.plain(_row_name(row["name"], result["by"])) for row in result["rows"]]
         axes.set_xticks(range(len(places)), names)
         axes.set_xlim(-0.5, len(places) - 0.5)
     else:  # alike in all panels, wherever their quantities lie in a row's width
@@ -191,7 +191,7 @@ def _line(
         markeredgecolor="white",
         markeredgewidth=0.6,
         linewidth=1,
-        capsize=0 if aside else pictures.CAPS,
+        capsize=0 if aside else plotting.CAPS,
     )
 
 
@@ -237,4 +237,4 @@ def _row_name(name: str, by: str) -> str:
 
 
 def _label(sign: str) -> str:
-    return pictures.plain(label_of(sign))
+    return plotting.plain(label_of(sign))

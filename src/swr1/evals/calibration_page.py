@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from swr1 import pictures
+from swr1 import plotting
 from swr1.evals.calibration import Case, case_of, figures
 from swr1.evals.report import as_page, new_table, number, percent, span
 from swr1.records import Record
@@ -136,25 +136,25 @@ def _shown(cell: Mapping[str, Any], share: bool) -> list[str]:
 
 def picture(runs: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     """Two panels: accuracy by stated confidence, and the risk among the answers that are kept."""
-    figure = pictures.new_figure(9, 4)
+    figure = plotting.new_figure(9, 4)
     left, right = figure.subplots(1, 2)
-    pictures.clean_axes(
+    plotting.clean_axes(
         left, "Reliability", x="stated confidence, 0 to 1", y="share right", grid="both"
     )
-    pictures.clean_axes(
+    plotting.clean_axes(
         right,
         "Risk against coverage",
         x="coverage: share of answers kept, the surest first",
         y="risk: share wrong among them",
         grid="both",
     )
-    (even,) = left.plot([0, 1], [0, 1], color=pictures.INK, linewidth=1, linestyle=":")
+    (even,) = left.plot([0, 1], [0, 1], color=plotting.INK, linewidth=1, linestyle=":")
     handles: list[Any] = [even]
     labels = ["as sure as right"]
     for index, (run, numbers) in enumerate(runs.items()):
         if not numbers.get("bins"):
             continue
-        look = pictures.look(index)
+        look = plotting.look(index)
         bins, curve = numbers["bins"], numbers["selective"]
         (line,) = left.plot(
             [b["confidence"] for b in bins], [b["accuracy"] for b in bins], linewidth=1.2, **look
@@ -166,8 +166,8 @@ def picture(runs: Mapping[str, Mapping[str, Any]], path: Path) -> None:
             **look,
         )
         handles.append(line)
-        labels.append(pictures.plain(run or "all"))
+        labels.append(plotting.plain(run or "all"))
     for axes in (left, right):
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
-    pictures.legend(figure, handles, labels)
-    pictures.save_figure(pictures.finish(figure), path)
+    plotting.legend(figure, handles, labels)
+    plotting.save_figure(plotting.finish(figure), path)

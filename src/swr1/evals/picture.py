@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swr1 import pictures
+from swr1 import plotting
 from swr1.errors import DataError, UsageError
 from swr1.evals.metrics import Cell, Summary, by_number
 from swr1.evals.report import by_decoding
@@ -37,8 +37,8 @@ def training_picture(runs: Runs, out: str | Path) -> None:
         DataError: no run holds any of the three curves.
         UsageError: another suffix.
     """
-    pictures.check_name(Path(out))
-    pictures.save_figure(training_figure(runs), out)
+    plotting.check_name(Path(out))
+    plotting.save_figure(training_figure(runs), out)
 
 
 def curves_of(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -72,41 +72,41 @@ def training_figure(runs: Runs) -> Figure:
         raise DataError(f"nothing to draw: no step has any of {', '.join(CURVES)}", named)
     longest = max(len(rows) for rows in drawn.values())
     window = max(5, longest // 8) | 1
-    figure = pictures.new_figure(11, 3.9)
+    figure = plotting.new_figure(11, 3.9)
     for axes, (key, title, unit, scale) in zip(figure.subplots(1, 3), _PANELS, strict=True):
-        pictures.clean_axes(axes, title, x="optimizer step", y=unit)
+        plotting.clean_axes(axes, title, x="optimizer step", y=unit)
         curves = [
             _curve(axes, rows, key, scale, window, (index, len(drawn)))
             for index, rows in enumerate(drawn.values())
         ]
         if not any(curves):
-            pictures.nothing(axes, "not recorded")
+            plotting.nothing(axes, "not recorded")
             continue
         axes.xaxis.get_major_locator().set_params(integer=True)
         begin, end = axes.get_xlim()
         if begin < 0.2 * end:  # steps are counted from 1: the axis need not leave out 0
             axes.set_xlim(min(0, begin), end)
-        pictures.begin_at_tick(axes, "x")
+        plotting.begin_at_tick(axes, "x")
         if key == "accuracy":
             axes.set_ylim(-2, 102)
         elif key == "length_mean":
             axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
-        pictures.begin_at_tick(axes, "y")
-    lines = [Line2D([], [], linewidth=2, **pictures.look(i)) for i in range(len(drawn))]
-    labels = [pictures.plain(label) for label in drawn]
+        plotting.begin_at_tick(axes, "y")
+    lines = [Line2D([], [], linewidth=2, **plotting.look(i)) for i in range(len(drawn))]
+    labels = [plotting.plain(label) for label in drawn]
     if longest >= _SMOOTHED_FROM:
         lines += [Line2D([], [], color="#888888", linewidth=w) for w in (2, 0.7)]
         labels += [f"thick: running mean over {window} steps", "thin: each step"]
-    pictures.legend(figure, lines, labels)
-    return pictures.finish(figure)
+    plotting.legend(figure, lines, labels)
+    return plotting.finish(figure)
 
 
 def accuracy_picture(
     summaries: Mapping[str, Summary], out: str | Path, trained: Sequence[object] = ()
 ) -> None:
     """Draw `accuracy_figure`; .png, .svg or .pdf, written whole or not at all."""
-    pictures.check_name(Path(out))
-    pictures.save_figure(accuracy_figure(summaries, trained), out)
+    plotting.check_name(Path(out))
+    plotting.save_figure(accuracy_figure(summaries, trained), out)
 
 
 def accuracy_figure(summaries: Mapping[str, Summary], trained: Sequence[object] = ()) -> Figure:
@@ -126,12 +126,12 @@ def accuracy_figure(summaries: Mapping[str, Summary], trained: Sequence[object] 
     names = list(dict.fromkeys(name for side in sides.values() for name in side))
     bars = max(len(side) for side in sides.values()) * len(groups)
     each = min(9.0, max(4.2, 1.4 + 0.46 * bars))
-    figure = pictures.new_figure(len(sides) * each, 4.0)
+    figure = plotting.new_figure(len(sides) * each, 4.0)
     panels = figure.subplots(1, len(sides), squeeze=False, sharey=True)[0]
     for axes, (side, runs) in zip(panels, sides.items(), strict=True):
         by = next(iter(runs.values()))["by"]
         ticks, x = _groups(groups, by, {str(t) for t in trained})
-        pictures.clean_axes(axes, _decoded(side), x=x, y="right answers, %")
+        plotting.clean_axes(axes, _decoded(side), x=x, y="right answers, %")
         width = 0.8 / len(runs)
         for index, (name, summary) in enumerate(runs.items()):
             offset = (index - (len(runs) - 1) / 2) * width
@@ -146,14 +146,14 @@ def accuracy_figure(summaries: Mapping[str, Summary], trained: Sequence[object] 
         axes.set_yticks(range(0, 101, 20))
         axes.tick_params(left=axes is panels[0])
         axes.label_outer()
-    marks = [{**pictures.look(i), "markeredgecolor": "white"} for i in range(len(names))]
+    marks = [{**plotting.look(i), "markeredgecolor": "white"} for i in range(len(names))]
     handles: list[Any] = [
         (Patch(color=mark["color"]), Line2D([], [], linestyle="", markersize=7, **mark))
         for mark in marks
     ]
-    names = [pictures.plain(name) for name in names]
-    pictures.legend(figure, [*handles, pictures.whisker()], [*names, "95% interval"])
-    return pictures.finish(figure)
+    names = [plotting.plain(name) for name in names]
+    plotting.legend(figure, [*handles, plotting.whisker()], [*names, "95% interval"])
+    return plotting.finish(figure)
 
 
 def _decoded(side: str) -> str:
@@ -169,10 +169,10 @@ def _groups(groups: Sequence[str], by: str, trained: set[str]) -> tuple[list[str
         return ["all prompts"], ""
     named = {group: f"no {by}" if group == "-" else group for group in groups}
     ticks = [
-        f"{pictures.plain(name)}\nunseen" if trained and group not in trained else name
+        f"{plotting.plain(name)}\nunseen" if trained and group not in trained else name
         for group, name in named.items()
     ]
-    return ticks, pictures.key(by)
+    return ticks, plotting.key(by)
 
 
 def _curve(
@@ -196,7 +196,7 @@ def _curve(
     # Each run's markers stand at other steps, so that none covers another's.
     every = max(1, len(values) // _MARKS)
     marks = (every * index // runs, every)
-    line = {**pictures.look(index), "markersize": 6, "markeredgecolor": "white", "linewidth": 2}
+    line = {**plotting.look(index), "markersize": 6, "markeredgecolor": "white", "linewidth": 2}
     if len(values) >= _SMOOTHED_FROM:
         axes.plot(steps, values, color=line["color"], linewidth=0.7, alpha=0.25)
         values = _smooth(values, window)
@@ -217,28 +217,28 @@ def _smooth(values: np.ndarray, window: int) -> np.ndarray:
 def _bar(axes: Axes, at: float, width: float, cell: Cell, index: int, narrow: bool) -> None:
     height = 100 * (cell["accuracy"] or 0.0)
     low, high = (100 * end for end in cell["interval"] or (height / 100, height / 100))
-    look = pictures.look(index)
+    look = plotting.look(index)
     axes.bar(at, height, width, color=look["color"], alpha=0.75)
     axes.errorbar(
         at,
         height,
-        yerr=pictures.whiskers(height, low, high, 0, 100),
-        color=pictures.INK,
+        yerr=plotting.whiskers(height, low, high, 0, 100),
+        color=plotting.INK,
         linewidth=1,
-        capsize=pictures.CAPS,
+        capsize=plotting.CAPS,
     )
     # A bar of height 0 has no colour to be known by, but a marker.
     axes.plot(at, height, markersize=7, markeredgecolor="white", linestyle="", zorder=3, **look)
     axes.annotate(
-        pictures.percent(height),
+        plotting.percent(height),
         (at, max(high, height)),
         xytext=(0, 4),
         textcoords="offset points",
         ha="center",
         va="bottom",
         rotation=90 if narrow else 0,
-        fontsize=pictures.SMALL,
-        color=pictures.INK,
+        fontsize=plotting.SMALL,
+        color=plotting.INK,
     )
 
 

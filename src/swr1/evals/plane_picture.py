@@ -12,7 +12,7 @@ from math import cos, hypot, pi, sin
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swr1 import pictures
+from swr1 import plotting
 from swr1.errors import UsageError
 from swr1.registry import suggest
 
@@ -31,8 +31,8 @@ def plane_picture(
     points: Points, out: str | Path, x: str, y: str, ladders: Sequence[Sequence[str]] = ()
 ) -> None:
     """Draw `plane_figure`; .png, .svg or .pdf, written whole or not at all."""
-    pictures.check_name(Path(out))
-    pictures.save_figure(plane_figure(points, x, y, ladders), out)
+    plotting.check_name(Path(out))
+    plotting.save_figure(plane_figure(points, x, y, ladders), out)
 
 
 def plane_figure(points: Points, x: str, y: str, ladders: Sequence[Sequence[str]] = ()) -> Figure:
@@ -52,22 +52,22 @@ def plane_figure(points: Points, x: str, y: str, ladders: Sequence[Sequence[str]
                 f"--ladder: the picture has no run {label!r}.{suggest(label, list(points))}"
                 f" It has: {', '.join(points)}"
             )
-    figure = pictures.new_figure(6.4, 5.8)
-    axes = pictures.clean_axes(figure.subplots(), x=x, y=y, grid="both")
+    figure = plotting.new_figure(6.4, 5.8)
+    axes = plotting.clean_axes(figure.subplots(), x=x, y=y, grid="both")
     looks = [
-        {**pictures.look(i), "linestyle": "", "markersize": _MARKER} for i in range(len(points))
+        {**plotting.look(i), "linestyle": "", "markersize": _MARKER} for i in range(len(points))
     ]
     for run, mark in zip(points.values(), looks, strict=True):
         (across, left, right), (up, low, high) = ([100 * v for v in one] for one in run)
         axes.errorbar(
             across,
             up,
-            xerr=pictures.whiskers(across, left, right, 0, 100),
-            yerr=pictures.whiskers(up, low, high, 0, 100),
+            xerr=plotting.whiskers(across, left, right, 0, 100),
+            yerr=plotting.whiskers(up, low, high, 0, 100),
             color=mark["color"],
             linewidth=1,
             alpha=0.6,
-            capsize=pictures.CAPS,
+            capsize=plotting.CAPS,
         )
     for at, which in enumerate("xy"):
         ends = [100 * end for run in points.values() for end in run[at][1:]]
@@ -75,33 +75,33 @@ def plane_figure(points: Points, x: str, y: str, ladders: Sequence[Sequence[str]
         room = max(1.0, _ROOM * (max(ends) - min(ends)))
         limits = max(-room / 2, min(ends) - room), min(100 + room / 2, max(ends) + room)
         axes.set(**{f"{which}lim": limits})
-        pictures.begin_at_tick(axes, which)
+        plotting.begin_at_tick(axes, which)
         axis = axes.xaxis if which == "x" else axes.yaxis
         low, _ = axis.get_view_interval()
         axis.set_ticks([tick for tick in axis.get_ticklocs() if max(0, low) <= tick <= 100])
-    pictures.finish(figure)
+    plotting.finish(figure)
     handles: list[Any] = [Line2D([], [], markeredgecolor="white", **mark) for mark in looks]
-    said = {pictures.plain(label): handle for label, handle in zip(points, handles, strict=True)}
-    said["95% interval"] = pictures.whisker()
+    said = {plotting.plain(label): handle for label, handle in zip(points, handles, strict=True)}
+    said["95% interval"] = plotting.whisker()
     if ladders:
-        said["to the next stage"] = Line2D([], [], color=pictures.INK, marker=">", markersize=6)
-    pictures.legend(figure, list(said.values()), list(said))
+        said["to the next stage"] = Line2D([], [], color=plotting.INK, marker=">", markersize=6)
+    plotting.legend(figure, list(said.values()), list(said))
     homes = _homes(figure, axes, points)
     for before, after in (pair for ladder in ladders for pair in pairwise(ladder)):
         _arrow(axes, points, homes, before, after)
     if _draw_markers(axes, points, homes, looks):
         said["from a marker, moved to be seen, to its place"] = Line2D([], [], **_LEAD)
         figure.legends[0].remove()
-        pictures.legend(figure, list(said.values()), list(said))
+        plotting.legend(figure, list(said.values()), list(said))
     return figure
 
 
-_LEAD: dict[str, Any] = {"color": pictures.INK, "linewidth": 0.6}
+_LEAD: dict[str, Any] = {"color": plotting.INK, "linewidth": 0.6}
 
 
 def _homes(figure: Figure, axes: Axes, points: Points) -> dict[str, Place]:
     """Where on the page each run is, which is known only once the figure has been laid out."""
-    pictures.lay_out(figure)
+    plotting.lay_out(figure)
     places = axes.transData.transform(
         [(100 * across[0], 100 * up[0]) for across, up in points.values()]
     )
@@ -117,7 +117,7 @@ def _arrow(axes: Axes, points: Points, homes: Mapping[str, Place], before: str, 
     style: dict[str, Any] = {"arrowstyle": "-|>", "shrinkA": 5, "shrinkB": 5}
     if apart < 3 * _MARKER:  # no room for a head
         style = {"arrowstyle": "-", "shrinkA": 0, "shrinkB": 0}
-    axes.annotate("", end, begin, arrowprops={**style, "color": pictures.INK, "alpha": 0.7})
+    axes.annotate("", end, begin, arrowprops={**style, "color": plotting.INK, "alpha": 0.7})
 
 
 def _draw_markers(

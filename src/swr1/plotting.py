@@ -1,4 +1,4 @@
-"""How every picture looks, and how it is written: palette, markers, sizes of text, axes, legends.
+"""How every plot looks, and how it is written: palette, markers, sizes of text, axes, legends.
 
     figure = new_figure(6, 4)
     axes = clean_axes(figure.subplots(), "Throughput", x="GPUs", y="tokens a second")
