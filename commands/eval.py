@@ -53,6 +53,14 @@ def command(
         WRITTEN,
         option("Draw accuracy by group, or two axes of suites (.png, .svg, .pdf)."),
     ] = None,
+    over_tokens: Annotated[
+        Path | None,
+        WRITTEN,
+        option(
+            "Draw accuracy over the tokens spent: runs named METHOD:K, or METHOD:K@SEED, are the"
+            " points of a curve.",
+        ),
+    ] = None,
     different_prompts: Annotated[
         bool,
         option("Compare runs also where their system prompts differ.", "--different-prompts"),
@@ -78,6 +86,8 @@ def command(
 
     swr1 eval before=a.jsonl after=b.jsonl --suite safety,ability --picture axes.png
 
+    swr1 eval rules:2=a.jsonl rules:4=b.jsonl vote:4=c.jsonl --over-tokens cost.png
+
     swr1 eval before=a.jsonl after=b.jsonl --calibration --picture calibration.png
     """
     from swr1.evals import by_run
@@ -89,6 +99,12 @@ def command(
     alone = [f for f in ("detail", "failures", "ladder", "axes") if getattr(suites, f)]
     if alone and not suites.requested:
         raise UsageError(f"--{alone[0]} goes with --suite")
+    if over_tokens and (
+        suites.requested or confidence.calibration or confidence.first_wrong or memory.requested
+    ):
+        raise UsageError(
+            "--over-tokens is of right and wrong: it goes without --suite and the like"
+        )
     if suites.requested:
         figures = by_run.suites(
             open_stage, by_label(runs), suites, by,
@@ -115,7 +131,7 @@ def command(
         named = {name: [file] for name, file in files_by_name(runs).items()}
         figures = by_run.accuracy(
             open_stage, named, by, verdict, sizes,
-            runs_by=runs_by, picture=picture, read=read, prompts=prompts,
+            runs_by=runs_by, picture=picture, over_tokens=over_tokens, read=read, prompts=prompts,
         )  # fmt: skip
     show_as(printed, figures.numbers, figures.page, figures.rows)
     if memory.list_matches and printed == "page":

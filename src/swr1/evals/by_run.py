@@ -108,6 +108,7 @@ def accuracy(
     *,
     runs_by: str | None = None,
     picture: Path | None = None,
+    over_tokens: Path | None = None,
     read: Reading = reading("id", "completion"),
     prompts: PromptsOfRuns | None = None,
 ) -> Figures:
@@ -117,6 +118,7 @@ def accuracy(
         by: the key that groups the records, see keys.value_of. verdict: see metrics.Summariser.
         trained: names of groups that were trained on.
         picture: where to draw it (.png, .svg, .pdf). prompts: see collect.
+        over_tokens: where to draw it over the tokens that were spent, see cost_picture.
     """
     collected = collect(open_run, runs, lambda _: Summariser(by, verdict), read, runs_by, prompts)
     summaries = {label: one.summary() for label, one in collected.items()}
@@ -124,6 +126,10 @@ def accuracy(
         from swr1.evals.picture import accuracy_picture
 
         accuracy_picture(summaries, picture, trained=trained)
+    if over_tokens:
+        from swr1.evals.cost_picture import cost_picture
+
+        cost_picture(summaries, over_tokens)
     numbers: dict[str, Any] = {
         n: {k: v for k, v in s.items() if k != "items"} for n, s in summaries.items()
     }
