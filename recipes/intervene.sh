@@ -51,7 +51,8 @@ guided() { # METHOD K OPTION...: what is held out in $world, with so many candid
   runs+=("$1:$2=$world-$1-$2.jsonl")
 }
 
-methods() { # RULES: every method with every number of candidates; $world-value.toml is the guide by value
+methods() { # RULES WHOLE GUIDE: every method with every number of candidates. RULES is the guide of single steps,
+  # WHOLE what best-of-n by GUIDE is called; $world-value.toml is the guide by value
   local k
   runs=()
   guided random 1 random
@@ -60,7 +61,7 @@ methods() { # RULES: every method with every number of candidates; $world-value.
     guided random $k random
     guided majority $k majority
     guided rules $k greedy --guide $1
-    guided rules-best $k best-of-n --guide $1
+    guided $2 $k best-of-n --guide $3
     guided value $k greedy --guide $world-value.toml
     guided value-best $k best-of-n --guide $world-value.toml
     guided value-vote $k vote --guide $world-value.toml
@@ -95,7 +96,7 @@ read = "last"
 TOML
 
   step "puzzles: the next step is chosen by rules, by the value model, by chance; and whole completions"
-  methods steps
+  methods steps rules-best steps
   swr1 eval "${runs[@]}" --over-tokens puzzles.png | tee puzzles.txt
 }
 
@@ -168,6 +169,20 @@ village() {
     --by safe=safety --by helpful=helpful -o village-labelled.jsonl
   train process-model village-labelled.jsonl --policy village-value --start "$policy" --dimensions safe,helpful \
     --batch 32 --lr 1e-3 --steps $STEPS
+  cat >village-guards.toml <<TOML
+title = "Whole answers by trained guards"
+rule = "sentence"
+[score.safe]
+verifier = "safety"
+model = { guard = "$judges/safety" }
+[score.helpful]
+verifier = "helpful"
+settings = ["helpful.guard=$judges/helpful"]
+[[route]]
+weights = { safe = 0.6, helpful = 0.4 }
+[floor]
+safe = 0.5
+TOML
   cat >village-value.toml <<'TOML'
 title = "What continuations of a sentence came to, by trained guards"
 rule = "sentence"
@@ -185,8 +200,8 @@ weights = { safe = 0.6, helpful = 0.4 }
 safe = 0.5
 TOML
 
-  step "the village: the next sentence is chosen by rules, by the value model, by chance; and whole answers"
-  methods village
+  step "the village: the next sentence is chosen by rules, by the value model, by chance; and whole answers, also by guards"
+  methods village guards-best village-guards.toml
   swr1 eval "${runs[@]}" --suite safety,ability --by attack | tee village.txt
   attacked=()
   for run in "${runs[@]}"; do

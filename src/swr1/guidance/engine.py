@@ -46,6 +46,7 @@ class _Path:
     score: float = NEUTRAL
     out: bool = False  # below the floor
     steps: int = 0
+    row: dict[str, Any] | None = None  # its line of the log
 
     @property
     def ids(self) -> list[int]:
@@ -245,6 +246,7 @@ class GuidedEngine:
             row["chosen"] = any(path is kept for kept in tree)
             if self._options.keep_candidates == "full" and path.made:
                 row["text"] = path.made.text
+            path.row = row
             search.log.append(row)
 
     def _chosen(self, search: _Search) -> Completion:
@@ -254,6 +256,9 @@ class GuidedEngine:
         if self._options.guide_method in ("vote", "majority"):
             best = _elected(paths, self._options.guide_method == "vote")
         assert best.made is not None
+        if self._options.guide_method in WHOLE:  # all of them were kept until now
+            for row in search.log:
+                row["chosen"] = row is best.row
         self.spent["spent"] += search.spent
         self.spent["chosen"] += len(best.ids)
         self.spent["below the floor"] += search.out
