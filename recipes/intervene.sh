@@ -38,7 +38,8 @@ for world in $WORLDS; do
   esac
   [ -e "$need" ] || die "$need is missing: $from makes it, or say where it is with $name="
 done
-absolute START LADDER
+[ ! -e "$START" ] || START=$(cd "$START" && pwd)
+[ ! -e "$LADDER" ] || LADDER=$(cd "$LADDER" && pwd)
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 mkdir -p "$RUN"
 cd "$RUN"
@@ -121,7 +122,7 @@ corrections() {
   done
   # of one kind only: does the other kind gain? The tables have both sizes
   for n in $KINDS; do
-    grep "\"people\":$n," sft.jsonl | head -n 60 >corrected-$n-people.jsonl
+    { grep "\"people\":$n," sft.jsonl || :; } | head -n 60 >corrected-$n-people.jsonl
     learned only-$n-people sft corrected-$n-people.jsonl --lr 3e-4 --batch 16 --steps $SFT
   done
   swr1 eval "${runs[@]}" --by people | tee edits.txt
@@ -205,7 +206,7 @@ TOML
   swr1 eval "${runs[@]}" --suite safety,ability --by attack | tee village.txt
   attacked=()
   for run in "${runs[@]}"; do
-    grep '"attack":' "${run#*=}" >"attacked-${run#*=}"
+    grep '"attack":' "${run#*=}" >"attacked-${run#*=}" || : # none
     attacked+=("${run%%=*}=attacked-${run#*=}")
   done
   swr1 eval "${attacked[@]}" --verdict village --over-tokens village.png | tee attacked.txt
@@ -213,6 +214,11 @@ TOML
 
 for world in $WORLDS; do
   $world
-  [ $world != puzzles ] || corrections
+  case $world in
+  puzzles)
+    corrections
+    echo "$RUN: puzzles.txt, puzzles.png, edits.txt, first-wrong.txt"
+    ;;
+  village) echo "$RUN: village.txt, attacked.txt, village.png" ;;
+  esac
 done
-echo "$RUN: puzzles.txt and .png, edits.txt, first-wrong.txt, village.txt and .png, attacked.txt"
