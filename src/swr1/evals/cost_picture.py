@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from swr1 import pictures
+from swr1 import plotting
 from swr1.errors import DataError
 from swr1.evals.metrics import Summary
 
@@ -45,8 +45,8 @@ def cost_picture(summaries: Mapping[str, Summary], out: str | Path) -> None:
         DataError: a run has no verdict, or does not say its tokens.
         UsageError: another suffix.
     """
-    pictures.check_name(Path(out))
-    pictures.save_figure(cost_figure(curves_of(summaries)), out)
+    plotting.check_name(Path(out))
+    plotting.save_figure(cost_figure(curves_of(summaries)), out)
 
 
 def curves_of(summaries: Mapping[str, Summary]) -> Curves:
@@ -74,14 +74,14 @@ def _point(label: str, summary: Summary) -> Point:
 
 def cost_figure(curves: Curves) -> Figure:
     """A curve per method. One run of a K has its interval; of several, each is a dot."""
-    figure = pictures.new_figure(7.2, 4.6)
-    axes = pictures.clean_axes(
+    figure = plotting.new_figure(7.2, 4.6)
+    axes = plotting.clean_axes(
         figure.subplots(), x="tokens of all candidates, per completion", y="right answers, %"
     )
     handles: list[Any] = []
     alone = several = False
     for index, by_k in enumerate(curves.values()):
-        look = pictures.look(index)
+        look = plotting.look(index)
         middle = [
             (fmean(p.tokens for p in points), fmean(p.right for p in points))
             for points in by_k.values()
@@ -92,10 +92,10 @@ def cost_figure(curves: Curves) -> Figure:
         for points in by_k.values():
             if len(points) == 1:
                 [p] = points
-                ends = pictures.whiskers(p.right, p.low, p.high, 0, 100)
+                ends = plotting.whiskers(p.right, p.low, p.high, 0, 100)
                 axes.errorbar(
                     p.tokens, p.right, yerr=ends, color=look["color"], alpha=0.5, linewidth=1,
-                    capsize=pictures.CAPS,
+                    capsize=plotting.CAPS,
                 )  # fmt: skip
                 alone = True
             else:
@@ -105,13 +105,13 @@ def cost_figure(curves: Curves) -> Figure:
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter("{x:.0f}")
     axes.set_ylim(-2, 102)
-    labels = [pictures.plain(method) for method in curves]
+    labels = [plotting.plain(method) for method in curves]
     if alone:
-        handles, labels = [*handles, pictures.whisker()], [*labels, "95% interval"]
+        handles, labels = [*handles, plotting.whisker()], [*labels, "95% interval"]
     if several:
         from matplotlib.lines import Line2D
 
-        dot = Line2D([], [], linestyle="", marker="o", markersize=3, color=pictures.INK, alpha=0.5)
+        dot = Line2D([], [], linestyle="", marker="o", markersize=3, color=plotting.INK, alpha=0.5)
         handles, labels = [*handles, dot], [*labels, "one seed"]
-    pictures.legend(figure, handles, labels)
-    return pictures.finish(figure)
+    plotting.legend(figure, handles, labels)
+    return plotting.finish(figure)
