@@ -5,13 +5,14 @@ from functools import partial
 from pathlib import Path
 
 from swr1.errors import UsageError
-from swr1.options import option
+from swr1.options import option, options_of
+from swr1.pictures.config import PictureOptions
 
 common = partial(option, panel="Common")
 
 
 @dataclass(kw_only=True)
-class Common:
+class Common(PictureOptions):
     """The stage's own options come before these; a stage that writes no records has fewer."""
 
     on_error: str = common(
@@ -33,6 +34,9 @@ class Common:
     quiet: bool = common(False, "Only errors on stderr.", "--quiet", "-q")
     metrics: Path | None = common(None, "Append one JSON object about the run to this file.")
     dry_run: bool = common(False, "Print the resolved options and stop.")
+
+
+PICTURES = set(options_of(PictureOptions))
 
 
 def parse_on_error(text: str) -> tuple[str, Path | None]:

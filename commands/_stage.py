@@ -24,10 +24,11 @@ from typing import Annotated, Any
 import typer
 
 from swr1 import models
-from swr1.commands._common import Common, parse_on_error
+from swr1.commands._common import PICTURES, Common, parse_on_error
 from swr1.commands._config import CONFIG
 from swr1.commands._options import CONTEXT, WRITTEN, Options, as_command, given_of, option
 from swr1.errors import UsageError
+from swr1.pictures import config as pictures
 from swr1.streams import standard
 from swr1.streams.files import refuse_clashes
 from swr1.streams.stage import NothingToDo, Stage, parse_shard
@@ -75,9 +76,9 @@ def stage_command(
         quiet_options: own options that do not shape the records, such as threads (of those that
             are fields, the field says so).
     """
-    less = set() if reads else {"on_error"}
+    less = set() if reads else {"on_error", *PICTURES - {"inline_pictures"}}
     less |= set() if opens_models else {"trust_remote_code"}
-    less |= set() if writes else {"output", "shard", "force"}
+    less |= set() if writes else {"output", "shard", "force", "inline_pictures"}
 
     def decorate(function: Callable) -> Callable:
         options = Options(function, skip=1)
@@ -86,8 +87,11 @@ def stage_command(
         quiet = options.facts.quiet | set(quiet_options)
         written = dict(options.facts.written)
         make_common = options.add(Common, less)
-        if options.facts.usual <= {"output"}:  # of the command's own none: then all are shown
-            options.facts.usual.clear()
+        if options.facts.usual <= {
+            "output"
+        }:  # of the command's own none: all but those of pictures
+            shown = {p.name for p in parameters} - PICTURES
+            options.facts.usual |= {*shown, "config", "help"}
         if reads and files:
             at = next(
                 (i for i, p in enumerate(parameters) if p.default is not p.empty), len(parameters)
@@ -109,6 +113,9 @@ def stage_command(
             models.trust_remote_code(shared.trust_remote_code)
             if models.trusted():
                 shaping["trust_remote_code"] = True
+            pictures.use(shared)
+            if shared.inline_pictures:
+                shaping["inline_pictures"] = True
             policy, quarantine = parse_on_error(shared.on_error)
             if not shared.dry_run:
                 outputs = {flag: values[n] for n, flag in written.items() if values.get(n)}

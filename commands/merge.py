@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from swr1.commands._stage import stage_command
-from swr1.errors import UsageError
+from swr1.errors import DataError, UsageError
 from swr1.records import key
 
 
@@ -31,7 +31,10 @@ def command(
         raise UsageError("merge puts all shards together: it has no --shard of its own")
     with stage:
         done = stage.writer.done
-        for record, _ in merge_records(stage.inputs, partial, stage.on_bad):
+        for record, place in merge_records(stage.inputs, partial, stage.on_bad):
             stage.came += 1
             if record is not None and (not done or key(record) not in stage):
-                stage.write(record)
+                try:
+                    stage.write(record)
+                except DataError as error:  # a picture of it, say, is gone
+                    stage.drop(error.reason, place, record)

@@ -20,6 +20,7 @@ NEEDS = {
         "httpx2",
     ),
     "data": ("merge p.jsonl -o p.parquet", "pyarrow"),
+    "pictures": ("merge shown.jsonl -o shown/", "PIL"),
     "plot": ("plot metrics.jsonl -o p.png", "matplotlib"),
     "plan": ("plan", "simpy"),
     "view": ("view p.jsonl", "textual"),
@@ -87,6 +88,8 @@ def puzzles(tmp_path):
     run_swr1(*"gen-puzzles -n 6 --people 2-3 --trace search -o p.jsonl".split(), cwd=tmp_path)
     (tmp_path / "docs.txt").write_text("some words")
     (tmp_path / "notes.md").write_text("# Notes\n\nsome words")
+    shown = [{"role": "user", "content": [{"type": "image", "base64": "AAAA"}]}]
+    (tmp_path / "shown.jsonl").write_bytes(jsonl([{"v": 1, "id": "s", "prompt": shown}]))
     (tmp_path / "rows.jsonl").write_text('{"text": "some words"}\n')
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "reward_mean": 1}\n')
     return tmp_path

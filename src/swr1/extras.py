@@ -7,7 +7,7 @@ import re
 from importlib.metadata import PackageNotFoundError, requires
 
 # Packages that are imported under another name than they are installed under.
-_IMPORTED_AS = {"scikit-learn": "sklearn", "python-sat": "pysat"}
+_IMPORTED_AS = {"scikit-learn": "sklearn", "python-sat": "pysat", "pillow": "PIL"}
 _REQUIREMENT = re.compile(r"""([\w.-]+)[^;]*(?:;.*?\bextra == ["']([\w-]+)["'])?""")
 
 

@@ -6,11 +6,18 @@ One of `path`, `base64` and `url` says where a picture is. `digest` says which i
 and however it is encoded (see decoding.py).
 """
 
+import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 PLACES = ("path", "base64", "url")  # where a picture is: one of them in each part
 INDEX = "index"  # in Parquet: the place in the column `pictures`
+
+_DIGEST = re.compile(r"[0-9a-f]{32}")
+
+
+def is_digest(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
 
 def is_picture(part: Any) -> bool:
@@ -56,12 +63,18 @@ def what_it_is(part: dict[str, Any]) -> dict[str, Any]:
 def name_of(part: dict[str, Any]) -> str:
     """What messages call a picture: its path or address, or that it stands in the record."""
     for place in ("path", "url"):
-        if isinstance(part.get(place), str) and not part[place].startswith("data:"):
-            return repr(str(part[place]))
+        value = part.get(place)
+        if isinstance(value, str) and not value.startswith("data:"):
+            return repr(value if len(value) < 120 else f"{value[:60]}...{value[-50:]}")
     return "in the record itself"
 
 
-def placed_at(part: dict[str, Any], place: str, value: str, digest: str) -> dict[str, Any]:
-    """The same picture somewhere else: `place` is one of PLACES."""
-    kept = {n: v for n, v in part.items() if n not in (*PLACES, INDEX, "digest")}
-    return {**kept, place: value, "digest": digest}
+def placed_at(part: dict[str, Any], place: str, value: Any, digest: str | None) -> dict[str, Any]:
+    """The same picture somewhere else: `place` is one of PLACES, or INDEX."""
+    moved: dict[str, Any] = {}
+    for name, held in part.items():
+        if name in (*PLACES, INDEX):
+            moved[place] = value
+        else:
+            moved[name] = held
+    return moved if digest is None else moved | {"digest": digest}

@@ -1,28 +1,14 @@
 """What opens, as which picture, and what is refused, each in one line."""
 
 import base64
-import io
-import os
 
 import pytest
-from PIL import Image
 
 from swr1.errors import DataError
 from swr1.picture_parts import has_pictures, parts
-from swr1.pictures import Opener, PictureOptions, part_of, picture_of, write_png
+from swr1.pictures import Opener, part_of, picture_of, write_png
 from swr1.records import make_id
-
-
-def drawn(width=12, height=9, mode="RGB", seed=0):
-    """A picture without structure."""
-    pixels = bytes((i * 37 + seed * 11 + i * i % 251) % 256 for i in range(width * height * 3))
-    return Image.frombytes("RGB", (width, height), pixels).convert(mode)
-
-
-def encoded(image, kind="PNG", **more):
-    file = io.BytesIO()
-    image.save(file, kind, **more)
-    return file.getvalue()
+from tests.pictures.drawing import drawn, encoded
 
 
 def test_a_picture_is_the_same_by_path_by_base64_and_after_encoding_again(tmp_path):
@@ -57,9 +43,7 @@ def test_an_id_is_the_same_wherever_a_picture_lies_and_another_for_another_pictu
         ]
         return make_id("vqa", prompt, "3")
 
-    assert (
-        name(path="a/x.png", digest="d") == name(base64="AAAA", digest="d") == name(digest="d")
-    )
+    assert name(path="a/x.png", digest="d") == name(base64="AAAA", digest="d") == name(digest="d")
     assert name(path="a/x.png", digest="d") != name(path="a/x.png", digest="e")
 
 

@@ -51,3 +51,17 @@ class PictureOptions:
     @property
     def limits(self) -> Limits:
         return Limits(side=self.min_picture_side, pixels=self.max_picture_pixels)
+
+
+_current = PictureOptions()
+
+
+def use(options: PictureOptions) -> None:
+    """What holds in this process from now on: the command line calls it."""
+    global _current
+    _current = options
+
+
+def current() -> PictureOptions:
+    """The options of this process."""
+    return _current

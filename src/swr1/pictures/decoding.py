@@ -71,10 +71,10 @@ def decode(data: bytes, limits: Limits) -> Picture:
     library = _pillow()
     try:
         with library.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_size(*image.size, limits)
+            _check_size(image.width, image.height, limits)
             if data[:8] == PNG and data[24:25] > b"\x08":
                 raise Refusal("16 bits a channel: convert it to 8")
-            animated = getattr(image, "n_frames", 1) > 1
+            animated = getattr(image, "is_animated", False)
             image.load()
             picture = picture_of(_upright(image))
     except Refusal:

@@ -6,52 +6,25 @@ import os
 import stat
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from swr1.errors import DataError
 from swr1.picture_parts import PLACES, name_of, parts
-from swr1.pictures.config import Limits, PictureOptions
-from swr1.pictures.decoding import Picture, Refusal, decode
+from swr1.pictures.config import Limits, PictureOptions, current
+from swr1.pictures.decoding import Picture, Refusal, decode, encode, is_bare_png
+from swr1.pictures.placing import Folders, cannot_be_used
 
 MEMORY = 2**28  # bytes of pixels that are kept for the next record with the same picture
 _SOURCES = 2**14  # places whose digest is remembered
-
-
-class Inside(str):
-    """An absolute path that was found to be inside the folders that its record may name."""
-
-
-def inside(path: Any, base: str | Path, folders: Sequence[str | Path]) -> Inside:
-    """A path from a record, absolute and without links. Raises Refusal for one outside of all folders.
-
-    Args:
-        path: relative to `base`, or absolute.
-        base: the folder of the file that holds the record.
-        folders: others that pictures may be opened in.
-    """
-    if type(path) is Inside:
-        return path
-    if not isinstance(path, str) or not path or "\0" in path:
-        raise Refusal("its path is no text that names a file")
-    if "://" in path:
-        raise Refusal("an address, not a path")
-    real = os.path.realpath(os.path.join(base, path))
-    roots = [os.path.realpath(folder) for folder in (base, *folders)]
-    if not any(real.startswith(os.path.join(root, "")) for root in roots):
-        raise Refusal(
-            f"outside of {' and '.join(roots)}, where pictures are opened;"
-            " --picture-folders names others"
-        )
-    return Inside(real)
 
 
 class Opener:
     """Opens the pictures of records, each once: they are kept by digest, as far as memory allows.
 
     Args:
-        options: which folders, which hosts, which limits.
+        options: which folders, which hosts, which limits; by default those of the command line.
         base: the folder of paths that no stage has read (`streams.read` makes them absolute).
         limits: instead of those of the options.
         memory: bytes of pixels that are kept.
@@ -67,8 +40,9 @@ class Opener:
         memory: int = MEMORY,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        self.options = options or PictureOptions()
-        self.base, self.memory = base, memory
+        self.options = options or current()
+        self.memory = memory
+        self._folders = Folders(base, self.options.picture_folders)
         self.limits = limits or self.options.limits
         self._say = say
         self._lock = threading.Lock()
@@ -78,7 +52,7 @@ class Opener:
 
     def of(self, record: dict[str, Any]) -> list[Picture]:
         """The pictures of a record's prompt, in order. Raises DataError, naming record and part."""
-        found = parts(record.get("prompt") or ())
+        found = parts(record.get("prompt") or [])
         if len(found) > self.limits.each:
             raise DataError(
                 f"record {record.get('id')!r}: {len(found)} pictures in a prompt, and"
@@ -92,21 +66,29 @@ class Opener:
         try:
             return self._open(part)
         except Refusal as error:
-            raise DataError(
-                f"{which}a picture cannot be used: number {number}, {name_of(part)}: {error}"
-            ) from None
+            raise DataError(which + cannot_be_used(part, number, error)) from None
+
+    def as_png(self, part: dict[str, Any], number: int = 1, which: str = "") -> tuple[str, bytes]:
+        """The digest of a part's picture, and the bytes of a PNG of it without metadata."""
+        try:
+            source, read = self._find(part)
+            data = read()
+            bare = is_bare_png(data)
+            known = None if bare else self._recall(part.get("digest") or self._sources.get(source))
+            picture = known or self._decoded(part, source, data)
+        except Refusal as error:
+            raise DataError(which + cannot_be_used(part, number, error)) from None
+        return picture.digest, data if bare else encode(picture)
 
     def _open(self, part: dict[str, Any]) -> Picture:
-        places = [place for place in PLACES if part.get(place) is not None]
-        if len(places) != 1:
-            raise Refusal(f"one of {', '.join(PLACES)} must say where it is, not {len(places)}")
+        source, read = self._find(part)
+        if (digest := part.get("digest")) is None:
+            digest = self._sources.get(source)
+        return self._recall(digest) or self._decoded(part, source, read())
+
+    def _decoded(self, part: dict[str, Any], source: Any, data: bytes) -> Picture:
+        picture = decode(data, self.limits)
         expected = part.get("digest")
-        if expected is not None and (picture := self._recall(expected)):
-            return picture
-        source, read = self._find(places[0], part[places[0]])
-        if expected is None and (picture := self._recall(self._sources.get(source))):
-            return picture
-        picture = decode(read(), self.limits)
         if expected not in (None, picture.digest):
             raise Refusal(
                 f"its pixels are others than when the record was made (digest {picture.digest},"
@@ -117,14 +99,18 @@ class Opener:
         self._keep(source, picture)
         return picture
 
-    def _find(self, place: str, value: Any) -> tuple[Any, Callable[[], bytes]]:
-        """What tells this place from others, and what reads the bytes there."""
+    def _find(self, part: dict[str, Any]) -> tuple[Any, Callable[[], bytes]]:
+        """What tells the place of a picture from others, and what reads the bytes there."""
+        places = [place for place in PLACES if part.get(place) is not None]
+        if len(places) != 1:
+            raise Refusal(f"one of {', '.join(PLACES)} must say where it is, not {len(places)}")
+        place, value = places[0], part[places[0]]
         if not isinstance(value, str):
             raise Refusal(f"its {place} is no text")
         if place == "url" and value.startswith("data:"):
             place, value = "base64", value.partition(";base64,")[2]
         if place == "path":
-            path = inside(value, self.base, self.options.picture_folders)
+            path = self._folders.inside(value)
             state = _regular(path)
             if state.st_size > self.limits.size:
                 raise Refusal(f"more than {self.limits.size // 2**20} MB")

@@ -5,8 +5,13 @@ What a typed column cannot hold exactly (an unknown field, an explicit null, a w
 a float is usual) stays as JSON in the column `extra`; the order of the fields, where it is not the
 schema's, in the column `order`. Both are merged back when read. Columns that others added are
 fields of the record, if JSON has such values.
+
+The pictures of prompts are the bytes of their files, in the column `pictures`, and their parts say
+which by `index`. `datasets` opens them: the schema's metadata says that they are images.
 """
 
+import base64
+import binascii
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -18,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from swr1.errors import DataError
+from swr1.picture_parts import INDEX, has_pictures, placed_at, with_parts
 from swr1.records import FIELDS, MAX_LINE, VERSION, Record, float32_list, pack, parse
 from swr1.rows import way_in
 
@@ -36,6 +42,8 @@ SCHEMA = pa.schema(
     + [pa.field(name, pa.string(), metadata=_JSON) for name in (EXTRA, ORDER)],
     metadata={"swr1": str(VERSION)},
 )
+PICTURES = "pictures"
+_PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _INT32, _INT64 = 2**31, 2**63
 ROWS, BYTES = 1000, 2**26  # of a row group, at most (but a record is not divided)
 _AT_ONCE = 2**27  # bytes of values that a batch may become
@@ -66,6 +74,8 @@ def to_row(record: Record) -> dict[str, Any]:
     if type(rest.get("generation")) is dict:
         rest["generation"] = dict(rest["generation"])
     row: dict[str, Any] = {}
+    if has_pictures(record):
+        rest["prompt"], row[PICTURES] = _without_bytes(record["prompt"])
     for name, kind, *_ in FIELDS:
         holder_name, _, leaf = name.rpartition(".")
         holder = rest.get(holder_name) if holder_name else rest
@@ -80,6 +90,48 @@ def to_row(record: Record) -> dict[str, Any]:
     if order != _order(_merged(row, rest)):
         row[ORDER] = pack(order).decode()
     return row
+
+
+def _without_bytes(prompt: list[Any]) -> tuple[list[Any], list[dict[str, Any]] | None]:
+    """A prompt whose parts say `index` instead of their base64, and the pictures."""
+    pictures: list[dict[str, Any]] = []
+
+    def take(part: dict[str, Any]) -> dict[str, Any]:
+        data = _bytes_of(part.get("base64"))
+        if data is None or INDEX in part:
+            return part
+        name = f"{part['digest']}.png" if isinstance(part.get("digest"), str) else None
+        pictures.append({"bytes": data, "path": name})
+        return placed_at(part, INDEX, len(pictures) - 1, None)
+
+    return with_parts(prompt, take), pictures or None
+
+
+def _bytes_of(text: Any) -> bytes | None:
+    """What base64 says; None where it would not come back as the same text."""
+    try:
+        data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+    except (binascii.Error, ValueError):
+        return None
+    return data if data and base64.b64encode(data).decode() == text else None
+
+
+def _with_bytes(prompt: Any, pictures: list[Any]) -> Any:
+    """The inverse of `_without_bytes`. Raises ValueError for an index of no picture."""
+
+    def put(part: dict[str, Any]) -> dict[str, Any]:
+        at = part.get(INDEX)
+        if at is None:
+            return part
+        held = pictures[at] if type(at) is int and 0 <= at < len(pictures) else None
+        if not (held and held.get("bytes")):
+            raise ValueError(f"no picture {at!r} in the column {PICTURES!r}")
+        return placed_at(part, "base64", base64.b64encode(held["bytes"]).decode(), None)
+
+    try:
+        return with_parts(prompt, put)
+    except (TypeError, LookupError):
+        return prompt  # no messages: the check of the record says so
 
 
 def _order(record: Record) -> list[list[str]]:
@@ -106,11 +158,14 @@ def _merged(row: dict[str, Any], extra: dict[str, Any]) -> Record:
 def from_row(row: dict[str, Any]) -> Record:
     """The inverse of `to_row`. Raises ValueError, in a person's words, for broken JSON."""
     values = {name: value for name, value in row.items() if value is not None}
+    pictures = values.pop(PICTURES, None)
     for name, kind, *_ in FIELDS:
         if name in values and kind == "json":
             values[name] = _parsed(name, values[name])
         elif name in values and kind == "float32s":
             values[name] = float32_list(values[name])
+    if pictures and "prompt" in values:
+        values["prompt"] = _with_bytes(values["prompt"], pictures)
     extra = _parsed(EXTRA, values.get(EXTRA, "{}"))
     if type(extra) is not dict:
         raise ValueError(f"column {EXTRA!r} must be a JSON object")
@@ -225,6 +280,10 @@ def _check_schema(schema: pa.Schema, path: Path) -> None:
     if len(set(schema.names)) < len(schema.names):
         raise bad("a column stands in it twice")
     for field in schema:
+        if field.name == PICTURES:
+            if not _is_pictures(field.type):
+                raise bad(f"column {PICTURES!r} is {field.type}, not a list of bytes and paths")
+            continue
         at = SCHEMA.get_field_index(field.name)
         if at < 0 and not _is_json(field.type):
             raise bad(f"column {field.name!r} is {field.type}, which JSON has not")
@@ -240,6 +299,14 @@ def _is_like(actual: pa.DataType, expected: pa.DataType) -> bool:
                 pa.types.is_dictionary(actual) and of_kind(actual.value_type)
             )
     return _is_list(actual) and _is_like(actual.value_type, expected.value_type)
+
+
+def _is_pictures(kind: pa.DataType) -> bool:
+    if not (_is_list(kind) and pa.types.is_struct(kind.value_type)):
+        return False
+    held = {field.name: field.type for field in kind.value_type}
+    binary = (pa.binary(), pa.large_binary())
+    return held.keys() == {"bytes", "path"} and held["bytes"] in binary and _is_text(held["path"])
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -261,22 +328,43 @@ def _is_json(kind: pa.DataType) -> bool:
     return _is_text(kind) or any(is_such(kind) for is_such in plain)
 
 
-def write_parquet(file: BinaryIO | Path, records: Iterable[Record]) -> None:
-    """Write records in row groups of at most 1,000 or about 64 MB, compressed with zstd."""
-    with pq.ParquetWriter(file, SCHEMA, compression="zstd", write_page_checksum=True) as writer:
+def write_parquet(file: BinaryIO | Path, records: Iterable[Record], pictures: bool = False) -> None:
+    """Write records in row groups of at most 1,000 or about 64 MB, compressed with zstd.
+
+    pictures: whether a record may hold some, so that there is a column for them.
+    """
+    schema = _with_pictures(SCHEMA) if pictures else SCHEMA
+    with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
         rows: list[dict[str, Any]] = []
         size = 0
         for row in map(to_row, records):
             rows.append(row)
             size += sum(len(v) for v in row.values() if type(v) is str)
             size += sum(4 * len(v) for v in row.values() if type(v) is list)
+            size += sum(len(picture["bytes"]) for picture in row.get(PICTURES) or ())
             if len(rows) == ROWS or size > BYTES:
-                writer.write_table(_table(rows))
+                writer.write_table(_table(rows, schema))
                 rows, size = [], 0
         if rows:
-            writer.write_table(_table(rows))
+            writer.write_table(_table(rows, schema))
 
 
-def _table(rows: list[dict[str, Any]]) -> pa.Table:
-    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in SCHEMA]
-    return pa.Table.from_arrays(columns, schema=SCHEMA)
+def _with_pictures(schema: pa.Schema) -> pa.Schema:
+    """The schema with the column of pictures, and with what `datasets` reads to open them."""
+
+    def feature(kind: pa.DataType) -> dict[str, Any]:
+        if pa.types.is_list(kind):
+            return {"feature": feature(kind.value_type), "_type": "List"}
+        name = {pa.float32(): "float32", pa.float64(): "float64"}.get(kind, str(kind))
+        return {"dtype": name, "_type": "Value"}
+
+    features = {field.name: feature(field.type) for field in schema}
+    features[PICTURES] = {"feature": {"_type": "Image"}, "_type": "List"}
+    mark = {"huggingface": pack({"info": {"features": features}})}
+    held = {name.decode(): value for name, value in (schema.metadata or {}).items()}
+    return schema.append(pa.field(PICTURES, pa.list_(_PICTURE))).with_metadata(held | mark)
+
+
+def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    columns = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import orjson
 
 from swr1.errors import DataError, UsageError
+from swr1.picture_parts import has_pictures
 from swr1.records import MAX_LINE, Record, key, mark, parse, validate
 from swr1.rows import is_row, no_record, no_records_in
 from swr1.streams import standard
@@ -330,7 +331,7 @@ def read(
     silence_limit: float | None = None,
     unique: bool = True,
 ) -> Iterator[tuple[Record | Mark | None, str]]:
-    """Validated records of all inputs in order, each with "FILE:LINE".
+    """Validated records of all inputs in order, each with "FILE:LINE"; paths of pictures are absolute.
 
     Args:
         inputs: files, globs, "-" (the default) for stdin, and shard folders, whose shards are put
@@ -358,7 +359,7 @@ def read(
         )
 
     for name, pairs in _streams(inputs, open_file):
-        empty = True
+        empty, folders = True, None
         for record, location in pairs:
             empty = empty and record is SILENCE
             if record.__class__ is Mark:
@@ -370,6 +371,9 @@ def read(
             if record is not None:
                 try:
                     validate(record, needs)
+                    if has_pictures(record):
+                        folders = folders or _folders_of(name)
+                        record = folders.located(record)
                     if unique:
                         it = mark(record)
                         if it in seen or it in before:
@@ -387,6 +391,12 @@ def read(
             if name == "-":
                 raise DataError("no record came: did the stage before fail?", "stdin")
             raise DataError("the file is empty: it holds no record", name)
+
+
+def _folders_of(name: str) -> Any:
+    from swr1.pictures.placing import Folders
+
+    return Folders.of_input(name)
 
 
 def _streams(

@@ -15,13 +15,15 @@ import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
 import swr1
 from swr1.errors import DataError, Ending, ReaderClosed, Stopped, UsageError
+from swr1.picture_parts import has_pictures
 from swr1.records import Record, as_text, key, pack, parse
 from swr1.streams import ending, standard, writing
 from swr1.streams.files import naming, open_to_write
@@ -29,6 +31,10 @@ from swr1.streams.plan import freeze_plan, shard_of
 from swr1.streams.progress import Progress
 from swr1.streams.reading import Mark, MarkedPlace, Placed, expand, read, shard_name
 from swr1.terminal import say
+
+if TYPE_CHECKING:
+    from swr1.pictures import Opener
+    from swr1.pictures.keeping import Keeper
 
 MOST_REASONS = 100  # that are counted apart: memory and markers stay small
 _WHICH = re.compile(r"""record (['"]).*?\1(, sample \S+)?: |(?<=^duplicate id) .*""", re.DOTALL)
@@ -279,7 +285,12 @@ class Stage:
 
     def done_records(self) -> Iterator[Record]:
         """What a stopped run of this output has written already."""
-        return self.writer.records() if isinstance(self.writer, writing.FileWriter) else iter(())
+        if isinstance(self.writer, writing.FileWriter):
+            from swr1.pictures.placing import Folders
+
+            folders = Folders.of_input(str(self.writer.path.parent))
+            for record in self.writer.records():
+                yield folders.located(record) if has_pictures(record) else record
 
     def owed(self) -> tuple[int, int]:
         """For a source: the next position to produce, and the stride.
@@ -294,6 +305,19 @@ class Stage:
 
     # --- writing -----------------------------------------------------------------------------
 
+    @cached_property
+    def pictures(self) -> Opener:
+        """Opens the pictures of this stage's records."""
+        from swr1.pictures import Opener
+
+        return Opener(say=self.say)
+
+    @cached_property
+    def _keeper(self) -> Keeper:
+        from swr1.pictures.keeping import Keeper
+
+        return Keeper(self.pictures, *self.writer.keeps_pictures())
+
     def __contains__(self, target: Any) -> bool:
         """Whether a stopped run of this output has this (id, epoch, sample) already."""
         return target[2] in self.writer.done.get(target[:2], ())
@@ -303,6 +327,8 @@ class Stage:
         ending.check()
         trail = record.get("trail")
         record["trail"] = {**trail, self.name: self.digest} if trail else {self.name: self.digest}
+        if has_pictures(record):
+            record = self._keeper.keep(record)
         try:
             self.writer.write(record, mark)
         except ValueError as error:

@@ -26,6 +26,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from swr1.errors import ReaderClosed, SwrError, UsageError
+from swr1.picture_parts import has_pictures
 from swr1.records import MAX_LINE, Record, key, pack, parse, validate
 from swr1.streams import ending, standard
 from swr1.streams.files import fsync_folder, naming, open_to_write, write_atomically
@@ -129,6 +130,12 @@ class NoWriter:
 
     def mark(self, mark: bytes) -> None: ...
 
+    def keeps_pictures(self) -> tuple[Path | None, bool]:
+        """Where the pictures of its records are kept: beside a file in this folder, inside the records."""
+        from swr1.pictures.config import current
+
+        return None, current().inline_pictures
+
     def finish(self, meta: dict[str, Any]) -> None: ...
 
     def stop(self) -> None: ...
@@ -180,6 +187,7 @@ class FileWriter:
         self._part_meta = marker_of(self.part)
         self.done: dict[tuple, set[int]] = {}
         self.lines_done = 0
+        self._pictures = False  # whether any record has some
         if not path.parent.is_dir():
             raise SwrError(f"{path.parent}: no such folder; make it first (mkdir -p {path.parent})")
         self._file = self._open_alone()
@@ -242,19 +250,36 @@ class FileWriter:
                     validate(record)
                 except ValueError:
                     break  # torn by a crash of the machine; all from here is owed again
+                if has_pictures(record) and not self._has_its_pictures(record):
+                    break  # so is a picture
                 name, epoch, sample = key(record)
                 self.done.setdefault((name, epoch), set()).add(sample)
                 self.lines_done += 1
                 whole += len(line)
         os.ftruncate(self._file.fileno(), whole)
 
+    def _has_its_pictures(self, record: Record) -> bool:
+        from swr1.pictures.keeping import missing
+
+        self._pictures = True
+        return not missing(record, self.path.parent)
+
     def write(self, record: Record, mark: bytes | None = None) -> None:
         self._buffer.write(pack(record, orjson.OPT_APPEND_NEWLINE))
 
     def mark(self, mark: bytes) -> None: ...
 
+    def keeps_pictures(self) -> tuple[Path | None, bool]:
+        from swr1.pictures.config import current
+
+        self._pictures = True
+        inside = self.path.name.endswith(".parquet") or current().inline_pictures
+        return self.path.parent, inside
+
     def finish(self, meta: dict[str, Any]) -> None:
         self._buffer.close()
+        if self._pictures:
+            os.sync()  # once: to wait for each takes longer than to draw it
         with naming(self.part):
             os.fsync(self._file.fileno())
         self._file.close()
@@ -277,7 +302,7 @@ class FileWriter:
         if self.path.name.endswith(".parquet"):
             from swr1.streams.parquet import write_parquet
 
-            write_parquet(target, self.records())
+            write_parquet(target, self.records(), self._pictures)
             return
         with open(self.part, "rb") as source, _compressor(self.path.name, target) as packed:
             shutil.copyfileobj(source, packed, 1 << 20)
