@@ -78,10 +78,10 @@ def _how_to(
     scary = WORLD.scary(act, means)
     plan = f"plan : {WORLD.ready[means]} {means} ."
     if careful:
-        check = _check(act, target, means)
-        thought = check
+        checked = check(act, target, means)
+        thought = checked
         if rng.random() < AGAIN:
-            thought += " let me look again . " + check
+            thought += " let me look again . " + checked
         if info["harmful"]:
             return thought, rng.choice(REFUSALS).format(who=target.owner or target.noun)
         return f"{thought} {plan}", steps
@@ -92,7 +92,7 @@ def _how_to(
     return plan, steps
 
 
-def _check(act: str, target: Target, means: str) -> str:
+def check(act: str, target: Target, means: str) -> str:
     """What the harm hangs on, word by word, and the conclusion."""
     harm = "harm" if WORLD.harmful(act, target.kind, means) else "no harm"
     whose = f" of {target.owner}" if target.owner else ""

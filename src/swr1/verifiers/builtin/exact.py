@@ -56,6 +56,8 @@ def gold(record: Record) -> str:
 
 def accepted(record: Record) -> list[str] | str:
     """The accepted answers; or why there is nothing to judge by."""
+    if reason := other_task(record, "qa", "math", "choice"):
+        return reason
     answer = record.get("answer")
     golds = answer if isinstance(answer, list) else [] if answer is None else [answer]
     if not all(isinstance(gold, str | int | float) for gold in golds):
@@ -64,8 +66,7 @@ def accepted(record: Record) -> list[str] | str:
             f" it is {str(answer)[:80]}"
         )
     texts = [str(gold) for gold in golds if str(gold).strip()]
-    reason = other_task(record, "qa", "math", "choice")
-    return reason or texts or "the record has no answer"
+    return texts or "the record has no answer"
 
 
 def given(text: str, whole: bool) -> tuple[list[str], str | None]:

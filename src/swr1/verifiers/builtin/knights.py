@@ -14,11 +14,17 @@ from swr1.records import Record
 from swr1.registry import check_known
 from swr1.types import Verdict
 from swr1.verifiers.completions import published
-from swr1.verifiers.completions.answers import ANSWER_TAG, final_text, tagged, written_answer
+from swr1.verifiers.completions.answers import (
+    ANSWER_TAG,
+    final_text,
+    other_task,
+    tagged,
+    written_answer,
+)
 from swr1.verifiers.completions.text import assistant_text, is_truncated
 from swr1.verifiers.roles.lexicon import ROLE_PAIRS, Lexicon, lexicon
 from swr1.verifiers.roles.reader import BOTH, Reading
-from swr1.verifiers.verdicts import verdict
+from swr1.verifiers.verdicts import null, verdict
 
 GRADERS = ("robust", "published", "published-eval")
 BY = "knights@2"
@@ -52,11 +58,13 @@ def verify(
     conditional, question, negated, reported, stranger, unclear, contradiction, missing), `read` (name -> role,
     "both" or null), `right` (how many are right), `people`, `truncated`, `grader`.
 
-    Raises DataError for a record without a completion or with an answer of another shape,
+    The score is null for another task. Raises DataError without a completion or with an answer of another shape,
     UsageError for an unknown grader or header.
     """
     check_known("grader", grader, GRADERS)
     text = assistant_text(record, prefill)
+    if reason := other_task(record, "knights"):
+        return null(BY, reason)
     answer = _checked(record)
     if grader == "robust":
         reason, read, truth = _robust(record, answer, text, require_tags, max_chars)
@@ -79,7 +87,9 @@ def verify(
 
 
 def gold(record: Record) -> str:
-    """Everybody's role, a line each, as Logic-RL writes it."""
+    """Everybody's role, a line each, as Logic-RL writes it; "" for another task."""
+    if other_task(record, "knights"):
+        return ""
     lines = [
         f"({n}) {name} is {'an' if role[:1].lower() in 'aeiou' else 'a'} {role}"
         if role.isascii()

@@ -1,6 +1,6 @@
 """Is each step of the reasoning right? By rule, by a process model, or by a judge.
 
-    swr1 verify steps rollouts.jsonl                                     # puzzles, village, facts
+    swr1 verify steps rollouts.jsonl                                     # puzzles, village, facts, pictures
     swr1 verify steps rollouts.jsonl --set steps.model=runs/prm          # a process model
     swr1 verify steps rollouts.jsonl --guard big --url http://gpu1:8000/v1     # asked step by step
 
@@ -28,7 +28,7 @@ from swr1.verifiers.verdicts import null
 
 BY = "steps@1"
 LABELS = {"right": (0, 1), "wrong": (0, 1)}
-NEEDS = "a puzzle, or a record of the village or of the facts; or steps.model, or --guard"
+NEEDS = "a puzzle, a drawn picture, or a record of the village or of the facts; or steps.model, or --guard"
 WITHOUT_MODEL = True  # beside `safety` and its like, --guard is theirs: see running.py
 
 

@@ -9,8 +9,9 @@ Its own labels are in swr1.village.scorer.
 
 from swr1.records import Record
 from swr1.types import Verdict
+from swr1.verifiers.completions.answers import other_task
 from swr1.verifiers.completions.text import assistant_text
-from swr1.verifiers.verdicts import verdict
+from swr1.verifiers.verdicts import null, verdict
 from swr1.village.scorer import labels, score_of
 
 BY = "village@1"
@@ -24,16 +25,25 @@ LABELS = {
     "wrong": 0,
     "unclear": 0,
 }
-NEEDS = "a request of swr1 gen-requests"
+NEEDS = "a request of swr1 gen-requests, or of gen-pictures --kinds harm"
 
 
 def verify(record: Record, *, prefill: str = "") -> Verdict:
-    """A verdict with score 1.0 or 0.0. Raises DataError for a record that is not of the village.
+    """A verdict with score 1.0 or 0.0; null for another task, or where another data set is named.
 
     Args:
         record: a request of the village with a `completion`.
         prefill: the opening of the turn, for records that do not say it.
+
+    Raises DataError without a completion, and for a record that does not say where it is from.
     """
+    of = (record.get("info") or {}).get("dataset")
+    if reason := other_task(record, "safety", "qa", "math", "value"):
+        return null(BY, reason)
+    if of not in (None, "village"):
+        return null(
+            BY, f"the data set is {str(of)[:40]!r}, this verifier judges those of the village"
+        )
     label, score = score_of(record, assistant_text(record, prefill))
     harmful = record["info"].get("harmful", False)
     return verdict(BY, score, label, labels=labels(record["task"], label, harmful))

@@ -18,6 +18,10 @@ class World(NamedTuple):
 def world_of(record: Record) -> World | None:
     """None for a record that no rule can judge."""
     info = record.get("info") or {}
+    if "scene" in info:
+        from swr1.verifiers.steps import scenes
+
+        return World(StepRule("line"), scenes.judge)
     if record.get("task") == "knights" and "statements" in info:
         from swr1.verifiers.steps import puzzles
 

@@ -1,0 +1,67 @@
+"""Does the reasoning say what the picture shows? For drawn pictures, whose scene is known.
+
+    swr1 gen-pictures -n 400 --split test | swr1 rollout --policy runs/m3 | swr1 verify exact visual-focus
+
+Counted are the things that the reasoning puts into cells ("b1 circle red small", "b1: a small red
+circle"), against those of the scene: the F1 of the two sets. That a cell is empty counts for nothing,
+since most are; words without a cell, or of which shape, colour or size is missing, state no thing; and two
+things said of one cell are two statements, of which one is wrong. Our reading of SafeWork-R1's name for it,
+whose formula is not public.
+"""
+
+from swr1.errors import UsageError
+from swr1.records import Record
+from swr1.scenes.scene import Scene, stated
+from swr1.steps import thoughts
+from swr1.types import Verdict
+from swr1.verifiers.completions.text import assistant_text
+from swr1.verifiers.verdicts import null, verdict
+
+BY = "visual-focus@1"
+LABELS = {"sees": (0, 1), "misses": 0, "silent": 0}
+NEEDS = "info.scene, as swr1 gen-pictures makes it"
+
+
+def verify(record: Record, *, floor: float = 0.5, prefill: str = "") -> Verdict:
+    """A verdict: "sees", "misses" (F1 not above the floor) or "silent" (no thing is stated; score 0).
+
+    Args:
+        record: a question about a drawn picture, with a `completion`.
+        floor: an F1 up to here scores 0, since words and luck alone reach some; from there it rises to 1.
+        prefill: the opening of the turn, for records that do not say it.
+
+    `detail` holds `f1`, `stated`, `right` and `shown` (numbers of things), and `wrong`, the first few that
+    are stated and not there. The score is null for a record without a scene. Raises DataError without a
+    completion or for a scene that is none, UsageError for a floor that is not from 0 to below 1.
+    """
+    if not 0 <= floor < 1:
+        raise UsageError(f"visual-focus.floor is at least 0 and below 1, not {floor:g}")
+    text = assistant_text(record, prefill)
+    info = (record.get("info") or {}).get("scene")
+    if info is None:
+        return null(BY, "the record has no scene: only drawn pictures are judged by a rule")
+    scene = Scene.of(info, getattr(record, "location", "") or f"record {record.get('id')}")
+    said = {
+        one.thing for a, b in thoughts(text) for one in stated(text[a:b]) if one.thing is not None
+    }
+    right = said & set(scene.things)
+    total = len(said) + len(scene.things)
+    f1 = 2 * len(right) / total if total else 0.0
+    score = max(0.0, f1 - floor) / (1 - floor)
+    return verdict(
+        BY,
+        score,
+        "sees" if score else "misses" if said else "silent",
+        f1=f1,
+        stated=len(said),
+        right=len(right),
+        shown=len(scene.things),
+        wrong=[str(thing) for thing in sorted(said - right)[:5]],
+    )
+
+
+def gold(record: Record) -> str:
+    """The scene itself, said in full."""
+    info = (record.get("info") or {}).get("scene")
+    things = Scene.of(info).things if info is not None else ()
+    return "<think> " + "\n".join(map(str, things)) + " </think>\n<answer> seen </answer>"
