@@ -1,7 +1,8 @@
 "use strict";
 // All text of records goes into textContent or a text field's value: nothing of it is ever markup.
 const $ = (id) => document.getElementById(id);
-let rows = [], shown = null, editing = false, busy = false;
+let rows = [], shown = null, editing = false, busy = false, taken = null;
+let wanted = null; // the record that is being opened, or will be when what is under way is done
 
 function element(tag, text, ...classes) {
   const made = document.createElement(tag);
@@ -62,7 +63,8 @@ function draw(page) {
   $("before").replaceChildren(...page.before.map(piece));
   $("after").replaceChildren(...page.after.map(piece));
   $("history").replaceChildren(...page.history.map((h) =>
-    element("li", [h.edit, "by " + h.who, h.when, h.why].filter(Boolean).join(" · "))));
+    element("li", [h.edit, "by " + h.who, h.when, h.from && "taken from " + h.from, h.why].filter(Boolean).join(" · "))));
+  drawOffers(page.offers || []);
   $("edit").disabled = !page.editable;
   $("undo").hidden = !page.edits;
   $("continue").hidden = !page.pending;
@@ -70,10 +72,40 @@ function draw(page) {
   drawList();
 }
 
+function drawOffers(offers) {
+  $("known").hidden = !offers.length;
+  $("offers").replaceChildren(...offers.map((offer, number) => {
+    const item = document.createElement("li"), button = element("button", "Take ");
+    button.append(element("kbd", "Alt+" + (number + 1)));
+    button.disabled = offer.find === null;
+    button.onclick = () => take(number);
+    item.append(button, element("span", offer.change), element("small", offer.edit + " · similar " + offer.similar.toFixed(2) + " · " + offer.about));
+    return item;
+  }));
+}
+
+// Changes the text field alone: what is in it is stored when the person stores it.
+function take(number) {
+  const offer = ((shown && shown.offers) || [])[number];
+  if (!offer || busy) return;
+  if (!editing) edit();
+  if (!editing) return;
+  const value = $("text").value, at = offer.find === null ? -1 : ("\n" + value).indexOf("\n" + offer.find);
+  if (at < 0) return say("edit " + offer.edit + " does not fit: what it replaced is not in your text", true);
+  $("text").value = value.slice(0, at) + offer.put + value.slice(at + offer.find.length);
+  $("text").oninput();
+  $("text").focus();
+  $("text").setSelectionRange(at, at + offer.put.length);
+  taken = offer;
+  sessionStorage.setItem("from " + key(shown), offer.edit);
+  say("edit " + offer.edit + " is in your text; nothing is stored yet");
+}
+
 function edit() {
   if (!shown || editing || busy) return;
   if (!shown.editable) return say("this text has carriage returns, which a text field would change: use your editor", true);
   const draft = sessionStorage.getItem(key(shown));
+  taken = (shown.offers || []).find((o) => o.edit === sessionStorage.getItem("from " + key(shown))) || null;
   $("text").value = draft === null ? shown.text : draft;
   editing = true;
   toggle();
@@ -99,6 +131,7 @@ async function work(words, task) {
   busy = false;
   document.querySelectorAll("#actions button").forEach((b) => { b.disabled = false; });
   if (shown) $("edit").disabled = !shown.editable;
+  if (wanted !== null) await open(wanted);
 }
 
 async function refresh() {
@@ -107,19 +140,26 @@ async function refresh() {
 }
 
 async function open(number) {
+  wanted = number;
+  if (busy) return;
   if (editing && $("text").value !== shown.text) sessionStorage.setItem(key(shown), $("text").value);
-  await work("", async () => { draw(await ask("records/" + number)); say(""); });
+  await work("", async () => {
+    try { draw(await ask("records/" + number)); } finally { if (wanted === number) wanted = null; }
+    say("");
+  });
   const button = document.querySelector('#list button[data-number="' + Number(number) + '"]');
   if (button) { button.focus(); button.scrollIntoView({ block: "nearest" }); }
 }
 
 function store(goOn) {
   const number = shown.number, draft = key(shown);
-  const body = { digest: shown.digest, text: $("text").value, to_end: $("to-end").checked, why: $("why").value };
+  const body = { digest: shown.digest, text: $("text").value, to_end: $("to-end").checked, why: $("why").value,
+    from: taken && $("text").value.includes(taken.put) ? taken.edit : "" };
   if (shown.pending && body.text === shown.text) return goOn ? proceed() : undefined;
   return work("storing ...", async () => {
     const page = await ask("records/" + number + "/edit", body);
     sessionStorage.removeItem(draft);
+    sessionStorage.removeItem("from " + draft);
     $("why").value = "";
     draw(page);
     say("stored" + (goOn ? "; the policy goes on ..." : "; the policy has not gone on (g)"));
@@ -146,9 +186,9 @@ function undo() {
 
 function step(by) {
   const numbers = [...document.querySelectorAll("#list button")].map((b) => Number(b.dataset.number));
-  const at = shown ? numbers.indexOf(shown.number) : -1;
-  const next = numbers[Math.min(numbers.length - 1, Math.max(0, at + by))];
-  if (next !== undefined) open(next);
+  const at = wanted !== null ? numbers.indexOf(wanted) : shown ? numbers.indexOf(shown.number) : -1;
+  const number = numbers[Math.min(numbers.length - 1, Math.max(0, at + by))];
+  if (number !== undefined) open(number);
 }
 
 $("edit").onclick = edit;
@@ -163,6 +203,7 @@ document.addEventListener("keydown", (event) => {
   const control = event.ctrlKey || event.metaKey, typing = ["INPUT", "TEXTAREA"].includes(event.target.tagName);
   if (editing && control && event.key === "Enter") { event.preventDefault(); return store(true); }
   if (editing && control && event.key.toLowerCase() === "s") { event.preventDefault(); return store(false); }
+  if (event.altKey && !control && /^Digit[1-9]$/.test(event.code)) { event.preventDefault(); return take(Number(event.code[5]) - 1); }
   if (event.key === "Escape") { event.target.blur(); if (editing) leave(); return undefined; }
   if (typing || control || event.altKey) return undefined;
   const does = { j: () => step(1), k: () => step(-1), e: edit, "/": () => $("filter").focus(),

@@ -134,8 +134,8 @@ FIELDS = [
         "json",
         "intervene",
         "the edit that the policy went on from: `of` (digest of the completion before), `at` (character),"
-        " `old`, `new`, `dropped` (what followed `old`), `who`, `why`; `kept` token ids, and `ids`, those"
-        " that they were followed by; its `finish_reason`; `before`: an earlier edit",
+        " `old`, `new`, `dropped` (what followed `old`), `who`, `why`, `from` (a known edit that it was taken"
+        " from); `kept` token ids, and `ids`, those that they were followed by; its `finish_reason`; `before`: an earlier edit",
     ),
     Field(
         "generation.finish_reason",
@@ -384,10 +384,10 @@ def _is_message(message: Any) -> bool:
 def _is_verdict(verdict: Any) -> bool:
     if type(verdict) is not dict:
         return False
-    score, label = verdict.get("score"), verdict.get("label")
+    score, label, detail = verdict.get("score"), verdict.get("label"), verdict.get("detail")
     if score is not None and not (type(score) in _SCORES and _is_finite(score)):
         return False
-    return label is None or type(label) is str
+    return (label is None or type(label) is str) and (detail is None or type(detail) is dict)
 
 
 def _validate_all(record: Record, needs: tuple[str, ...]) -> None:
@@ -438,7 +438,7 @@ def _check(name: str, value: Any, kind: str, shape: type | None) -> None:
             if not _is_verdict(entry):
                 raise ValueError(
                     f"field 'verdicts': {verdict!r} must be an object whose score is a finite"
-                    " number or null and whose label is a text"
+                    " number or null, whose label is a text and whose detail is an object"
                 )
     if name == "reward_parts":
         for part, entry in value.items():

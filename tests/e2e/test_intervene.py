@@ -76,6 +76,41 @@ def test_edit_crash_edit_undo_list_export(made):
     assert done.returncode == 2 and "no edit stands" in done.stderr
 
 
+def test_a_known_edit_is_offered_taken_by_its_name_listed_and_applied_by_a_batch(made):
+    first, second, third = [r["id"] for r in load(made / "judged.jsonl")]
+    line = ["intervene", "judged.jsonl", "--policy", "start", "--edits", "known.jsonl"]
+    line += ["--max-tokens", "4", "-o", "known-edited.jsonl", "--record"]
+    env = editor(made, "file.write_text(text.replace('again', 'must'))")
+    done = run_swr1(*line, first, "--why", "it must", cwd=made, env=env, check=True)
+    assert "known edits" not in done.stdout  # there is none yet
+    name = load(made / "known.jsonl")[1]["edit"]
+    # offered before the editor opens, and not taken where nobody names it
+    done = run_swr1(*line, second, cwd=made, env=editor(made, ""), check=True)
+    assert "known edits where the prompt is similar" in done.stdout and name in done.stdout
+    assert "(it must)" in " ".join(done.stdout.split()) and "nothing was changed" in done.stderr
+    # taken
+    done = run_swr1(
+        *line, second, "--take", name, cwd=made,
+        env=editor(made, "assert 'guess must' in text\nfile.write_text(text)"), check=True,
+    )  # fmt: skip
+    assert f"taken from {name}: it must" in " ".join(done.stdout.split())
+    made_of = {r["id"]: r["generation"]["edited"] for r in load(made / "known-edited.jsonl")}
+    assert made_of[second]["from"] == name and "from" not in made_of[first]
+    listed = run_swr1(
+        "intervene", "list", "judged.jsonl", "--edits", "known.jsonl", cwd=made, check=True
+    )
+    assert f"taken from {name}" in " ".join(listed.stdout.split())
+    done = run_swr1(*line, third, "--take", "zz", cwd=made)
+    assert done.returncode == 2 and "are offered here" in done.stderr
+    # by a batch
+    line = ["intervene", "judged.jsonl", "--policy", "start", "--batch", "edits"]
+    line += ["--known", "known.jsonl", "--max-tokens", "4"]
+    done = run_swr1(*line, "--similar", "0", cwd=made, check=True)
+    assert "edited 100.0%" in done.stderr and done.stdout.count('"from":') == 3
+    done = run_swr1(*line, "--similar", "1", cwd=made, check=True)
+    assert "edited 66.7%" in done.stderr and "no similar prompt 33.3%" in done.stderr
+
+
 def test_a_batch_gives_the_same_bytes_in_a_pipe_and_in_a_file(made):
     line = ["intervene", "judged.jsonl", "--policy", "start", "--batch", "rules.toml", "-q"]
     line += ["--max-tokens", "8", "--together", "2"]

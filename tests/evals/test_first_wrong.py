@@ -62,7 +62,20 @@ def test_against_a_verdict_single_steps_count_too():
     assert numbers["steps"]["brier"] == pytest.approx((0.01 + 0.64 + 0.16 + 0.36) / 4)
 
 
+def test_the_truth_may_be_a_verdict_of_trace():
+    found = FirstWrong("trace")
+    for wrong, prm in ((1, [R, W, R]), (2, [R, W, R]), (None, [R, R, R])):
+        truth = {"score": 0.5, "detail": {"steps": 3, "wrong_step": wrong}}
+        found.add(record(0, None, trace=truth, prm=verdict(prm)))
+    numbers = found.figures()["prm"]
+    assert (numbers["n_wrong"], numbers["n_right"]) == (2, 1)
+    assert (numbers["wrong"], numbers["right"]) == (0.5, 1)
+
+
 def test_what_is_missing_is_said():
+    other = {"score": 1, "detail": {"right": 2}}
+    with pytest.raises(UsageError, match="names no first wrong step"):
+        FirstWrong("rule").add(record(0, None, rule=other))
     with pytest.raises(UsageError, match="no verdict 'rule'"):
         FirstWrong("rule").add(record(0, None))
     with pytest.raises(UsageError, match=r"no info.trace_fault"):

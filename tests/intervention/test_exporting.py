@@ -11,7 +11,7 @@ from swr1.intervention.difference import difference
 from swr1.intervention.exporting import EXPORTS, as_dpo, as_process_labels, as_sft, before_edit
 from swr1.intervention.history import State
 from swr1.intervention.journal import Journal
-from swr1.intervention.rules import mend_trace, open_rule
+from swr1.intervention.rules import NOTHING, mend_trace, open_rule
 from swr1.records import validate
 from swr1.streams.stage import Stage
 from swr1.training.heads import encode_steps
@@ -171,9 +171,9 @@ def test_the_first_match_of_all_rules_is_replaced(tmp_path, words):
         with = '\\1ee right'
         why = "it is"
         """))  # fmt: skip
-    edit, why = rule(completed(words))
-    assert (edit.old, edit.new, why) == ("three wrong", "three right", "it is")
-    assert rule(completed(words, text="<think> one two")) is None
+    made, nothing = rule([completed(words), completed(words, text="<think> one two")])
+    assert (made.edit.old, made.edit.new, made.why) == ("three wrong", "three right", "it is")
+    assert nothing == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_trace_replaces_the_first_wrong_step_of_either_verdict():
         {"trace": {"score": 0, "detail": {"steps": 2, "wrong_step": 0}}},
         {"steps": {"score": 0, "detail": {"steps": steps, "first_wrong": 0}}},
     ):
-        edit, why = mend_trace(puzzle | {"completion": text, "verdicts": verdicts})
+        edit, why, *_ = mend_trace(puzzle | {"completion": text, "verdicts": verdicts})
         assert (edit.at, edit.old, why) == (8, "guess", "trace")
         assert edit.new.startswith("try ")
     verdicts["steps"]["detail"]["first_wrong"] = None

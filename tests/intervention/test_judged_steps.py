@@ -3,7 +3,7 @@
 import pytest
 
 from swr1.errors import DataError
-from swr1.intervention.steps import judged_steps
+from swr1.intervention.steps import LINE, judged_steps
 
 ONE = [{"start": 0, "end": 1}]
 
@@ -30,6 +30,6 @@ def test_a_detail_that_is_none_is_refused(verdict, detail):
 
 
 def test_a_detail_that_is_one_is_read():
-    assert judged("steps", {"steps": ONE, "first_wrong": 0}) == ([(0, 1)], 0)
-    assert judged("steps", {"steps": ONE, "first_wrong": None}) == ([(0, 1)], None)
-    assert judged("trace", {"steps": 1, "wrong_step": 0}) == ([(0, 3)], 0)
+    assert judged("steps", {"steps": ONE, "first_wrong": 0}) == ([(0, 1)], 0, LINE)
+    assert judged("steps", {"steps": ONE, "first_wrong": None}) == ([(0, 1)], None, LINE)
+    assert judged("trace", {"steps": 1, "wrong_step": 0}) == ([(0, 3)], 0, LINE)

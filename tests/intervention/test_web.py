@@ -35,6 +35,7 @@ def served(tmp_path, words):
     records = [
         completed(words, "aa", 0, verdicts={"trace": trace}),
         completed(words, "aa", 1, HOSTILE, info={"x": "<b>"}),
+        completed(words, "bb", 0),
     ]
     (tmp_path / "r.jsonl").write_bytes(jsonl(records))
     session = Session(
@@ -69,7 +70,7 @@ def ask(url, path="", body=None, **headers):
 def edited(session, **more):
     return {
         "digest": session.state(session.find("aa", 0)).digest, "text": MENDED,
-        "to_end": False, "why": "", **more,
+        "to_end": False, "why": "", "from": "", **more,
     }  # fmt: skip
 
 
@@ -88,6 +89,27 @@ def test_an_edit_is_stored_gone_on_from_undone_and_exported(served):
     assert headers["Content-Disposition"] == "attachment; filename=dpo.jsonl"
     status, _, text = ask(url, "api/records/0/undo", {"digest": page["digest"]})
     assert json.loads(text)["text"] == TEXT
+
+
+def test_a_known_edit_is_offered_and_stored_only_with_the_text_that_has_it(served, tmp_path):
+    session, url = served
+    of = session.find("aa", 0)
+    session.store(of, session.state(of).digest, difference(TEXT, MENDED), "it is right")
+    _, _, text = ask(url, "api/records/2")  # of another record, with the same question
+    page = json.loads(text)
+    [offer] = page["offers"]
+    assert (offer["find"], offer["put"]) == ("three wrong", "three right")
+    assert offer["similar"] == 1 and "'wrong' -> 'right'  (it is right)" in offer["change"]
+    assert json.loads(ask(url, "api/records/1")[2])["offers"][0]["find"] is None  # does not fit
+    assert page["text"] == TEXT and len(session.journal.read()) == 1
+    body = {"digest": page["digest"], "text": MENDED, "to_end": False, "why": ""}
+    for name, status in (("zz", 422), (offer["edit"], 200)):
+        status_is, _, text = ask(url, "api/records/2/edit", body | {"from": name})
+        assert status_is == status, text
+    stored = session.state(session.find("bb")).levels[0].edit
+    assert (stored["from"], stored["why"]) == (offer["edit"], "it is right")
+    page = json.loads(text)
+    assert page["offers"] == [] and page["history"][0]["from"] == offer["edit"]
 
 
 def test_a_second_edit_of_what_has_changed_is_refused(served):
@@ -149,7 +171,11 @@ def test_every_answer_says_that_nothing_else_may_be_loaded_or_framed(served):
     [
         ("api/records/9/edit", None, 404),
         ("api/records/0/edit", {"text": "x"}, 422),
-        ("api/records/0/edit", {"digest": "x", "text": 1, "to_end": False, "why": ""}, 422),
+        (
+            "api/records/0/edit",
+            {"digest": "x", "text": 1, "to_end": False, "why": "", "from": ""},
+            422,
+        ),
         ("api/records/0/edit", [], 422),
         ("api/records/0/continue", {}, 422),  # there is no edit to go on from
         ("api/records/0/undo", {"digest": "x"}, 409),
@@ -245,6 +271,58 @@ def test_by_the_keyboard_alone_a_step_is_mended_gone_on_from_and_undone(served, 
     assert session.state(session.find("aa", 0)).text == TEXT
     bad = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
     assert bad == []  # nothing that the policy of contents refused, and no error
+
+
+@pytest.mark.slow
+def test_a_known_edit_is_taken_by_the_keyboard_and_stored_only_by_the_person(served, browser):
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    session, url = served
+    of = session.find("aa", 0)
+    why = "<img src=x onerror=alert(1)>"
+    session.store(of, session.state(of).digest, difference(TEXT, MENDED), why)
+    name = session.state(of).levels[0].edit["edit"]
+    browser.get(url)
+    until(lambda: "sample 0" in text_of(browser, "title"))
+    assert not browser.find_element("id", "known").is_displayed()  # it stands here
+    ActionChains(browser).send_keys("jj").perform()
+    until(lambda: "bb" in text_of(browser, "title"))
+    [offer] = browser.find_elements("css selector", "#offers li")
+    assert f"'wrong' -> 'right' ({why})" in offer.text and f"{name} · similar 1.00" in offer.text
+    assert not browser.find_elements("css selector", "#offers img")
+    area = browser.find_element("id", "text")
+
+    def alt(key):
+        ActionChains(browser).key_down(Keys.ALT).send_keys(key).key_up(Keys.ALT).perform()
+
+    alt("1")
+    until(lambda: "nothing is stored yet" in text_of(browser, "status"))
+    assert area.get_property("value") == MENDED
+    assert [e["kind"] for e in session.journal.read()] == ["edit"]
+    alt("1")  # a second time there is nothing to replace
+    until(lambda: "does not fit" in text_of(browser, "status"))
+    assert area.get_property("value") == MENDED
+    # the text is left, and its button is reached by Tab from the text
+    browser.refresh()
+    until(lambda: "sample 0" in text_of(browser, "title"))
+    ActionChains(browser).send_keys("jj").perform()
+    until(lambda: "bb" in text_of(browser, "title"))
+    ActionChains(browser).send_keys("e").perform()
+    until(lambda: "is back" in text_of(browser, "status"))
+    ActionChains(browser).send_keys(Keys.TAB).perform()
+    focused = "return document.activeElement.closest('#offers') !== null"
+    assert browser.execute_script(focused)
+    browser.find_element("id", "text").click()
+    ActionChains(browser).key_down(Keys.CONTROL).send_keys(Keys.ENTER).key_up(
+        Keys.CONTROL
+    ).perform()
+    until(lambda: "went on" in text_of(browser, "status"))
+    [made] = load(session.output)
+    assert made["id"] == "bb" and made["generation"]["edited"]["from"] == name
+    assert f"taken from {name}" in text_of(browser, "history")
+    bad = [e["message"] for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+    assert bad == []
 
 
 @pytest.mark.slow

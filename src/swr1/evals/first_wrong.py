@@ -26,6 +26,7 @@ from swr1.records import Record, item_of
 from swr1.steps import first_wrong_f1
 
 PLANTED = "planted"
+FIRST_WRONG, OF_TRACE = "first_wrong", "wrong_step"  # in the details of `steps` and of `trace`
 BINS = 10
 RESAMPLES = 300
 Pair = tuple[int | None, int | None]
@@ -54,7 +55,7 @@ class FirstWrong:
             elif verdict.get("score") is None:
                 self._unjudged[name] += 1
             else:
-                pair = (true, verdict["detail"].get("first_wrong"))
+                pair = (true, verdict["detail"][FIRST_WRONG])
                 self._pairs[name][item_of(record["id"])].append(pair)
                 if self._truth != PLANTED:
                     self._add_steps(name, _steps_of(verdicts[self._truth]), _steps_of(verdict))
@@ -65,8 +66,16 @@ class FirstWrong:
             verdict = verdicts.get(self._truth)
             if not isinstance(verdict, dict):
                 raise UsageError(f"record {record['id']!r} has no verdict {self._truth!r}")
-            known = verdict.get("score") is not None
-            return known, (verdict.get("detail") or {}).get("first_wrong") if known else None
+            detail = verdict.get("detail") or {}
+            name = next((n for n in (FIRST_WRONG, OF_TRACE) if n in detail), None)
+            if verdict.get("score") is None:
+                return False, None
+            if name is None:
+                raise UsageError(
+                    f"record {record['id']!r}: its verdict {self._truth!r} names no first wrong step:"
+                    " it is not of `swr1 verify steps` or `swr1 verify trace`"
+                )
+            return True, detail[name]
         info = record.get("info") or {}
         if "trace_fault" not in info:
             raise UsageError(
@@ -102,7 +111,7 @@ class FirstWrong:
 
 def _steps_of(verdict: Any) -> list[dict[str, Any]]:
     detail = verdict.get("detail") if isinstance(verdict, dict) else None
-    if not isinstance(detail, dict) or "first_wrong" not in detail:
+    if not isinstance(detail, dict) or FIRST_WRONG not in detail:
         return []
     steps = detail.get("steps")
     return steps if isinstance(steps, list) else []

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from swr1.errors import DataError
 from swr1.intervention.continuing import Continuation, Work, Writer
 from swr1.intervention.history import STALE, State
 from swr1.intervention.journal import Journal, entry
-from swr1.intervention.rules import Fix, Rule
+from swr1.intervention.rules import Fix, Found, Rule
 from swr1.records import Record, key
 from swr1.streams import Stage
 
-
-class _Dropped:
-    """In place of an edit: the record was dropped."""
+CANNOT = "the policy cannot write the edit"
+TOLD = 3  # reasons that are shown
 
 
 def run_batch(
@@ -31,15 +30,15 @@ def run_batch(
     stage's policy.
     """
     for block in _blocks(stage, together):
-        fixes = [_fix(stage, rule, record) for record in block]
+        owed = any(key(record) not in stage for record in block if record is not None)
+        found = _found(rule, block)
         work = [
-            Work(State(record), fix.edit, {"who": "rule", "why": fix.why})
-            for record, fix in zip(block, fixes, strict=True)
+            Work(State(record), fix.edit, fix.by)
+            for record, fix in zip(block, found, strict=True)
             if isinstance(fix, Fix)
         ]
-        owed = any(key(record) not in stage for record in block if record is not None)
         replies = iter(writer.go_on(work) if work and owed else [None] * len(work))
-        for record, fix in zip(block, fixes, strict=True):
+        for record, fix in zip(block, found, strict=True):
             made = next(replies) if isinstance(fix, Fix) else None
             _write(stage, record, fix, made, journal)
 
@@ -55,33 +54,32 @@ def _blocks(stage: Stage, together: int) -> Iterator[list[Any]]:
         yield block
 
 
-def _fix(stage: Stage, rule: Rule, record: Any) -> Fix | _Dropped | None:
-    """The edit; None for none."""
-    if record is None:
-        return _Dropped()
-    try:
-        fix = rule(record)
-    except DataError as error:
-        stage.drop(error.reason, record.location, record)
-        return _Dropped()
-    stage.tally("edits", "edited" if fix else "nothing to edit")
-    return fix
+def _found(rule: Rule, block: Sequence[Any]) -> list[Found | None]:
+    """What the rule says of each record; None for one that was dropped already."""
+    found = iter(rule([record for record in block if record is not None]))
+    return [None if record is None else next(found) for record in block]
 
 
 def _write(
     stage: Stage,
     record: Any,
-    fix: Fix | _Dropped | None,
-    made: Continuation | DataError | None,
+    fix: Found | None,
+    made: Continuation | DataError | str | None,
     journal: Journal | None,
 ) -> None:
-    if isinstance(fix, _Dropped) or isinstance(made, DataError):
-        if isinstance(made, DataError):
-            stage.drop(made.reason, record.location, record)
+    if isinstance(fix, Fix) and fix.optional and isinstance(made, DataError):
+        if stage.tallies["edits"][CANNOT] < TOLD:
+            stage.say(f"{CANNOT}: {made.reason}")
+        fix = made = CANNOT
+    fault = next((one for one in (fix, made) if isinstance(one, DataError)), None)
+    if record is None or fault:
+        if fault:
+            stage.drop(fault.reason, record.location, record)
         stage.end_input(0)
         return
+    stage.tally("edits", "edited" if isinstance(fix, Fix) else str(fix))
     if key(record) not in stage:
-        if fix and made:
+        if isinstance(fix, Fix) and isinstance(made, Continuation):
             if journal:
                 _note(journal, record, fix, made)
             record = _edited(record, made)
@@ -98,7 +96,8 @@ def _edited(record: Record, made: Continuation) -> Record:
 def _note(journal: Journal, record: Record, fix: Fix, made: Continuation) -> None:
     edit, before = fix.edit, record["completion"]
     facts = {"at": edit.at, "old": edit.old, "new": edit.new, "why": fix.why}
+    facts |= {"from": fix.taken} if fix.taken else {}
     with journal.locked():
-        noted = journal.append(entry("edit", record, before, "rule", **facts))
+        noted = journal.append(entry("edit", record, before, fix.who, **facts))
         more = {"edit": noted["edit"]} | made._asdict()
-        journal.append(entry("continued", record, edit.edited(before), "rule", **more))
+        journal.append(entry("continued", record, edit.edited(before), fix.who, **more))

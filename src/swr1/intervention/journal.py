@@ -6,7 +6,9 @@
 
 Kinds: "edit" (old at a character becomes new, all after it is dropped), "continued" (the policy
 wrote on), "undo" (of an edit), "open" (a file was given to an editor). Every entry names its record
-(id, epoch, sample) and the digest of the completion that it was made for.
+(id, epoch, sample) and the digest of the completion that it was made for. An edit also says what is
+needed to offer it again (known.py): the prompt, the line in front of it, and the edit that it was
+taken `from`, if any.
 """
 
 from __future__ import annotations
@@ -24,16 +26,19 @@ from typing import Any
 import orjson
 
 from swr1.errors import DataError
+from swr1.prompts.rendering import text_of
 from swr1.records import Record, key, pack, parse
 from swr1.streams.files import fsync_folder, naming, open_to_write
 
 Entry = dict[str, Any]
 Key = tuple[str, int, int]
 BEGIN = b'{"v":1,"kind":"'  # of every line, so that a torn one is told from another file's
+PROMPT, LINE = 20_000, 400  # characters of a prompt, and of the line in front of an edit
 KINDS = ("edit", "continued", "undo", "open")
 _TYPES = {
     "id": str, "epoch": int, "sample": int, "digest": str, "edit": str, "at": int, "old": str,
     "new": str, "text": str, "generation": dict, "path": str, "why": str, "who": str, "when": str,
+    "prompt": str, "line": str, "from": str,
 }  # fmt: skip
 _NEEDS = {
     "edit": ("edit", "at", "old", "new"),
@@ -51,7 +56,7 @@ def digest_of(text: str) -> str:
 def entry(kind: str, record: Record, of: str, who: str = "", /, **more: Any) -> Entry:
     """An entry about the completion `of` of a record; what is None or "" is left out.
 
-    An edit gets a name of 8 hex digits under `edit`.
+    An edit (`at`, `old`, `new`) gets a name of 8 hex digits under `edit`.
     """
     name, epoch, sample = key(record)
     made = {"v": 1, "kind": kind, "id": name, "epoch": epoch, "sample": sample}
@@ -60,9 +65,20 @@ def entry(kind: str, record: Record, of: str, who: str = "", /, **more: Any) -> 
     made |= {"why": more["why"]} if more.get("why") else {}
     made |= {"who": who or user(), "when": datetime.now(UTC).isoformat(timespec="seconds")}
     if kind == "edit":
+        made["prompt"] = prompt_of(record)
+        made["line"] = of[: more["at"]].rpartition("\n")[2][-LINE:]
         unique = pack(made) + os.urandom(8)
         made["edit"] = hashlib.blake2b(unique, digest_size=4).hexdigest()
     return made
+
+
+def prompt_of(record: Record) -> str:
+    """What was asked, as text: the prompt without the operator's system message; "" for pictures."""
+    try:
+        asked = [text_of(m.get("content")) for m in record["prompt"] if m["role"] != "system"]
+    except DataError:
+        return ""
+    return "\n".join(asked)[:PROMPT]
 
 
 def user() -> str:

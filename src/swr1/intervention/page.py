@@ -7,6 +7,8 @@ from itertools import zip_longest
 from typing import Any
 
 from swr1.intervention.history import State, named
+from swr1.intervention.journal import Entry
+from swr1.intervention.known import MOST, Offer
 
 CONTEXT = 3  # kept lines that are shown
 # mark and style of a part: the mark says it where there are no colours
@@ -41,6 +43,7 @@ def print_edit(state: State, console: Any) -> None:
     skipped = max(0, same - CONTEXT)
     edit = state.levels[-1].edit
     about = f"{named(state.record)}, edit {edit['edit']} by {edit.get('who', '?')}"
+    about += f", taken from {edit['from']}" if edit.get("from") else ""
     about += f": {edit['why']}" if edit.get("why") else ""
     table = Table(
         box=None, expand=True, title=_plain(about), title_justify="left", padding=(0, 1, 0, 0)
@@ -66,13 +69,44 @@ def print_list(states: Sequence[State], console: Any) -> None:
     for state in states:
         for level in state.levels:
             edit = level.edit
-            change = f"{_short(edit['old'])} -> {_short(edit['new'])}"
-            change += f"  ({edit['why']})" if edit.get("why") else ""
+            change = changed(edit)
+            change += f"  taken from {edit['from']}" if edit.get("from") else ""
             went = "" if level.continued else "pending"
             when = edit.get("when", "")[:16].replace("T", " ")
             cells = [edit["id"], edit["sample"], edit["edit"], edit.get("who", ""), when]
             table.add_row(*(_plain(str(cell)) for cell in [*cells, went, change]))
     console.print(table)
+
+
+def print_offers(offers: Sequence[Offer], console: Any) -> None:
+    """A line for each known edit that is offered."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), title_justify="left")
+    table.title = "known edits where the prompt is similar"
+    for head in ("edit", "similar", "who", "when", "change"):
+        table.add_column(head, overflow="fold", no_wrap=head in ("edit", "when"))
+    for offer in offers[:MOST]:
+        edit = offer.edit
+        cells = [offer.name, f"{offer.similarity:.2f}", edit.get("who", "")]
+        cells += [edit.get("when", "")[:16].replace("T", " "), changed(edit) + fits(offer)]
+        table.add_row(*map(_plain, cells))
+    console.print(table)
+    if more := len(offers[MOST:]):
+        console.print(f"and {more} more", style="dim")
+
+
+def fits(offer: Offer) -> str:
+    """Where an offer fits, for people; "" where it has one place."""
+    if offer.place is None:
+        return "  [does not fit: what it replaced is not here]"
+    return f"  [the first of {offer.place.among} places]" if offer.place.among > 1 else ""
+
+
+def changed(edit: Entry) -> str:
+    """What became what, and why."""
+    why = f"  ({edit['why']})" if edit.get("why") else ""
+    return f"{_short(edit['old'])} -> {_short(edit['new'])}{why}"
 
 
 def _plain(text: str) -> Any:

@@ -1,8 +1,9 @@
 """Edits without a person: what is wrong by a rule is replaced, and the policy goes on from there.
 
-    rule = open_rule("trace")            # puzzles: the first wrong step by the right one
-    rule = open_rule("rules.toml")       # texts by regular expressions
-    rule(record)                         # a Fix, or None where nothing is to be changed
+    rule = open_rule("trace")                    # puzzles: the first wrong step by the right one
+    rule = open_rule("edits", ["e.jsonl"])       # known edits, where prompts are similar
+    rule = open_rule("rules.toml")               # texts by regular expressions
+    rule(records)                                # for each a Fix, or why there is none
 
 A file of rules:
 
@@ -18,12 +19,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from swr1.errors import DataError, UsageError
 from swr1.intervention.difference import Difference
+from swr1.intervention.known import SIMILAR, KnownEdits, read_known
 from swr1.intervention.steps import judged_steps, step_texts
 from swr1.puzzles.item import puzzle_of
 from swr1.puzzles.mending import right_step
@@ -33,22 +35,63 @@ LONGEST = 200_000  # characters of a completion that patterns are matched agains
 
 
 class Fix(NamedTuple):
-    """An edit, and why it is made."""
+    """An edit, why and by whom it is made, and the known edit that it was taken from.
+
+    optional: where the policy cannot write it the record stays as it is; else that is bad data.
+    """
 
     edit: Difference
     why: str
+    who: str = "rule"
+    taken: str = ""
+    optional: bool = False
+
+    @property
+    def by(self) -> dict[str, str]:
+        """What the record says of it."""
+        return {"who": self.who, "why": self.why, "from": self.taken}
 
 
-Rule = Callable[[Record], Fix | None]
+NOTHING = "nothing to edit"
+Found = Fix | str | DataError  # an edit; why there is none; what is wrong with the record
 
 
-def open_rule(name: str) -> Rule:
-    """Raises UsageError for what is no rule, DataError for a file of rules that is none."""
+class Rule(Protocol):
+    """What finds edits. `together` of records at once, so that a judge is asked about all of them."""
+
+    def __call__(self, records: Sequence[Record]) -> list[Found]: ...
+
+
+class OneByOne:
+    """A rule that looks at one record: an edit, None, or why there is none."""
+
+    def __init__(self, find: Callable[[Record], Fix | str | None]) -> None:
+        self.find = find
+
+    def __call__(self, records: Sequence[Record]) -> list[Found]:
+        return [self._found(record) for record in records]
+
+    def _found(self, record: Record) -> Found:
+        try:
+            return self.find(record) or NOTHING
+        except DataError as error:
+            return error
+
+
+def open_rule(name: str, known: Sequence[str] = (), similar: float = SIMILAR) -> Rule:
+    """A rule that needs no judge. known, similar: of `edits`.
+
+    Raises UsageError for what is no rule, DataError for a file of rules or a journal that is none.
+    """
     if name == "trace":
-        return mend_trace
+        return OneByOne(mend_trace)
+    if name == "edits":
+        return OneByOne(_Known(known, similar))
     if name.endswith(".toml"):
-        return _Replacing(Path(name))
-    raise UsageError(f"--batch is trace (for puzzles) or a file of rules (.toml), not {name!r}")
+        return OneByOne(_Replacing(Path(name)))
+    raise UsageError(
+        f"--batch is trace (for puzzles), judge, edits, or a file of rules (.toml), not {name!r}"
+    )
 
 
 def mend_trace(record: Record) -> Fix | None:
@@ -57,7 +100,7 @@ def mend_trace(record: Record) -> Fix | None:
     None where no step is wrong. Raises DataError for a record without a verdict on its steps, and
     where there is no right step.
     """
-    spans, wrong = judged_steps(record)
+    spans, wrong, _ = judged_steps(record)
     if wrong is None:
         return None
     puzzle, text = puzzle_of(record), record["completion"]
@@ -66,6 +109,26 @@ def mend_trace(record: Record) -> Fix | None:
     if right is None:
         raise DataError(f"no right step is known in place of {lines[wrong][:80]!r}")
     return Fix(Difference(spans[wrong][0], lines[wrong], right), "trace")
+
+
+class _Known:
+    """The edits of journals: of those of similar prompts that fit, the first offer is taken."""
+
+    def __init__(self, journals: Sequence[str], similar: float) -> None:
+        if not journals:
+            raise UsageError("--batch edits applies known edits: name their journal with --known")
+        self._known, self._similar = KnownEdits(read_known(journals)), similar
+        if not len(self._known):
+            raise UsageError(f"no edit stands in {', '.join(journals)}")
+
+    def __call__(self, record: Record) -> Fix | str:
+        offers = self._known.offers(record, record["completion"], self._similar)
+        if not offers:
+            return "no similar prompt"
+        first = offers[0]
+        if first.place is None:
+            return "similar, but no edit fits"
+        return Fix(first.difference(), first.edit.get("why", ""), taken=first.name, optional=True)
 
 
 class _Replacing:

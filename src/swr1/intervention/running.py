@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +13,11 @@ from swr1.engines import Sampling
 from swr1.errors import UsageError
 from swr1.intervention.config import InterveneConfig
 from swr1.intervention.continuing import Writer
+from swr1.intervention.journal import Key
+from swr1.intervention.known import Offer
+from swr1.intervention.rules import Rule, open_rule
 from swr1.intervention.session import Session
+from swr1.registry import digest_of_files
 from swr1.rollout import Rollout, RolloutConfig
 from swr1.rollout.follower import PolicyFollower
 from swr1.streams import Stage, standard
@@ -26,6 +31,18 @@ def beside(file: str, what: str) -> str:
     for suffix in (".gz", ".zst", ".jsonl", ".parquet"):
         name = name.removesuffix(suffix)
     return str(path.with_name(f"{name}.{what}.jsonl"))
+
+
+def _check(config: InterveneConfig) -> None:
+    """Raises UsageError for options that are of no use here."""
+    if config.take is not None and (config.batch or config.web):
+        raise UsageError("--take is for a person in an editor")
+    if bool(config.judge) != (config.batch == "judge"):
+        raise UsageError("--batch judge and --judge URL go together: who says the right step?")
+    if config.known and config.batch not in (None, "edits"):
+        raise UsageError(f"--known is for a person or --batch edits, not for {config.batch}")
+    if config.batch and config.edits:
+        refuse_clashes({"--edits": config.edits}, config.known)
 
 
 class Intervention:
@@ -44,6 +61,7 @@ class Intervention:
         self.file, self.config = file, config
         if config.web and config.batch:
             raise UsageError("--web is for a person, --batch is without one: name one of them")
+        _check(config)
         if config.web:
             import_module("flask")  # what is missing is named first
         self.sampling, self.engine_options = sampling, dict(engine_options)
@@ -68,17 +86,37 @@ class Intervention:
 
     def facts(self) -> dict[str, Any]:
         """What shapes the records beside the options that were given."""
-        return self.writer.job.facts()
+        files = digest_of_files(self.config.batch or "", *self.config.known)
+        return self.writer.job.facts() | ({"files": files} if files else {})
 
     def batch(self, stage: Stage) -> None:
         """Edit all records of a stage by the rule."""
         from swr1.intervention.batch import run_batch
         from swr1.intervention.journal import Journal
-        from swr1.intervention.rules import open_rule
 
-        rule = open_rule(self.config.batch or "")
         journal = Journal(self.config.edits, stage.say) if self.config.edits else None
-        run_batch(stage, rule, self.writer, together=self.config.together, journal=journal)
+        with self._rule(stage) as rule:
+            run_batch(stage, rule, self.writer, together=self.config.together, journal=journal)
+
+    @contextmanager
+    def _rule(self, stage: Stage) -> Iterator[Rule]:
+        config = self.config
+        if config.batch != "judge":
+            yield open_rule(config.batch or "", config.known, config.similar)
+            return
+        from swr1.intervention.judging import Judge
+
+        judge = Judge(
+            config.judge,
+            name=config.judge_model,
+            key_env=config.judge_key_env,
+            cache=config.judge_cache,
+            retry_for=config.judge_retry_for,
+            say=stage.say,
+        )
+        with closing(judge):
+            yield judge
+            stage.say(judge.summary())
 
     def session(self, output: str, say: Callable[[str], None]) -> Session:
         """The file with its journal; output "-" is a file beside it."""
@@ -95,6 +133,8 @@ class Intervention:
             writer=lambda: self._writer(say),
             who=config.who,
             say=say,
+            known=config.known,
+            similar=config.similar,
         )
 
     def edit(self, session: Session) -> None:
@@ -106,7 +146,8 @@ class Intervention:
         config = self.config
         session.write()
         of = session.find(config.record, config.sample)
-        state = edit(session, of, why=config.why, to_end=config.to_end)
+        take = self._taken(session, of)
+        state = edit(session, of, why=config.why, to_end=config.to_end, take=take)
         if state is None:
             session.say("nothing was changed")
             return
@@ -120,3 +161,18 @@ class Intervention:
         with standard.ours():
             print_edit(state, console())
         session.say(f"written to {session.output}; `swr1 intervene undo` takes it back")
+
+    def _taken(self, session: Session, of: Key) -> Offer | None:
+        """The known edit that the person names, of those that they are shown."""
+        from swr1.intervention.editor import answer
+        from swr1.intervention.page import print_offers
+        from swr1.terminal import console
+
+        name = self.config.take
+        offers = session.offers(of)
+        if name is None and offers:
+            with standard.ours():
+                print_offers(offers, console())
+            session.say("--take EDIT opens the text with one of them made in it")
+            name = answer("Which edit do you take? Its name, or Enter for none: ")
+        return session.offered(of, name or "") if name or self.config.take is not None else None

@@ -12,7 +12,7 @@ completion is no longer the one that was looked at.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from swr1.intervention.continuing import Work, Writer
 from swr1.intervention.difference import Difference
 from swr1.intervention.history import History, State, named
 from swr1.intervention.journal import Entry, Journal, Key, digest_of, entry
+from swr1.intervention.known import MOST, SIMILAR, KnownEdits, Offer, read_known, standing
 from swr1.records import Record, key, pack
 from swr1.streams.files import write_atomically
 from swr1.streams.reading import read
@@ -39,7 +40,9 @@ class Session:
     writer: or what makes it; None where nothing is to be continued. who: default: as the system calls you.
 
     Raises DataError for records that are none, and for a journal that is none; UsageError for an
-    output that holds other records.
+    output that holds other records, or for a journal of `known` edits that is not there.
+
+    known: more journals, whose edits are offered beside those of this one. similar: see `offers`.
     """
 
     def __init__(
@@ -51,9 +54,14 @@ class Session:
         writer: Writer | Callable[[], Writer] | None = None,
         who: str = "",
         say: Callable[[str], None] = lambda text: None,
+        known: Sequence[str | Path] = (),
+        similar: float = SIMILAR,
     ) -> None:
         self.path, self.output, self._writer, self.who, self.say = path, output, writer, who, say
         self.journal = Journal(edits, say)
+        self._others, self._similar = read_known(known), similar
+        self._known = KnownEdits([])
+        self._names: frozenset[str] = frozenset()
         found = (r for r, _ in read([path], needs=("id", "prompt")) if isinstance(r, dict))
         self.records: dict[Key, Record] = {key(r): r for r in found if "completion" in r}
         if not self.records:
@@ -96,30 +104,61 @@ class Session:
         history = History(self.journal.read())
         return (history.state(record) for record in self.records.values())
 
+    def offers(self, of: Key) -> list[Offer]:
+        """Edits that stand on other completions, whose prompt is like this one's: see KnownEdits.
+
+        Left out are those from which a standing edit of this completion was taken.
+        """
+        entries = self.journal.read()
+        state = History(entries).state(self.records[of])
+        edits = [*standing(entries), *self._others]
+        mine = {level.edit.get(n) for level in state.levels for n in ("edit", "from")}
+        names = frozenset(made["edit"] for made in edits)
+        if names != self._names:  # the index is made again where something has changed
+            self._known, self._names = KnownEdits(edits), names
+        found = self._known.offers(state.record, state.text, self._similar)
+        return [offer for offer in found if offer.name not in mine]
+
+    def offered(self, of: Key, name: str) -> Offer:
+        """The offer of this name, or whose name begins so. Raises UsageError where none, or more, is."""
+        offers = self.offers(of)
+        fits = [offer for offer in offers if offer.name.startswith(name)] if name else []
+        if len(fits) == 1:
+            return fits[0]
+        there = ", ".join(offer.name for offer in offers[:MOST]) or "none"
+        raise UsageError(f"{len(fits) or 'no'} edits {name!r} are offered here; there are: {there}")
+
     def check(self, of: Key, edit: Difference) -> None:
         """Raises DataError for an edit that the policy's tokenizer cannot write."""
         state = self.state(of)
         if not state.pending:
             self.writer.check(Work(state, edit, {}))
 
-    def store(self, of: Key, digest: str, edit: Difference, why: str = "") -> State:
-        """Store an edit of the completion with this digest. Raises Changed for any other."""
+    def store(
+        self, of: Key, digest: str, edit: Difference, why: str = "", taken: str = ""
+    ) -> State:
+        """Store an edit of the completion with this digest. Raises Changed for any other.
+
+        Args:
+            taken: the name of the edit that it was taken from.
+        """
         with self.journal.locked() as entries:
             state = History(entries).state(self.records[of])
             _still(state, digest)
             facts = {"at": edit.at, "old": edit.old, "new": edit.new, "why": why}
+            facts |= {"from": taken} if taken else {}
             made = entry("edit", state.record, state.text, self.who, **facts)
             if fault := state.fault(made):
                 raise UsageError(fault)
             state.take(self.journal.append(made))
             return state
 
-    def opened(self, of: Key, file: Path) -> None:
-        """Note that a file was given to an editor."""
+    def opened(self, of: Key, file: Path, taken: str = "") -> None:
+        """Note that a file was given to an editor, and which edit was made in it already."""
         with self.journal.locked() as entries:
             state = History(entries).state(self.records[of])
-            path = str(file.absolute())
-            self.journal.append(entry("open", state.record, state.text, self.who, path=path))
+            facts = {"path": str(file.absolute())} | ({"from": taken} if taken else {})
+            self.journal.append(entry("open", state.record, state.text, self.who, **facts))
 
     def left_open(self, of: Key) -> Entry | None:
         """The last file that was given to an editor and is still there: its edit was not finished."""
@@ -137,7 +176,7 @@ class Session:
             raise UsageError(f"{named(state.record)}: the policy has gone on from its last edit")
         base, edit = state.pending_edit()
         top = state.levels[-1].edit
-        by = {"who": top.get("who"), "why": top.get("why")}
+        by = {n: top.get(n) for n in ("who", "why", "from")}
         [made] = self.writer.go_on([Work(base, edit, by)])
         if isinstance(made, DataError):
             raise made

@@ -49,6 +49,8 @@ def _checked(given: Any, name: str) -> Verdict:
     made = given if isinstance(given, dict) else {"score": given}
     if "score" not in made:
         raise Unfit(f"{short(given)}, which is no verdict: it has no score")
+    if not isinstance(made.get("detail"), dict | None):
+        raise Unfit(f"a detail that is no object: {short(made['detail'])}")
     if made["score"] is None:
         return made if "error" in made else null(name, "it says nothing") | made  # type: ignore[return-value]
     exact = type(made["score"]) is float and math.isfinite(made["score"])

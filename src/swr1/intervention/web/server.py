@@ -20,9 +20,10 @@ from swr1.errors import DataError, SwrError, UsageError
 from swr1.intervention.config import InterveneConfig
 from swr1.intervention.difference import difference
 from swr1.intervention.exporting import EXPORTS
+from swr1.intervention.history import State
 from swr1.intervention.journal import Key
 from swr1.intervention.session import Changed, Session
-from swr1.intervention.web.views import page, row
+from swr1.intervention.web.views import offered, page, row
 from swr1.records import pack
 
 HOST = "127.0.0.1"
@@ -159,10 +160,14 @@ class _Views:
         return _answer({"records": rows})
 
     def one(self, number: int) -> Any:
-        return _answer(page(number, self.session.state(self.of(number))))
+        return self.page(number, self.session.state(self.of(number)))
+
+    def page(self, number: int, state: State) -> Any:
+        offers = self.session.offers(self.of(number))
+        return _answer(page(number, state) | {"offers": offered(state, offers)})
 
     def change(self, number: int) -> Any:
-        given = _given({"digest": str, "text": str, "to_end": bool, "why": str})
+        given = _given({"digest": str, "text": str, "to_end": bool, "why": str, "from": str})
         session, of = self.session, self.of(number)
         state = session.state(of)
         if state.digest != given["digest"]:
@@ -170,20 +175,26 @@ class _Views:
                 "this completion was changed meanwhile, by somebody else or in another window:"
                 " nothing is stored. Look at it again"
             )
-        made = difference(state.text, given["text"], given["to_end"])
+        taken, why = given["from"], given["why"]
+        offer = session.offered(of, taken) if taken else None
+        change = offer.change if offer and offer.place else difference
+        made = change(state.text, given["text"], given["to_end"])
         if made is None:
             raise UsageError("nothing was changed")
+        if offer:
+            here = offer.is_in(made.edited(state.text), state.text)  # else it is another edit
+            taken, why = (offer.name, why or offer.edit.get("why", "")) if here else ("", why)
         with self.writing:
             session.check(of, made)
-        return _answer(page(number, session.store(of, given["digest"], made, given["why"])))
+        return self.page(number, session.store(of, given["digest"], made, why, taken))
 
     def go_on(self, number: int) -> Any:
         with self.writing:
-            return _answer(page(number, self.session.go_on(self.of(number))))
+            return self.page(number, self.session.go_on(self.of(number)))
 
     def undo(self, number: int) -> Any:
         given = _given({"digest": str})
-        return _answer(page(number, self.session.undo(self.of(number), given["digest"])))
+        return self.page(number, self.session.undo(self.of(number), given["digest"]))
 
     def export(self, kind: str) -> Any:
         from flask import Response, abort

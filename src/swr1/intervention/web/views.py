@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from swr1.errors import DataError
 from swr1.intervention.history import State
-from swr1.intervention.page import parts
+from swr1.intervention.known import MOST, Offer
+from swr1.intervention.page import changed, fits, parts
 from swr1.intervention.steps import judged_steps
 from swr1.prompts.rendering import text_of
 from swr1.records import Record, key
@@ -49,9 +50,32 @@ def page(number: int, state: State) -> dict[str, Any]:
         "before": before or list(_steps(record)),
         "after": after,
         "history": [
-            {n: shown(str(level.edit.get(n, ""))) for n in ("edit", "who", "when", "why")}
+            {n: shown(str(level.edit.get(n, ""))) for n in ("edit", "who", "when", "why", "from")}
             for level in state.levels
         ],
+    }
+
+
+def offered(state: State, offers: Sequence[Offer]) -> list[dict[str, Any]]:
+    """Known edits as the page offers them.
+
+    `find` and `put` are exact texts: what stands from the beginning of the line to the end of the
+    replaced text, and what taking the offer makes of it; null where it does not fit.
+    """
+    return [_offered(state.text, offer) for offer in offers[:MOST]]
+
+
+def _offered(text: str, offer: Offer) -> dict[str, Any]:
+    made = offer.edit
+    fine = offer.place and "\r" not in made["new"]  # which a text field would change
+    find, put = offer.line(text) if fine else (None, None)
+    return {
+        "edit": offer.name,
+        "similar": round(offer.similarity, 2),
+        "change": shown(changed(made)),
+        "about": shown(f"by {made.get('who', '?')}, {made.get('when', '')[:10]}{fits(offer)}"),
+        "find": find,
+        "put": put,
     }
 
 
@@ -59,7 +83,7 @@ def _steps(record: Record) -> Iterator[dict[str, Any]]:
     """The completion in steps with their verdicts, and what stands between them."""
     text, at = record["completion"], 0
     try:
-        spans, wrong = judged_steps(record)
+        spans, wrong, _ = judged_steps(record)
     except (DataError, KeyError, TypeError):
         spans, wrong = [], None
     said = ((record.get("verdicts") or {}).get("steps") or {}).get("detail", {}).get("steps") or []
