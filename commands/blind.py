@@ -15,8 +15,9 @@ def command(
 ):
     """Take the pictures from questions: does a policy look at them at all?
 
-    Every picture becomes a grey one of its size, or, with --swap, that of another record of the same kind.
-    Ids and answers stay, and info.pictures says what was done. What was completed or judged is left out.
+    Every picture becomes a grey one of its size, or, with --swap, that of another record, of the
+    same kind where there is one. Ids and answers stay, and info.pictures says what was done. What
+    was completed or judged is left out.
 
     swr1 blind test.jsonl -o grey.jsonl
 
@@ -56,6 +57,6 @@ def command(
                     write(made)
         for made in swaps.rest():
             if made is None:
-                stage.count_drop("no other record of the kind has another picture")
+                stage.count_drop("no other record has another picture")
             else:
                 write(made)

@@ -41,7 +41,7 @@ def test_swapped_pictures_are_those_of_another_of_the_kind(drawn):
     for new in after:
         old, other = before[new["id"]], before[new["info"]["pictures_of"]]
         assert digest(new) == digest(other) != digest(old)
-        assert other["info"]["kind"] == old["info"]["kind"]
+        assert other["info"]["kind"] == old["info"]["kind"]  # of each kind there are several
         assert new["info"]["pictures"] == "swapped" and new["answer"] == old["answer"]
 
 
@@ -51,9 +51,25 @@ def test_what_has_no_picture_or_no_partner_is_dropped_with_its_reason(drawn):
     given = jsonl([text, one, one | {"id": "again"}])  # twice the same picture
     done = run_swr1("blind", "--swap", stdin=given, check=True)
     assert not done.stdout
-    assert "1 no picture" in done.stderr and "2 no other record of the kind" in done.stderr
+    assert "1 no picture" in done.stderr and "2 no other record has" in done.stderr
     done = run_swr1("blind", stdin=given, check=True)
     assert len(records(done.stdout)) == 2 and "1 no picture" in done.stderr
+
+
+def test_the_only_one_of_its_kind_gets_a_picture_of_another_kind():
+    kinds = ["count", "bars", "lookup"]
+    made = "".join(
+        run_swr1("gen-pictures", "-n", 1, "--kinds", kind, check=True).stdout for kind in kinds
+    )
+    before, after = (
+        records(made),
+        records(run_swr1("blind", "--swap", stdin=made, check=True).stdout),
+    )
+    assert {one["id"] for one in after} == {one["id"] for one in before}
+    shown = {one["id"]: digest(one) for one in before}
+    assert all(
+        digest(new) == shown[new["info"]["pictures_of"]] != shown[new["id"]] for new in after
+    )
 
 
 def test_completions_and_verdicts_do_not_follow(drawn):

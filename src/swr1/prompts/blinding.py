@@ -41,7 +41,7 @@ class Swaps:
 
     def __init__(self) -> None:
         self._waiting: dict[Any, list[Record]] = defaultdict(list)
-        self._last: dict[Any, Record] = {}  # of those with a partner, for one that finds none
+        self._last: dict[Any, Record] = {}  # one with a partner, for those that find none
 
     def add(self, record: Record) -> Iterator[Record]:
         """The records that are ready: none, or this one and its partner."""
@@ -57,15 +57,17 @@ class Swaps:
         waiting.append(record)
 
     def rest(self) -> Iterator[Record | None]:
-        """What found no partner, with the pictures of one that did; None where there is no other."""
-        for kind, waiting in self._waiting.items():
-            for record in waiting:
-                other = self._last.get(kind)
-                yield (
-                    None
-                    if other is None or _seen(other) == _seen(record)
-                    else _with_those_of(record, other)
-                )
+        """What found no partner, with the pictures of any other; None where none has others."""
+        left = [record for waiting in self._waiting.values() for record in waiting]
+        for record in left:
+            alike = [self._last[kind]] if (kind := _kind(record)) in self._last else []
+            others = (
+                other
+                for other in (*alike, *left, *self._last.values())
+                if len(_seen(other)) == len(_seen(record)) and _seen(other) != _seen(record)
+            )
+            other = next(others, None)
+            yield None if other is None else _with_those_of(record, other)
 
 
 def _kind(record: Record) -> tuple[Any, ...]:
