@@ -464,12 +464,20 @@ SHAPES = [
                 "question_type": "open",
                 "answer": "1,500",
             },
+            MMMU
+            | {
+                "id": "5",
+                "question": "Which is older?",
+                "options": "['<image 2>', '<image 1>']",
+                "image_2": {"bytes": b"two", "path": "2.png"},
+            },
         ],
         [
             (
                 [
+                    {"type": "text", "text": "What is in "},
                     {"type": "image", "base64": "cG5n"},
-                    {"type": "text", "text": "What is in <image 1>?\n\nA. a cow\nB. a dog's tail"},
+                    {"type": "text", "text": "?\n\nA. a cow\nB. a dog's tail"},
                 ],
                 {"answer": "B", "task": "choice"},
                 {"choices": ["a cow", "a dog's tail"], "split": "validation", "subject": "Art"},
@@ -477,6 +485,16 @@ SHAPES = [
             (None, {"answer": ["2", "two"], "task": "qa"}, {}),
             (None, KNOWN | {"task": "choice"}, {"choices": ["a cow", "a dog's tail"]}),
             (None, {"answer": ["1,500"], "task": "math"}, {"precision": 2}),
+            (
+                [
+                    {"type": "text", "text": "Which is older?\n\nA. "},
+                    {"type": "image", "base64": "dHdv"},
+                    {"type": "text", "text": "\nB. "},
+                    {"type": "image", "base64": "cG5n"},
+                ],
+                {"answer": "B", "task": "choice"},
+                {"choices": ["<image 2>", "<image 1>"]},
+            ),
         ],
     ),
     (

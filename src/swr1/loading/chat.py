@@ -88,12 +88,23 @@ def _content(content: Any, which: str) -> Any:
     for part in parts:
         if not isinstance(part, dict) or not isinstance(part.get("type", "text"), str):
             raise DataError(f"{which} has a part that is {str(part)[:60]!r}, no object with a type")
-    parts = [{k: v for k, v in part.items() if v is not None} for part in parts]
+    parts = [_of_openai({k: v for k, v in part.items() if v is not None}) for part in parts]
     if all(_is_text(part) for part in parts):
         return "".join(part["text"] for part in parts)
     if any(part.get("type", "text") == "text" and not _is_text(part) for part in parts):
         raise DataError(f"{which} has a part without its text")
     return parts
+
+
+def _of_openai(part: dict[str, Any]) -> dict[str, Any]:
+    """A part that shows a picture by its address, or data URL, as a record has it."""
+    held = part.get("image_url")
+    url = held.get("url") if isinstance(held, dict) else held
+    if part.get("type") not in ("image_url", "input_image") or not isinstance(url, str):
+        return part
+    head, comma, data = url.partition(";base64,")
+    place = {"base64": data} if comma and head.startswith("data:image/") else {"url": url}
+    return {"type": "image", **place}
 
 
 def _is_text(part: dict[str, Any]) -> bool:

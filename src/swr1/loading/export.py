@@ -9,7 +9,6 @@ task, answer and info, since Arrow's columns do not hold what differs in shape f
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,8 @@ import orjson
 
 from swr1.errors import DataError, UsageError
 from swr1.loading.chat import Messages, fork, joined
+from swr1.loading.shown import shown_in
+from swr1.picture_parts import has_pictures
 from swr1.prompts import Prompt, Prompts, as_facts, assistant_text
 from swr1.records import INSERTED, Record, pack
 from swr1.streams import Stage, standard
@@ -41,10 +42,11 @@ def export(
     A completion is the whole turn of the assistant, with the prefill that opened it. In a row of TRL
     that is a prompt alone, the opening is the last message, of the assistant's. Raises
     DataError, or drops by the stage's policy: a record of another kind than the first, an empty
-    prompt or turn, one with a picture, and a pair in verl's shape. Raises UsageError for requests
-    without a model.
+    prompt or turn, a picture after a first record without, and a pair in verl's shape. Raises
+    UsageError for requests without a model.
     """
     kind, told, prompts = None, False, prompts or Prompts()
+    pictures = False  # whether the first record has some
     for number, record in enumerate(stage.read(("id", "prompt"))):
         if record is None:
             continue
@@ -56,8 +58,19 @@ def export(
             if record_kind != kind:
                 raise DataError(f"another kind of record: a {record_kind}, the first was a {kind}")
             around = _around(record, kind, prompts)
-            prompt = _messages(record["prompt"], around, shape, kind)
-            row = _MAKERS[shape](_with_facts(record, around), prompt, kind, number, model)
+            pictures = pictures or (number == 0 and has_pictures(record))
+            if has_pictures(record) or (pictures and shape != "openai"):
+                if not pictures and shape != "openai":
+                    raise DataError(
+                        "a prompt with a picture: the first record had none, so there is no column"
+                        " for it; export such records alone, or first"
+                    )
+                turns = _turns(record["prompt"], around, shape, kind)
+                which = f"record {record['id']!r}: "
+                prompt, columns = shown_in(shape, turns, stage.pictures, which)
+            else:
+                prompt, columns = _messages(record["prompt"], around, shape, kind), {}
+            row = _MAKERS[shape](_with_facts(record, around), prompt, kind, number, model) | columns
         except DataError as error:
             stage.drop(error.reason, record.location, record)
             continue
@@ -95,6 +108,8 @@ def write_rows(output: str, rows: Iterable[dict[str, Any]], shape: str) -> None:
 
 def _write_lines(file: Any, rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
+        if "images" in row:
+            raise UsageError("JSON holds no bytes of pictures: export to FILE.parquet")
         file.write(pack(row, orjson.OPT_APPEND_NEWLINE))
     file.flush()
 
@@ -107,12 +122,16 @@ def _to_parquet(file: Any, rows: Iterable[dict[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from swr1.streams.parquet import as_images
+
     rows = iter(rows)
-    chunk = list(islice(rows, 1000))
+    chunk = _some(rows)
     if not chunk:
         raise DataError("no record came, so there is nothing to write")
     try:
         schema = pa.Table.from_pylist(chunk).schema
+        if "images" in chunk[0]:
+            schema = as_images(schema, "images")
         known = _message_fields(chunk)
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
             while chunk:
@@ -120,11 +139,21 @@ def _to_parquet(file: Any, rows: Iterable[dict[str, Any]]) -> None:
                     named = ", ".join(sorted(more))
                     raise DataError(f"messages with {named}, which the first 1,000 rows have not")
                 writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
-                chunk = list(islice(rows, 1000))
+                chunk = _some(rows)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise DataError(
             f"rows that one Parquet schema does not fit ({error}): write JSONL"
         ) from None
+
+
+def _some(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The next 1,000 rows, or fewer with 64 MB of pictures."""
+    some: list[dict[str, Any]] = []
+    size = 0
+    while len(some) < 1000 and size < 2**26 and (row := next(rows, None)) is not None:
+        some.append(row)
+        size += sum(len(image["bytes"]) for image in row.get("images", ()))
+    return some
 
 
 def _message_fields(rows: list[dict[str, Any]]) -> set[str]:
@@ -213,20 +242,26 @@ def _with_facts(record: Record, around: Prompt) -> Record:
 
 def _messages(prompt: Messages, around: Prompt, shape: str, kind: str) -> Messages:
     """A prompt's messages with texts as content, with a system prompt around them as in a rollout."""
-    if not prompt:
-        raise DataError("an empty prompt: there is nothing to answer")
-    turns = []
+    texts = []
     for number, message in enumerate(prompt, 1):
         which = f"message {number}, of the {message['role']},"
-        content = message["content"]
-        parts = content if isinstance(content, list) else []
-        if any(isinstance(part, dict) and "image" in str(part.get("type")) for part in parts):
-            raise DataError("a prompt with a picture: only texts are exported")
-        turns.append({**message, "content": joined(content, which)})
+        texts.append({**message, "content": joined(message["content"], which)})
+    return _turns(texts, around, shape, kind)
+
+
+def _turns(prompt: Messages, around: Prompt, shape: str, kind: str) -> Messages:
+    """A prompt's messages, with a system prompt around them as in a rollout."""
+    if not prompt:
+        raise DataError("an empty prompt: there is nothing to answer")
+    turns = prompt
     if system := around.system:
         if turns[0]["role"] == "system":
-            system, turns = f"{system}\n\n{turns[0]['content']}", turns[1:]
-        turns = [{"role": "system", "content": system}, *turns]
+            own, turns = turns[0]["content"], turns[1:]
+            before = f"{system}\n\n"
+            own = before + own if isinstance(own, str) else [{"type": "text", "text": before}, *own]
+            turns = [{"role": "system", "content": own}, *turns]
+        else:
+            turns = [{"role": "system", "content": system}, *turns]
     opened = around.prefill and shape == "trl" and kind == "prompt"
     return turns + _turn(around.prefill) if opened else turns
 

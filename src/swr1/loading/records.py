@@ -7,9 +7,12 @@ line of its docstring. Most are declared with `declare.dataset`, which checks th
 `info`.
 """
 
+import os
 import re
 from collections.abc import Callable, Sequence
-from pathlib import PurePosixPath
+from dataclasses import replace
+from itertools import count
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from swr1.errors import DataError
@@ -17,6 +20,9 @@ from swr1.loading.chat import checked_prompt
 from swr1.loading.kinds import KINDS
 from swr1.loading.rows import file_rows, hub_rows
 from swr1.loading.values import plain
+from swr1.picture_parts import has_pictures, with_parts
+from swr1.pictures import Opener
+from swr1.pictures.config import current
 from swr1.records import VERSION, Record, key, make_id, validate
 from swr1.streams import Stage
 from swr1.streams.reading import RECENT
@@ -64,6 +70,7 @@ def load_rows(
     check = getattr(load, "check", None)
     copies = Copies(all_items=check is not None)
     checked = None  # the file whose columns are known to be right
+    seeing = _Seeing((options or {}).get("images") or "", stage)
     for number, (row, location) in enumerate(pair for rows in sources for pair in rows):
         reason, raw = broken.pop() if broken else ("", row)
         mine = number % shards == index
@@ -81,7 +88,8 @@ def load_rows(
             else:
                 items = _called(load, _placed(row, location, split), options or {})
             items = items if isinstance(items, list) else [items]
-            records = [copies.name(_record(item, location), location) for item in items]
+            see = seeing(_file_of(location))
+            records = [copies.name(_record(item, location, see), location) for item in items]
         except _WrongFile:
             raise
         except DataError as error:
@@ -182,7 +190,39 @@ def _split_of(file: str) -> str | None:
     return named.group(1) if named else None
 
 
-def _record(item: Any, location: str) -> Record:
+class _Seeing:
+    """Opens the pictures of items, so that their parts say which they are.
+
+    Paths are relative to `images`, where that was given (the loader puts it before them), else to the
+    folder of the file.
+    """
+
+    def __init__(self, images: str, stage: Stage) -> None:
+        self.images, self.stage = images, stage
+        self._of: tuple[str, Opener | None] = ("", None)
+
+    def __call__(self, file: str) -> Callable[[list[Any]], list[Any]]:
+        def see(prompt: list[Any]) -> list[Any]:
+            opener = self._opener(file)
+            numbers = count(1)
+            return with_parts(prompt, lambda part: opener.seen(part, next(numbers)))
+
+        return see
+
+    def _opener(self, file: str) -> Opener:
+        if self._of[1] is None or self._of[0] != file:
+            options = current()
+            if self.images:
+                folders = [*options.picture_folders, self.images]
+                options = replace(options, picture_folders=folders)
+            beside = Path(file).is_file() and not self.images
+            base = os.path.dirname(file) or "." if beside else "."
+            self._of = file, Opener(options, base=base, say=self.stage.say)
+        assert self._of[1] is not None
+        return self._of[1]
+
+
+def _record(item: Any, location: str, see: Callable[[list[Any]], list[Any]]) -> Record:
     """The record of a loader's item, checked as stages check what they read."""
     if not isinstance(item, dict) or not isinstance(item.get("info") or {}, dict):
         raise DataError(f"no item: the loader gave {str(item)[:60]!r}, not task, prompt and info")
@@ -193,6 +233,8 @@ def _record(item: Any, location: str) -> Record:
         info["published_source"], source = source, {}
     info["source"] = {**source, "where": location}
     checked_prompt(item.get("prompt"))
+    if has_pictures(item):
+        item["prompt"] = see(item["prompt"])
     by = info["model"] if isinstance(info.get("model"), str) else None
     name = make_id(item.get("task", ""), item["prompt"], item.get("answer"), by)
     record = {"v": VERSION, "id": name, **item, "info": info}

@@ -68,6 +68,14 @@ class Opener:
         except Refusal as error:
             raise DataError(which + cannot_be_used(part, number, error)) from None
 
+    def seen(self, part: dict[str, Any], number: int = 1, which: str = "") -> dict[str, Any]:
+        """A part with its digest, and its path absolute. An address that is not fetched stays as it is."""
+        if "url" in part and not self.options.allow_picture_urls:
+            return part
+        digest = self.resolve(part, number, which).digest
+        path = {"path": self._folders.inside(part["path"])} if "path" in part else {}
+        return part | path | {"digest": digest}
+
     def as_png(self, part: dict[str, Any], number: int = 1, which: str = "") -> tuple[str, bytes]:
         """The digest of a part's picture, and the bytes of a PNG of it without metadata."""
         try:

@@ -333,7 +333,7 @@ def write_parquet(file: BinaryIO | Path, records: Iterable[Record], pictures: bo
 
     pictures: whether a record may hold some, so that there is a column for them.
     """
-    schema = _with_pictures(SCHEMA) if pictures else SCHEMA
+    schema = _SCHEMA_WITH_PICTURES if pictures else SCHEMA
     with pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True) as writer:
         rows: list[dict[str, Any]] = []
         size = 0
@@ -349,20 +349,25 @@ def write_parquet(file: BinaryIO | Path, records: Iterable[Record], pictures: bo
             writer.write_table(_table(rows, schema))
 
 
-def _with_pictures(schema: pa.Schema) -> pa.Schema:
-    """The schema with the column of pictures, and with what `datasets` reads to open them."""
+def as_images(schema: pa.Schema, column: str) -> pa.Schema:
+    """The schema with what `datasets` reads to open a column's {bytes, path} as pictures."""
 
-    def feature(kind: pa.DataType) -> dict[str, Any]:
-        if pa.types.is_list(kind):
+    def feature(kind: pa.DataType) -> Any:
+        if _is_list(kind):
             return {"feature": feature(kind.value_type), "_type": "List"}
+        if pa.types.is_struct(kind):
+            return {field.name: feature(field.type) for field in kind}
         name = {pa.float32(): "float32", pa.float64(): "float64"}.get(kind, str(kind))
         return {"dtype": name, "_type": "Value"}
 
     features = {field.name: feature(field.type) for field in schema}
-    features[PICTURES] = {"feature": {"_type": "Image"}, "_type": "List"}
+    features[column] = {"feature": {"_type": "Image"}, "_type": "List"}
     mark = {"huggingface": pack({"info": {"features": features}})}
     held = {name.decode(): value for name, value in (schema.metadata or {}).items()}
-    return schema.append(pa.field(PICTURES, pa.list_(_PICTURE))).with_metadata(held | mark)
+    return schema.with_metadata(held | mark)
+
+
+_SCHEMA_WITH_PICTURES = as_images(SCHEMA.append(pa.field(PICTURES, pa.list_(_PICTURE))), PICTURES)
 
 
 def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:

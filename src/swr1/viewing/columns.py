@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.text import Text
 
+from swr1.picture_parts import is_picture
 from swr1.records import Record, pack
 from swr1.terminal import shown
 from swr1.viewing import BAD, GOOD, UNSURE, number
@@ -184,11 +185,11 @@ def _words(value: Any) -> str:
 
 
 def content(value: Any) -> str:
-    """A message's content as text: of parts their texts, and JSON for what else there is."""
+    """A message's content as text: of parts their texts or [picture], and JSON for what else there is."""
     if isinstance(value, str):
         return value
     if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
-        texts = [part.get("text") for part in value]
+        texts = ["[picture]" if is_picture(part) else part.get("text") for part in value]
         if all(isinstance(text, str) for text in texts):
             return "\n".join(texts)  # type: ignore[arg-type]
     return as_json(value)

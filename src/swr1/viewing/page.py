@@ -17,6 +17,7 @@ from rich.text import Text
 from swr1.records import Record
 from swr1.viewing import BAD, GOOD, UNSURE, number
 from swr1.viewing.columns import NARROW, as_json, cell, cleaned, content, judged, scored
+from swr1.viewing.shown_pictures import content_in_full
 from swr1.viewing.source import BROKEN
 from swr1.viewing.steps import by_step
 from swr1.viewing.tokens import Tokenizers, pieces
@@ -99,7 +100,8 @@ def _asked(record: Record) -> list[RenderableType]:
     """The prompt, message by message."""
     parts: list[RenderableType] = []
     for message in record.get("prompt") or ():
-        parts += [_head(str(message.get("role", "?"))), _inside(content(message.get("content")))]
+        text = content(content_in_full(message.get("content")))
+        parts += [_head(str(message.get("role", "?"))), _inside(text)]
     return parts
 
 

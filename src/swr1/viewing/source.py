@@ -20,6 +20,7 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from typing import Any
 import orjson
 
 from swr1.errors import DataError, UsageError, no_folder
+from swr1.picture_parts import has_pictures
 from swr1.records import MAX_LINE, Record, pack, parse, validate
 from swr1.rows import is_row, no_record, no_records_in
 from swr1.streams.files import naming
@@ -192,7 +194,7 @@ class Source:
         if not 0 <= number < self.count:
             raise IndexError(number)
         block = bisect_right(self._first, number) - 1
-        return _parse(self._block(block)[number - self._first[block]])
+        return self._located(block, _parse(self._block(block)[number - self._first[block]]))
 
     def walk(self, start: int = 0) -> Iterator[tuple[int, Record]]:
         """(number, record) from `start` to the present end."""
@@ -200,8 +202,18 @@ class Source:
         while number < self.count or self.extend():
             block = bisect_right(self._first, number) - 1
             for line in self._block(block)[number - self._first[block] :]:
-                yield number, _parse(line)
+                yield number, self._located(block, _parse(line))
                 number += 1
+
+    def _located(self, block: int, record: Record) -> Record:
+        """A record with the paths of its pictures absolute, where they may be opened."""
+        if BROKEN in record or not has_pictures(record):
+            return record
+        from swr1.pictures.placing import Folders
+
+        with suppress(ValueError):
+            return Folders.of_input(self._files[self._of[block]].name).located(record)
+        return record
 
     def _block(self, block: int) -> list[bytes]:
         if block not in self._cache:

@@ -3,9 +3,10 @@
 from swr1.errors import DataError
 from swr1.loading.chat import completed, fork, last_turn, messages, rest_of, restored, truth
 from swr1.loading.declare import dataset
+from swr1.loading.shown import with_images
 
 ANSWERS = ("answer", "solution", "ground_truth", "target")
-COLUMNS = {"prompt", "completion", "chosen", "rejected", "messages", "task", "swr1"}
+COLUMNS = {"images", "prompt", "completion", "chosen", "rejected", "messages", "task", "swr1"}
 
 
 @dataset(None, ("prompt",), ("messages",), ("chosen", "rejected"), keeps=())
@@ -35,6 +36,7 @@ def load(row, task="qa"):
         before, reply = last_turn(turns)
     if before is None:
         raise DataError("no prompt: neither `prompt` nor `messages` holds one")
+    before = with_images(before, row.get("images"))
     known = more.pop("task", task)
     made = {"task": row.get("task") or known, "answer": answer, "info": info | more}
     return restored(row.get("swr1"), made, before, reply)

@@ -3,8 +3,9 @@
 from swr1.errors import DataError
 from swr1.loading.chat import completed, messages, rest_of, restored, truth, unpacked
 from swr1.loading.declare import dataset
+from swr1.loading.shown import with_images
 
-COLUMNS = {"data_source", "prompt", "ability", "reward_model", "extra_info", "responses"}
+COLUMNS = {"data_source", "prompt", "ability", "reward_model", "extra_info", "responses", "images"}
 TASKS = {"MATH": "math", "fact-reasoning": "qa"}  # how DAPO and Search-R1 name what we judge
 
 
@@ -32,7 +33,7 @@ def load(row, task=""):
     if row["data_source"] is not None:
         info["dataset"] = row["data_source"]
     made = {"task": kind, "answer": None if answer == "" else answer, "info": info | more}
-    prompt, swr1 = messages(row["prompt"]), extra.get("swr1")
+    prompt, swr1 = with_images(messages(row["prompt"]), row.get("images")), extra.get("swr1")
     responses = row.get("responses")
     if responses is None or responses == []:
         return restored(swr1, made, prompt, None)
