@@ -52,6 +52,10 @@ fields. The column `order` keeps the order of the fields if it is not the usual 
 back every value, its type, and the order of the fields. (No stage keeps the spelling of a number or a text: `1.50`
 becomes `1.5`.) A column that somebody added is a field of the record. A column of another type is refused, by name.
 
+A prompt's message may hold pictures, as parts `{{"type": "image", "path" | "base64" | "url", "digest"}}`; a `path` is
+relative to the folder of the record's file, and absolute in a pipe. In Parquet their bytes are in a column
+`pictures`. [pictures.md](pictures.md) says what is opened, what is refused, and where the files lie.
+
 Whole numbers keep all their digits, also beyond 64 bits. A record nested deeper than 200 levels is
 a bad record. So is a record in which a known field has another type, or is null.
 """

@@ -38,10 +38,16 @@ FIELDS = [
         "id",
         "text",
         "source",
-        "hash of task, prompt and answer: the same item, the same id; `@model` for a loaded completion",
+        "hash of task, prompt (of a picture its digest) and answer: the same item, the same id; `@model` for a loaded"
+        " completion",
     ),
     Field("task", "text", "source", "`knights`, `math`, `safety`, ...: which verifiers apply"),
-    Field("prompt", "json", "source", "list of chat messages, each with `role` and `content`"),
+    Field(
+        "prompt",
+        "json",
+        "source",
+        "list of chat messages, each with `role` and `content`: a text, or parts, of which some may be pictures",
+    ),
     Field(
         "answer", "json", "source", "ground truth, shape by task (knights: `[[name, role], ...]`)"
     ),

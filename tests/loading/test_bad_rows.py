@@ -11,6 +11,7 @@ from swr1.records import validate
 from tests.conftest import jsonl
 from tests.loading.shapes import SHAPES
 from tests.loading.sink import Sink, loaded
+from tests.pictures.drawing import drawn
 
 USER = [{"role": "user", "content": "Three and four?"}]
 SEVEN = {"role": "assistant", "content": "7"}
@@ -79,6 +80,9 @@ def test_any_value_in_any_column_is_a_record_or_a_bad_one(tmp_path, name, row):
     path.write_bytes(b"".join(jsonl([one]) for one in [row, *rows] if "bytes" not in repr(row)))
     if not path.stat().st_size:
         pytest.skip("a picture's bytes stand in no JSON")
+    (tmp_path / "images").mkdir()
+    for picture in ("S.png", "images/judge_1.jpg"):  # that rows name
+        drawn().save(tmp_path / picture)
     sink = Skipping()
     try:
         load_rows(sink, LOADERS.get(name), [str(path)])  # type: ignore[arg-type]
