@@ -69,6 +69,25 @@ def start(args, **options) -> subprocess.Popen:
     return kind(command, **options)
 
 
+def ranks(*args) -> tuple[list[int], str]:
+    """Two ranks without a launcher: their exit codes and standard error."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    env = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    with tempfile.TemporaryFile() as said:
+        both = [
+            start(args, env=env | {"RANK": str(n), "LOCAL_RANK": str(n)}, stderr=said)
+            for n in range(2)
+        ]
+        try:
+            codes = [rank.wait(100) for rank in both]
+        finally:
+            for rank in both:
+                rank.kill()
+        said.seek(0)
+        return codes, said.read().decode()
+
+
 def start_pipeline(line: str, cwd, stderr) -> list[subprocess.Popen]:
     """The stages of `swr1 A | swr1 B | ...`; what the last one writes can be read from it."""
     stages: list[subprocess.Popen] = []

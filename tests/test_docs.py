@@ -26,6 +26,7 @@ def test_the_whole_record_of_the_page_is_one():
     found = {*record, *(f"generation.{name}" for name in record["generation"])}
     assert {field.name for field in FIELDS} - found == {
         "generation.ref_logprobs",
+        "generation.pictures",
         "generation.turns",
         "generation.edited",
         "generation.guided",

@@ -23,6 +23,7 @@ from typing import Any
 
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.policy import may_be_on_a_hub
+from swr1.vision import Vision, takes_pictures
 
 OPTION = "--trust-remote-code"
 ADAPTER = "adapter_config.json"
@@ -52,13 +53,39 @@ def trusted() -> bool:
 def load_causal_lm(folder: str | Path, dtype: Any, **options: Any) -> Any:
     """The causal language model in `folder`, on the CPU, with every weight that it has.
 
+    One that takes pictures, of an architecture in swr1.vision, comes with its eyes (`vision_of`).
+
     Args:
         dtype: a torch dtype, or "auto": as stored.
         options: further ones of transformers' from_pretrained.
     """
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
-    return _load(AutoModelForCausalLM, folder, "a causal language model", dtype=dtype, **options)
+    what = "a causal language model"
+    with _explained(folder, what):
+        sees = takes_pictures(_config(adapter_base(folder) or folder))
+    if not sees:
+        return _load(AutoModelForCausalLM, folder, what, dtype=dtype, **options)
+    what = "a vision-language model"
+    model = _load(AutoModelForImageTextToText, folder, what, dtype=dtype, **options)
+    model.swr1_vision = load_vision(folder, load_tokenizer(folder), model.config)
+    return model
+
+
+def load_vision(folder: str | Path, tokenizer: Any, config: Any = None) -> Vision | None:
+    """How the model in `folder` takes pictures; None for one that takes none that we know of."""
+    config = config or load_config(folder)
+    if not takes_pictures(config):
+        return None
+    from transformers import AutoImageProcessor
+
+    what = "an image processor"
+    with _explained(folder, what), _quietly():
+        source = adapter_base(folder) or str(folder)
+        processor = AutoImageProcessor.from_pretrained(
+            source, backend="pil", trust_remote_code=_trusted
+        )
+        return Vision(config, processor, tokenizer)
 
 
 def load_classifier(

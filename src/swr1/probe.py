@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from swr1.errors import SwrError
+from swr1.vision import SeenPicture, Vision, vision_of
 
 # Tokens of prompt and of completion; the first two have the same prompt, the last ones are uneven.
 SIZES = [(10, 3), (10, 5), (13, 3)]
@@ -40,8 +41,12 @@ class Off(NamedTuple):
 class Probe:
     """The plain answers of a causal language model in eval mode, to compare others with.
 
+    The texts of a model that takes pictures have some: the first two one, the third two of uneven
+    sizes. What no completion may hold (swr1.vision) has no probability.
+
     Attributes:
         texts: token ids [T] int64, on the CPU. prompts: tokens of each text's prompt.
+        pictures: of each text.
         table: [N, V] float32 log-probabilities of what may follow, for every token of the
             completions, one text after another. tokens: [N] those that stand there.
 
@@ -53,12 +58,16 @@ class Probe:
         """`longer`: how many times the lengths of SIZES the texts have."""
         self.model, self.autocast = model, autocast
         self.name = type(model).__name__
+        self.vision = vision_of(model)
         self.prompts = [longer * n for n, _ in SIZES]
         self.texts = draw(model, longer)
+        self.pictures: list[list[SeenPicture]] = [[] for _ in self.texts]
+        if self.vision:
+            self._illustrate(self.vision)
         with torch.no_grad(), self.within():
-            tables = [self._plain(ids) for ids in self.texts]
+            tables = [self._plain(*both) for both in zip(self.texts, self.pictures, strict=True)]
         both = [t[: self.prompts[0] - 1] for t in tables[:2]]
-        spread = float(both[0].std())
+        spread = float(both[0][both[0].isfinite()].std())
         if not (off := _off(both[0], both[1], spread, self._tolerance)).close:
             raise SwrError(
                 f"{self.name} lets a token see what comes after it: log-probabilities change by"
@@ -70,9 +79,25 @@ class Probe:
         self.tokens = torch.cat([ids[n:] for ids, n in parts]).to(self.table.device)
         self.spread = float(self.table[self.table.isfinite()].std())
 
-    def _plain(self, ids: Tensor) -> Tensor:
+    def _illustrate(self, vision: Vision) -> None:
+        """Put pictures of noise into the prompts, behind their second and fourth tokens."""
+        small, large = (noise(vision, size) for size in ((64, 64), (68, 76)))
+        for i, some in enumerate(([small], [small], [large, small])):
+            ids = self.texts[i].tolist()
+            both = [*ids[:2], vision.token, *ids[2:4], vision.token, *ids[4:]]
+            whole = vision.expand(both if len(some) == 2 else [*both[:3], *ids[2:]], some)
+            self.prompts[i] += len(whole) - len(ids)
+            self.texts[i], self.pictures[i] = torch.tensor(whole), some
+
+    def _plain(self, ids: Tensor, pictures: Sequence[SeenPicture]) -> Tensor:
         """[T - 1, V] log-probabilities after each token but the last."""
-        options = {"use_cache": False} if "use_cache" in parameters(self.model) else {}
+        known = parameters(self.model)
+        options: dict[str, Any] = {"use_cache": False} if "use_cache" in known else {}
+        if self.vision:
+            options |= self.vision.tensors(pictures, self.model.device)
+            if "mm_token_type_ids" in known:  # from which the model makes positions of its own
+                kinds = (ids == self.vision.token).int()
+                options["mm_token_type_ids"] = kinds[None].to(self.model.device)
         try:
             out = self.model(input_ids=ids[None].to(self.model.device), **options)
             logits = out.logits[0, :-1]
@@ -84,7 +109,15 @@ class Probe:
             raise SwrError(
                 f"{self.name} gives NaN: its weights have diverged, or dtype is too narrow"
             )
-        return torch.log_softmax(logits.float(), -1)
+        return self._table(logits)
+
+    def _table(self, logits: Tensor) -> Tensor:
+        """[N, V] log-probabilities of logits."""
+        logits = logits.float()
+        if self.vision:
+            logits = logits.clone()
+            logits[:, self.vision.forbidden] = float("-inf")
+        return torch.log_softmax(logits, -1)
 
     @contextmanager
     def within(self) -> Iterator[None]:
@@ -110,7 +143,7 @@ class Probe:
         """`computed`: [N] the log-probabilities of `tokens`, or [N, V] logits or log-probabilities."""
         want = self.table
         if computed.ndim == 2:
-            computed = torch.log_softmax(computed.float(), -1)
+            computed = self._table(computed)
         else:
             want = want.gather(1, self.tokens[:, None])[:, 0]
         return _off(computed.float(), want, self.spread, self._tolerance)
@@ -123,6 +156,15 @@ def _off(computed: Tensor, want: Tensor, spread: float, tolerance: float) -> Off
     gap = torch.where(gap.isfinite(), gap, float("inf"))
     root = float(gap.square().mean().sqrt())
     return Off(float(gap.max()), root <= tolerance * (spread + 0.01))
+
+
+def noise(vision: Vision, size: tuple[int, int]) -> SeenPicture:
+    """A picture of noise, of so many pixels (height, width); it has no record."""
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.random.default_rng(sum(size)).integers(0, 256, (*size, 3), dtype=np.uint8)
+    return vision.look(Image.fromarray(pixels), f"noise {size}", {})
 
 
 def draw(model: Any, longer: int = 1) -> list[Tensor]:

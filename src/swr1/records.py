@@ -91,7 +91,8 @@ FIELDS = [
         "json",
         "rollout",
         "`name`, `version`, `dtype`; `lacks`: why fields are absent; `encoded_by`: what made the prompt's"
-        " token ids, if not swr1; `trust_remote_code` if it was on",
+        " token ids, if not swr1; `pictures`: `class` and `backend` of the image processor;"
+        " `trust_remote_code` if it was on",
     ),
     Field(
         "generation.sampling",
@@ -99,7 +100,19 @@ FIELDS = [
         "rollout",
         "temperature, top_p, top_k, min_p, stop, max_tokens, seed, kind of logprobs",
     ),
-    Field("generation.prompt_ids", "ints", "rollout", "token ids of the rendered prompt"),
+    Field(
+        "generation.prompt_ids",
+        "ints",
+        "rollout",
+        "token ids of the rendered prompt; one placeholder stands for each picture",
+    ),
+    Field(
+        "generation.pictures",
+        "json",
+        "rollout",
+        "of each picture of the prompt: `digest`, `tokens` (how many the model reads in place of its"
+        " placeholder), `size` ([height, width] in pixels)",
+    ),
     Field("generation.token_ids", "ints", "rollout", "token ids of the completion"),
     Field(
         "generation.logprobs", "float32s", "rollout", "log-probabilities at sampling time, in nats"

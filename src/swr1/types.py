@@ -27,6 +27,7 @@ class Generation(TypedDict, total=False):
     engine: dict[str, Any]
     sampling: dict[str, Any]
     prompt_ids: list[int]
+    pictures: list[dict[str, Any]]
     token_ids: list[int]
     logprobs: list[float]
     ref_logprobs: list[float]

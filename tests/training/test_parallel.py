@@ -2,10 +2,8 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,32 +12,13 @@ from safetensors.torch import load_file
 from tiny_runs import noisy_reward, sample_records, tiny_policy
 
 from tests.conftest import jsonl, run_swr1
-from tests.forked import start
+from tests.forked import ranks
 
 BIN = Path(sys.executable).parent
 TORCHRUN = [BIN / "torchrun", "--standalone", "--nproc-per-node", "2", "-m", "swr1"]
 # Micro-batches of one or two sequences, so that every group is spread over the ranks.
 TRAIN = "grpo --batch 3 --kl 0.05 --lr 1e-3 --micro-tokens 24 --device cpu --max-grad-norm 0.5"
 TRAIN += " --llds 0.2"  # the samples are of other weights: their likelihood has fallen
-
-
-def ranks(*args) -> tuple[list[int], str]:
-    """Two ranks without a launcher: their exit codes and standard error."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    env = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    with tempfile.TemporaryFile() as said:
-        both = [
-            start(args, env=env | {"RANK": str(n), "LOCAL_RANK": str(n)}, stderr=said)
-            for n in range(2)
-        ]
-        try:
-            codes = [rank.wait(100) for rank in both]
-        finally:
-            for rank in both:
-                rank.kill()
-        said.seek(0)
-        return codes, said.read().decode()
 
 
 def launch(launcher, *args, stdin=b""):

@@ -23,6 +23,7 @@ from swr1.errors import DataError, UsageError
 from swr1.options import option
 from swr1.prompts import Prompt, rendered, template_facts
 from swr1.registry import Registry, suggest
+from swr1.vision import SeenPicture, Vision
 
 REGISTRY = Registry("engine", "swr1.engines", "Engine")
 # An option that says where completions come from implies the engine.
@@ -51,7 +52,8 @@ class Request:
     written in turns (see swr1.tools) has a request for each: `prompt_ids` then end with all that
     was written before, `turn` counts from 0, and `most` bounds the turn's tokens. `begun` is what
     a completion begins with (see swr1.engines.continuing) and `about` the record that it is of: both
-    are for what stands before an engine.
+    are for what stands before an engine. `pictures` are the prompt's: `prompt_ids` has a placeholder
+    for each, unexpanded.
     """
 
     key: tuple[str, int, int]
@@ -62,20 +64,34 @@ class Request:
     most: int | None = None
     begun: tuple[Piece, ...] = ()
     about: Mapping[str, Any] | None = None
+    pictures: tuple[SeenPicture, ...] = ()
 
     def limit(self, sampling: Sampling) -> int:
         """The most tokens that it may get."""
         return sampling.max_tokens if self.most is None else min(sampling.max_tokens, self.most)
 
+    @property
+    def length(self) -> int:
+        """Tokens of the prompt as the model reads it, pictures expanded."""
+        return len(self.prompt_ids) + sum(len(p.becomes) - 1 for p in self.pictures)
+
     @classmethod
     def of(
-        cls, key: tuple[str, int, int], tokenizer: Any, messages: list[dict], prompt: Prompt
+        cls,
+        key: tuple[str, int, int],
+        tokenizer: Any,
+        messages: list[dict],
+        prompt: Prompt,
+        vision: Vision | None = None,
     ) -> Request:
         """The request for messages that are rendered here; raises DataError, naming the record."""
         try:
-            made = rendered(tokenizer, messages, prompt)
+            made = rendered(tokenizer, messages, prompt, vision.token if vision else None)
             facts = {"prefill": made.prefill} | template_facts(tokenizer, prompt)
-            return cls(key, made.ids, made.text, facts)
+            seen = vision.see(made.pictures) if vision else ()
+            if seen:
+                facts["pictures"] = [picture.facts() for picture in seen]
+            return cls(key, made.ids, made.text, facts, pictures=seen)
         except DataError as error:
             raise DataError(f"record {key[0]!r}: {error.reason}", error.location) from None
 
@@ -204,7 +220,7 @@ def check_room(request: Request, context: int | None, whose: str) -> None:
 
     whose: "the model's context has".
     """
-    needed = len(request.prompt_ids) + 1
+    needed = request.length + 1
     if context is not None and needed > context:
         raise DataError(
             f"record {request.key[0]!r}: the prompt is too long: {needed} tokens are needed, one for"

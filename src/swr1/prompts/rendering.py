@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
 from swr1.errors import DataError, UsageError
+from swr1.picture_parts import is_picture, parts
 from swr1.prompts.control import control_of, free_mark
 from swr1.registry import suggest
 from swr1.terminal import shown
@@ -52,12 +53,15 @@ class Rendered:
 
     Attributes:
         prefill: how the assistant's turn was opened, by the template (a "<think>") or the prompt.
+        pictures: the parts of the messages that are pictures, in their order; in `ids` a
+            placeholder, written by the template, stands for each.
     """
 
     tokenizer: Any
     prefill: str
     _text: str  # with the mark in typed control tokens
     _mark: str
+    pictures: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def text(self) -> str:
@@ -74,25 +78,35 @@ class Rendered:
         return ids
 
 
-def rendered(tokenizer: Any, messages: list[dict], prompt: Prompt) -> Rendered:
+def rendered(
+    tokenizer: Any, messages: list[dict], prompt: Prompt, placeholder: int | None = None
+) -> Rendered:
     """`messages` up to and including the opened assistant turn.
 
     Where the template has no system role, the system message goes into the first user turn.
-    Raises DataError for messages that are not text, do not end with somebody else's turn, or that
-    the template refuses; UsageError for arguments that it does not know.
+
+    Args:
+        placeholder: the token id that the chat template has for a picture (swr1.vision), of a model
+            that takes them; without it messages are text.
+
+    Raises DataError for messages that are not text (nor pictures), do not end with somebody else's
+    turn, or that the template refuses; UsageError for arguments that it does not know.
     """
-    turns = [_turn(m) for m in messages]
+    turns = [_turn(m, placeholder is not None) for m in messages]
     if not turns or turns[-1]["role"] == "assistant":
         raise DataError("the prompt must end with a turn that the assistant answers")
     system, prefill = prompt.system, prompt.prefill
     if turns[0]["role"] == "system":
-        first_system = turns.pop(0)["content"]
+        first_system = text_of(turns.pop(0)["content"])
         system = f"{system}\n\n{first_system}" if system else first_system
     control = control_of(tokenizer)
-    mark = free_mark([system or "", prefill, *(t["content"] for t in turns)])
+    mark = free_mark([system or "", prefill, *(text for t in turns for text in _texts(t))])
     for turn in turns:
-        turn["content"] = control.marked(turn["content"], mark)
+        turn["content"] = _mapped(turn["content"], lambda text: control.marked(text, mark))
     system = control.marked(system, mark) if system else None
+    pictures = tuple(parts(messages))
+    if pictures and not tokenizer.chat_template:
+        raise DataError("the prompt has a picture, and this model no chat template to place it")
     if not tokenizer.chat_template:
         if prompt.arguments:
             raise UsageError("--template: this tokenizer has no chat template")
@@ -100,11 +114,19 @@ def rendered(tokenizer: Any, messages: list[dict], prompt: Prompt) -> Rendered:
     else:
         _check_arguments(tokenizer, prompt.arguments)
         text = _templated(tokenizer, turns, system, prompt.arguments)
-        opened = _opened(text, turns[-1]["content"] if turns else "", control.pattern)
+        last = [*_texts(turns[-1])][-1:] if turns else []
+        opened = _opened(text, last[0] if last else "", control.pattern)
     # Some templates open the thinking themselves: one opening is enough.
     if prefill and text.rstrip().endswith(prefill.rstrip()):
-        return Rendered(tokenizer, opened or prefill, text, mark)
-    return Rendered(tokenizer, opened + prefill, text + prefill, mark)
+        made = Rendered(tokenizer, opened or prefill, text, mark, pictures)
+    else:
+        made = Rendered(tokenizer, opened + prefill, text + prefill, mark, pictures)
+    if placeholder is not None and (count := made.ids.count(placeholder)) != len(pictures):
+        raise DataError(
+            f"the prompt has {len(pictures)} pictures and {count} placeholders of one: somebody typed"
+            " one into a text, or the chat template has no place for pictures"
+        )
+    return made
 
 
 def render(
@@ -151,10 +173,38 @@ def parse_arguments(pairs: Sequence[str]) -> dict[str, Any]:
     return arguments
 
 
-def _turn(message: dict) -> dict[str, Any]:
+def _turn(message: dict, sees: bool) -> dict[str, Any]:
     if not isinstance(message.get("role"), str):
         raise DataError("the prompt has a message whose role is not text")
-    return {**message, "content": text_of(message.get("content"))}
+    content = message.get("content")
+    if not (isinstance(content, list) and any(map(is_picture, content))):
+        return {**message, "content": text_of(content)}
+    if not sees:
+        raise DataError(
+            "the prompt has content that is not text: a picture, and this model takes none that"
+            " swr1 knows of (init-policy --vision makes one that does)"
+        )
+    shown = [{"type": "image"} if is_picture(p) else _text_part(p) for p in content]
+    return {**message, "content": shown}
+
+
+def _text_part(part: Any) -> dict[str, Any]:
+    return {"type": "text", "text": text_of([part])}
+
+
+def _texts(turn: Mapping[str, Any]) -> list[str]:
+    """The texts of a turn."""
+    content = turn["content"]
+    if isinstance(content, str):
+        return [content]
+    return [part["text"] for part in content if "text" in part]
+
+
+def _mapped(content: str | list[dict], change: Callable[[str], str]) -> str | list[dict]:
+    """Content with its texts changed."""
+    if isinstance(content, str):
+        return change(content)
+    return [{**p, "text": change(p["text"])} if "text" in p else p for p in content]
 
 
 def text_of(content: Any) -> str:
@@ -186,11 +236,23 @@ def _templated(
         raise DataError(
             "the chat template has no place for a system message, and no user's turn can take it"
         )
-    first = {**turns[at], "content": f"{system}\n\n{turns[at]['content']}"}
+    content = turns[at]["content"]
+    if isinstance(content, str):
+        content = f"{system}\n\n{content}"
+    else:
+        content = [{"type": "text", "text": f"{system}\n\n"}, *content]
+    first = {**turns[at], "content": content}
     return _apply(tokenizer, [*turns[:at], first, *turns[at + 1 :]], arguments)
 
 
 def _apply(tokenizer: Any, turns: list[dict], arguments: Mapping[str, Any]) -> str:
+    if _wants_parts(tokenizer):
+        turns = [
+            {**t, "content": [{"type": "text", "text": t["content"]}]}
+            if isinstance(t["content"], str)
+            else t
+            for t in turns
+        ]
     try:
         return tokenizer.apply_chat_template(
             turns, tokenize=False, add_generation_prompt=True, **arguments
@@ -198,6 +260,25 @@ def _apply(tokenizer: Any, turns: list[dict], arguments: Mapping[str, Any]) -> s
     except Exception as error:  # a template raises what it likes
         words = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"the chat template refuses it: {shown(words)[:300]}") from None
+
+
+def _wants_parts(tokenizer: Any) -> bool:
+    """Whether a template writes parts of content and no plain text (SmolVLM's, say)."""
+    template = tokenizer.chat_template
+    if not isinstance(template, str) or "image" not in template:
+        return False
+    if template not in _parts_wanted:
+        try:
+            text = tokenizer.apply_chat_template(
+                [{"role": "user", "content": "word"}], tokenize=False, add_generation_prompt=True
+            )
+        except Exception:  # a template raises what it likes
+            text = ""
+        _parts_wanted[template] = "word" not in text
+    return _parts_wanted[template]
+
+
+_parts_wanted: dict[str, bool] = {}
 
 
 def _opened(text: str, content: str, control: re.Pattern[str] | None) -> str:

@@ -84,6 +84,7 @@ def rollout(
     """
     records, prompts = iter(records), as_prompts(prompt)
     unknown = unknown or Unknown(None)
+    shown = getattr(engine, "pictures", None)  # how its image processor is called
     stream = getattr(engine, "stream", None)
     if stream:
         prompts_per_block = 1  # nothing depends on company, so no prompt waits for any
@@ -116,6 +117,7 @@ def rollout(
                     "version": engine.version,
                     "dtype": engine.dtype,
                     **({"trust_remote_code": True} if trusted() else {}),
+                    **({"pictures": shown} if shown else {}),
                 },
                 "sampling": sampling.facts(),
             }

@@ -177,7 +177,7 @@ class ToolEngine:
         ids, cut = insertion_ids(self._engine.tokenizer, shown, most)
         facts |= {"cut": True} if cut or rest else {}
         facts |= {"unknown": n} if (n := self._unknown.add(ids, shown)) else {}
-        length = len(episode.request.prompt_ids) + len(episode.ids) + len(ids)
+        length = episode.request.length + len(episode.ids) + len(ids)
         if length + 1 > self._room(episode):
             return episode.done("context")
         [read] = self._decode([ids])
@@ -187,7 +187,7 @@ class ToolEngine:
     def _room(self, episode: Episode) -> float:
         """Tokens, of prompt and completion together, that the engine can have."""
         turn = getattr(self._engine, "turn", None)  # LongRoPE: positions beyond it are others
-        if turn and len(episode.request.prompt_ids) < turn:
+        if turn and episode.request.length < turn:
             return turn
         return getattr(self._engine, "context", None) or float("inf")
 

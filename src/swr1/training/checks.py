@@ -17,6 +17,7 @@ from swr1.errors import SwrError
 from swr1.objectives.losses import ratio
 from swr1.training.groups import Sample
 from swr1.training.scorer import Scorer
+from swr1.vision import collapse
 
 # Completions of the first batch that are scored once more.
 FIRST = 32
@@ -77,15 +78,19 @@ def as_record(sample: Sample) -> dict:
     logprobs, mask = [0.0] * tokens, [0] * tokens
     for at, logp in zip(sample.example.targets.tolist(), sample.recorded.tolist(), strict=True):
         logprobs[at - start], mask[at - start] = logp, 1
+    pictures = sample.example.pictures
+    shown = [dict(picture.part) | {"digest": picture.digest} for picture in pictures]
     return {
         "id": sample.id,
         "sample": sample.sample,
+        **({"prompt": [{"role": "user", "content": shown}]} if pictures else {}),
         "generation": {
             "epoch": sample.epoch,
             "group": sample.size,
             "policy": {"name": sample.policy, "version": sample.version},
             "sampling": {"temperature": sample.temperature, "max_tokens": sample.limit},
-            "prompt_ids": ids[:start],
+            "prompt_ids": collapse(ids[:start], pictures),
+            **({"pictures": [picture.facts() for picture in pictures]} if pictures else {}),
             "token_ids": ids[start:],
             "logprobs": logprobs,
             "loss_mask": mask,

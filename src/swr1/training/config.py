@@ -54,6 +54,9 @@ class TrainConfig:
         0, "Train LoRA adapters of this rank, merged when published; 0: all weights.", usual=True
     )
     lora_alpha: float | None = option(None, "Scale of the adapters.", default="2 * rank")
+    freeze_vision: bool = option(
+        False, "Leave the vision tower of a model that takes pictures as it is."
+    )
     gradient_checkpointing: bool = option(
         False, "Recompute activations in the backward pass: memory for time.", changeable=True
     )

@@ -26,6 +26,7 @@ from swr1.training.config import TrainConfig
 from swr1.training.logprobs import settle, token_logprobs, way_of
 from swr1.training.packing import Example
 from swr1.training.parallel import ProcessGroup
+from swr1.vision import Vision, tower_of, vision_of
 
 __all__ = ["Example", "token_logprobs"]  # what users of this module also take from it
 
@@ -54,12 +55,14 @@ def load_model(
     dtype: torch.dtype,
     quantize: str | None = None,
     autocast: torch.dtype | None = None,
+    vision: Vision | None = None,
 ) -> Any:
     """A causal language model whose log-probabilities agree with those of plain calls.
 
     Dropout stays off (eval mode) throughout: the log-probabilities of an update must be those of
     the policy that sampled. A message on stderr says when a model must be called in a slower way.
 
+    `vision`: the eyes that the records were read with, for a model that takes pictures.
     `autocast`: of the matrix products, where that is not the weights' own dtype. `quantize`: "nf4"
     keeps the weights of linear layers, which must then be left frozen, in 4 bits (QLoRA, arXiv
     2305.14314). Raises UsageError for another, or without bitsandbytes, and SwrError for a model
@@ -68,6 +71,8 @@ def load_model(
     options = _quantized(quantize, device) if quantize else {}
     model = models.load_causal_lm(folder, dtype, **options)
     model = (model if quantize else model.to(device)).eval()
+    if vision and vision_of(model):
+        model.swr1_vision = vision
     for layer in _in_4_bits(model).values():
         layer.train()  # in eval mode they may pack themselves anew for inference
     for why in settle(model, autocast):
@@ -133,9 +138,9 @@ def scale_of(r: int, alpha: float | None) -> float | None:
     return (2.0 * r if alpha is None else float(alpha)) if r else None
 
 
-def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
-    """Put trainable rank-`r` adapters beside every linear layer but the output, and but those that
-    end a state space; the rest freezes.
+def add_lora(model: Any, r: int, alpha: float | None, seed: int, frozen: Any = None) -> Any:
+    """Put trainable rank-`r` adapters beside every linear layer but the output, but those that end a
+    state space, and but those within the module `frozen`; the rest freezes.
 
     Returns peft's wrapper; `model` itself is changed in place and stays what is called. Raises
     UsageError for an architecture that takes none.
@@ -143,6 +148,7 @@ def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
     from peft import LoraConfig, get_peft_model
 
     devices = [model.device] if model.device.type == "cuda" else []
+    left_out = set(frozen.modules()) if frozen is not None else set()
     with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # between peft and transformers
         torch.manual_seed(seed)
@@ -155,7 +161,8 @@ def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
                 f"{name}.out_proj"
                 for name, m in model.named_modules()
                 if hasattr(m, "A_log") and hasattr(m, "D")
-            ],
+            ]
+            + [name for name, m in model.named_modules() if m in left_out],
         )
         try:
             return get_peft_model(model, config)
@@ -167,15 +174,23 @@ def add_lora(model: Any, r: int, alpha: float | None, seed: int) -> Any:
 
 
 def make_trainable(model: Any, config: TrainConfig, ranks: ProcessGroup) -> Any:
-    """Adapters, checkpoints and shards of a loaded model, as the options say.
+    """Frozen parts, adapters, checkpoints and shards of a loaded model, as the options say.
 
     Returns peft's wrapper, None without adapters. Raises UsageError where that cannot be.
     """
+    tower = tower_of(model)
+    if config.freeze_vision:
+        if tower is None:
+            raise UsageError(
+                f"{type(model).__name__} has no vision tower: leave out --freeze-vision"
+            )
+        tower.requires_grad_(False)
     adapters = None
     if config.lora_r:
         if ranks.sharded:
             raise UsageError("adapters are not trained with sharded weights: use --parallel ddp")
-        adapters = add_lora(model, config.lora_r, config.lora_alpha, config.seed)
+        frozen = tower if config.freeze_vision else None
+        adapters = add_lora(model, config.lora_r, config.lora_alpha, config.seed, frozen)
     if config.gradient_checkpointing:
         checkpoint_activations(model)
     parallel.shard(model, ranks, token_logprobs)
@@ -264,7 +279,8 @@ def save_model(
     dtype: torch.dtype,
     weights: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write a plain model folder: weights in `dtype`, config, tokenizer, chat template.
+    """Write a plain model folder: weights in `dtype`, config, tokenizer, chat template, and of a model
+    that takes pictures its image processor.
 
     `weights`: of plain_state, where they were gathered before.
     """
@@ -283,3 +299,5 @@ def save_model(
     config.pop("quantization_config", None)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     tokenizer.save_pretrained(folder)
+    if vision := vision_of(model):
+        vision.save(folder)

@@ -18,6 +18,8 @@ from torch import Tensor
 from swr1.errors import DataError
 from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, Mark
 from swr1.training.engine import Example
+from swr1.training.seen import sampled_pictures
+from swr1.vision import Vision
 
 # Groups that may be open at once. Beyond it the oldest is given up: its samples are not coming.
 OPEN_GROUPS = 1024
@@ -59,19 +61,28 @@ class Sample:
     steps: list[tuple[int, float]] = field(default_factory=list)
 
 
-def read_sample(record: dict, vocab: int, allow_truncated_sampling: bool = False) -> Sample:
+def read_sample(
+    record: dict,
+    vocab: int,
+    allow_truncated_sampling: bool = False,
+    vision: Vision | None = None,
+) -> Sample:
     """Check a scored record and extract the tensors that an update needs.
+
+    `vision`: of a policy that takes pictures (swr1.vision).
 
     Raises DataError naming the record's id for whatever would make the update wrong: missing or
     unequal token arrays, ids outside the vocabulary, no reward, log-probabilities of a distribution
-    that is not the one trained on.
+    that is not the one trained on, pictures that are not those that the policy saw.
     """
     location = getattr(record, "location", None)
+    name = f"record {record.get('id')!r}, sample {record.get('sample')}"
     try:
-        return _sample_of(record, vocab, allow_truncated_sampling, location)
+        return _sample_of(record, vocab, allow_truncated_sampling, location, vision)
     except _Bad as error:
-        name = f"record {record.get('id')!r}, sample {record.get('sample')}"
         raise DataError(f"{name}: {error}", location) from None
+    except DataError as error:
+        raise DataError(f"{name}: {error.reason}", location) from None
 
 
 class _Bad(Exception):
@@ -79,7 +90,11 @@ class _Bad(Exception):
 
 
 def _sample_of(
-    record: dict, vocab: int, allow_truncated_sampling: bool, location: str | None
+    record: dict,
+    vocab: int,
+    allow_truncated_sampling: bool,
+    location: str | None,
+    vision: Vision | None,
 ) -> Sample:
     generation = record.get("generation")
     if not isinstance(generation, dict):
@@ -98,6 +113,9 @@ def _sample_of(
     sampling = generation.get("sampling") or {}
     ref = _reference(generation.get("ref_logprobs"), len(tokens), positions)
     temperature = _temperature(sampling, allow_truncated_sampling)
+    pictures = sampled_pictures(record, vision)
+    if vision:
+        prompt = vision.expand(prompt, pictures)
     ids = torch.tensor(prompt + tokens, dtype=torch.long)
     source = generation.get("policy") or {}
     return Sample(
@@ -105,7 +123,7 @@ def _sample_of(
         epoch=generation.get("epoch") or 0,
         sample=sample,
         size=size,
-        example=Example(ids, torch.tensor(positions, dtype=torch.long) + len(prompt)),
+        example=Example(ids, torch.tensor(positions, dtype=torch.long) + len(prompt), pictures),
         recorded=old,
         old=old,
         reward=float(reward),
@@ -293,6 +311,7 @@ def digest(group: list[Sample]) -> str:
     h = hashlib.sha256()
     for s in group:
         h.update(f"{s.id} {s.epoch} {s.sample} {s.version} {s.example.ids.tolist()}\n".encode())
+        h.update("".join(picture.digest for picture in s.example.pictures).encode())
     return h.hexdigest()[:16]
 
 

@@ -27,6 +27,8 @@ from swr1.options import option
 from swr1.policy import LASTING, Policy, marker_of, model_folder
 from swr1.prompts import Prompt, as_facts
 from swr1.tags import CONFIDENCE, INFORMATION, REASONING, pairs, split_tools, tool_name
+from swr1.training.init_vision import FAMILIES, chat_template, family_of, make_model
+from swr1.vision import vision_of
 
 SPECIAL = ["<pad>", "<unk>", "<|im_start|>", "<|im_end|>"]
 
@@ -51,7 +53,10 @@ class DecoderConfig:
     `intermediate` is rounded up to a multiple of 8 where it is not given.
     """
 
-    architecture: str = "llama"  # or "qwen3"
+    architecture: str = "llama"  # or "qwen3"; with pictures one of init_vision.FAMILIES
+    vision: bool = shape(
+        False, "A model that takes pictures (Qwen2.5-VL): one token for each 16x16 pixels."
+    )
     tokenizer: str = shape("word", "word or bpe (byte-level), built on the input records.")
     tools: str = shape(
         "", "Tools that it may call, search,read say: their tags become tokens.", default="none"
@@ -67,9 +72,16 @@ class DecoderConfig:
         None, "Width of the feed-forward part.", default="8/3 of --hidden"
     )
     max_positions: int = shape(1024, "Longest prompt and completion, tokens.", "--context")
-    rope_theta: float = shape(10_000.0, "Base of the rotary positions.")
+    rope_theta: float | None = shape(
+        None, "Base of the rotary positions.", default="10000; with --vision 1000"
+    )
     tie_embeddings: bool = True
     seed: int = shape(0, "Seed of the random weights.")
+
+    @property
+    def family(self) -> str:
+        """The architecture, by transformers' name."""
+        return "qwen2_5_vl" if self.vision and self.architecture == "llama" else self.architecture
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -119,10 +131,14 @@ def init_policy(
         meta |= {name: said[name] for name in LASTING if name in said}
     else:
         config = config or DecoderConfig()
-        tok = make_tokenizer(config.tokenizer, corpus, config.vocab, config.tags)
+        eyes = family_of(config.family)
+        control = eyes.special if eyes else ()
+        tok = make_tokenizer(config.tokenizer, corpus, config.vocab, config.tags, control)
+        if eyes:
+            tok.chat_template = chat_template(eyes)
         tok.model_max_length = config.max_positions
         model = make_decoder(tok, config, dtype)
-        made = f"{config.architecture} config, {config.tokenizer} tokenizer, seed {config.seed}"
+        made = f"{config.family} config, {config.tokenizer} tokenizer, seed {config.seed}"
         meta = {"from": made}
     if callable(system_prompt):
         system_prompt = system_prompt()
@@ -132,6 +148,8 @@ def init_policy(
     def save(folder: Path) -> None:
         model.save_pretrained(folder)
         tok.save_pretrained(folder)
+        if vision := vision_of(model):
+            vision.save(folder)
 
     with policy.lock("init-policy"):
         for old in ("versions", "trainer"):
@@ -163,27 +181,32 @@ def make_tokenizer(
     corpus: Iterable[str],
     vocab: int | None = None,
     tags: Sequence[str] = REASONING,
+    control: Sequence[str] = (),
 ) -> Any:
-    """A tokenizer built on `corpus`: "word" or "bpe" (see the module's text). Each of `tags` is one token."""
+    """A tokenizer built on `corpus`: "word" or "bpe" (see the module's text).
+
+    Each of `tags` is one token, and so is each of `control`, which nobody can type.
+    """
     from transformers import PreTrainedTokenizerFast
 
     if kind not in ("word", "bpe"):
         raise UsageError(f"unknown tokenizer {kind!r}: it is word or bpe")
-    smallest = len(SPECIAL) + len(tags) + (256 if kind == "bpe" else 1)
+    special = [*SPECIAL, *control]
+    smallest = len(special) + len(tags) + (256 if kind == "bpe" else 1)
     if vocab is not None and vocab < smallest:
         raise UsageError(
             f"--vocab {vocab} is too small for a {kind} tokenizer: at least {smallest}"
         )
     if kind == "word":
-        backend = _word_level(corpus, vocab, tags)
+        backend = _word_level(corpus, vocab, tags, special)
     else:
-        backend = _byte_level(corpus, vocab or 2048, tags)
+        backend = _byte_level(corpus, vocab or 2048, tags, special)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token="<pad>",
         unk_token="<unk>" if kind == "word" else None,
         eos_token="<|im_end|>",
-        additional_special_tokens=["<|im_start|>"],
+        additional_special_tokens=["<|im_start|>", *control],
         clean_up_tokenization_spaces=False,
         padding_side="left",
     )
@@ -191,7 +214,9 @@ def make_tokenizer(
     return tokenizer
 
 
-def _word_level(corpus: Iterable[str], vocab: int | None, tags: Sequence[str]) -> Any:
+def _word_level(
+    corpus: Iterable[str], vocab: int | None, tags: Sequence[str], special: Sequence[str]
+) -> Any:
     """One token per word, written with a leading "▁" as the mark of a space before it.
 
     Decoding joins the tokens and takes the space away beside punctuation and line breaks, so that
@@ -207,7 +232,7 @@ def _word_level(corpus: Iterable[str], vocab: int | None, tags: Sequence[str]) -
     )
     counts: Counter[str] = Counter()
     for text in corpus:
-        for token in (*SPECIAL, *tags):
+        for token in (*special, *tags):
             text = text.replace(token, " ")
         counts.update(piece for piece, _ in split.pre_tokenize_str(text))
     if not counts:
@@ -215,11 +240,11 @@ def _word_level(corpus: Iterable[str], vocab: int | None, tags: Sequence[str]) -
     needed = ["▁\n", "▁system", "▁user", "▁assistant"]
     ranked = [w for w, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
     words = needed + [w for w in ranked if w not in needed]
-    fixed = [*SPECIAL, *tags]
+    fixed = [*special, *tags]
     tokens = fixed + words[: vocab - len(fixed) if vocab else None]
     backend = Tokenizer(models.WordLevel({t: i for i, t in enumerate(tokens)}, "<unk>"))
     backend.pre_tokenizer = split
-    backend.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
+    backend.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in special])
     backend.add_tokens([AddedToken(t, special=False, normalized=False) for t in tags])
     tight = [(f"▁{mark}", mark) for mark in ".,;:!?)]}'’\n"]
     tight += [(f"{mark}▁", mark) for mark in "([{\n"]
@@ -229,7 +254,9 @@ def _word_level(corpus: Iterable[str], vocab: int | None, tags: Sequence[str]) -
     return backend
 
 
-def _byte_level(corpus: Iterable[str], vocab: int, tags: Sequence[str]) -> Any:
+def _byte_level(
+    corpus: Iterable[str], vocab: int, tags: Sequence[str], special: Sequence[str]
+) -> Any:
     """Byte-level BPE: any text goes in and comes back exactly."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
@@ -238,7 +265,7 @@ def _byte_level(corpus: Iterable[str], vocab: int, tags: Sequence[str]) -> Any:
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab,
-        special_tokens=[*SPECIAL, *tags],
+        special_tokens=[*special, *tags],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -253,8 +280,12 @@ def make_decoder(tokenizer: Any, config: DecoderConfig, dtype: str) -> Any:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    if config.architecture not in ("llama", "qwen3"):
-        raise UsageError(f"unknown architecture {config.architecture!r}: it is llama or qwen3")
+    eyes = family_of(config.family)
+    if not eyes and config.family not in ("llama", "qwen3"):
+        raise UsageError(
+            f"unknown architecture {config.family!r}: it is llama or qwen3, or of pictures"
+            f" {', '.join(FAMILIES)}"
+        )
     hidden, heads = config.hidden, config.heads
     kv_heads = config.kv_heads or heads
     intermediate = config.intermediate or -(-hidden * 8 // 3 // 8) * 8
@@ -265,25 +296,29 @@ def make_decoder(tokenizer: Any, config: DecoderConfig, dtype: str) -> Any:
             f"hidden {hidden} must be an even multiple of heads {heads},"
             f" and heads a multiple of kv-heads {kv_heads}"
         )
-    made = AutoConfig.for_model(
-        config.architecture,
-        vocab_size=len(tokenizer),
-        hidden_size=hidden,
-        num_hidden_layers=config.layers,
-        num_attention_heads=heads,
-        num_key_value_heads=kv_heads,
-        head_dim=hidden // heads,
-        intermediate_size=intermediate,
-        max_position_embeddings=config.max_positions,
-        rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
-        tie_word_embeddings=config.tie_embeddings,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=None,
-    )
+    theta = config.rope_theta or (1_000.0 if eyes else 10_000.0)
+    decoder = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": hidden,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "head_dim": hidden // heads,
+        "intermediate_size": intermediate,
+        "max_position_embeddings": config.max_positions,
+        "rope_parameters": {"rope_type": "default", "rope_theta": theta},
+        "tie_word_embeddings": config.tie_embeddings,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": None,
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = AutoModelForCausalLM.from_config(made).to(_torch_dtype(dtype))
+        if eyes:
+            model = make_model(config.family, decoder, tokenizer).to(_torch_dtype(dtype))
+        else:
+            made = AutoConfig.for_model(config.family, **decoder)
+            model = AutoModelForCausalLM.from_config(made).to(_torch_dtype(dtype))
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     return model

@@ -22,11 +22,14 @@ from swr1.errors import SwrError
 from swr1.probe import Probe
 from swr1.training import packing
 from swr1.training.packing import Example, Layout
+from swr1.vision import vision_of
 
 # Float32 elements: of the probabilities kept for the backward pass (beyond, they are computed
 # again), and of those worked on at once: few enough for a CPU's caches, or enough for a GPU.
 KEPT = 2**26
 BLOCK = {"cpu": 2**23, "cuda": 2**26}
+# The logit of a token that must not be sampled: its probability is exactly 0, and 0 times it is 0.
+NEVER = -1e30
 
 
 class Way(NamedTuple):
@@ -55,8 +58,8 @@ def settle(model: Any, autocast: torch.dtype | None = None) -> list[str]:
     architecture and the size of the error, for a model that none of them is right for.
     """
     plain = Probe(model, autocast)
-    parts = zip(plain.texts, plain.prompts, strict=True)
-    some = [Example(ids, torch.arange(n, len(ids))) for ids, n in parts]
+    parts = zip(plain.texts, plain.prompts, plain.pictures, strict=True)
+    some = [Example(ids, torch.arange(n, len(ids)), tuple(seen)) for ids, n, seen in parts]
     why: list[str] = []
     off = None
     for way in WAYS:
@@ -105,10 +108,12 @@ def token_logprobs(
             returns it with its gradient.
         autocast: the dtype of the matrix products, e.g. torch.bfloat16; None: the weights' own.
 
-    Sequences whose length gives them other positions (LongRoPE) are never in one pass.
+    Sequences whose length gives them other positions (LongRoPE) are never in one pass. A token that
+    no engine may sample, because a picture would belong to it, has no probability here either.
 
     Returns [N] and [N] or None, on the model's device; the first carries a gradient (if enabled).
-    Raises SwrError for a sequence whose positions depend on what ran before it (dynamic RoPE).
+    Raises SwrError for a sequence whose positions depend on what ran before it (dynamic RoPE), and
+    for one that lacks the pixels of its pictures.
     """
     sides = positions.sides(model.config, [len(e.ids) for e in examples])
     if way_of(model).alone:
@@ -141,29 +146,34 @@ def _token_logprobs(
 ) -> tuple[Tensor, Tensor | None]:
     """The same for sequences that may share a pass; `reach`: the least length this must have."""
     device = model.device
-    way = way_of(model)
+    way, vision = way_of(model), vision_of(model)
+    banned = torch.tensor(vision.forbidden, device=device) if vision else None
+    if not vision and any(e.pictures for e in examples):
+        raise SwrError(f"{type(model).__name__} takes no pictures, and an example has some")
     tokens = torch.cat([e.ids[e.targets] for e in examples]).to(device)
     if temperature is not None:
         temperature = temperature.to(device)
     enabled = autocast is not None and autocast != model.dtype
     with torch.autocast(device.type, dtype=autocast or torch.bfloat16, enabled=enabled):
         if way.packed:
-            layout = Layout.of(examples, device, reach)
+            layout = Layout.of(examples, device, reach, vision)
             inputs, predictors = layout.inputs(), layout.predictors
         else:
             inputs, predictors = _padded(model, examples, device, reach)
         if not way.rebuilt:
             logits = model(**inputs).logits
             logits = logits.reshape(-1, logits.shape[-1]).index_select(0, predictors)
-            return _score(logits, tokens, temperature, entropy)
+            logits = _with_eyes(model, logits)
+            return _score(logits, tokens, temperature, entropy, banned)
         hidden = model.base_model(**inputs).last_hidden_state
         hidden = hidden.reshape(-1, hidden.shape[-1]).index_select(0, predictors)
+        hidden = _with_eyes(model, hidden)
         head = model.get_output_embeddings()
         if type(head) is torch.nn.Linear and head.bias is None and not _cap(model.config):
             dtype = autocast if enabled else head.weight.dtype
             scale = _scale(model.config, temperature, tokens)
             logp, h = _Pick.apply(
-                hidden.to(dtype), head.weight.to(dtype), tokens, scale, entropy is not None
+                hidden.to(dtype), head.weight.to(dtype), tokens, scale, entropy is not None, banned
             )
             return logp, h if entropy == "grad" else h.detach() if entropy else None
         rows = max(1, KEPT // head.weight.shape[0])
@@ -176,12 +186,26 @@ def _token_logprobs(
                 tokens[i : i + rows],
                 None if temperature is None else temperature[i : i + rows],
                 entropy,
+                banned,
                 use_reentrant=False,
             )
             for i in range(0, len(tokens), rows)
         ]
     logp = torch.cat([p[0] for p in parts])
     return logp, torch.cat([p[1] for p in parts]) if entropy else None
+
+
+def _with_eyes(model: Any, values: Tensor) -> Tensor:
+    """The same values; with sharded weights, all that stands beside the decoder has a gradient.
+
+    There the ranks exchange the gradients that they have, and must have the same ones: a rank whose
+    sequences are texts has none of the vision tower. What it gets is zero.
+    """
+    if not (vision_of(model) and getattr(model, "swr1_sharded", False) and torch.is_grad_enabled()):
+        return values
+    decoder = set(map(id, model.get_decoder().parameters()))
+    rest = [p for p in model.base_model.parameters() if p.requires_grad and id(p) not in decoder]
+    return values + sum((p.sum() for p in rest), values.new_zeros(())) * 0.0
 
 
 def _padded(
@@ -200,6 +224,15 @@ def _padded(
     arguments: dict[str, Any] = {"input_ids": inputs.to(device)}
     if "use_cache" in probe.parameters(model):
         arguments["use_cache"] = False
+    if vision := vision_of(model):
+        for e in examples:
+            vision.check(e.ids, e.pictures)
+        arguments |= vision.tensors([p for e in examples for p in e.pictures], device)
+        if vision.spatial:
+            places = torch.zeros(3, *inputs.shape, dtype=torch.long)
+            for row, e in enumerate(examples):
+                places[:, row, : len(e.ids) - 1] = vision.positions(e.ids[:-1], e.pictures)
+            arguments["position_ids"] = places.to(device)
     return arguments, predictors.to(device)
 
 
@@ -231,8 +264,10 @@ class _Pick(torch.autograd.Function):
         tokens: Tensor,
         scale: Tensor | None,
         entropy: bool,
+        banned: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
-        """hidden [N, d], weight [V, d], tokens [N], scale [N] -> [N] and [N] (zeros if unwanted)."""
+        """hidden [N, d], weight [V, d], tokens [N], scale [N], banned ids [B] -> [N] and [N] (zeros
+        if unwanted)."""
         n, vocab = len(tokens), weight.shape[0]
         logp = torch.empty(n, device=hidden.device)
         h = torch.zeros_like(logp)
@@ -242,7 +277,7 @@ class _Pick(torch.autograd.Function):
         rows = max(1, BLOCK.get(hidden.device.type, KEPT) // vocab)
         for i in range(0, n, rows):
             part = slice(i, i + rows)
-            z = _logits(hidden[part], weight, scale, part)
+            z = _logits(hidden[part], weight, scale, part, banned)
             log_z[part] = torch.logsumexp(z, -1)
             logp[part] = z.gather(-1, tokens[part, None]).squeeze(-1) - log_z[part]
             if entropy:
@@ -253,7 +288,7 @@ class _Pick(torch.autograd.Function):
             if keep:
                 ctx.probabilities.append(p)
         ctx.save_for_backward(hidden, weight, tokens, scale, log_z, h)
-        ctx.rows = rows
+        ctx.rows, ctx.banned = rows, banned
         ctx.set_materialize_grads(False)
         return logp, h
 
@@ -271,7 +306,8 @@ class _Pick(torch.autograd.Function):
             if ctx.probabilities:
                 p, ctx.probabilities[i // ctx.rows] = ctx.probabilities[i // ctx.rows], None
             else:
-                p = _logits(hidden[part], weight, scale, part).sub_(log_z[part, None]).exp_()
+                p = _logits(hidden[part], weight, scale, part, ctx.banned)
+                p = p.sub_(log_z[part, None]).exp_()
             g = of_logp[part, None]
             if of_entropy is not None:
                 # d entropy / d logit = -p (log p + entropy)
@@ -296,12 +332,18 @@ class _Pick(torch.autograd.Function):
             None,
             None,
             None,
+            None,
         )
 
 
-def _logits(hidden: Tensor, weight: Tensor, scale: Tensor | None, part: slice) -> Tensor:
+def _logits(
+    hidden: Tensor, weight: Tensor, scale: Tensor | None, part: slice, banned: Tensor | None
+) -> Tensor:
     z = (hidden @ weight.T).float()
-    return z if scale is None else z.mul_(scale[part, None])
+    z = z if scale is None else z.mul_(scale[part, None])
+    if banned is not None:
+        z[:, banned] = NEVER
+    return z
 
 
 def _rebuilt(
@@ -311,6 +353,7 @@ def _rebuilt(
     tokens: Tensor,
     temperature: Tensor | None,
     entropy: str | None,
+    banned: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """The same by autograd, for an output layer that is more than one matrix."""
     logits = head(hidden).float()
@@ -321,16 +364,22 @@ def _rebuilt(
         logits = logits * scale
     if cap := _cap(config):
         logits = torch.tanh(logits / cap) * cap
-    return _score(logits, tokens, temperature, entropy)
+    return _score(logits, tokens, temperature, entropy, banned)
 
 
 def _score(
-    logits: Tensor, tokens: Tensor, temperature: Tensor | None, entropy: str | None
+    logits: Tensor,
+    tokens: Tensor,
+    temperature: Tensor | None,
+    entropy: str | None,
+    banned: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Log-probabilities and entropy from whole logits [N, V]."""
     logits = logits.float()
     if temperature is not None:
         logits = logits / temperature[:, None]
+    if banned is not None:
+        logits = logits.index_fill(1, banned, NEVER)
     everything = torch.logsumexp(logits, dim=-1)
     logp = logits.gather(-1, tokens[:, None]).squeeze(-1) - everything
     if not entropy:

@@ -16,12 +16,14 @@ plain calls.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
+
+from swr1.vision import SeenPicture, Vision, set_text_attention, text_attention
 
 NAME = "swr1-packed"
 
@@ -30,16 +32,24 @@ class Example(NamedTuple):
     """One sequence: `ids` [T] int64, and `targets` [N], the positions (>= 1) trained on, ascending.
 
     What stands before the first target is the prompt, shared with other examples that have it too.
+    `pictures` are the prompt's, in their order; `ids` are expanded.
     """
 
     ids: Tensor
     targets: Tensor
+    pictures: tuple[SeenPicture, ...] = ()
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What tells it from others, for a digest."""
+        return self.ids, self.targets, *(picture.digest for picture in self.pictures)
 
 
 def _prompt(example: Example) -> tuple[bytes, int]:
-    """The prompt, to compare, and its length."""
+    """The prompt, to compare, and its length. Equal ids are not enough: pictures may differ."""
     n = int(example.targets[0]) if len(example.targets) else len(example.ids)
-    return example.ids[:n].numpy().tobytes(), n
+    seen = "".join(picture.digest for picture in example.pictures)
+    return example.ids[:n].numpy().tobytes() + seen.encode(), n
 
 
 def packs(examples: Sequence[Example], max_tokens: int) -> list[list[int]]:
@@ -67,10 +77,11 @@ class Layout:
     """How examples lie in a row of T tokens.
 
     Attributes:
-        ids, positions: [T], each token and its place in its sequence.
+        ids, positions: [T], each token and its place in its sequence; [3, T] of some models.
         sizes: tokens of each segment of the row (a prompt, or what follows one).
         before: for each segment, the number of the segment that it continues; None for a prompt.
         predictors: [N] the places in the row that predict the targets, one example after another.
+        pixels: of the prompts' pictures, each prompt's once, by the names that the model has for them.
     """
 
     ids: Tensor
@@ -78,48 +89,71 @@ class Layout:
     sizes: list[int]
     before: list[int | None]
     predictors: Tensor
+    pixels: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, examples: Sequence[Example], device: torch.device, reach: int = 0) -> Layout:
-        """`reach`: the least length the longest sequence must seem to have (positions.sides)."""
+    def of(
+        cls,
+        examples: Sequence[Example],
+        device: torch.device,
+        reach: int = 0,
+        vision: Vision | None = None,
+    ) -> Layout:
+        """`reach`: the least length the longest sequence must seem to have (positions.sides).
+
+        Raises SwrError for a prompt whose pictures are not those of its tokens.
+        """
         ids: list[Tensor] = []
         positions: list[Tensor] = []
         before: list[int | None] = []
         predictors: list[Tensor] = []
-        prompts: dict[bytes, tuple[int, int]] = {}  # segment, and where in the row it starts
+        pictures: list[SeenPicture] = []
+        # Its segment, where in the row it starts, and the position that follows it.
+        prompts: dict[bytes, tuple[int, int, int]] = {}
         used = 0
 
-        def add(tokens: Tensor, start: int, after: int | None) -> int:
+        def add(tokens: Tensor, at: Tensor, after: int | None) -> int:
             nonlocal used
             ids.append(tokens)
-            positions.append(torch.arange(start, start + len(tokens)))
+            positions.append(at)
             before.append(after)
             used += len(tokens)
             return used - len(tokens)
 
+        def places(start: int, count: int) -> Tensor:
+            at = torch.arange(start, start + count)
+            return at.expand(3, -1) if vision and vision.spatial else at
+
         for e in examples:
             prompt, n = _prompt(e)
             if prompt not in prompts:
-                prompts[prompt] = (len(ids), add(e.ids[:n], 0, None))
-            segment, start = prompts[prompt]
-            places = e.targets - 1
+                at = places(0, n)
+                if vision:
+                    vision.check(e.ids[:n], e.pictures)
+                    at = vision.positions(e.ids[:n], e.pictures) if vision.spatial else at
+                pictures += e.pictures
+                following = int(at.max()) + 1 if n else 0
+                prompts[prompt] = (len(ids), add(e.ids[:n], at, None), following)
+            segment, start, following = prompts[prompt]
+            predicting = e.targets - 1
             # The last target is predicted, and not itself needed.
             last = int(e.targets[-1]) if len(e.targets) else n
             if last > n:
-                begin = add(e.ids[n:last], n, segment)
-                places = torch.where(places < n, places + start, places - n + begin)
+                begin = add(e.ids[n:last], places(following, last - n), segment)
+                predicting = torch.where(predicting < n, predicting + start, predicting - n + begin)
             else:
-                places = places + start
-            predictors.append(places)
-        if reach > max(int(p[-1]) for p in positions) + 1:
+                predicting = predicting + start
+            predictors.append(predicting)
+        if reach > max(int(p.max()) for p in positions if p.numel()) + 1:
             # A token of its own, which no other sees, at the position that must be reached.
-            add(examples[0].ids[:1], reach - 1, None)
+            add(examples[0].ids[:1], places(reach - 1, 1), None)
         return cls(
             torch.cat(ids).to(device),
-            torch.cat(positions).to(device),
+            torch.cat(positions, -1).to(device),
             [len(x) for x in ids],
             before,
             torch.cat(predictors).to(device),
+            vision.tensors(pictures, device) if vision else {},
         )
 
     def __post_init__(self) -> None:
@@ -130,11 +164,13 @@ class Layout:
         """Keyword arguments of the model's forward."""
         return {
             "input_ids": self.ids[None],
-            "position_ids": self.positions[None],
+            # [1, T], or [3, 1, T]
+            "position_ids": self.positions.unsqueeze(-2),
             # What has four dimensions is handed through: no mask of T x T is built.
             "attention_mask": torch.ones(1, 1, 1, 1, dtype=torch.bool, device=self.ids.device),
             "use_cache": False,
             "packed": self,
+            **self.pixels,
         }
 
     def mask(self, queries: int, keys: int) -> Tensor | None:
@@ -243,7 +279,7 @@ def _varlen_attention(
 
 def enabled(model: Any) -> bool:
     """Whether the model takes layouts now."""
-    return model.config._attn_implementation == NAME
+    return text_attention(model) == NAME
 
 
 def enable(model: Any) -> str | None:
@@ -261,11 +297,11 @@ def enable(model: Any) -> str | None:
         return None
     AttentionInterface.register(NAME, attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
-    before = model.config._attn_implementation
+    before = text_attention(model)
     try:
-        model.set_attn_implementation(NAME)
+        set_text_attention(model, NAME)
     except (TypeError, ValueError, RuntimeError, KeyError, AttributeError, NotImplementedError):
-        model.set_attn_implementation(before)
+        set_text_attention(model, before)
         return "its attention is its own"
     model.swr1_attention = before
     return None
@@ -274,7 +310,7 @@ def enable(model: Any) -> str | None:
 def disable(model: Any) -> None:
     """Take back what `enable` did."""
     if enabled(model):
-        model.set_attn_implementation(model.swr1_attention)
+        set_text_attention(model, model.swr1_attention)
 
 
 def _windows(config: Any) -> Iterator[bool]:

@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from swr1.errors import SwrError, UsageError
+from swr1.vision import vision_of
 
 T = TypeVar("T")
 
@@ -109,7 +110,10 @@ class ProcessGroup:
                     p.grad.mul_(self.size)
             return
         bucket: list[Tensor] = []
-        for p in parameters:
+        parameters = list(parameters)
+        # What no rank has used (the vision tower, in a step of texts) has no gradient, as alone.
+        used = self.total([p.grad is not None for p in parameters], "max")
+        for p in (p for p, n in zip(parameters, used, strict=True) if n):
             if p.grad is None:
                 p.grad = torch.zeros_like(p)
             bucket.append(p.grad)
@@ -194,6 +198,7 @@ def shard(model: Any, ranks: ProcessGroup, method: Callable[..., Any]) -> None:
     for layer in _layers(model):
         fully_shard(layer, mesh=mesh)
     fully_shard(model, mesh=mesh)
+    model.swr1_sharded = True
     setattr(model, method.__name__, MethodType(method, model))
     register_fsdp_forward_method(model, method.__name__)
 
@@ -215,8 +220,10 @@ def call(model: Any, method: Callable[..., T]) -> Callable[..., T]:
 
 
 def _layers(model: Any) -> Iterable[Any]:
-    """The decoder layers: the longest list of modules."""
-    lists = [m for m in model.modules() if isinstance(m, torch.nn.ModuleList)]
+    """The decoder layers: the longest list of modules. A vision tower's are not cut: a rank whose
+    sequences have no pictures never calls them, and the others would wait for it."""
+    decoder = model.get_decoder() if vision_of(model) else model
+    lists = [m for m in decoder.modules() if isinstance(m, torch.nn.ModuleList)]
     return max(lists, key=len, default=[])
 
 

@@ -22,12 +22,14 @@ import torch
 
 from swr1.devices import pick_device
 from swr1.errors import SwrError
+from swr1.models import load_vision
 from swr1.policy import MARKER, Policy
 from swr1.training import engine
 from swr1.training.config import PassesConfig
 from swr1.training.optimizer import Optimizer, Schedule
 from swr1.training.parallel import ProcessGroup, join
 from swr1.training.state import Run, say
+from swr1.vision import Vision
 
 # Batches of like length are cut from shuffled stretches of so many batches.
 STRETCH = 50
@@ -82,6 +84,7 @@ class Passes:
         self.micro_tokens = engine.pass_tokens(config.micro_tokens, self.device)
         self.ranks = ProcessGroup()
         self.remembered: dict[str, Any] = {}  # further facts for the markers of versions
+        self.vision: Vision | None = None
 
     @contextmanager
     def session(self, policy: Policy, what: str) -> Iterator[ProcessGroup]:
@@ -95,9 +98,16 @@ class Passes:
             ranks.first(lambda: held.enter_context(policy.lock(what)))
             yield ranks
 
+    def load_vision(self, policy: Policy, tokenizer: Any) -> Vision | None:
+        """How a policy takes pictures; None for one that takes none."""
+        self.vision = load_vision(policy.folder(), tokenizer)
+        return self.vision
+
     def load_policy(self, folder: Path) -> Any:
         """Teaching.load of a mode that trains a policy."""
-        return engine.load_model(folder, self.device, torch.float32, autocast=self.dtype)
+        return engine.load_model(
+            folder, self.device, torch.float32, autocast=self.dtype, vision=self.vision
+        )
 
     def saver(self, tokenizer: Any) -> Callable[[Any, Path, dict[str, torch.Tensor]], None]:
         """Teaching.save of a mode that trains a policy."""
@@ -137,6 +147,7 @@ class Passes:
             "lora_r": config.lora_r,
             "data": f"{data.digest} {order[1:]}",
             "lora_alpha": engine.scale_of(config.lora_r, config.lora_alpha),
+            **({"freeze_vision": True} if config.freeze_vision else {}),
             **(fixed or {}),
         }
         run = self.ranks.first(lambda: self._begin(policy, stage, unchanging))

@@ -63,7 +63,8 @@ def train_dpo(
         tokenizer = load_tokenizer(policy.folder())
         limit = config.max_length or engine.context_length(policy.folder())
         rendering = config.rendering(policy, passes.log)
-        encode = Targets(tokenizer, *rendering, config.max_unknown, passes.log)
+        vision = passes.load_vision(policy, tokenizer)
+        encode = Targets(tokenizer, *rendering, config.max_unknown, passes.log, vision)
         data, dropped = ranks.first(
             lambda: (_read(pairs(records, dropped, config.margin), encode, limit, dropped), dropped)
         )
@@ -77,7 +78,10 @@ def train_dpo(
         summary = passes.train(
             policy,
             "dpo",
-            Data([pair.padded for pair in data], digest(*(e for pair in data for e in pair))),
+            Data(
+                [pair.padded for pair in data],
+                digest(*(example.identity for pair in data for example in pair)),
+            ),
             Teaching(
                 passes.load_policy, learner.learn, passes.saver(tokenizer), learner.ask_reference
             ),

@@ -43,6 +43,7 @@ from swr1.training.reward_parts import Expected
 from swr1.training.scorer import Offloaded, Recorded, Scorer
 from swr1.training.state import Run, say
 from swr1.training.update import BadStep, Learner, rl_step
+from swr1.vision import Vision, vision_of
 
 MULTIPLIER = "multiplier.json"
 
@@ -88,7 +89,9 @@ def train_rl(
             generation = record.get("generation") or {}
             prompts.add(generation.get("system_prompt"), record.get("task"))
             run.remembered |= prompts.marker()
-            sample = read_sample(record, vocabulary, config.allow_truncated_sampling)
+            sample = read_sample(
+                record, vocabulary, config.allow_truncated_sampling, vision_of(learner.scorer.model)
+            )
             if credit:
                 sample.steps = credit(record)
             return sample
@@ -157,6 +160,7 @@ def _begin(
         "lora_r": config.lora_r,
         "lora_alpha": engine.scale_of(config.lora_r, config.lora_alpha),
         "quantize": config.quantize,
+        **({"freeze_vision": True} if config.freeze_vision else {}),
     }
     return Run(
         policy,
@@ -179,6 +183,12 @@ def _load(
     model = engine.load_model(base, setup.device, torch.float32, config.quantize, setup.dtype)
     tokenizer = load_tokenizer(base)
     check_fit(model, tokenizer, base)
+    vision = vision_of(model)
+    if vision and objective.advantage == "gae":
+        raise UsageError(
+            f"{objective.name} needs a critic, which takes no pictures yet and would judge blind: use"
+            " grpo, reinforce++ or another objective without one"
+        )
     adapters = engine.make_trainable(model, config, ranks)
     optimizer = Optimizer.of(model, config, ranks)
     extra = _ExtraState(
@@ -202,7 +212,7 @@ def _load(
         if adapters is not None and config.reference is None:
             learner.reference = setup.scorer(model, adapters)
         else:
-            learner.reference = _reference(config, base, setup)
+            learner.reference = _reference(config, base, setup, vision)
     credit = StepCredit(tokenizer, objective.process_from) if objective.process else None
     return learner, extra, model.get_input_embeddings().weight.shape[0], credit
 
@@ -307,14 +317,16 @@ def _critic(objective: Objective, run: Run, base: Path, setup: _Setup) -> Critic
     return critic
 
 
-def _reference(config: RLConfig, base: Path, setup: _Setup) -> Scorer:
+def _reference(config: RLConfig, base: Path, setup: _Setup, vision: Vision | None) -> Scorer:
     """The frozen model of the KL term, or its log-probabilities in the records."""
     if config.reference == "records":
         return Recorded()
     folder = model_folder(config.reference) if config.reference else base
     if config.reference_offload:
-        return Offloaded(folder, setup.device, setup.micro_tokens, setup.ranks)
-    frozen = engine.load_model(folder, setup.device, torch.float32, autocast=setup.dtype)
+        return Offloaded(folder, setup.device, setup.micro_tokens, setup.ranks, vision)
+    frozen = engine.load_model(
+        folder, setup.device, torch.float32, autocast=setup.dtype, vision=vision
+    )
     shard(frozen, setup.ranks, engine.token_logprobs)
     return setup.scorer(frozen)
 

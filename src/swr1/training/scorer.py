@@ -16,6 +16,7 @@ from swr1.training import engine
 from swr1.training.engine import Example
 from swr1.training.groups import Sample
 from swr1.training.parallel import ProcessGroup, call
+from swr1.vision import Vision
 
 
 def trained_cuts(
@@ -90,11 +91,12 @@ class Offloaded(Scorer):
         device: torch.device,
         micro_tokens: int,
         ranks: ProcessGroup | None = None,
+        vision: Vision | None = None,
     ) -> None:
         """Raises UsageError with sharded weights."""
         if ranks and ranks.sharded:
             raise UsageError("a reference of sharded weights is not offloaded: use --parallel ddp")
-        model = engine.load_model(folder, torch.device("cpu"), torch.bfloat16)
+        model = engine.load_model(folder, torch.device("cpu"), torch.bfloat16, vision=vision)
         super().__init__(model, micro_tokens, torch.bfloat16, ranks=ranks)
         self.device = device
 

@@ -53,7 +53,8 @@ def train_sft(
         tokenizer = load_tokenizer(policy.folder())
         limit = config.max_length or engine.context_length(policy.folder())
         rendering = config.rendering(policy, passes.log)
-        encode = Targets(tokenizer, *rendering, config.max_unknown, passes.log)
+        vision = passes.load_vision(policy, tokenizer)
+        encode = Targets(tokenizer, *rendering, config.max_unknown, passes.log, vision)
         read = _Reader(encode, config.reward_at_least, config.best_of, limit)
         data, read.dropped = ranks.first(lambda: (read.all(records), read.dropped))
         _check(data, read.dropped, passes.log)
@@ -76,7 +77,7 @@ def train_sft(
         summary = passes.train(
             policy,
             "sft",
-            Data([len(e.ids) for e in data], digest(*data)),
+            Data([len(e.ids) for e in data], digest(*(example.identity for example in data))),
             Teaching(passes.load_policy, learn, passes.saver(tokenizer)),
         )
     return summary | {

@@ -18,6 +18,8 @@ from swr1.prompts.unknown import MAX_UNKNOWN, Unknown
 from swr1.records import CUT, INSERTED, WROTE
 from swr1.training.engine import Example
 from swr1.training.remembered import SystemPrompts
+from swr1.training.seen import sampled_pictures
+from swr1.vision import Vision, collapse
 
 
 class Targets:
@@ -31,6 +33,7 @@ class Targets:
             they were sampled from, and train only tokens that the policy wrote. False: use the
             text, after `prompt`.
         max_unknown: see Unknown; `unknown` and `unknown_targets` count. log: gets lines for people.
+        vision: of a policy that takes pictures.
     """
 
     def __init__(
@@ -40,26 +43,39 @@ class Targets:
         as_sampled: bool = True,
         max_unknown: float = MAX_UNKNOWN,
         log: Callable[[str], None] = lambda text: None,
+        vision: Vision | None = None,
     ) -> None:
+        self.vision = vision
         self.tokenizer, self.prompts, self.as_sampled = tokenizer, as_prompts(prompt), as_sampled
         self.system_prompts = SystemPrompts(log)
         self.unknown = Unknown(tokenizer, max_unknown, log)
         self.unknown_targets = Unknown(tokenizer, 1, log, "the target tokens")
 
     def __call__(self, record: dict) -> Example:
-        """`targets` is empty where the policy wrote nothing."""
-        example = self._sampled(record) if self.as_sampled else None
-        if example is None:
-            example = self._rendered(record)
-        elif generation := record.get("generation"):
-            self.system_prompts.add(generation.get("system_prompt"), record.get("task"))
+        """`targets` is empty where the policy wrote nothing.
+
+        Raises DataError for a prompt that cannot be rendered, and for pictures that cannot be opened
+        or are not those that the completion was sampled for.
+        """
+        try:
+            example = self._sampled(record) if self.as_sampled else None
+            if example is None:
+                example = self._rendered(record)
+            elif generation := record.get("generation"):
+                self.system_prompts.add(generation.get("system_prompt"), record.get("task"))
+        except DataError as error:
+            if error.reason.startswith("record "):
+                raise
+            name = f"record {record.get('id')!r}: {error.reason}"
+            raise DataError(name, getattr(record, "location", None)) from None
         return example
 
     def count_unknown(self, record: dict, example: Example) -> None:
         """Count the tokens of an example that the tokenizer does not know."""
         ids, start = example.ids.tolist(), int(example.targets[0])
         texts = (turn["content"] for turn in record["prompt"])
-        self.unknown.add(ids[:start], "\n".join(t for t in texts if isinstance(t, str)))
+        prompt = collapse(ids[:start], example.pictures)
+        self.unknown.add(prompt, "\n".join(t for t in texts if isinstance(t, str)))
         self.unknown_targets.add(ids[start:], record["completion"])
 
     def _rendered(self, record: dict) -> Example:
@@ -67,24 +83,29 @@ class Targets:
         text = (generation.get("prefill") or "") + record["completion"]
         prompt = self.prompts.of(record, made=True)
         self.system_prompts.add(as_facts(prompt), record.get("task"))
-        made = rendered(self.tokenizer, record["prompt"], prompt)
+        vision = self.vision
+        made = rendered(self.tokenizer, record["prompt"], prompt, vision.token if vision else None)
+        pictures = vision.see(made.pictures) if vision else ()
         for opening in (made.prefill, made.prefill.rstrip(), prompt.prefill):
             if opening and text.startswith(opening):
                 text = text.removeprefix(opening)
                 break
         text = text.removesuffix(self.tokenizer.eos_token)
-        ids, mask = list(made.ids), [0] * len(made.ids)
+        ids = vision.expand(made.ids, pictures) if vision else list(made.ids)
+        mask = [0] * len(ids)
         for piece, kind in _pieces(text, generation.get("turns")):
             if kind in INSERTED:
                 more, _ = insertion_ids(self.tokenizer, piece)
             else:
                 more = self.tokenizer(piece, add_special_tokens=False)["input_ids"]
+            if vision and set(vision.forbidden).intersection(more):
+                raise DataError("the completion has a token that stands for a picture")
             ids += more
             mask += [int(kind == WROTE)] * len(more)
         if generation.get("finish_reason") not in CUT:
             ids, mask = [*ids, self.tokenizer.eos_token_id], [*mask, 1]
         targets = [i for i, m in enumerate(mask) if m]
-        return Example(torch.tensor(ids), torch.tensor(targets, dtype=torch.long))
+        return Example(torch.tensor(ids), torch.tensor(targets, dtype=torch.long), pictures)
 
     def _same(self, record: dict, tokens: list[int]) -> bool:
         """Whether token ids say what the completion says: of one with tools, its first turn."""
@@ -106,13 +127,18 @@ class Targets:
                     " of a completion with tools is not encoded again"
                 )
             return None
+        pictures = sampled_pictures(record, self.vision)
+        if self.vision:
+            prompt = self.vision.expand(prompt, pictures)
         mask = generation.get("loss_mask") or [1] * len(tokens)
         # A stop string ended it: the turn ends there, and that is to be learned too.
         stopped = generation.get("finish_reason") not in CUT
         if stopped and tokens[-1] not in self.tokenizer.all_special_ids:
             tokens, mask = [*tokens, self.tokenizer.eos_token_id], [*mask, 1]
         targets = [len(prompt) + i for i, m in enumerate(mask) if m]
-        return Example(torch.tensor(prompt + tokens), torch.tensor(targets, dtype=torch.long))
+        return Example(
+            torch.tensor(prompt + tokens), torch.tensor(targets, dtype=torch.long), pictures
+        )
 
 
 def _with_tools(generation: dict) -> list[dict] | None:

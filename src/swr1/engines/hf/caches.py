@@ -29,7 +29,7 @@ from transformers.cache_utils import (
     LinearAttentionLayer,
 )
 
-from swr1.engines.hf.call import Call
+from swr1.engines.hf.call import NO_PICTURES, Call, Pictured
 
 
 class _Layer(DynamicLayer):
@@ -182,6 +182,7 @@ class RowCache(Cache):
         else:
             super().__init__(layer_class_to_replicate=_Layer)
         self.start, self.context, self.config = start, context, config
+        self.offset = torch.zeros_like(start)
         self.length = self.new = 0
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
@@ -192,7 +193,7 @@ class RowCache(Cache):
         """What the model is called with for the next pass, beside its ids [rows, new]."""
         self.length, self.new = self.length + new, new
         columns = torch.arange(self.length, device=self.start.device)
-        positions = columns[self.length - new :] - self.start[:, None]
+        positions = columns[self.length - new :] - (self.start - self.offset)[:, None]
         if self.layers and all(type(layer) is _State for layer in self.layers):
             return {"use_cache": True, "state": self}  # no columns, no positions
         return {
@@ -202,9 +203,13 @@ class RowCache(Cache):
             "state": self,
         }
 
-    def prefill(self, call: Call, ids: Tensor) -> Tensor:
+    def prefill(self, call: Call, ids: Tensor, pictured: Pictured | None = None) -> Tensor:
         """Take in the prompts [rows, columns], padded on the left; logits [rows, V] after them."""
-        return call(ids, **self.advance(ids.shape[1]))
+        options = self.advance(ids.shape[1])
+        if pictured:
+            options |= pictured.options
+            self.offset = pictured.offset
+        return call(ids, **options)
 
     def step(self, call: Call, last: Tensor) -> Tensor:
         """Take in a token [rows] of each; logits [rows, V] after it."""
@@ -227,6 +232,7 @@ class RowCache(Cache):
         for layer in self.layers:
             layer.select(rows, first, self.length)
         self.start, self.length = start - first, self.length - first
+        self.offset = self.offset[rows]
 
     def append(self, other: RowCache) -> None:
         """Add the rows of `other` below these, their last columns brought to the same clock."""
@@ -235,13 +241,16 @@ class RowCache(Cache):
             mine.join(theirs, length)
         shifted = [c.start + (length - c.length) for c in (self, other)]
         self.start = torch.cat(shifted)
+        self.offset = torch.cat([self.offset, other.offset])
         self.length = length
 
 
 class RunCache(RowCache):
     """The same where no row may be padded when it is taken in."""
 
-    def prefill(self, call: Call, ids: Tensor) -> Tensor:
+    def prefill(self, call: Call, ids: Tensor, pictured: Pictured | None = None) -> Tensor:
+        if pictured:
+            raise ValueError(NO_PICTURES)
         runs, order, logits = [], [], []
         for first in self.start.unique().tolist():
             rows = (self.start == first).nonzero()[:, 0]
@@ -256,6 +265,7 @@ class RunCache(RowCache):
             whole.append(run)
         whole.select(torch.cat(order).argsort())
         self.layers, self.start, self.length = whole.layers, whole.start, whole.length
+        self.offset = whole.offset
         return torch.cat(logits)[torch.cat(order).argsort()]
 
 

@@ -22,7 +22,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from swr1.engines.hf.call import Call
+from swr1.engines.hf.call import Call, Pictured
+from swr1.vision import set_text_attention, text_attention
 
 NAME = "swr1-cohorts"
 GROW = 64  # columns added at a time: the copying stays a few hundredths of what is read anyway
@@ -38,11 +39,13 @@ class _Cohort:
         written: the same of what was written since, [rows, heads, columns, head size], room included.
         start: [prompts] the first column of each prompt; what lies before is padding.
         owner: [rows] the prompt of each sequence.
+        offset: [prompts] what a token's position lies beyond its place (pictures take less room).
         steps: how many tokens of each sequence are in the cache after this pass.
     """
 
     def __init__(self, start: Tensor) -> None:
         self.start, self.steps = start, 0
+        self.offset = torch.zeros_like(start)
         self.shared = False
         self.prompts: list[Pair] = []
         self.written: list[Pair] = []
@@ -75,7 +78,7 @@ class _Cohort:
 
     def positions(self) -> Tensor:
         """[rows] of the token that each writes next."""
-        return (self.columns - self.start)[self.owner] + self.steps - 1
+        return (self.columns - self.start + self.offset)[self.owner] + self.steps - 1
 
     def attend(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attention of one new token per row, whose key and value are taken in.
@@ -134,7 +137,7 @@ class _Cohort:
             moved = [(new, old) for new, old in enumerate(prompts) if new != old]
             pairs = [_move(pair, moved, len(prompts)) for pair in self.prompts]
             self.prompts = [(k[: len(prompts)], v[: len(prompts)]) for k, v in pairs]
-            self.start = self.start[prompts]
+            self.start, self.offset = self.start[prompts], self.offset[prompts]
             renamed = {old: new for new, old in enumerate(prompts)}
             self.owner = torch.tensor([renamed[p] for p in self.owner.tolist()])
         self._arrange()
@@ -198,8 +201,12 @@ class Cohorts:
             "cohorts": self,
         }
 
-    def prefill(self, call: Call, ids: Tensor) -> Tensor:
-        return call(ids, **self.advance(ids.shape[1]))
+    def prefill(self, call: Call, ids: Tensor, pictured: Pictured | None = None) -> Tensor:
+        options = self.advance(ids.shape[1])
+        if pictured:
+            options |= pictured.options
+            self.cohorts[0].offset = pictured.offset
+        return call(ids, **options)
 
     def step(self, call: Call, last: Tensor) -> Tensor:
         return call(last[:, None], **self.advance(1))
@@ -269,17 +276,17 @@ def enable(model: Any) -> bool:
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
-    if model.config._attn_implementation != "sdpa" or _windows(model.config.get_text_config()):
+    if text_attention(model) != "sdpa" or _windows(model.config.get_text_config()):
         return False
     AttentionInterface.register(NAME, attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
-    model.set_attn_implementation(NAME)
+    set_text_attention(model, NAME)
     return True
 
 
 def disable(model: Any) -> None:
     """Take back what `enable` did."""
-    model.set_attn_implementation("sdpa")
+    set_text_attention(model, "sdpa")
 
 
 def _windows(config: Any) -> bool:

@@ -29,7 +29,7 @@ from torch import Tensor
 from swr1 import models, positions
 from swr1.devices import pick_device
 from swr1.engines import Completion, Request, Sampling, check_room, random_stream
-from swr1.engines.hf.call import Call
+from swr1.engines.hf.call import Call, lay
 from swr1.engines.hf.drawing import draw
 from swr1.engines.hf.options import HFOptions
 from swr1.engines.hf.variants import choose
@@ -37,6 +37,7 @@ from swr1.errors import DataError, SwrError, UsageError
 from swr1.prompts import Prompt
 from swr1.prompts.decoding import Decoder
 from swr1.terminal import say
+from swr1.vision import SeenPicture, Vision, vision_of
 
 DEFAULTS = HFOptions()
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -73,6 +74,7 @@ class HFEngine:
             self.dtype = "float32" if self.device.type == "cpu" else "bfloat16"
         self.version = f"{transformers.__version__}+torch{torch.__version__.partition('+')[0]}"
         self.batch_tokens = options.batch_tokens
+        self.vision: Vision | None = None
         self._create(folder)
 
     def _create(self, folder: str | Path) -> None:
@@ -80,6 +82,13 @@ class HFEngine:
         model = models.load_causal_lm(folder, DTYPES[self.dtype])
         models.check_fit(model, self.tokenizer, folder)
         self.model = model.eval().requires_grad_(False).to(self.device)
+        before = self.vision
+        self.vision = vision_of(model)
+        if before and self.vision:
+            self.vision.opener = before.opener
+        self.pictures = self.vision.facts if self.vision else None
+        forbidden = self.vision.forbidden if self.vision else []
+        self._forbidden = torch.tensor(forbidden, device=self.device)
         longest = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         end = positions.end(model.config)
         self.context = min(longest or 1 << 30, end or 1 << 30)
@@ -115,6 +124,14 @@ class HFEngine:
             self._create(folder)
             return
         state = self.model.state_dict()
+        if self.vision:  # stored under other names: transformers knows how to map them
+            new = models.load_causal_lm(folder, DTYPES[self.dtype]).state_dict()
+            if {k: v.shape for k, v in new.items()} != {k: v.shape for k, v in state.items()}:
+                self._create(folder)
+                return
+            for key, value in new.items():
+                state[key].copy_(value)
+            return
         with ExitStack() as stack:
             opened = [stack.enter_context(safe_open(f, framework="pt")) for f in files]
             stored = {key: tensors for tensors in opened for key in tensors.keys()}  # noqa: SIM118
@@ -123,11 +140,12 @@ class HFEngine:
                 for key, tensors in stored.items():
                     state[key].copy_(tensors.get_tensor(key))
                 return
-        self._create(folder)  # stored under other names: transformers knows how to map them
+        self._create(folder)  # stored under other names, too
 
     def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
-        """The request for one sample; DataError if the prompt is not text or leaves no room."""
-        request = Request.of(key, self.tokenizer, messages, prompt)
+        """The request for one sample; DataError if the prompt is not what the model takes (text, or
+        pictures too) or leaves no room."""
+        request = Request.of(key, self.tokenizer, messages, prompt, self.vision)
         self._check(request)
         return request
 
@@ -135,7 +153,7 @@ class HFEngine:
         name = f"record {request.key[0]!r}"
         if not request.prompt_ids:
             raise DataError(f"{name}: the prompt is empty")
-        if len(request.prompt_ids) == self.turn:
+        if request.length == self.turn:
             raise DataError(
                 f"{name}: the prompt has exactly the {self.turn} tokens beyond which the model's"
                 " positions are others (LongRoPE): an answer would begin on both sides"
@@ -162,14 +180,14 @@ class HFEngine:
         numbered = list(enumerate(requests))
         if self.turn is None or self.turn >= self.context:
             return [(self.context, numbered)]
-        short = [(i, r) for i, r in numbered if len(r.prompt_ids) < self.turn]
-        far = [(i, r) for i, r in numbered if len(r.prompt_ids) > self.turn]
+        short = [(i, r) for i, r in numbered if r.length < self.turn]
+        far = [(i, r) for i, r in numbered if r.length > self.turn]
         return [(self.turn, short), (self.context, far)]
 
     def _complete(
         self, requests: list[tuple[int, Request]], sampling: Sampling, context: int
     ) -> dict[int, Completion]:
-        longest = max((len(r.prompt_ids) for _, r in requests), default=0)
+        longest = max((r.length for _, r in requests), default=0)
         columns = min(longest + sampling.max_tokens, context)
         rows = max(1, self.batch_tokens // max(1, columns))
         batch = _Batch(self, sampling, context, rows)
@@ -231,20 +249,26 @@ class _Batch:
     def admit(self, requests: list[tuple[int, Request]]) -> None:
         """Prefill each distinct prompt once and give its keys, values and logits to its samples."""
         engine, device = self.engine, self.engine.device
-        prompts: dict[tuple[int, ...], int] = {}
-        owner = [prompts.setdefault(tuple(r.prompt_ids), len(prompts)) for _, r in requests]
-        width = max(map(len, prompts))
-        ids = torch.zeros(len(prompts), width, dtype=torch.long)
-        for row, prompt in enumerate(prompts):
-            ids[row, width - len(prompt) :] = torch.tensor(prompt)
-        start = torch.tensor([width - len(p) for p in prompts], device=device)
+        vision = engine.vision
+        # Two questions in the same words about two pictures have the same ids, and are two prompts.
+        numbers: dict[tuple[Any, ...], int] = {}
+        prompts: list[tuple[list[int], tuple[SeenPicture, ...]]] = []
+        owner = []
+        for _, r in requests:
+            key = tuple(r.prompt_ids), tuple(p.digest for p in r.pictures)
+            if key not in numbers:
+                numbers[key] = len(prompts)
+                ids = vision.expand(r.prompt_ids, r.pictures) if vision else r.prompt_ids
+                prompts.append((ids, r.pictures))
+            owner.append(numbers[key])
+        ids, start, pictured = lay(prompts, device, vision)
         cache = engine.variant.open(start, self.context)
-        logits = cache.prefill(engine._call, ids.to(device))
+        logits = cache.prefill(engine._call, ids, pictured)
         owners = torch.tensor(owner, device=device)
         cache.share(owners)
 
         count, most = len(requests), self.sampling.max_tokens
-        room = [min(self.context - len(r.prompt_ids), r.limit(self.sampling)) for _, r in requests]
+        room = [min(self.context - r.length, r.limit(self.sampling)) for _, r in requests]
         rows = {
             "request": torch.tensor([i for i, _ in requests]),
             "step": torch.zeros(count, dtype=torch.long),
@@ -278,6 +302,8 @@ class _Batch:
         rows = self.rows
         step, alive = rows["step"], rows["alive"]
         at = step[:, None]  # a finished row's step does not move: nobody reads what it writes
+        if len(self.engine._forbidden):
+            rows["logits"][:, self.engine._forbidden] = float("-inf")
         token, logprob = draw(rows["logits"], rows["uniforms"].gather(1, at)[:, 0], self.sampling)
         rows["tokens"].scatter_(1, at, token[:, None])
         rows["logprobs"].scatter_(1, at, logprob[:, None])

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache, EncoderDecoderCache
 
-from swr1.engines.hf.call import Call
+from swr1.engines.hf.call import NO_PICTURES, Call, Pictured
 
 
 @dataclass
@@ -66,7 +66,9 @@ class Native:
         self.start = start
         self.groups: list[_Group] = []
 
-    def prefill(self, call: Call, ids: Tensor) -> Tensor:
+    def prefill(self, call: Call, ids: Tensor, pictured: Pictured | None = None) -> Tensor:
+        if pictured:
+            raise ValueError(NO_PICTURES)
         parts = []
         for first in self.start.unique().tolist():
             rows = (self.start == first).nonzero()[:, 0]
@@ -145,7 +147,9 @@ class Recompute:
         self.start = start
         self.texts: list[Tensor] = []
 
-    def prefill(self, call: Call, ids: Tensor) -> Tensor:
+    def prefill(self, call: Call, ids: Tensor, pictured: Pictured | None = None) -> Tensor:
+        if pictured:
+            raise ValueError(NO_PICTURES)
         self.texts = [row[first:] for row, first in zip(ids, self.start.tolist(), strict=True)]
         return self._logits(call)
 

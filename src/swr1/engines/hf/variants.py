@@ -16,7 +16,7 @@ from torch import Tensor
 from swr1 import positions, probe
 from swr1.engines.hf import cohorts
 from swr1.engines.hf.caches import RowCache, RunCache, has_states
-from swr1.engines.hf.call import Call
+from swr1.engines.hf.call import Call, lay
 from swr1.engines.hf.cohorts import Cohorts
 from swr1.engines.hf.native import Native, Recompute
 from swr1.errors import SwrError
@@ -95,15 +95,12 @@ def _complete(variant: Variant, call: Call, plain: Probe, context: int) -> Tenso
     """[N, V] logits of the probe's completions, as a rollout would come to them."""
     device = call.model.device
     texts = [ids.to(device) for ids in plain.texts]
-    width = max(plain.prompts)
 
     def begin(rows: list[int]) -> tuple[Any, Tensor]:
-        ids = torch.zeros(len(rows), width, dtype=torch.long, device=device)
-        for row, i in enumerate(rows):
-            ids[row, width - plain.prompts[i] :] = texts[i][: plain.prompts[i]]
-        start = torch.tensor([width - plain.prompts[i] for i in rows], device=device)
+        prompts = [(plain.texts[i][: plain.prompts[i]].tolist(), plain.pictures[i]) for i in rows]
+        ids, start, pictured = lay(prompts, device, plain.vision)
         cache = variant.open(start, context)
-        return cache, cache.prefill(call, ids)
+        return cache, cache.prefill(call, ids, pictured)
 
     logits_of: dict[int, list[Tensor]] = {i: [] for i in range(len(texts))}
     cache, logits = begin([0, 2])

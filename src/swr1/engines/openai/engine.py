@@ -36,6 +36,8 @@ from swr1.engines.openai.wire import (
 )
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_tokenizer
+from swr1.picture_parts import has_pictures, with_parts
+from swr1.pictures import Opener, part_of
 from swr1.prompts import Prompt
 from swr1.prompts.decoding import Decoder
 from swr1.servers import Fetch, GivenUp, Refused, Server, Servers, Trouble
@@ -75,6 +77,7 @@ class OpenAIEngine:
         self.tokenizer = self._tokenizer(folder) if needs_tokenizer else None
         self._decode = Decoder(self.tokenizer) if self.tokenizer else None
         self.tokens: Counter[str] = Counter()
+        self.opener = Opener()
         self.reload = Reload(options.reload, self.folder) if options.reload else None
         # With new weights to come nothing is read ahead: only requests in flight may be unfinished.
         self.stream = None if self.reload else self._stream
@@ -110,11 +113,31 @@ class OpenAIEngine:
         """The request for one sample; DataError if the prompt is not text where it must be, or is
         too long, as far as that is known before it is sent."""
         if self.send == "messages":
-            facts = {"template": {"arguments": dict(prompt.arguments)}} if prompt.arguments else {}
-            return Request(key, [], _turns(key[0], messages, prompt), facts)
+            facts: dict[str, Any] = {}
+            if prompt.arguments:
+                facts["template"] = {"arguments": dict(prompt.arguments)}
+            shown = self._pictures(key[0], messages)
+            if shown:
+                facts["pictures"] = [{"digest": digest} for digest, _ in shown]
+            return Request(
+                key, [], _turns(key[0], messages, prompt, [url for _, url in shown]), facts
+            )
+        if has_pictures({"prompt": messages}):
+            raise DataError(
+                f"record {key[0]!r}: the prompt has a picture, which this engine sends within messages"
+                " only: --send messages"
+            )
         made = Request.of(key, self.tokenizer, messages, prompt)
         if not self.stream:  # an error that comes later would end the block
             check_room(made, self.servers.submit(self.servers.meet()).result().context, SERVER)
+        return made
+
+    def _pictures(self, name: str, messages: list[dict]) -> list[tuple[str, str]]:
+        """Digest and data URL of each picture of a prompt: a server gets pixels and no address."""
+        made = []
+        for part in self.opener.of({"id": name, "prompt": messages}):
+            inside = part_of(part)["base64"]
+            made.append((part.digest, f"data:image/png;base64,{inside}"))
         return made
 
     @property
@@ -326,13 +349,26 @@ def _check(options: OpenAIOptions, send: str) -> None:
         raise UsageError("in_flight and per_request must be at least 1")
 
 
-def _turns(name: str, messages: list[dict], prompt: Prompt) -> list[dict]:
-    """The messages to send: one system message at most, the opened answer as the last."""
-    turns = list(messages)
+def _turns(name: str, messages: list[dict], prompt: Prompt, pictures: Sequence[str]) -> list[dict]:
+    """The messages to send: one system message at most, the opened answer as the last.
+
+    `pictures`: a data URL for each picture part, in their order.
+    """
+    urls = iter(pictures)
+    turns = with_parts(
+        messages, lambda part: {"type": "image_url", "image_url": {"url": next(urls)}}
+    )
     for part in (p for m in turns if isinstance(m["content"], list) for p in m["content"]):
         text = isinstance(part, dict) and part.get("type", "text") == "text"
         if not isinstance(part, dict) or (text and not isinstance(part.get("text"), str)):
             raise DataError(f"record {name!r}: a part of the prompt's content has no text")
+        address = part.get("image_url")
+        address = address.get("url") if isinstance(address, dict) else address
+        if address is not None and not str(address).startswith("data:"):
+            raise DataError(
+                f"record {name!r}: the address of a picture is not passed on, since the server would"
+                " fetch it: give the picture itself (path or base64)"
+            )
     if not turns or turns[-1]["role"] == "assistant":
         raise DataError(f"record {name!r}: the prompt must end with a turn the assistant answers")
     if prompt.system:

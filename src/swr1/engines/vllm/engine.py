@@ -40,6 +40,7 @@ from swr1.engines.vllm.plain import (
 )
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.models import load_tokenizer, trusted
+from swr1.picture_parts import has_pictures
 from swr1.prompts import Prompt
 from swr1.prompts.decoding import Decoder
 from swr1.terminal import say
@@ -254,6 +255,11 @@ class VLLMEngine:
 
     def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
         """The request for one sample; DataError if the prompt is not text or leaves no room."""
+        if has_pictures({"prompt": messages}):
+            raise DataError(
+                f"record {key[0]!r}: the prompt has a picture, and the engine vllm takes none yet: use"
+                " --engine hf"
+            )
         request = Request.of(key, self.tokenizer, messages, prompt)
         if not request.prompt_ids:
             raise DataError(f"record {key[0]!r}: the prompt is empty")
