@@ -9,10 +9,10 @@ LLAMA   ?= llama-cpp-python[server]>=0.3.36
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup logic-rl safeladder deliberate intervene test test-slow test-lowest check pictures docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
+.PHONY: help setup logic-rl safeladder m3 deliberate intervene test test-slow test-lowest check pictures docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
 		| awk -F '\t' '{printf "make %-14s %s\n", $$1, $$2}'
 
 setup: $(BIN)/.ready ## .venv with everything: Python 3.11 or later, PYTHON=python3.13: that one
@@ -27,6 +27,9 @@ logic-rl: setup ## the main job: puzzles, a small policy, RL with the rule rewar
 
 safeladder: setup ## safety RL in stages on a made village: about 20 minutes; VARIANT=keywords and others: recipes/safeladder.sh --help
 	SEED=$(SEED) VARIANT=$(VARIANT) recipes/safeladder.sh $(PROFILE)
+
+m3: setup ## M3-RL with drawn pictures: a policy learns to see, and RL to look; BLIND=1: the blind twin
+	SEED=$(SEED) recipes/m3.sh $(PROFILE)
 
 deliberate: setup ## deliberative search on a made world: SFT, then RL with a constraint on reliability; PROFILE=gpu: on Wikipedia
 	SEED=$(SEED) recipes/deliberate.sh $(PROFILE)
