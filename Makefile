@@ -34,7 +34,7 @@ m3: setup ## M3-RL with drawn pictures: a policy learns to see, and RL to look; 
 deliberate: setup ## deliberative search on a made world: SFT, then RL with a constraint on reliability; PROFILE=gpu: on Wikipedia
 	SEED=$(SEED) recipes/deliberate.sh $(PROFILE)
 
-intervene: setup ## guidance and corrections on puzzles, with the start of make logic-rl: what each buys, and its tokens
+intervene: setup ## guidance and corrections, on the policies of make logic-rl and make safeladder: what each buys, and its tokens; WORLDS=puzzles: without the village
 	SEED=$(SEED) recipes/intervene.sh $(PROFILE)
 
 # by file, so that what a file's tests share is made once; the twenty slowest tests are named

@@ -1,6 +1,6 @@
 """What guidance costs beside plain sampling of as many tokens: seconds of the processor, by part.
 
-    python benchmarks/guidance.py MODEL PUZZLES.jsonl            # a policy folder, prompts
+    python benchmarks/guidance.py MODEL PUZZLES.jsonl            # a model folder (runs/kk/latest), prompts
     python benchmarks/guidance.py MODEL PUZZLES.jsonl --candidates 2 8 --prompts 32
 
 Three rows for each k: k plain samples of each prompt; `random`, one of k next steps by chance, which

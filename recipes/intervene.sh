@@ -22,7 +22,7 @@ START=${START:-runs/logic-rl-$PROFILE-$SEED/start}
 LADDER=${LADDER:-runs/safeladder-$PROFILE-$SEED}
 case $PROFILE in
 -h | --help) help; exit ;;
-laptop) TRAIN=600 HELD_OUT=200 STEPS=300 SFT=60 DPO=30 LONGEST=400 KINDS="2 3" RIGHT=3 REQUESTS=240 HARMFUL=60 ;;
+laptop) TRAIN=600 HELD_OUT=200 STEPS=300 SFT=60 DPO=60 LONGEST=400 KINDS="2 3" RIGHT=3 REQUESTS=60 HARMFUL=60 ;;
 smoke)
   TRAIN=8 HELD_OUT=4 STEPS=2 SFT=2 DPO=1 LONGEST=60 KINDS= RIGHT=-3 REQUESTS=6 HARMFUL=2
   : "${TRIES:=2}" "${EDITS:=2}"
@@ -118,7 +118,7 @@ corrections() {
     head -n $n sft.jsonl >corrected-$n.jsonl
     learned edits-$n sft corrected-$n.jsonl --lr 3e-4 --batch 16 --steps $SFT
     head -n $((2 * n)) dpo.jsonl >pairs-$n.jsonl
-    learned dpo-$n dpo pairs-$n.jsonl --lr 1e-4 --batch 16 --steps $DPO
+    learned dpo-$n dpo pairs-$n.jsonl --lr 3e-4 --batch 16 --steps $DPO
   done
   # of one kind only: does the other kind gain? The tables have both sizes
   for n in $KINDS; do
