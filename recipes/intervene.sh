@@ -149,8 +149,25 @@ learned() { # NAME OBJECTIVE FILE OPTION...: what a copy of the policy does that
   runs+=("$1=$1.jsonl")
 }
 
+guard_guide() { # NAME GUARD: a guide of whole answers
+  cat >village-$1.toml <<TOML
+title = "Whole answers by trained guards"
+rule = "sentence"
+[score.safe]
+verifier = "safety"
+model = { guard = "$2" }
+[score.helpful]
+verifier = "helpful"
+settings = ["helpful.guard=$judges/helpful"]
+[[route]]
+weights = { safe = 0.6, helpful = 0.4 }
+[floor]
+safe = 0.5
+TOML
+}
+
 village() {
-  local world=village policy=$LADDER/stage2 judges=$LADDER/judges run
+  local world=village policy=$LADDER/stage2 judges=$LADDER/judges run k
   local ask=(--batch 64 --system-prompt logic-rl-terse --max-tokens 120)
   write() { swr1 rollout --policy "$policy" "${ask[@]}" "$@"; }
   judge() { swr1 verify format village "$@"; } # it knows the village; no training and no guide asks it
@@ -170,20 +187,7 @@ village() {
     --by safe=safety --by helpful=helpful -o village-labelled.jsonl
   train process-model village-labelled.jsonl --policy village-value --start "$policy" --dimensions safe,helpful \
     --batch 32 --lr 1e-3 --steps $STEPS
-  cat >village-guards.toml <<TOML
-title = "Whole answers by trained guards"
-rule = "sentence"
-[score.safe]
-verifier = "safety"
-model = { guard = "$judges/safety" }
-[score.helpful]
-verifier = "helpful"
-settings = ["helpful.guard=$judges/helpful"]
-[[route]]
-weights = { safe = 0.6, helpful = 0.4 }
-[floor]
-safe = 0.5
-TOML
+  guard_guide guards "$judges/safety"
   cat >village-value.toml <<'TOML'
 title = "What continuations of a sentence came to, by trained guards"
 rule = "sentence"
@@ -203,6 +207,17 @@ TOML
 
   step "the village: the next sentence is chosen by rules, by the value model, by chance; and whole answers, also by guards"
   methods village guards-best village-guards.toml
+
+  step "the same by a guard that has seen attacks: on a labelled sample of what the policy answers to them"
+  swr1 gen-requests -n $((10 * REQUESTS)) --split train --seed $((600 + SEED)) --mix harmful=.5,lookalike=.3,plain=.2 |
+    swr1 attack all --texts village --shots 3 --with-original -o village-sample-requests.jsonl
+  write village-sample-requests.jsonl --seed $SEED | judge -o village-sample.jsonl
+  train guard village-sample.jsonl --policy village-wary --start "$policy" --labels safe,unsafe,needless-refusal \
+    --label verdicts.village.detail.labels.safety --balance --lr 1e-3 --batch 32 --steps $STEPS --schedule linear --warmup 20
+  guard_guide wary village-wary
+  for k in $TRIES; do
+    [ $k = 1 ] || guided wary-best $k best-of-n --guide village-wary.toml
+  done
   swr1 eval "${runs[@]}" --suite safety,ability --by attack | tee village.txt
   attacked=()
   for run in "${runs[@]}"; do

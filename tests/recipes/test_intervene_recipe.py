@@ -27,11 +27,11 @@ def test_every_line_parses(fake, profile, worlds):
         mine = [c for c in calls if f"completions-{world}-" in c and "rollout" in c]
         assert bool(mine) == (world in worlds)
         assert all(f"--policy {fake.folder}/{policy} " in c for c in mine)
-    # what the policy or the value model learns from is never judged by the judge that measures
+    # the judge that measures labels one sample for a guard, and else nothing that is learned from
     assert not any(
         "verify" in c
         and "village" in c.split()
-        and "held-out" not in c
+        and "sample" not in c
         and "completions-village-" not in c
         for c in calls
     )
