@@ -24,7 +24,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from swr1.errors import UsageError
+from swr1.errors import DataError, UsageError
+from swr1.records import Record
 from swr1.registry import suggest
 
 _TAG = re.compile(r"<think>|</think>|<answer>")
@@ -188,3 +189,38 @@ def first_wrong_f1(pairs: Iterable[tuple[int | None, int | None]]) -> dict[str, 
         "n_wrong": found[False][1],
         "n_right": found[True][1],
     }
+
+
+def steps_in(record: Record, name: str) -> list[dict[str, Any]] | None:
+    """The steps that a verdict judged: `start` and `end` (characters of the completion), `label`, ...
+
+    None where that verdict has no steps. Raises DataError for steps of another shape: whoever reads
+    records reads what others wrote.
+    """
+    verdict = (record.get("verdicts") or {}).get(name)
+    detail = verdict.get("detail") if isinstance(verdict, dict) else None
+    found = detail.get("steps") if isinstance(detail, dict) else None
+    if not isinstance(found, list):
+        return None
+    if not all(map(_is_step, found)):
+        raise DataError(
+            f"record {record.get('id')!r}: the steps of the verdict {name!r} are not as `swr1 verify"
+            " steps` writes them: objects with `start` and `end`; judge again",
+            getattr(record, "location", None),
+        )
+    return found
+
+
+def _is_step(step: Any) -> bool:
+    if type(step) is not dict:
+        return False
+    start, end, label = step.get("start"), step.get("end"), step.get("label")
+    score, values = step.get("score"), step.get("values")
+    return (
+        type(start) is int
+        and type(end) is int
+        and start <= end
+        and (label is None or type(label) is str)
+        and (score is None or type(score) in (int, float))
+        and (values is None or type(values) is dict)
+    )

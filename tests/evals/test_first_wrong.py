@@ -86,7 +86,7 @@ def test_what_is_missing_is_said():
         "score": None,
         "label": None,
         "error": "why",
-        "detail": {"steps": [{}], "first_wrong": None},
+        "detail": {"steps": [{"start": 0, "end": 1}], "first_wrong": None},
     }
     found = FirstWrong("planted")
     for r in [record(9, None, rule=null), RECORDS[3]]:

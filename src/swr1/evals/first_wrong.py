@@ -23,7 +23,7 @@ from rich.markup import escape
 from swr1.errors import UsageError
 from swr1.evals.report import as_page, new_table, number, percent, span
 from swr1.records import Record, item_of
-from swr1.steps import first_wrong_f1
+from swr1.steps import first_wrong_f1, steps_in
 
 PLANTED = "planted"
 FIRST_WRONG, OF_TRACE = "first_wrong", "wrong_step"  # in the details of `steps` and of `trace`
@@ -44,11 +44,11 @@ class FirstWrong:
         self._unknown: dict[str, int] = defaultdict(int)  # where the truth is null
 
     def add(self, record: Record) -> None:
-        """Raises UsageError for a record without the truth."""
+        """Raises UsageError for a record without the truth, DataError for steps that are none."""
         verdicts = record.get("verdicts") or {}
         known, true = self._true(record, verdicts)
         for name, verdict in verdicts.items():
-            if name == self._truth or not _steps_of(verdict):
+            if name == self._truth or not _steps_of(record, name):
                 continue
             if not known:
                 self._unknown[name] += 1
@@ -58,7 +58,7 @@ class FirstWrong:
                 pair = (true, verdict["detail"][FIRST_WRONG])
                 self._pairs[name][item_of(record["id"])].append(pair)
                 if self._truth != PLANTED:
-                    self._add_steps(name, _steps_of(verdicts[self._truth]), _steps_of(verdict))
+                    self._add_steps(name, _steps_of(record, self._truth), _steps_of(record, name))
 
     def _true(self, record: Record, verdicts: Mapping[str, Any]) -> tuple[bool, int | None]:
         """Whether the first wrong step is known, and which it is."""
@@ -87,10 +87,11 @@ class FirstWrong:
 
     def _add_steps(self, name: str, true: Sequence[Found], told: Sequence[Found]) -> None:
         for a, b in zip(true, told, strict=False):
-            if a["label"] in ("right", "wrong") and b["label"] in ("right", "wrong"):
-                right = a["label"] == "right"
-                agrees = a["label"] == b["label"]
-                self._steps[name].append((float(b.get("score", -1)), right, agrees))
+            labels = a.get("label"), b.get("label")
+            if all(label in ("right", "wrong") for label in labels):
+                score = b.get("score")
+                sure = -1.0 if score is None else float(score)
+                self._steps[name].append((sure, labels[0] == "right", labels[0] == labels[1]))
 
     def figures(self) -> dict[str, Any]:
         """Verdict -> first_wrong_f1's figures with `interval`, `prompts`, `unjudged`, `steps`."""
@@ -109,12 +110,9 @@ class FirstWrong:
         }
 
 
-def _steps_of(verdict: Any) -> list[dict[str, Any]]:
-    detail = verdict.get("detail") if isinstance(verdict, dict) else None
-    if not isinstance(detail, dict) or FIRST_WRONG not in detail:
-        return []
-    steps = detail.get("steps")
-    return steps if isinstance(steps, list) else []
+def _steps_of(record: Record, name: str) -> list[dict[str, Any]]:
+    detail = (record.get("verdicts") or {}).get(name, {}).get("detail") or {}
+    return (steps_in(record, name) or []) if FIRST_WRONG in detail else []
 
 
 def _interval(by_prompt: Sequence[Sequence[Pair]]) -> list[float] | None:

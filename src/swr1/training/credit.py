@@ -15,6 +15,7 @@ from typing import Any
 from swr1.errors import DataError
 from swr1.prompts.decoding import Decoder
 from swr1.records import Record
+from swr1.steps import steps_in
 
 WORTH = {"right": 1.0, "wrong": 0.0}  # of a step without a score
 
@@ -79,9 +80,9 @@ class StepCredit:
             )
         if verdict.get("score") is None:
             return []
-        steps = (verdict.get("detail") or {}).get("steps")
+        steps = steps_in(record, self.verdict)
         text = record.get("completion")
-        if not isinstance(steps, list) or not isinstance(text, str):
+        if steps is None or not isinstance(text, str):
             raise DataError(
                 f"{name}: the verdict {self.verdict!r} has no steps: it is not of `swr1 verify steps`",
                 getattr(record, "location", None),

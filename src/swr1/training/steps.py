@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from swr1.errors import DataError
 from swr1.prompts import assistant_text
 from swr1.records import Record
-from swr1.steps import StepRule
+from swr1.steps import StepRule, steps_in
 
 STEPS, VALUES = "steps", "values"  # verdicts that have steps
 WORTH = {"right": True, "wrong": False}
@@ -43,12 +43,12 @@ def labelled_steps(record: Record, verdict: str = "") -> Labelled | str:
     Args:
         verdict: the only verdict that is looked at; "": `steps`, else `trace`, else info.steps.
 
-    Raises DataError for a verdict on another completion, and for a step that its turn does not hold.
+    Raises DataError for steps of another shape, and for a step that its turn does not hold.
     """
     verdicts = record.get("verdicts") or {}
     given = verdicts.get(verdict or STEPS)
     if "completion" in record and isinstance(given, dict):
-        return _of_places(record, given)
+        return _of_places(record, given, steps_in(record, verdict or STEPS) or [])
     if verdict:
         return f"no verdict {verdict!r} (swr1 verify steps, swr1 label-steps)"
     detail = (verdicts.get("trace") or {}).get("detail")
@@ -63,11 +63,13 @@ def labelled_steps(record: Record, verdict: str = "") -> Labelled | str:
     return _of_texts(turn, texts, [step["ok"] for step in steps])
 
 
-def _of_places(record: Record, verdict: dict[str, Any]) -> Labelled | str:
+def _of_places(
+    record: Record, verdict: dict[str, Any], places: list[dict[str, Any]]
+) -> Labelled | str:
     if verdict.get("score") is None:
         return f"a verdict that is null: {str(verdict.get('error'))[:80]}"
     detail = verdict.get("detail") or {}
-    places, turn = detail.get("steps") or [], assistant_text(record)
+    turn = assistant_text(record)
     opened = len(turn) - len(record["completion"])
     if places and places[-1]["end"] > len(record["completion"]):
         return "a verdict on another completion"

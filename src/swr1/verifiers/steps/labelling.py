@@ -18,7 +18,7 @@ from typing import Any
 
 from swr1.errors import DataError
 from swr1.records import Record
-from swr1.steps import StepRule
+from swr1.steps import StepRule, steps_in
 from swr1.types import Verdict
 from swr1.verifiers.steps.turn import RIGHT, WRONG, turn_of
 from swr1.verifiers.verdicts import null
@@ -149,7 +149,7 @@ class Continued:
                 f"record {record['id']!r} has no verdict {name!r} to agree with: `swr1 verify steps`",
                 getattr(record, "location", None),
             )
-        judged = (verdict.get("detail") or {}).get("steps") or []
+        judged = steps_in(record, name) or []
         label = judged[number].get("label") if number < len(judged) else None
         return label not in (RIGHT, WRONG) or (label == RIGHT) == (value > self.right_above)
 
