@@ -1,8 +1,10 @@
 """The options that all stages share: where records go, and how a run behaves."""
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from swr1.errors import UsageError
 from swr1.options import option, options_of
@@ -45,3 +47,14 @@ def parse_on_error(text: str) -> tuple[str, Path | None]:
     if policy not in ("fail", "skip", "quarantine") or (policy == "quarantine") != bool(path):
         raise UsageError(f"--on-error is fail, skip, or quarantine PATH, not {text!r}")
     return policy, Path(path) if path else None
+
+
+def check_numbers(values: dict[str, Any]) -> None:
+    """Raises UsageError for a number that can be meant nowhere; --config is checked alike."""
+    for name, value in values.items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            flag = f"--{name.replace('_', '-')}"
+            if type(one) is int and abs(one) >= 2**63:
+                raise UsageError(f"{flag} must be a whole number of at most 64 bits")
+            if type(one) is float and math.isnan(one):
+                raise UsageError(f"{flag} must be a number, it is nan")

@@ -15,7 +15,6 @@ into each record's trail.
 
 import inspect
 import json
-import math
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
@@ -24,10 +23,9 @@ from typing import Annotated, Any
 import typer
 
 from swr1 import models
-from swr1.commands._common import PICTURES, Common, parse_on_error
+from swr1.commands._common import PICTURES, Common, check_numbers, parse_on_error
 from swr1.commands._config import CONFIG
 from swr1.commands._options import CONTEXT, WRITTEN, Options, as_command, given_of, option
-from swr1.errors import UsageError
 from swr1.pictures import config as pictures
 from swr1.streams import standard
 from swr1.streams.files import refuse_clashes
@@ -45,17 +43,6 @@ def _named_files(values: dict[str, Any], written: Any) -> Iterator[str]:
             for one in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(one, str | Path):
                     yield str(one)
-
-
-def _check_numbers(values: dict[str, Any]) -> None:
-    """Raises UsageError for a number that can be meant nowhere; --config is checked alike."""
-    for name, value in values.items():
-        for one in value if isinstance(value, list | tuple) else [value]:
-            flag = f"--{name.replace('_', '-')}"
-            if type(one) is int and abs(one) >= 2**63:
-                raise UsageError(f"{flag} must be a whole number of at most 64 bits")
-            if type(one) is float and math.isnan(one):
-                raise UsageError(f"{flag} must be a number, it is nan")
 
 
 def stage_command(
@@ -87,9 +74,7 @@ def stage_command(
         quiet = options.facts.quiet | set(quiet_options)
         written = dict(options.facts.written)
         make_common = options.add(Common, less)
-        if options.facts.usual <= {
-            "output"
-        }:  # of the command's own none: all but those of pictures
+        if options.facts.usual <= {"output"}:  # none of its own: all but those of pictures
             shown = {p.name for p in parameters} - PICTURES
             options.facts.usual |= {*shown, "config", "help"}
         if reads and files:
@@ -104,7 +89,7 @@ def stage_command(
         def run(**values: Any) -> None:
             standard.reserve()
             given = given_of(values.pop(CONTEXT))
-            _check_numbers(values)
+            check_numbers(values)
             shared, inputs = make_common(values, given), values.pop("files", ())
             ours = {n: v for n, v in values.items() if n in names}
             shaping = {

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from swr1.commands._output import show_as
-from swr1.commands._stage import WRITTEN, option, stage_command
+from swr1.commands._stage import option, stage_command
 from swr1.errors import UsageError
 from swr1.evals.config import (
     CalibrationConfig,
+    DrawnConfig,
     FormConfig,
     MemoryConfig,
     RolloutsConfig,
@@ -48,24 +48,12 @@ def command(
     trained: Annotated[
         str, option("Groups that were trained on, such as 2,3; others are unseen.")
     ] = "",
-    picture: Annotated[
-        Path | None,
-        WRITTEN,
-        option("Draw accuracy by group, or two axes of suites (.png, .svg, .pdf)."),
-    ] = None,
-    over_tokens: Annotated[
-        Path | None,
-        WRITTEN,
-        option(
-            "Draw accuracy over the tokens spent: runs named METHOD:K, or METHOD:K@SEED, are the"
-            " points of a curve.",
-        ),
-    ] = None,
     different_prompts: Annotated[
         bool,
         option("Compare runs also where their system prompts differ.", "--different-prompts"),
     ] = False,
     *,
+    drawn: DrawnConfig,
     form: FormConfig,
     suites: SuiteConfig,
     confidence: CalibrationConfig,
@@ -99,27 +87,28 @@ def command(
     alone = [f for f in ("detail", "failures", "ladder", "axes") if getattr(suites, f)]
     if alone and not suites.requested:
         raise UsageError(f"--{alone[0]} goes with --suite")
-    if over_tokens and (
-        suites.requested or confidence.calibration or confidence.first_wrong or memory.requested
-    ):
-        raise UsageError(
-            "--over-tokens is of right and wrong: it goes without --suite and the like"
-        )
+    if suites.requested or confidence.requested or memory.requested:
+        drawn.check_others()
     if suites.requested:
         figures = by_run.suites(
             open_stage, by_label(runs), suites, by,
-            runs_by=runs_by, picture=picture, prompts=prompts,
+            runs_by=runs_by, picture=drawn.picture, prompts=prompts,
         )  # fmt: skip
     elif confidence.calibration:
         figures = by_run.calibrated(
-            open_stage, by_label(runs), verdict, runs_by=runs_by, picture=picture, prompts=prompts
+            open_stage,
+            by_label(runs),
+            verdict,
+            runs_by=runs_by,
+            picture=drawn.picture,
+            prompts=prompts,
         )
     elif confidence.first_wrong:
         figures = by_run.first_wrong(
             open_stage, by_label(runs), confidence.first_wrong, runs_by=runs_by, prompts=prompts
         )
     elif memory.requested:
-        memory.check(rollouts.policy, picture, runs_by)
+        memory.check(rollouts.policy, drawn.picture, runs_by)
         labelled = by_label(runs)
         if memory.memorisation:
             figures = by_run.by_heart(open_stage, labelled, by, verdict, runs_by, prompts)
@@ -131,7 +120,7 @@ def command(
         named = {name: [file] for name, file in files_by_name(runs).items()}
         figures = by_run.accuracy(
             open_stage, named, by, verdict, sizes,
-            runs_by=runs_by, picture=picture, over_tokens=over_tokens, read=read, prompts=prompts,
+            runs_by=runs_by, picture=drawn.picture, over_tokens=drawn.over_tokens, read=read, prompts=prompts,
         )  # fmt: skip
     show_as(printed, figures.numbers, figures.page, figures.rows)
     if memory.list_matches and printed == "page":

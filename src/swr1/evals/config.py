@@ -34,6 +34,29 @@ class FormConfig:
 
 
 @dataclass(kw_only=True)
+class DrawnConfig:
+    """What is drawn, and where."""
+
+    picture: Path | None = option(
+        None, "Draw accuracy by group, or two axes of suites (.png, .svg, .pdf).", written=True
+    )
+    over_tokens: Path | None = option(
+        None,
+        "Draw accuracy over the tokens spent: runs named METHOD:K, or METHOD:K@SEED, are the points"
+        " of a curve.",
+        written=True,
+    )
+
+    def check_others(self) -> None:
+        """Raises UsageError for what only right and wrong has."""
+        if self.over_tokens:
+            raise UsageError(
+                "--over-tokens is of right and wrong: it goes without --suite, --calibration,"
+                " --first-wrong, --memorisation and --seen"
+            )
+
+
+@dataclass(kw_only=True)
 class SuiteConfig:
     """Every benchmark's own metric."""
 
@@ -90,6 +113,10 @@ class CalibrationConfig:
         metavar="TRUTH",
         panel="As sure as right?",
     )
+
+    @property
+    def requested(self) -> bool:
+        return bool(self.calibration or self.first_wrong)
 
 
 @dataclass(kw_only=True)
