@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -89,29 +89,19 @@ def command(
         raise UsageError(f"--{alone[0]} goes with --suite")
     if suites.requested or confidence.requested or memory.requested:
         drawn.check_others()
+    for_all: dict[str, Any] = {"runs_by": runs_by, "prompts": prompts}
+    with_picture = for_all | {"picture": drawn.picture}
     if suites.requested:
-        figures = by_run.suites(
-            open_stage, by_label(runs), suites, by,
-            runs_by=runs_by, picture=drawn.picture, prompts=prompts,
-        )  # fmt: skip
+        figures = by_run.suites(open_stage, by_label(runs), suites, by, **with_picture)
     elif confidence.calibration:
-        figures = by_run.calibrated(
-            open_stage,
-            by_label(runs),
-            verdict,
-            runs_by=runs_by,
-            picture=drawn.picture,
-            prompts=prompts,
-        )
-    elif confidence.first_wrong:
-        figures = by_run.first_wrong(
-            open_stage, by_label(runs), confidence.first_wrong, runs_by=runs_by, prompts=prompts
-        )
+        figures = by_run.calibrated(open_stage, by_label(runs), verdict, **with_picture)
+    elif truth := confidence.first_wrong:
+        figures = by_run.first_wrong(open_stage, by_label(runs), truth, **for_all)
     elif memory.requested:
         memory.check(rollouts.policy, drawn.picture, runs_by)
         labelled = by_label(runs)
         if memory.memorisation:
-            figures = by_run.by_heart(open_stage, labelled, by, verdict, runs_by, prompts)
+            figures = by_run.by_heart(open_stage, labelled, by, verdict, **for_all)
         else:
             figures = by_run.seen_in(memory.seen, open_stage, labelled, by or "people", verdict)
     else:
@@ -120,7 +110,7 @@ def command(
         named = {name: [file] for name, file in files_by_name(runs).items()}
         figures = by_run.accuracy(
             open_stage, named, by, verdict, sizes,
-            runs_by=runs_by, picture=drawn.picture, over_tokens=drawn.over_tokens, read=read, prompts=prompts,
+            over_tokens=drawn.over_tokens, read=read, **with_picture,
         )  # fmt: skip
     show_as(printed, figures.numbers, figures.page, figures.rows)
     if memory.list_matches and printed == "page":
