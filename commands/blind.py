@@ -55,8 +55,8 @@ def command(
             if record is not None and is_seen(record):
                 for made in swaps.add(record):
                     write(made)
-        for made in swaps.rest():
-            if made is None:
+        for late in swaps.rest():
+            if late is None:
                 stage.count_drop("no other record has another picture")
             else:
-                write(made)
+                write(late)
