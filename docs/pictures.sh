@@ -5,6 +5,7 @@
 #   SEED=0 make logic-rl, SEED=1, SEED=2, SEED=0 CONTROL=1     training.png
 #   SEED=0 make logic-rl, and its rollouts (docs/reasoning.md) reasoning.png
 #   SEED=0 make safeladder                                     safeladder.png
+#   SEED=0 make intervene, SEED=1, SEED=2                      guidance.png; guidance-village.png is of seed 0
 #   nothing: it is a simulation                                scaling.png
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,6 +38,24 @@ if [ -e "$ladder/stage3-plain-sampled.jsonl" ]; then
     --picture "$OUT/safeladder.png"
 else
   stays safeladder.png "no finished $ladder"
+fi
+
+runs=()
+for run in "$RUNS"/intervene-laptop-[0-9]; do
+  for file in "$run"/puzzles-*-[1248].jsonl; do
+    name=${file##*/puzzles-} name=${name%.jsonl}
+    [ ! -e "$file" ] || runs+=("${name%-*}:${name##*-}@${run##*-}=$file")
+  done
+done
+if [ ${#runs[@]} != 0 ]; then
+  swr1 eval "${runs[@]}" --over-tokens "$OUT/guidance.png" >/dev/null
+else
+  stays guidance.png "no finished $RUNS/intervene-laptop-0"
+fi
+if [ -e "$RUNS/intervene-laptop-0/village.png" ]; then
+  cp "$RUNS/intervene-laptop-0/village.png" "$OUT/guidance-village.png"
+else
+  stays guidance-village.png "no finished $RUNS/intervene-laptop-0"
 fi
 
 python benchmarks/scaling.py sweep -o "$OUT/scaling.png"

@@ -31,7 +31,7 @@ def draw(tmp_path):
             env={
                 "PATH": f"{tmp_path}:{os.environ['PATH']}",
                 "RUNS": f"{tmp_path}/runs",
-                "OUT": "o",
+                "OUT": f"{tmp_path}/o",
             },
             capture_output=True,
             text=True,
@@ -44,20 +44,30 @@ def draw(tmp_path):
                 parse(arguments)
         return [" ".join(call) for call in calls], done.stderr
 
+    (tmp_path / "o").mkdir()
+    run.folder = tmp_path
     return run
 
 
 def test_without_runs_only_the_simulation_is_drawn(draw):
     calls, said = draw(*LOGIC[:3])
     assert calls == ["python benchmarks/scaling.py sweep -o o/scaling.png"]
-    assert said.count("stays as it is") == 3 and "of which 3 are finished" in said
+    assert said.count("stays as it is") == 5 and "of which 3 are finished" in said
 
 
 def test_every_picture_is_drawn_from_its_runs(draw):
     ladder = "safeladder-laptop-0/stage3-plain-sampled.jsonl"
-    calls, said = draw(*LOGIC, "logic-rl-laptop-0/rollouts.jsonl", ladder)
-    assert said == "" and len(calls) == 4
-    plot, analyze, suites, _ = calls
+    guided = [f"intervene-laptop-{seed}/puzzles-value-best-4.jsonl" for seed in (0, 2)]
+    village = "intervene-laptop-0/village.png"
+    calls, said = draw(*LOGIC, "logic-rl-laptop-0/rollouts.jsonl", ladder, *guided, village)
+    assert said == "" and len(calls) == 5
+    plot, analyze, suites, cost, _ = calls
+    assert cost == (
+        "swr1 eval value-best:4@0=runs/intervene-laptop-0/puzzles-value-best-4.jsonl"
+        " value-best:4@2=runs/intervene-laptop-2/puzzles-value-best-4.jsonl"
+        " --over-tokens o/guidance.png"
+    )
+    assert (draw.folder / "o/guidance-village.png").exists()
     assert plot == (
         "swr1 plot seed 0=runs/logic-rl-laptop-0/rl seed 1=runs/logic-rl-laptop-1/rl"
         " seed 2=runs/logic-rl-laptop-2/rl control=runs/logic-rl-laptop-0-control/rl -o o/training.png"
