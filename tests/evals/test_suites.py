@@ -13,7 +13,7 @@ from swr1.evals.suite_page import two_axes
 from swr1.evals.suites import compare_runs, load_measures, measure
 from swr1.loading.declare import LOADERS
 from tests.conftest import jsonl, load, run_swr1
-from tests.loading.shapes import GAOKAO, MMMU, VISTA, write
+from tests.loading.shapes import GAOKAO, MMMU, VISTA, with_pictures, write
 
 
 def xstest(n, label, harmful=False, kind="homonyms", sample=0):
@@ -186,14 +186,16 @@ def test_the_command_line(tmp_path):
 
 def answered(tmp_path, name, file, content, said, verifiers=("choice",)):
     """`swr1 load`, with these completions, through the verifiers of the suite."""
-    loaded_ = run_swr1("load", name, write(tmp_path / file, content), check=True).stdout
+    path = write(tmp_path / file, with_pictures(tmp_path, content))
+    loaded_ = run_swr1("load", name, path, check=True).stdout
     records = [json.loads(line) for line in loaded_.splitlines()]
     rows = [
         r | {"sample": 0, "completion": f"<answer>{text}</answer>"}
         for r, text in zip(records, said, strict=True)
     ]
     judged = tmp_path / f"{name}.jsonl"
-    run_swr1("verify", *verifiers, "-o", judged, stdin=jsonl(rows), check=True)
+    # in the folder of the pictures, where records of a pipe may name them
+    run_swr1("verify", *verifiers, "-o", judged, stdin=jsonl(rows), check=True, cwd=tmp_path)
     return judged
 
 

@@ -8,6 +8,21 @@ import pyarrow.parquet as pq
 
 from tests.conftest import jsonl
 from tests.loading.qa_shapes import QA_SHAPES
+from tests.pictures.drawing import drawn, encoded
+
+
+def with_pictures(folder, data):
+    """The same data with pictures that open: their bytes, and their files in `folder`."""
+    if isinstance(data, list):
+        return [with_pictures(folder, one) for one in data]
+    if isinstance(data, dict):
+        held = {"bytes": encoded(drawn())} if isinstance(data.get("bytes"), bytes) else {}
+        return {name: with_pictures(folder, value) for name, value in data.items()} | held
+    if isinstance(data, str) and data.endswith((".png", ".jpg")):
+        file = folder / data.replace("../", "")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(encoded(drawn()))
+    return data
 
 
 def write(path, data):
