@@ -10,7 +10,7 @@
 # Stopped at any point, the same command goes on. Variables, and what they are in the laptop profile:
 #   SEED=0        names another run
 #   KINDS=count,compare,lookup,position,bars    what is asked, see docs/picture-puzzles.md
-#   REWARD=m3     a recipe of swr1 reward, FILE.toml, or ./mine.py:reward
+#   REWARD=       a recipe of swr1 reward, FILE.toml, or ./mine.py:reward; by itself recipes/pictures/reward.toml
 #   BLIND=1       the blind twin: RL and its tests see grey pictures only
 #   CONTROL=1     shuffles the rewards: nothing should be learned
 #   SEE_STEPS=1500 ANSWER_STEPS=900 HABIT_STEPS=300 STEPS=40    steps of SFT by stage, and of RL
@@ -45,7 +45,7 @@ esac
 TRAIN=${TRAIN:-grpo --batch $BATCH --lr 2e-4 --kl 0 --micro-tokens 2048}
 numbers SEE_STEPS ANSWER_STEPS HABIT_STEPS STEPS PICTURES HELD_OUT MAX_TOKENS SAMPLES BATCH
 vary KINDS count,compare,lookup,position,bars
-vary REWARD m3
+vary REWARD "$(cd "$(dirname "$0")" && pwd)/pictures/reward.toml"
 absolute REWARD
 if [ -n "$varied" ]; then
   opens KINDS gen-pictures --kinds "$KINDS"

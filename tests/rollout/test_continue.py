@@ -110,7 +110,7 @@ def test_shards_and_a_second_run_give_the_same(policy, written, tmp_path):
                 json.dumps(steps_of("a") | {"verdicts": {"steps": {"score": 0, "detail": detail}}}),
                 "the verdict 'steps' has no step's number",
             )
-            for detail in ({"first_wrong": "x"}, {"first_wrong": -1}, {"first_wrong": True}, "no")
+            for detail in ({"first_wrong": "x"}, {"first_wrong": -1}, {"first_wrong": True})
         ),
         (("--continue", "wrong"), json.dumps(steps_of("a")), "no verdict says which step is wrong"),
         (

@@ -6,6 +6,7 @@ The reader of pictures here knows the colours and the grid, and nothing of how a
 import re
 from collections import Counter, defaultdict
 from itertools import product
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -21,6 +22,8 @@ from swr1.scenes.drawing import RGB, draw
 from swr1.scenes.scene import ALL_SHAPES, COLOURS, SIZES, Scene, Thing, cells_of, stated
 from swr1.verifiers.builtin import exact, knights, steps, village, visual_focus
 from tests.conftest import jsonl, run_swr1
+
+REWARD = Path(__file__).parents[2] / "recipes/pictures/reward.toml"
 
 DRAWN = "count,compare,lookup,position,bars"
 
@@ -389,7 +392,7 @@ def test_a_mixed_pipe_is_rewarded_by_m3():
     lines = [orjson.loads(line) for line in (made.stdout + text).splitlines()]
     judged = run_swr1("verify", "format", "exact", "knights", "village", "visual-focus",
                       stdin=jsonl([answered(one) for one in lines]), check=True)  # fmt: skip
-    rewarded = run_swr1("reward", "m3", stdin=judged.stdout, check=True).stdout
+    rewarded = run_swr1("reward", REWARD, stdin=judged.stdout, check=True).stdout
     for record in map(orjson.loads, rewarded.splitlines()):
         info = record["info"]
         if info.get("looks") is True:
