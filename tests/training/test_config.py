@@ -12,6 +12,7 @@ from swr1.commands.train_step import OPTIONS, command
 from swr1.errors import UsageError
 from swr1.objectives.presets import Objective, get_preset
 from swr1.options import KEY, options_of
+from swr1.pictures.config import PictureOptions
 from swr1.policy import Policy
 from swr1.prompts import Prompt, as_facts
 from swr1.training.config import GuardConfig, RLConfig, SFTConfig, TrainConfig
@@ -20,6 +21,7 @@ from swr1.training.rl import train_rl
 
 OF_THE_COMMAND = {"objective", "policy", "files", "threads", "allow_fewer_steps", "list"}
 COMMON = {"on_error", "trust_remote_code", "quiet", "metrics", "dry_run", "config", "ctx"}
+COMMON |= options_of(PictureOptions).keys()
 
 
 def test_every_option_of_train_step_is_a_field():
