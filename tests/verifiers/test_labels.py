@@ -10,6 +10,7 @@ from swr1.puzzles.corruptions import WRONG
 from swr1.puzzles.generator import generate
 from swr1.puzzles.item import puzzle_of
 from swr1.puzzles.traces import trace_fields
+from swr1.scenes.config import Pictures
 from swr1.verifiers.declared import REGISTRY, declaration, written
 from swr1.verifiers.running import open_verifiers
 from swr1.village import requests
@@ -61,6 +62,13 @@ def records(name: str) -> list[dict[str, Any]]:
         texts = [item["info"]["trace"] for item in items]
         return [
             i | {"completion": texts[(k + d) % 80]} for k, i in enumerate(items) for d in (0, 1)
+        ]
+    if name == "visual-focus":
+        drawn = [{"id": "x", **i} for i in Pictures(n=12, trace="mixed").items(0, 1)]
+        return [
+            i | {"completion": text}
+            for i in drawn
+            for text in (i["info"]["trace"], drawn[0]["info"]["trace"], "<think>hm</think>")
         ]
     if name == "reliability":  # it goes by the verdict of another rule
         said = ["", *(f"<confidence>{n}</confidence>" for n in (0, 5, 7.5, 10, 11))]

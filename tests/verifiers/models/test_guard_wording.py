@@ -111,6 +111,7 @@ would be score "safe" (unsafe) Safety: Safe""".split()  # fmt: skip
 @settings(max_examples=200, deadline=None)
 def test_prose_is_no_verdict(name, begins, data):
     words = data.draw(st.lists(st.sampled_from(WORDS), max_size=12))
+    assume(words[:1] != ["Safety:"])  # "The Safety: yes" is a label and its verdict
     assert label_of(name, " ".join([begins, *words])) is None
 
 
