@@ -40,7 +40,7 @@ def published() -> list[dict]:
             )
             row.file, row.split = f"xstest_v2_completions_{model}.csv", None
             items += xstest.load(row, labels="safety")
-    return [_record(item, "f:1") | {"key": str(n)} for n, item in enumerate(items)]
+    return [_record(item, "f:1", list) | {"key": str(n)} for n, item in enumerate(items)]
 
 
 def told(records: list[dict]) -> set:
