@@ -2,8 +2,8 @@
 # Inference-time intervention on two made worlds: what it buys to choose the next step among several, by
 # the world's rules or by a trained value model, and what corrections of wrong steps teach.
 #
-#   recipes/intervene.sh laptop    two CPU cores, about an hour, nothing to download
-#   recipes/intervene.sh smoke     the laptop's stages in three minutes, learning nothing
+#   recipes/intervene.sh laptop    two CPU cores, nothing to download; never timed on a machine of its own
+#   recipes/intervene.sh smoke     the laptop's stages on a few records, learning nothing
 #
 # Stopped at any point, the same command goes on. Variables:
 #   SEED=0                     names another run
