@@ -13,7 +13,7 @@
 #   REWARD=       a recipe of swr1 reward, FILE.toml, or ./mine.py:reward; by itself recipes/pictures/reward.toml
 #   BLIND=1       the blind twin: RL and its tests see grey pictures only
 #   CONTROL=1     shuffles the rewards: nothing should be learned
-#   SEE_STEPS=1500 ANSWER_STEPS=900 HABIT_STEPS=300 STEPS=40    steps of SFT by stage, and of RL
+#   SEE_STEPS=1500 ANSWER_STEPS=900 HABIT_STEPS=300 STEPS=60    steps of SFT by stage, and of RL
 #   PICTURES=36000 HELD_OUT=300                                 sizes
 set -euo pipefail
 . "$(dirname "$0")/variables.sh"
@@ -40,7 +40,7 @@ gpu)
   ;;
 *) die "unknown profile $PROFILE: laptop, gpu or smoke" ;;
 esac
-: "${SEE_STEPS:=1500}" "${ANSWER_STEPS:=900}" "${HABIT_STEPS:=300}" "${STEPS:=40}" "${PICTURES:=36000}"
+: "${SEE_STEPS:=1500}" "${ANSWER_STEPS:=900}" "${HABIT_STEPS:=300}" "${STEPS:=60}" "${PICTURES:=36000}"
 : "${HELD_OUT:=300}" "${MAX_TOKENS:=110}" "${SAMPLES:=8}" "${BATCH:=16}"
 TRAIN=${TRAIN:-grpo --batch $BATCH --lr 2e-4 --kl 0 --micro-tokens 2048}
 numbers SEE_STEPS ANSWER_STEPS HABIT_STEPS STEPS PICTURES HELD_OUT MAX_TOKENS SAMPLES BATCH

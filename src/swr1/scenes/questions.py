@@ -34,7 +34,8 @@ class Question:
     Attributes:
         text, plain: in few words, all apart, and in plain English.
         guesses: what the answer might be for all that the words say.
-        counted: words whose number somebody who looks counts as he goes.
+        counted: words whose number somebody who looks counts as he goes; what is asked for, so that it is
+            found again.
         end: what he says at the end, with the answer's reason.
         key: what decides its split.
         task: of the record. info: more of it.
@@ -113,6 +114,7 @@ def lookup(rng: Random, look: Look) -> Question:
         look.colours if colour else look.shapes,
         f"so {thing}",
         _key(scene),
+        counted=(given,),
     )
 
 
@@ -141,6 +143,7 @@ def position(rng: Random, look: Look) -> Question:
             look.colours,
             f"so {thing} {side} {near}",
             _key(scene),
+            counted=(given,),
         )
     return Question(
         scene,
@@ -150,6 +153,7 @@ def position(rng: Random, look: Look) -> Question:
         scene.cells(),
         f"so {thing}",
         _key(scene),
+        counted=(given,),
     )
 
 
