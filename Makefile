@@ -9,7 +9,7 @@ LLAMA   ?= llama-cpp-python[server]>=0.3.36
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup logic-rl safeladder m3 deliberate intervene test test-slow test-lowest check pictures docs bench bench-update bench-rollout chaos slurm-test vllm-test server-test clean
+.PHONY: help setup logic-rl safeladder m3 deliberate intervene test test-slow test-lowest check pictures docs bench bench-update bench-rollout bench-loop chaos slurm-test vllm-test server-test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -77,6 +77,9 @@ bench-update: setup ## what a training step costs, beside TRL's; MODEL=folder; h
 bench-rollout: setup ## completions per second, beside transformers' generate; MODEL=folder; an hour
 	python benchmarks/rollout.py $(MODEL)
 	python benchmarks/rollout.py $(MODEL) --greedy
+
+bench-loop: setup ## Logic-RL's loop beside TRL's, from the start of make logic-rl: seconds, memory, reward, accuracy; an hour
+	python benchmarks/loop.py $(or $(RUN),runs/logic-rl-$(PROFILE)-$(SEED))
 
 slurm-test: setup ## array jobs on a Slurm of one node, 3 minutes; needs root, installs Slurm
 	tests/slurm/test.sh
