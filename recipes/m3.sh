@@ -94,7 +94,7 @@ learn() { # FROM TO LESSON STEPS OPTIONS...
 }
 if [ -n "$MODEL" ]; then
   [ -e start ] || swr1 init-policy start --from "$MODEL"
-else
+elif [ ! -e start-swapped.jsonl ]; then # made, and looked at: BLIND and CONTROL go on from it
   # The order matters: a policy that guesses often from the first step on does not learn to see.
   step "CoT-SFT: first see, then answer, then the habit to guess"
   lesson see $PICTURES .65 1000
