@@ -130,7 +130,7 @@ done
 generate "${FILES[@]}" --policy rl --max-lag 0 --shuffle --epochs 100 --seed $SEED $ASK \
     --samples $SAMPLES --temperature 1 --batch $BATCH |
   judge | swr1 reward "$REWARD" |
-  train $TRAIN --policy rl --steps $STEPS ${CONTROL:+--shuffle-rewards}
+  train $TRAIN --policy rl --picture-folders "$BASE" --steps $STEPS ${CONTROL:+--shuffle-rewards}
 evaluate rl rl
 
 step "before and after, and without the pictures"

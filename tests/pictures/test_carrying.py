@@ -146,6 +146,8 @@ def test_a_pipe_may_name_what_lies_in_the_working_folder_and_what_is_allowed(rec
     assert done.returncode == 65
     assert "outside of" in done.stderr and "--picture-folders" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    # a stage that opens none passes them on
+    assert run_swr1("merge", cwd=elsewhere, stdin=pipe, check=True).stdout == pipe
     more = ["--picture-folders", str(records.parent)]
     run_swr1("merge", "-", "-o", "x.jsonl", *more, cwd=elsewhere, stdin=pipe, check=True)
     assert digests(elsewhere / "x.jsonl") == digests(records)

@@ -62,7 +62,7 @@ class Keeper:
         if self.folder is None:
             if "path" not in part:
                 return part
-            return part | {"path": str(self._folders.inside(part["path"]))}
+            return part | {"path": str(self._folders.passing(part["path"]))}
         path, digest = part.get("path"), part.get("digest")
         if type(path) is Inside and path.base == self._real:
             return part | {"path": os.path.relpath(path, self._real)}

@@ -17,6 +17,17 @@ from swr1.records import Record
 FOLDER = "pictures"  # beside the file whose records name them
 
 
+class Outside(Refusal):
+    """A path outside of the folders in which pictures are opened. path: absolute, without links."""
+
+    def __init__(self, path: str, roots: Sequence[str]) -> None:
+        super().__init__(
+            f"outside of {' and '.join(roots)}, where pictures are opened;"
+            " --picture-folders names others"
+        )
+        self.path = str(path)
+
+
 class Inside(str):
     """An absolute path, without links, that was found inside the folders that its record may name.
 
@@ -61,16 +72,24 @@ class Folders:
         if "://" in path:
             raise Refusal("an address, not a path")
         real = Inside(os.path.realpath(os.path.join(self.base, path)))
-        if not any(real.startswith(os.path.join(root, "")) for root in self._roots):
-            raise Refusal(
-                f"outside of {' and '.join(self._roots)}, where pictures are opened;"
-                " --picture-folders names others"
-            )
+        if not self._holds(real):
+            raise Outside(real, self._roots)
         real.base = self.base if self._of_file else ""
         return real
 
+    def _holds(self, real: str) -> bool:
+        return any(real.startswith(os.path.join(root, "")) for root in self._roots)
+
+    def passing(self, path: Any) -> str:
+        """A path in a pipe, absolute and without links; one outside is no error until it is opened."""
+        try:
+            return self.inside(path)
+        except Outside as error:
+            return error.path
+
     def located(self, record: Record) -> Record:
         """A record with all its paths absolute. Raises Refusal, naming the part."""
+        absolute = self.inside if self._of_file else self.passing
         number = 0
 
         def locate(part: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +98,7 @@ class Folders:
             if "path" not in part:
                 return part
             try:
-                return part | {"path": self.inside(part["path"])}
+                return part | {"path": absolute(part["path"])}
             except Refusal as error:
                 raise Refusal(cannot_be_used(part, number, error)) from None
 

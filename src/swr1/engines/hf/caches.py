@@ -18,9 +18,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import cache_utils
 from transformers.cache_utils import (
     Cache,
-    DummyLayer,
+    CacheLayerMixin,
     DynamicCache,
     DynamicLayer,
     DynamicSlidingWindowLayer,
@@ -30,6 +31,9 @@ from transformers.cache_utils import (
 )
 
 from swr1.engines.hf.call import NO_PICTURES, Call, Pictured
+
+# Of a layer that keeps nothing; transformers before 5.23 has no such layer.
+DummyLayer: type[CacheLayerMixin] = getattr(cache_utils, "DummyLayer", CacheLayerMixin)
 
 
 class _Layer(DynamicLayer):

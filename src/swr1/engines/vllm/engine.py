@@ -39,8 +39,7 @@ from swr1.engines.vllm.plain import (
     extra_arguments,
 )
 from swr1.errors import DataError, SwrError, UsageError
-from swr1.models import load_tokenizer, trusted
-from swr1.picture_parts import has_pictures
+from swr1.models import load_tokenizer, load_vision, trusted
 from swr1.prompts import Prompt
 from swr1.prompts.decoding import Decoder
 from swr1.terminal import say
@@ -254,13 +253,9 @@ class VLLMEngine:
             self._wait(self._take(self.source), "for the engine to wake")
 
     def request(self, key: tuple[str, int, int], messages: list[dict], prompt: Prompt) -> Request:
-        """The request for one sample; DataError if the prompt is not text or leaves no room."""
-        if has_pictures({"prompt": messages}):
-            raise DataError(
-                f"record {key[0]!r}: the prompt has a picture, and the engine vllm takes none yet: use"
-                " --engine hf"
-            )
-        request = Request.of(key, self.tokenizer, messages, prompt)
+        """The request for one sample. DataError if the prompt has pictures that cannot be opened, or
+        that the model does not take, or if it leaves no room."""
+        request = Request.of(key, self.tokenizer, messages, prompt, self.vision)
         if not request.prompt_ids:
             raise DataError(f"record {key[0]!r}: the prompt is empty")
         limited = self._arguments["max_model_len"]
@@ -321,13 +316,19 @@ class VLLMEngine:
         ids: list[int] = []
         scores: list[float] = []
         written = self._llm.generate(
-            self._library.prompt(request.prompt_ids),
+            self._library.prompt(request.prompt_ids, self._pictures(request)),
             self._parameters(request, sampling, whole=stop is None),
             f"{next(self._numbers)}",
             lora_request=self._lora,
         )
         reason = None
         async for output in written:
+            if len(output.prompt_token_ids) != request.length:
+                raise SwrError(
+                    f"record {request.key[0]!r}: vLLM reads the prompt as"
+                    f" {len(output.prompt_token_ids)} tokens, and a trainer would as"
+                    f" {request.length}: its image processor makes other pictures of them"
+                )
             [made] = output.outputs
             seen = len(ids)
             ids += made.token_ids
@@ -347,6 +348,12 @@ class VLLMEngine:
         self._completed += 1
         return Completion(ids, logprobs, reason, text)
 
+    def _pictures(self, request: Request) -> dict[str, Any]:
+        """The pictures of a prompt by digest, opened again: a queue of requests holds no pixels."""
+        if not self.vision:
+            return {}
+        return {p.digest: self.vision.image(p) for p in request.pictures}
+
     def _parameters(self, request: Request, sampling: Sampling, whole: bool) -> Any:
         """vLLM's parameters for one request; `whole`: what is written comes at its end."""
         kinds = self._library.RequestOutputKind
@@ -358,7 +365,8 @@ class VLLMEngine:
             top_p=sampling.top_p,
             top_k=sampling.top_k,
             min_p=sampling.min_p,
-            max_tokens=min(request.limit(sampling), self.context - len(request.prompt_ids)),
+            max_tokens=min(request.limit(sampling), self.context - request.length),
+            logit_bias=self._forbidden,
             seed=seed,
             stop_token_ids=self._ends,
             logprobs=0,  # of the token that was drawn
