@@ -268,12 +268,16 @@ class Vision:
         if picture.digest in self._held:
             self._held.move_to_end(picture.digest)
             return self._held[picture.digest]
+        return self._process(self.image(picture), picture.digest)
+
+    def image(self, picture: SeenPicture) -> Any:
+        """The picture itself, of PIL, opened again. Raises DataError for one that is no longer what it was."""
         again = self.opener.resolve(dict(picture.part))
         if again.digest != picture.digest:
             raise DataError(
                 f"a picture has changed: it was {picture.digest}, and is {again.digest}"
             )
-        return self._process(again.image, again.digest)
+        return again.image
 
     def expand(self, ids: Sequence[int], pictures: Sequence[SeenPicture]) -> list[int]:
         """Token ids as the model reads them. Raises DataError for another number of placeholders."""

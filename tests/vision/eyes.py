@@ -21,10 +21,12 @@ WORDS = "how many red blue circles ? what is the colour of square answer one two
 SIZES = [(48, 48), (48, 96), (100, 64), (33, 70), (16, 16)]  # height, width
 
 
-def policy(folder: Path, architecture: str = "qwen2_5_vl", seed: int = 0) -> Policy:
+def policy(
+    folder: Path, architecture: str = "qwen2_5_vl", seed: int = 0, hidden: int = 48
+) -> Policy:
     """A policy with opinions, which change with what it sees: weights are far from their small start."""
     sizes = DecoderConfig(
-        architecture=architecture, hidden=48, layers=2, max_positions=256, seed=seed
+        architecture=architecture, hidden=hidden, layers=2, max_positions=256, seed=seed
     )
     made = init_policy(folder, sizes, corpus=[WORDS])
     file = made.folder() / "model.safetensors"

@@ -39,7 +39,7 @@ class Gold:
 
     def __init__(self, names: Sequence[str], timeout: float, called: str | None = None) -> None:
         known = [name for name in REGISTRY.names() if has_gold(name)]
-        if models := [name for name in names if declaration(name).is_model]:
+        if models := [n for n in names if declaration(n).is_model and not has_gold(n)]:
             raise UsageError(f"--gold is for rules, and {models[0]} is a model: {', '.join(known)}")
         self.by = next((name for name in names if has_gold(name)), "")
         if not self.by:

@@ -43,6 +43,7 @@ from swr1.models import load_tokenizer, load_vision, trusted
 from swr1.prompts import Prompt
 from swr1.prompts.decoding import Decoder
 from swr1.terminal import say
+from swr1.vision import Vision
 
 T = TypeVar("T")
 
@@ -96,6 +97,7 @@ class VLLMEngine:
         self._loop = asyncio.new_event_loop()
         self._slots = asyncio.Semaphore(options.in_flight)
         self._llm: Any = None
+        self.vision: Vision | None = None
         self.source = Source.of(folder)
         self.log = Path(tempfile.mkstemp(prefix="swr1-vllm-", suffix=".log")[1])
         threading.Thread(target=self._run, daemon=True).start()
@@ -117,13 +119,18 @@ class VLLMEngine:
         if dtype == "auto" and not self._arguments["quantization"]:
             dtype = library.auto_dtype(source.base)
         self.tokenizer = load_tokenizer(source.tokenizer)
+        vision, before = load_vision(source.base, self.tokenizer), self.vision
+        if vision and before:
+            vision.opener = before.opener
+        self.vision = vision
+        self._forbidden = dict.fromkeys(vision.forbidden, float("-inf")) if vision else None
         lora = {"enable_lora": True, "max_lora_rank": source.max_rank} if source.adapter else {}
         arguments = {
             "model": source.base,
             "dtype": dtype,
             "trust_remote_code": trusted(),
             "logprobs_mode": "processed_logprobs",
-            "skip_tokenizer_init": True,  # ids in, ids out
+            "skip_tokenizer_init": not self.vision,  # ids in, ids out; pictures need marks around them
             "generation_config": "vllm",  # no sampling defaults of the folder's; ends are ours
             **{k: v for k, v in self._arguments.items() if v is not None},
             **lora,
@@ -132,9 +139,12 @@ class VLLMEngine:
             try:
                 engine_arguments = library.AsyncEngineArgs(**arguments)
                 self._llm = library.AsyncLLM.from_engine_args(engine_arguments)
+                if vision:
+                    library.take_image_processor(self._llm, vision.processor)
             except Exception as error:
                 raise self._failure(error) from error
         config = self._llm.model_config
+        self.pictures = vision.facts if vision else None
         self.context = config.max_model_len
         quantized = f" {config.quantization}" if config.quantization else ""
         self.dtype = str(config.dtype).removeprefix("torch.") + quantized

@@ -48,9 +48,25 @@ __all__ = [
 VERSION = f"{vllm.__version__}+torch{torch.__version__.partition('+')[0]}"
 
 
-def prompt(ids: list[int]) -> Any:
-    """A prompt of token ids, in the form that needs no further work."""
-    return {"type": "token", "prompt_token_ids": ids}
+def prompt(ids: list[int], pictures: dict[str, Any]) -> Any:
+    """A prompt of token ids, in the form that needs no further work; with pictures by digest, in which
+    each placeholder of the ids is one of them, and vLLM makes it as many as it needs.
+    """
+    if not pictures:
+        return {"type": "token", "prompt_token_ids": ids}
+    return {
+        "prompt_token_ids": ids,
+        "multi_modal_data": {"image": list(pictures.values())},
+        "multi_modal_uuids": {"image": list(pictures)},  # what is cached is found again by digest
+    }
+
+
+def take_image_processor(llm: AsyncLLM, processor: Any) -> None:
+    """Make pixels with a trainer's image processor: vLLM's own scales pictures by torchvision, differently.
+
+    vLLM makes them in this process, not in its workers.
+    """
+    llm.renderer.get_mm_processor().info.get_hf_processor().image_processor = processor
 
 
 def auto_dtype(base: str) -> str:

@@ -10,10 +10,11 @@ exactly one for `CouldNotJudge`.
 
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import cycle
 from typing import Any, NamedTuple
 
 from swr1.errors import UsageError
@@ -59,6 +60,7 @@ class Adapter:
         roles: what the template calls the turns, where it writes them as lines of text.
         questions: from the turns; several where the guard judges one policy at a time.
         read: from the replies, in order.
+        sees: a pattern of the names of those that read pictures, too.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Adapter:
     roles: tuple[str, ...]
     questions: Callable[[Turns, Ask], list[Question]]
     read: Callable[[Sequence[Reply]], Reading]
+    sees: str = "(?!)"
 
 
 def _whole_texts(turns: Turns) -> tuple[str, ...]:
@@ -216,16 +219,44 @@ def policies() -> list[str]:
 
 def _read_shield(replies: Sequence[Reply]) -> Reading:
     """`Yes` (it violates the policy) or `No`, of one policy each; the worst of them counts."""
-    risks, known = {}, True
-    for name, reply in zip(_form("shieldgemma")["policies"], replies, strict=True):
-        verdict = first_word(reply.text, ("yes", "no"), r"(?:it|this|the response)\b")
+    return _worst(replies, _form("shieldgemma")["policies"])
+
+
+def _worst(replies: Sequence[Reply], names: Iterable[str]) -> Reading:
+    """Of a policy by reply; the worst of all counts."""
+    risks: dict[str, float] = {}
+    known = True
+    for name, reply in zip(names, replies, strict=False):
+        verdict = first_word(reply.text, ("yes", "no"), r"(?:it|this|the (?:response|image))\b")
         classes = class_probabilities(reply, verdict.at, {"yes": "unsafe", "no": "safe"})
         known = known and classes is not None
-        risks[name] = classes["unsafe"] if classes else float(verdict.word == "yes")
+        risk = classes["unsafe"] if classes else float(verdict.word == "yes")
+        risks[name] = max(risk, risks.get(name, 0.0))
     worst = max(risks.values())
     classes = {"safe": 1 - worst, "unsafe": worst} if known else None
     named = [name for name, risk in risks.items() if risk > 0.5]
     return Reading("unsafe" if worst > 0.5 else "safe", classes, {"categories": named})
+
+
+# --- ShieldGemma 2 --------------------------------------------------------------------------------
+
+
+def _ask_shield_two(turns: Turns, ask: Ask) -> list[Question]:
+    """Each picture by each policy; the template of the model puts the policy into its own words."""
+    pictures = [picture for turn in turns for picture in turn.get("pictures", ())]
+    if not pictures:
+        raise CouldNotJudge("it judges pictures, and the prompt has none")
+    return [
+        _chat([{"role": "user", "content": policy, "pictures": [picture]}], ask.max_tokens or 1)
+        for picture in pictures
+        for policy in _form("shieldgemma2")["policies"].values()
+    ]
+
+
+def _read_shield_two(replies: Sequence[Reply]) -> Reading:
+    """`Yes` or `No` of a picture and a policy each; the worst counts. It says nothing of the answer."""
+    reading = _worst(replies, cycle(_form("shieldgemma2")["policies"]))
+    return reading._replace(detail=reading.detail | {"judged": "pictures"})
 
 
 # --- Granite Guardian 3.x and 4 -------------------------------------------------------------------
@@ -282,6 +313,7 @@ ADAPTERS = {
             ("User", "Agent"),
             _ask_llama,
             _read_llama,
+            sees=r"llama.?guard.?4",
         ),
         Adapter(
             "qwen3guard",
@@ -298,6 +330,15 @@ ADAPTERS = {
             ("Human user", "AI assistant", "Answers"),
             _ask_wild,
             _read_wild,
+        ),
+        Adapter(
+            "shieldgemma2",
+            r"shieldgemma.?2\b",
+            ("<BEGIN_SAFETY_POLICY>",),
+            (),
+            _ask_shield_two,
+            _read_shield_two,
+            sees=".",
         ),
         Adapter(
             "shieldgemma",

@@ -1,9 +1,13 @@
 """One model as a verifier: from a record to a verdict by text, question, cache, reply and label."""
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from swr1.errors import DataError
+from swr1.picture_parts import parts
+from swr1.pictures import Opener
 from swr1.records import Record
 from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text, content_text, is_truncated
@@ -42,6 +46,7 @@ class ModelVerifier:
     Args:
         name: of the verifier. scores: its labels and what each scores.
         empty: the label of an answer without text, which no model is asked about.
+        sees: whether it is given the pictures of a prompt.
         backend: who is asked. asks: (turns, record) -> questions. read: replies -> Reading.
     """
 
@@ -59,11 +64,13 @@ class ModelVerifier:
         controversial: str,
         roles: Sequence[str],
         kind: str,
+        sees: bool = False,
     ) -> None:
         self.name, self.scores, self.empty = name, dict(scores), empty
         self.backend, self.asks, self.read = backend, asks, read
         self.cache, self.part, self.roles = cache, part, roles
         self.controversial, self.kind = controversial, kind
+        self.opener = Opener() if sees else None
         self.ahead: int = backend.ahead
         self.by = f"{name}@1"
 
@@ -113,9 +120,7 @@ class ModelVerifier:
         """The prompt's turns; the operator's system message is not the user's, and is left out."""
         turns: list[dict] = []
         for message in record.get("prompt") or []:
-            content = message.get("content")
-            if isinstance(content, list) and any(p.get("type") != "text" for p in content):
-                raise CouldNotJudge("the prompt has pictures, and this guard reads text")
+            pictures = self._pictures(record, message)
             if message["role"] not in ("user", "assistant"):
                 continue
             text = self._clean(content_text(message))
@@ -123,9 +128,27 @@ class ModelVerifier:
                 turns[-1]["content"] += f"\n\n{text}"  # templates want the roles to alternate
             else:
                 turns.append({"role": message["role"], "content": text})
+            if pictures:
+                turns[-1]["pictures"] = [*turns[-1].get("pictures", ()), *pictures]
         if not turns or turns[-1]["role"] != "user":
             raise CouldNotJudge("the prompt does not end with a user's turn")
         return turns
+
+    def _pictures(self, record: Record, message: dict) -> list[str]:
+        """Data URLs of a message's pictures, opened here: a server gets pixels and no address."""
+        content = message.get("content")
+        if not isinstance(content, list) or all(p.get("type") == "text" for p in content):
+            return []
+        if self.opener is None:
+            raise CouldNotJudge("the prompt has pictures, and this guard reads text")
+        try:
+            pngs = [
+                self.opener.as_png(part, number)[1]
+                for number, part in enumerate(parts([message]), 1)
+            ]
+        except DataError as error:
+            raise CouldNotJudge(error.reason) from None
+        return [f"data:image/png;base64,{base64.b64encode(png).decode()}" for png in pngs]
 
     def _clean(self, text: str) -> str:
         return neutralise(text, self.backend.special, self.roles, frames=self.kind != "trained")

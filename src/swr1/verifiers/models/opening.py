@@ -6,13 +6,14 @@ with closing(open_model("safety", ("safe", "unsafe"), "safe", None, options)) as
     verifier.flush("end")
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 from swr1.errors import UsageError
 from swr1.records import Record
-from swr1.verifiers.models.adapters import Ask, Reading, adapter_of
+from swr1.verifiers.models.adapters import Adapter, Ask, Reading, adapter_of
 from swr1.verifiers.models.asking import ModelVerifier
 from swr1.verifiers.models.cache import Cache
 from swr1.verifiers.models.options import ModelOptions
@@ -33,6 +34,9 @@ POINTS = {
     "correct": 1.0,
     "wrong": 0.0,
     "right": 1.0,
+    "sees": 1.0,
+    "misses": 0.0,
+    "silent": 0.0,
     "compliance": 0.0,
     "partial": 0.5,
     "refusal": 1.0,
@@ -82,8 +86,10 @@ def open_model(
     if prompt:
         scores |= prompt.scores()
         ask, read = _by_prompt(prompt, options)
-        judge = f"judge {prompt.name}"
-        return made(scores, empty, backend, ask, read, roles=("verdict", "结论"), kind=judge)
+        judge, sees = f"judge {prompt.name}", options.pictures == "send"
+        return made(
+            scores, empty, backend, ask, read, roles=("verdict", "结论"), kind=judge, sees=sees
+        )
     kind = adapter_of(backend.name, adapter, backend.template)
     if (options.think or options.criteria != "harm") and kind.name != "granite-guardian":
         raise UsageError(f"{name}: criteria and think are Granite Guardian's, not of {kind.name}")
@@ -96,6 +102,17 @@ def open_model(
         kind.read,
         roles=kind.roles,
         kind=kind.name,
+        sees=_sees(kind, backend, options),
+    )
+
+
+def _sees(kind: Adapter, backend: Any, options: ModelOptions) -> bool:
+    """Whether a guard is given pictures. Raises UsageError where it is to, and reads none."""
+    known = bool(re.search(kind.sees, backend.name, re.IGNORECASE))
+    if options.pictures == "send" and not known and kind.sees == "(?!)":
+        raise UsageError(f"pictures=send: {kind.name} reads texts only")
+    return (
+        bool(options.urls) and (options.pictures == "send" or known) and options.pictures != "never"
     )
 
 
@@ -111,9 +128,13 @@ def _by_prompt(
         )
         gold = record.get("answer")
         gold = gold if isinstance(gold, str) else "" if gold is None else str(gold)
-        return [
-            prompt.question(request, last["content"], gold, options.language, options.max_tokens)
-        ]
+        question = prompt.question(
+            request, last["content"], gold, options.language, options.max_tokens
+        )
+        [turn] = question.messages
+        if pictures := [picture for t in before for picture in t.get("pictures", ())]:
+            turn["pictures"] = pictures
+        return [question]
 
     def read(replies: Sequence[Reply]) -> Reading:
         return prompt.read(replies[0])

@@ -22,6 +22,7 @@ CHOICES = {
     "part": ("turn", "answer"),
     "controversial": ("half", "safe", "unsafe"),
     "language": ("auto", "en", "zh"),
+    "pictures": ("auto", "send", "never"),
 }
 
 
@@ -41,6 +42,7 @@ class ModelOptions:
         criteria: of Granite Guardian: which risk it looks for.
         think: of Granite Guardian: let it reason.
         language: of a judge's prompt: auto, en or zh.
+        pictures: whether a served model gets the prompt's pictures: auto (guards that are known to read them), send or never.
         max_tokens: of a reply; 0 for the adapter's.
         batch: records at a time, in this process.
         in_flight: requests at a time, over all servers.
@@ -82,6 +84,7 @@ class ModelOptions:
     criteria: str = "harm"
     think: bool = False
     language: str = "auto"
+    pictures: str = "auto"
     max_tokens: int = 0
     batch: int = 16
     in_flight: int = 32
@@ -111,6 +114,10 @@ class ModelOptions:
             raise UsageError(
                 f"the verifier {verifier} needs a model: --guard FOLDER or NAME; with --url, its name"
                 " there"
+            )
+        if self.pictures == "send" and not self.urls:
+            raise UsageError(
+                f"{verifier}.pictures=send: pictures are sent to a server, and there is no --url"
             )
         if self.key_env and not self.urls:
             raise UsageError(

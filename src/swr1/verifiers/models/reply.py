@@ -18,7 +18,8 @@ class Question:
     """One request.
 
     Attributes:
-        messages: chat turns; the template of the model's tokenizer makes its input of them.
+        messages: chat turns; the template of the model's tokenizer makes its input of them. A turn may
+            have `pictures`, data URLs, which stand before its text (see `as_parts`).
         text: the whole input as text, for models that know no chat (then `messages` is empty).
         template: further variables of the chat template.
         must_hold: texts that the rendered input must hold, whole: else the template dropped some.
@@ -34,6 +35,16 @@ class Question:
     def content(self) -> list[Any]:
         """What the reply depends on, as plain data."""
         return [self.messages, self.text, self.template, self.max_tokens]
+
+
+def as_parts(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn as OpenAI's chat takes it: with pictures, its content is a list of parts."""
+    if not (pictures := turn.get("pictures")):
+        return turn
+    content = turn["content"]
+    texts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    shown = [{"type": "image_url", "image_url": {"url": url}} for url in pictures]
+    return {"role": turn["role"], "content": [*shown, *texts]}
 
 
 Token = tuple[str, dict[str, float]]

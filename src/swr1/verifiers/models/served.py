@@ -14,7 +14,7 @@ from typing import Any
 
 from swr1.errors import SwrError, UsageError
 from swr1.servers import GivenUp, Refused, Server, Servers, Trouble
-from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply, Token
+from swr1.verifiers.models.reply import CouldNotJudge, Question, Reply, Token, as_parts
 
 
 @dataclass
@@ -107,7 +107,9 @@ class ServedModel:
                 more = {} if facts.plain else {"logprobs": 5}
                 return "/completions", sent | more | {"prompt": question.text}
             more = {} if facts.plain else {"logprobs": True, "top_logprobs": 20}
-            return "/chat/completions", sent | more | {"messages": question.messages}
+            return "/chat/completions", sent | more | {
+                "messages": [as_parts(t) for t in question.messages]
+            }
 
         try:
             return await self.servers.ask(make, _read)
