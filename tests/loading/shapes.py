@@ -91,6 +91,25 @@ MMMU = {
     "question_type": "multiple-choice",
     "subfield": "Painting",
 }
+PNG = {"bytes": b"png", "path": "1.png"}
+SHOWN = {"type": "image", "base64": "cG5n"}
+VIRL = {
+    "question": "<image>\nWhich is it?\nA. a cow\nB. a dog\n(C) a cat (D) none",
+    "answer": "\\boxed{C}",
+    "PassRate_32BTrained": 1.0,
+    "PassRate_7BBase": 0.25,
+    "category": "Broader STEM Topics",
+    "source": "Processed",
+    "qid": "q-1",
+    "image": ["images/a.png"],
+}
+K12 = {
+    "id": "1",
+    "question": "<image>Which force acts?\nA. none\nB. gravity\nC. friction\nD. both",
+    "answer": "B",
+    "subject": "physics",
+    "image": PNG,
+}
 VISTA = {
     "pid": "7",
     "question": "How long?",
@@ -562,6 +581,77 @@ SHAPES = [
                 None,
                 {"answer": "C", "task": "choice"},
                 {"choices": ["A", "B", "C", "D"], "incomplete": None},
+            ),
+        ],
+    ),
+    (
+        "geometry3k",
+        "train.parquet",
+        [
+            {"images": [PNG], "problem": "<image>Find x.", "answer": "28 \\sqrt { 3 }"},
+            {"images": [PNG], "problem": "Find y.", "answer": "4"},
+        ],
+        [
+            (
+                [SHOWN, {"type": "text", "text": "Find x."}],
+                {"answer": "28 \\sqrt { 3 }", "task": "math"},
+                {"split": "train", "licence": "MIT"},
+            ),
+            ([SHOWN, {"type": "text", "text": "Find y."}], {"task": "math"}, {}),
+        ],
+    ),
+    (
+        "virl39k",
+        "39Krelease.parquet",
+        [
+            VIRL,
+            VIRL
+            | {
+                "question": "<image>\nHow many?\n<image>",
+                "answer": "\\boxed{\\frac{1}{2}}",
+                "image": ["images/a.png", "images/b.png"],
+            },
+            VIRL | {"question": "<image>\nWhat colour is it?", "answer": "\\boxed{Dark red}"},
+        ],
+        [
+            (
+                [shown("images/a.png"), {"type": "text", "text": VIRL["question"][8:]}],
+                {"answer": "C", "task": "choice"},
+                {"choices": ["A", "B", "C", "D"], "PassRate_7BBase": 0.25, "qid": "q-1"},
+            ),
+            (
+                [
+                    shown("images/a.png"),
+                    {"type": "text", "text": "How many?"},
+                    shown("images/b.png"),
+                ],
+                {"answer": "\\frac{1}{2}", "task": "math"},
+                {},
+            ),
+            (None, {"answer": ["Dark red"], "task": "qa"}, {}),
+        ],
+    ),
+    (
+        "mmk12",
+        "test-00000.parquet",
+        [
+            K12,
+            K12 | {"question": "As shown in <image>, the area is ___", "answer": "$12\\pi$"},
+        ],
+        [
+            (
+                [SHOWN, {"type": "text", "text": K12["question"][7:]}],
+                {"answer": "B", "task": "choice"},
+                {"choices": ["A", "B", "C", "D"], "subject": "physics", "split": "test"},
+            ),
+            (
+                [
+                    {"type": "text", "text": "As shown in "},
+                    SHOWN,
+                    {"type": "text", "text": ", the area is ___"},
+                ],
+                {"answer": "12\\pi", "task": "math"},
+                {},
             ),
         ],
     ),

@@ -81,7 +81,7 @@ def test_any_value_in_any_column_is_a_record_or_a_bad_one(tmp_path, name, row):
     if not path.stat().st_size:
         pytest.skip("a picture's bytes stand in no JSON")
     (tmp_path / "images").mkdir()
-    for picture in ("S.png", "images/judge_1.jpg"):  # that rows name
+    for picture in ("S.png", "images/judge_1.jpg", "images/a.png"):  # that rows name
         drawn().save(tmp_path / picture)
     sink = Skipping()
     try:

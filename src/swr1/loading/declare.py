@@ -14,6 +14,7 @@ column named `source` as `published_source`, since `info.source` is the place of
 
 import functools
 import random
+import re
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -236,3 +237,39 @@ def picture(value: Any, folder: str = "") -> dict[str, Any]:
 def with_pictures(pictures: Iterable[dict[str, Any]], words: str) -> list[dict[str, Any]]:
     """The parts of a message: pictures first, then the text."""
     return [*pictures, {"type": "text", "text": words}]
+
+
+def at_marks(words: str, pictures: Sequence[dict[str, Any]], mark: str = "<image>") -> list[dict]:
+    """The parts of a message with a picture at each mark, in order; pictures beyond the marks come first.
+
+    Raises DataError for more marks than pictures.
+    """
+    texts = words.split(mark)
+    before = len(pictures) - (len(texts) - 1)
+    if before < 0:
+        raise DataError(f"{len(texts) - 1} marks {mark}, and {len(pictures)} pictures")
+    parts = list(pictures[:before])
+    for number, one in enumerate(texts):
+        if number:
+            parts.append(pictures[before + number - 1])
+        if one.strip():
+            parts.append({"type": "text", "text": one.strip("\n")})
+    return parts
+
+
+_LETTER = re.compile(r"\(?([A-Z])\)?\.?")
+_OPTION = re.compile(r"(?:^|[\s(\n])([A-H])\s?[.):：、]")
+
+
+def by_answer(prompt: list[dict], answer: str, **info: Any) -> dict[str, Any]:
+    """The item of a question whose answer says what it is: a letter of the choices that stand in the
+    text, something of mathematics (it has a digit or LaTeX), or words.
+    """
+    answer = answer.strip().removeprefix("$").removesuffix("$").strip()
+    if letter := _LETTER.fullmatch(answer):
+        words = "\n".join(part.get("text", "") for part in prompt)
+        letters = sorted({*_OPTION.findall(words), letter[1]})
+        return item("choice", prompt, letter[1], choices=letters, **info)
+    if re.search(r"[\d\\^]", answer):
+        return item("math", prompt, answer, **info)
+    return item("qa", prompt, [answer], **info)

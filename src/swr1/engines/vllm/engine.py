@@ -297,7 +297,7 @@ class VLLMEngine:
             while begun:
                 yield begun.popleft().result()
         finally:
-            if begun:  # the consumer had enough, or one failed
+            if begun and self._loop.is_running():  # the consumer had enough, or one failed
                 for future in begun:
                     future.cancel()
                 self._wait(self._finish(), "for what was cancelled")
