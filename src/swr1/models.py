@@ -23,7 +23,7 @@ from typing import Any
 
 from swr1.errors import DataError, SwrError, UsageError
 from swr1.policy import may_be_on_a_hub
-from swr1.vision import Vision, takes_pictures
+from swr1.vision import PROCESSOR, Vision, takes_pictures
 
 OPTION = "--trust-remote-code"
 ADAPTER = "adapter_config.json"
@@ -78,6 +78,7 @@ def load_vision(folder: str | Path, tokenizer: Any, config: Any = None) -> Visio
     if not takes_pictures(config):
         return None
     from transformers import AutoImageProcessor
+    from transformers.utils import cached_file
 
     what = "an image processor"
     with _explained(folder, what), _quietly():
@@ -85,7 +86,9 @@ def load_vision(folder: str | Path, tokenizer: Any, config: Any = None) -> Visio
         processor = AutoImageProcessor.from_pretrained(
             source, backend="pil", trust_remote_code=_trusted
         )
-        return Vision(config, processor, tokenizer)
+        beside = cached_file(source, PROCESSOR, _raise_exceptions_for_missing_entries=False)
+        files = {PROCESSOR: Path(beside).read_text()} if beside else {}
+        return Vision(config, processor, tokenizer, files)
 
 
 def load_classifier(

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from swr1.errors import DataError, SwrError
 from swr1.pictures import Opener
 
+PROCESSOR = "processor_config.json"  # of transformers' processors, which are of no use here
 HELD = 2**28  # bytes of pixels kept, so that a picture is processed once for all that read it
 
 
@@ -176,11 +177,15 @@ class Vision:
         forbidden: ids that no completion may hold: a picture would belong to each.
         opener: opens pictures; who knows folders and limits puts another in its place.
         facts: of the image processor, for a record's `generation.engine`.
+        files: what stands beside the image processor for other programs, name -> text.
 
     Raises SwrError for a folder whose parts do not belong together.
     """
 
-    def __init__(self, config: Any, processor: Any, tokenizer: Any) -> None:
+    def __init__(
+        self, config: Any, processor: Any, tokenizer: Any, files: Mapping[str, str] | None = None
+    ) -> None:
+        self.files = dict(files or {})
         self.config, self.processor, self.tokenizer = config, processor, tokenizer
         self.kind = ARCHITECTURES[config.model_type]
         self.spatial = self.kind is QWEN_VL
@@ -323,8 +328,10 @@ class Vision:
         return torch.cat(parts, 1)
 
     def save(self, folder: Path) -> None:
-        """Write the image processor into a model folder."""
+        """Write the image processor into a model folder, and what stands beside it."""
         self.processor.save_pretrained(folder)
+        for name, text in self.files.items():
+            (folder / name).write_text(text)
 
 
 def tower_of(model: Any) -> Any:

@@ -98,7 +98,7 @@ def test_new_weights_bring_a_new_vision_tower_and_no_picture_is_ever_written(
 
 def test_what_cannot_be_seen_is_told(made, monkeypatch):
     _, engine = made
-    bad = part(0) | {"base64": "AAAA"}
+    bad = {"type": "image", "base64": "AAAA"}
     with pytest.raises(DataError, match="'x'"):
         engine.request(("x", 0, 0), ask(QUESTION, bad), NONE)
     asked = engine.request(("y", 0, 0), ask(QUESTION, part(0, SIZES[1])), NONE)

@@ -15,7 +15,7 @@ whatever the folder holds, so plain `AutoTokenizer` would misread a word-level o
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -133,7 +133,8 @@ def init_policy(
         config = config or DecoderConfig()
         eyes = family_of(config.family)
         control = eyes.special if eyes else ()
-        tok = make_tokenizer(config.tokenizer, corpus, config.vocab, config.tags, control)
+        names = eyes.names if eyes else {}
+        tok = make_tokenizer(config.tokenizer, corpus, config.vocab, config.tags, control, names)
         if eyes:
             tok.chat_template = chat_template(eyes)
         tok.model_max_length = config.max_positions
@@ -182,10 +183,12 @@ def make_tokenizer(
     vocab: int | None = None,
     tags: Sequence[str] = REASONING,
     control: Sequence[str] = (),
+    names: Mapping[str, str] | None = None,
 ) -> Any:
     """A tokenizer built on `corpus`: "word" or "bpe" (see the module's text).
 
     Each of `tags` is one token, and so is each of `control`, which nobody can type.
+    `names`: what the tokenizer calls some of those.
     """
     from transformers import PreTrainedTokenizerFast
 
@@ -209,6 +212,7 @@ def make_tokenizer(
         additional_special_tokens=["<|im_start|>", *control],
         clean_up_tokenization_spaces=False,
         padding_side="left",
+        **({"model_specific_special_tokens": dict(names)} if names else {}),
     )
     tokenizer.chat_template = CHATML
     return tokenizer

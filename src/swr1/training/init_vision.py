@@ -5,7 +5,8 @@ with 3x3 cells is nine tokens, one a cell. What learns from drawn pictures in mi
 Qwen2.5-VL; the others are for tests of the same path.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from swr1.errors import UsageError
@@ -24,12 +25,16 @@ class Family(NamedTuple):
         written: what the chat template writes for a picture; its control tokens are in `special`.
         configure: of text configuration and tokenizer, the rest of the model's configuration.
         processor: makes the image processor.
+        facts: for transformers' own processor of this architecture, which other programs use.
+        names: what the tokenizer calls some of its control tokens, for the same.
     """
 
     written: str
     special: tuple[str, ...]
     configure: Callable[[dict[str, Any], Any], dict[str, Any]]
     processor: Callable[[], Any]
+    facts: Mapping[str, Any] = {}
+    names: Mapping[str, str] = {}
 
 
 def _qwen(text: dict[str, Any], tokenizer: Any, vision: dict[str, Any]) -> dict[str, Any]:
@@ -65,7 +70,9 @@ def _qwen25(text: dict[str, Any], tokenizer: Any) -> dict[str, Any]:
 
 def _qwen3(text: dict[str, Any], tokenizer: Any) -> dict[str, Any]:
     more = {"deepstack_visual_indexes": [0], "num_position_embeddings": 64}
-    return _qwen(text, tokenizer, more)
+    made = _qwen(text, tokenizer, more)
+    made["text_config"]["rope_parameters"]["mrope_interleaved"] = True  # vLLM asks for it
+    return made
 
 
 def _tower(**more: Any) -> dict[str, Any]:
@@ -125,18 +132,30 @@ def _smolvlm_processor() -> Any:
 
 _QWEN_TOKENS = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
 _QWEN_WRITES = "<|vision_start|><|image_pad|><|vision_end|>"
+_FEATURES = (SIDE // PATCH // MERGE) ** 2  # of a tile
 _TILES = tuple(f"<row_{r}_col_{c}>" for r in (1, 2) for c in (1, 2))
 FAMILIES = {
     "qwen2_5_vl": Family(_QWEN_WRITES, _QWEN_TOKENS, _qwen25, _qwen_processor),
     "qwen3_vl": Family(_QWEN_WRITES, _QWEN_TOKENS, _qwen3, _qwen_processor),
     "internvl": Family(
-        "<IMG_CONTEXT>\n", ("<img>", "</img>", "<IMG_CONTEXT>"), _internvl, _internvl_processor
+        "<IMG_CONTEXT>\n",
+        ("<img>", "</img>", "<IMG_CONTEXT>", "<video>"),
+        _internvl,
+        _internvl_processor,
+        {"processor_class": "InternVLProcessor", "image_seq_length": _FEATURES},
+        {
+            "start_image_token": "<img>",
+            "end_image_token": "</img>",
+            "context_image_token": "<IMG_CONTEXT>",
+            "video_token": "<video>",
+        },
     ),
     "smolvlm": Family(
         "<image>",
         ("<fake_token_around_image>", "<global-img>", "<image>", *_TILES),
         _smolvlm,
         _smolvlm_processor,
+        {"processor_class": "SmolVLMProcessor", "image_seq_len": _FEATURES},
     ),
 }
 
@@ -170,7 +189,7 @@ def make_model(architecture: str, text: dict[str, Any], tokenizer: Any) -> Any:
     """
     from transformers import AutoConfig, AutoModelForImageTextToText
 
-    from swr1.vision import Vision
+    from swr1.vision import PROCESSOR, Vision
 
     family = FAMILIES[architecture]
     if text["head_dim"] < 6:
@@ -181,5 +200,6 @@ def make_model(architecture: str, text: dict[str, Any], tokenizer: Any) -> Any:
         **family.configure(text, tokenizer),
     )
     model = AutoModelForImageTextToText.from_config(config)
-    model.swr1_vision = Vision(config, family.processor(), tokenizer)
+    files = {PROCESSOR: json.dumps(family.facts, indent=2) + "\n"} if family.facts else {}
+    model.swr1_vision = Vision(config, family.processor(), tokenizer, files)
     return model

@@ -7,6 +7,7 @@ size and may grow while it is shown.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -19,12 +20,14 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer, Input, OptionList, Static
 
 from swr1.errors import SwrError
+from swr1.picture_parts import has_pictures
 from swr1.streams.metrics import MetricsReader
 from swr1.viewing import BAD, GOOD, filters, number
 from swr1.viewing.curves import with_speed
 from swr1.viewing.listing import RecordList
 from swr1.viewing.page import COLOURINGS, in_full
 from swr1.viewing.run import Run, curves, find, heading
+from swr1.viewing.shown_pictures import open_outside
 from swr1.viewing.source import Source, record_files
 from swr1.viewing.tokens import Tokenizers
 
@@ -34,6 +37,7 @@ HELP = """\
             / filter   s sort   esc clears them   f follows the file
 [b]Record[/b]      right left n p: the next, the one before
             c: tokens coloured by probability, mask, not at all
+            o: the prompt's pictures in the system's own viewer
 
 [b]Filter[/b]      words that must all hold: KEY OP VALUE, or a text
             people=3  knights=correct  reward<1  end!=stop  liar
@@ -345,6 +349,7 @@ class RecordScreen(Screen[None]):
         Binding("right,n", "step(1)", "Next", key_display="→"),
         Binding("left,p", "step(-1)", "Previous", key_display="←"),
         Binding("c", "colour", "Colour tokens"),
+        Binding("o", "open", "Open pictures"),
         Binding("down,j", "scroll(1)", "Scroll", show=False),
         Binding("up,k", "scroll(-1)", "Scroll", show=False),
         Binding("escape,backspace", "app.up", "Back", key_display="esc"),
@@ -353,6 +358,7 @@ class RecordScreen(Screen[None]):
     def __init__(self, records: RecordList) -> None:
         super().__init__()
         self.records = records
+        self.folder: Path | None = None  # of pictures for another viewer, which may still read them
 
     def compose(self) -> ComposeResult:
         yield Static(classes="title")
@@ -381,6 +387,7 @@ class RecordScreen(Screen[None]):
         except SwrError as error:
             tokenizer = None
             self.notify(str(error), severity="warning")
+        self.refresh_bindings()
         full = in_full(record, tokenizer, self.app.colouring, self.size.width)
         self.query_one("#record", Static).update(full)
 
@@ -396,6 +403,14 @@ class RecordScreen(Screen[None]):
             (colourings.index(self.app.colouring) + 1) % len(colourings)
         ]
         self.draw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "open" or has_pictures(self.records.line(self.records.cursor)[1])
+
+    def action_open(self) -> None:
+        self.folder = self.folder or Path(tempfile.mkdtemp(prefix="swr1-view-"))
+        _, record = self.records.line(self.records.cursor)
+        self.notify(open_outside(record.get("prompt") or (), self.folder), markup=False)
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)

@@ -17,7 +17,7 @@ from rich.text import Text
 from swr1.records import Record
 from swr1.viewing import BAD, GOOD, UNSURE, number
 from swr1.viewing.columns import NARROW, as_json, cell, cleaned, content, judged, scored
-from swr1.viewing.shown_pictures import content_in_full
+from swr1.viewing.shown_pictures import content_in_full, drawn
 from swr1.viewing.source import BROKEN
 from swr1.viewing.steps import by_step
 from swr1.viewing.tokens import Tokenizers, pieces
@@ -45,15 +45,18 @@ def in_full(
 ) -> RenderableType:
     """One record: prompt, completion, answer, verdicts, reward parts, then all else.
 
-    On a page of `width` cells that is narrow, details stand below their verdict.
+    On a page of `width` cells, a terminal's, pictures are drawn; where it is narrow, details stand
+    below their verdict.
     """
     narrow = width is not None and width < NARROW
     steps = by_step(record)
+    drawings = {} if width is None else _drawings(record, width)
     record = cleaned(record)
     if BROKEN in record:
         rest = {k: v for k, v in record.items() if k != BROKEN}
         return Group(Text(f"{BROKEN}: {record[BROKEN]}", BAD), Text(as_json(rest)))
-    parts: list[RenderableType] = [_title(record, narrow), *_failed(record), *_asked(record)]
+    parts: list[RenderableType] = [_title(record, narrow), *_failed(record)]
+    parts += _asked(record, drawings)
     parts += _said(record, tokenizer, colouring)
     if "answer" in record:
         parts += [_head("answer"), _inside(_answer(record["answer"]))]
@@ -96,13 +99,21 @@ def _failed(record: Record) -> list[RenderableType]:
     return [Text(f"failed: {failed}", BAD)] if failed else []
 
 
-def _asked(record: Record) -> list[RenderableType]:
-    """The prompt, message by message."""
+def _asked(
+    record: Record, drawings: dict[int, list[RenderableType]] | None = None
+) -> list[RenderableType]:
+    """The prompt, message by message; `drawings` of their pictures, by number of the message."""
     parts: list[RenderableType] = []
-    for message in record.get("prompt") or ():
+    for number, message in enumerate(record.get("prompt") or ()):
         text = content(content_in_full(message.get("content")))
         parts += [_head(str(message.get("role", "?"))), _inside(text)]
+        parts += [Padding(one, (1, 0, 0, 2)) for one in (drawings or {}).get(number, ())]
     return parts
+
+
+def _drawings(record: Record, width: int) -> dict[int, list[RenderableType]]:
+    messages = [m if isinstance(m, dict) else {} for m in record.get("prompt") or ()]
+    return {n: drawn(message.get("content"), width - 2) for n, message in enumerate(messages)}
 
 
 def _said(record: Record, tokenizer: Tokenizer | None, colouring: str) -> list[RenderableType]:

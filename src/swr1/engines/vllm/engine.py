@@ -227,6 +227,8 @@ class VLLMEngine:
         await self._llm.collective_rpc("take_weights", args=(source.base,))
         if asleep:
             await self._llm.wake_up(tags=["kv_cache"])
+        if self.vision:  # features of the old vision tower
+            await self._llm.reset_encoder_cache()
         for pause in (0.02, 0.1, 1.0):  # blocks of what just ended may still be on their way back
             if await self._llm.reset_prefix_cache():
                 return
