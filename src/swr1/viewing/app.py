@@ -410,7 +410,7 @@ class RecordScreen(Screen[None]):
     def action_open(self) -> None:
         self.folder = self.folder or Path(tempfile.mkdtemp(prefix="swr1-view-"))
         _, record = self.records.line(self.records.cursor)
-        self.notify(open_outside(record.get("prompt") or (), self.folder), markup=False)
+        self.notify(open_outside(record.get("prompt") or [], self.folder), markup=False)
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)

@@ -104,10 +104,10 @@ def _asked(
 ) -> list[RenderableType]:
     """The prompt, message by message; `drawings` of their pictures, by number of the message."""
     parts: list[RenderableType] = []
-    for number, message in enumerate(record.get("prompt") or ()):
+    for at, message in enumerate(record.get("prompt") or ()):
         text = content(content_in_full(message.get("content")))
         parts += [_head(str(message.get("role", "?"))), _inside(text)]
-        parts += [Padding(one, (1, 0, 0, 2)) for one in (drawings or {}).get(number, ())]
+        parts += [Padding(one, (1, 0, 0, 2)) for one in (drawings or {}).get(at, ())]
     return parts
 
 

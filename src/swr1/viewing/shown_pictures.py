@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +71,7 @@ def drawn(content: Any, width: int) -> list[RenderableType]:
     return made
 
 
-def open_outside(prompt: Sequence[Any], folder: Path) -> str:
+def open_outside(prompt: list[dict[str, Any]], folder: Path) -> str:
     """Show the pictures of a prompt in the system's own viewer; what to tell people of it."""
     program = {"darwin": "open", "win32": "explorer"}.get(sys.platform, "xdg-open")
     found = parts(prompt)
