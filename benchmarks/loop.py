@@ -2,6 +2,7 @@
 
     python benchmarks/loop.py runs/logic-rl-laptop-0                # 70 steps, seeds 0 1 2; an hour
     python benchmarks/loop.py runs/logic-rl-laptop-0 --steps 10 --seeds 0 --systems "swr1 K=0" trl
+    python benchmarks/loop.py runs/m3-laptop-0 --steps 20           # with pictures, of recipes/m3.sh
 
 RUN is a folder of recipes/logic-rl.sh: its start, its prompts, what it held out. Each system trains all
 weights for `--steps` steps of 16 prompts x 8 samples, T = 1, at most 480 tokens, AdamW 3e-4 without a
@@ -13,6 +14,9 @@ micro-batches of 32 and without recomputed activations, which is its fastest set
 Every process is measured by the kernel when it ends: processor seconds, and its largest resident set.
 Start-up, imports and saving count. Then each policy answers what is held out, greedily, by one
 evaluation. TRL's asynchronous GRPO and unsloth need a GPU; so do verl and prime-rl.
+
+With pictures: the drawn questions of `make m3` alone, its reward, AdamW 2e-4, at most 110 tokens. TRL needs a processor of
+transformers, which needs torchvision.
 """
 
 from __future__ import annotations
@@ -24,11 +28,53 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 SYSTEMS = ["swr1 K=0", "swr1 K=1", "trl"]
-PROMPTS, SAMPLES, LONGEST, LR = 16, 8, 480, 3e-4
-ASK = "--system-prompt logic-rl-terse"
+PROMPTS, SAMPLES = 16, 8
+
+
+class Task(NamedTuple):
+    """What is trained on: files in the run's folder, how they are asked, who judges, what pays."""
+
+    train: str
+    held_out: str
+    ask: str
+    verifiers: tuple[str, ...]
+    right: str  # the verdict that is counted
+    reward: str
+    longest: int
+    lr: float
+    rows: str  # the file for TRL
+
+
+REWARD = Path(__file__).parent.parent / "recipes" / "pictures" / "reward.toml"
+PUZZLES = Task(
+    "prompts.jsonl",
+    "held-out.jsonl",
+    "--system-prompt logic-rl-terse",
+    ("format", "knights"),
+    "knights",
+    "logic-rl",
+    480,
+    3e-4,
+    "prompts.jsonl",
+)
+PICTURES = Task(
+    "train-pictures.jsonl",
+    "pictures.jsonl",
+    "--system-prompt none",
+    ("format", "exact", "visual-focus"),
+    "exact",
+    str(REWARD),
+    110,
+    2e-4,
+    "prompts.parquet",
+)
+
+
+def task_of(run: Path) -> Task:
+    return PICTURES if (run / PICTURES.train).exists() else PUZZLES
 
 
 def chain(*commands: list[str]) -> dict[str, dict[str, float]]:
@@ -68,21 +114,23 @@ def swr1(words: str, *paths: object) -> list[str]:
 
 def ours(run: Path, out: Path, seed: int, steps: int, lag: int) -> dict[str, Any]:
     """The pipe; {"stages", "clock", "rewards"}."""
+    task = task_of(run)
     chain(swr1("init-policy {} --from {}", out, run / "start"))
     begun = time.perf_counter()
     stages = chain(
         swr1(
-            f"rollout {{}} --policy {{}} --max-lag {lag} --shuffle --epochs 100 --seed {seed} {ASK}"
-            f" --samples {SAMPLES} --temperature 1 --max-tokens {LONGEST} --batch {PROMPTS}",
-            run / "prompts.jsonl",
+            f"rollout {{}} --policy {{}} --max-lag {lag} --shuffle --epochs 100 --seed {seed} {task.ask}"
+            f" --samples {SAMPLES} --temperature 1 --max-tokens {task.longest} --batch {PROMPTS}",
+            run / task.train,
             out,
         ),
-        swr1("verify format knights"),
-        swr1("reward logic-rl"),
+        swr1(f"verify {' '.join(task.verifiers)}"),
+        swr1("reward {}", task.reward),
         swr1(
-            f"train-step grpo --batch {PROMPTS} --lr {LR} --kl 0 --aggregation token-mean"
-            f" --micro-tokens 2048 --policy {{}} --steps {steps}",
+            f"train-step grpo --batch {PROMPTS} --lr {task.lr} --kl 0 --aggregation token-mean"
+            f" --micro-tokens 2048 --policy {{}} --steps {steps} --picture-folders {{}}",
             out,
+            run,
         ),
     )
     seconds = time.perf_counter() - begun
@@ -107,21 +155,23 @@ def theirs(run: Path, out: Path, seed: int, steps: int) -> dict[str, Any]:
 def train_with_trl(run: Path, out: Path, seed: int, steps: int) -> None:
     """GRPOTrainer on the exported prompts; the model and its log are saved in `out`."""
     import torch
-    from datasets import Dataset
+    from datasets import load_dataset
     from trl import GRPOConfig, GRPOTrainer
 
     from swr1.rewards import as_reward_function
 
     torch.set_num_threads(1)
-    rows = [json.loads(line) for line in (out.parent / "prompts.jsonl").read_text().splitlines()]
+    task = task_of(run)
+    kind = "parquet" if task.rows.endswith(".parquet") else "json"
+    rows = load_dataset(kind, data_files=str(out.parent / task.rows), split="train")
     config = GRPOConfig(
         output_dir=str(out),
         per_device_train_batch_size=32,
         gradient_accumulation_steps=PROMPTS * SAMPLES // 32,
         num_generations=SAMPLES,
-        max_completion_length=LONGEST,
+        max_completion_length=task.longest,
         temperature=1.0,
-        learning_rate=LR,
+        learning_rate=task.lr,
         lr_scheduler_type="constant",
         max_steps=steps,
         loss_type="dapo",
@@ -138,9 +188,9 @@ def train_with_trl(run: Path, out: Path, seed: int, steps: int) -> None:
     )
     trainer = GRPOTrainer(
         model=str((run / "start" / "latest").resolve()),
-        reward_funcs=as_reward_function("logic-rl", ["format", "knights"]),
+        reward_funcs=as_reward_function(task.reward, task.verifiers),
         args=config,
-        train_dataset=Dataset.from_list(rows),
+        train_dataset=rows,
     )
     trainer.train()
     trainer.save_model(str(out))
@@ -152,17 +202,20 @@ def accuracy(run: Path, policy: Path, out: Path) -> tuple[float, float, float]:
     """% right of what is held out, greedy, with its interval."""
     from swr1.evals.stats import wilson
 
-    judged = out / "judged.jsonl"
+    task, judged = task_of(run), out / "judged.jsonl"
     chain(
         swr1(
-            f"rollout {{}} --policy {{}} {ASK} --temperature 0 --max-tokens 900 --batch 64",
-            run / "held-out.jsonl",
+            f"rollout {{}} --policy {{}} {task.ask} --temperature 0 --max-tokens 900 --batch 64",
+            run / task.held_out,
             policy,
         ),
-        swr1("verify format knights --force -o {}", judged),
+        swr1(
+            f"verify {' '.join(task.verifiers)} --force --picture-folders {{}} -o {{}}", run, judged
+        ),
     )
     labels = [
-        json.loads(line)["verdicts"]["knights"]["label"] for line in judged.read_text().splitlines()
+        json.loads(line)["verdicts"][task.right]["label"]
+        for line in judged.read_text().splitlines()
     ]
     right = labels.count("correct") / len(labels)
     low, high = wilson(right, len(labels))
@@ -201,9 +254,10 @@ def main() -> None:
         return
     os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
     o.out.mkdir(parents=True, exist_ok=True)
-    rows = o.out / "prompts.jsonl"
+    task = task_of(o.run)
+    rows = o.out / task.rows
     rows.unlink(missing_ok=True)
-    chain(swr1(f"export trl {{}} {ASK} -o {{}}", o.run / "prompts.jsonl", rows))
+    chain(swr1(f"export trl {{}} {task.ask} -o {{}}", o.run / task.train, rows))
     curves: dict[str, list[list[float]]] = {}
     columns = ["system", "seed", "processor s a step", "clock s a step", "GiB, largest process"]
     columns += ["right, greedy", "processor s by stage"]

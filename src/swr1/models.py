@@ -101,6 +101,13 @@ def load_classifier(
     """
     from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
 
+    with _explained(folder, "a model with a head"):
+        config = _config(adapter_base(folder) or folder)
+    if takes_pictures(config):
+        raise SwrError(
+            f"{folder} takes pictures, and transformers has no classifier of the kind"
+            f" {config.model_type}: a guard, reward model or process model starts from a model of texts"
+        )
     return _load(
         AutoModelForTokenClassification if tokens else AutoModelForSequenceClassification,
         folder,

@@ -46,6 +46,31 @@ def test_the_same_numbers_as_the_stages(conversational):
     assert all(type(x) is float for x in got)
 
 
+def test_pictures_of_a_prompt_are_parts_of_the_record():
+    """TRL puts PIL's pictures into the messages, and hands over the column too."""
+    from PIL import Image
+
+    from swr1.pictures import Opener
+
+    seen = []
+
+    def look(record):
+        seen.append(record)
+        return {"score": 1.0, "label": "ok"}
+
+    image = Image.new("RGB", (20, 10), (200, 10, 10))
+    parts = [{"type": "image", "image": image}, {"type": "text", "text": "what colour ?"}]
+    call = batch([THOUGHT], True, **ROW, images=[image])
+    call["prompts"] = [[{"role": "user", "content": parts}]]
+    function = as_reward_function(
+        lambda record: {"reward": 1.0, "reward_parts": {}}, {"look": look}, task="qa"
+    )
+    assert function(**call) == [1.0]
+    [picture] = Opener().of(seen[0])
+    assert picture.size == (10, 20) and "images" not in seen[0]["info"]
+    assert seen[0]["prompt"][0]["content"][1] == parts[1]
+
+
 def test_verifiers_need_not_be_named_and_prompts_may_open_the_answer():
     function = as_reward_function("logic-rl", settings=["answer_right=4"])
     call = batch(list(ANSWERS)[:1], True, **ROW)

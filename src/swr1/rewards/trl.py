@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from swr1.errors import DataError, UsageError
+from swr1.pictures import part_of, picture_of
 from swr1.records import Record, make_id
 from swr1.registry import suggest
 from swr1.rewards.opening import open_reward
@@ -184,18 +185,37 @@ def _record(
     if messages and messages[-1].get("role") == "assistant":
         opened = messages.pop().get("content")
         prefill = opened if prefill is None else prefill
+    messages = [message | {"content": _content(message.get("content"))} for message in messages]
     record: Record = {"task": task, "prompt": messages, "completion": _text(completion)}
     info = dict(row.get("info") or {})
     for name, value in row.items():
         if name in FIELDS:
             record[name] = value
-        elif name not in ("completion_ids", "environments"):
+        elif name not in (
+            "completion_ids",
+            "environments",
+            "image",
+            "images",
+        ):  # those of the prompt
             info[name.removeprefix("info.")] = value
     record["info"] = info
-    record.setdefault("id", make_id(str(record["task"]), messages, record.get("answer")))
+    if "id" not in record:
+        record["id"] = make_id(str(record["task"]), messages, record.get("answer"))
     if prefill is not None:
         record["generation"] = {"prefill": prefill}
     return record
+
+
+def _content(content: Any) -> Any:
+    """A message's content; pictures, which TRL puts into it as PIL's, become parts of a record."""
+    if not isinstance(content, list):
+        return content
+    return [
+        part_of(picture_of(part["image"]))
+        if isinstance(part, dict) and part.get("type") == "image" and "image" in part
+        else part
+        for part in content
+    ]
 
 
 def _text(completion: Any) -> str:
