@@ -61,5 +61,7 @@ def command(
     marker = marker_of(model_folder(policy)) if policy else {}
     with open_stage(output=None) as stage:
         prompts = Prompts(given, policy=marker, name=policy or "", say=stage.say)
-        write_rows(output, export(shape, stage, model, prompts), shape)
+        holds_bytes = output.endswith(".parquet")
+        rows = export(shape, stage, model, prompts, bytes_too=holds_bytes)
+        write_rows(output, rows, shape)
         stage.output = output  # for the summary: it counts what went out

@@ -158,7 +158,7 @@ def test_what_cannot_be_exported_is_told(swr1, tmp_path):
     records = [record(), record(id="b" * 16, prompt=picture), record(id="e" * 16, completion="2")]
     run = swr1("export", "trl", "-", "--on-error", "skip", stdin=jsonl(records), check=True)
     assert len(run.stdout.split("\n")) == 2
-    assert "stdin:2: a prompt with a picture" in run.stderr
+    assert "stdin:2: a prompt with a picture, and JSON holds no bytes" in run.stderr
     assert "stdin:3: another kind of record: a completion, the first was a prompt" in run.stderr
     run = swr1("export", "tlr", "-", stdin=jsonl([record()]))
     assert run.returncode == 2 and "Did you mean 'trl'?" in run.stderr

@@ -143,11 +143,18 @@ def test_openai_rows_hold_data_urls_and_come_back(records, tmp_path):
 
 def test_what_rows_of_others_cannot_hold_is_said(records, tmp_path):
     done = run_swr1("export", "trl", "r.jsonl", cwd=tmp_path)
-    assert done.returncode == 2 and "export to FILE.parquet" in done.stderr
+    assert done.returncode == 65 and "export to FILE.parquet" in done.stderr
     lines = records.read_bytes().splitlines(keepends=True)
-    (tmp_path / "late.jsonl").write_bytes(lines[2] + lines[0])
-    done = run_swr1("export", "trl", "late.jsonl", "-o", "x.parquet", cwd=tmp_path)
-    assert done.returncode == 65 and "the first record had none" in done.stderr
+    import datasets
+
+    (tmp_path / "late.jsonl").write_bytes(lines[2] + lines[0])  # a text first
+    run_swr1("export", "trl", "late.jsonl", "-o", "x.parquet", cwd=tmp_path, check=True)
+    rows = datasets.Dataset.from_parquet(str(tmp_path / "x.parquet"), cache_dir=str(tmp_path / "c"))
+    assert [len(row["images"]) for row in rows] == [0, 1]
+    texts = [orjson.loads(lines[2]) | {"id": f"t{i}"} for i in range(1000)]
+    (tmp_path / "later.jsonl").write_bytes(jsonl(texts) + lines[0])
+    done = run_swr1("export", "trl", "later.jsonl", "-o", "y.parquet", cwd=tmp_path)
+    assert done.returncode == 65 and "the first 1,000 records had none" in done.stderr
     marked = item(part_of(ONE), words="What does <image> mean?")
     (tmp_path / "m.jsonl").write_bytes(jsonl([marked]))
     done = run_swr1("export", "verl", "m.jsonl", "-o", "x.parquet", cwd=tmp_path)

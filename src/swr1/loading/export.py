@@ -9,6 +9,7 @@ task, answer and info, since Arrow's columns do not hold what differs in shape f
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,19 @@ from swr1.streams import Stage, standard
 from swr1.streams.files import write_atomically
 
 AROUND = "system_prompt"
+FIRST = 1_000  # records that decide which columns there are
 FORMATS = ("openai", "trl", "verl")
 # The names by which verl's own scoring knows data sets that are loaded here by another.
 VERL_NAMES = {"gsm8k": "openai/gsm8k", "math-500": "HuggingFaceH4/MATH-500"}
 
 
 def export(
-    shape: str, stage: Stage, model: str | None = None, prompts: Prompts | None = None
+    shape: str,
+    stage: Stage,
+    model: str | None = None,
+    prompts: Prompts | None = None,
+    *,
+    bytes_too: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """A row for every record of `stage` that has one in `shape`.
 
@@ -38,16 +45,19 @@ def export(
         model: for requests to OpenAI's batch interface, where a record is a prompt alone.
         prompts: which system prompt is put around a record's messages; by default the task's. A
             completion gets the one that it was made with, or that is given for all.
+        bytes_too: whether rows may hold bytes, as Parquet does and JSON does not.
 
     A completion is the whole turn of the assistant, with the prefill that opened it. In a row of TRL
     that is a prompt alone, the opening is the last message, of the assistant's. Raises
     DataError, or drops by the stage's policy: a record of another kind than the first, an empty
-    prompt or turn, a picture after a first record without, and a pair in verl's shape. Raises
+    prompt or turn, a picture where none of the first 1,000 records has one, and a pair in verl's shape. Raises
     UsageError for requests without a model.
     """
     kind, told, prompts = None, False, prompts or Prompts()
-    pictures = False  # whether the first record has some
-    for number, record in enumerate(stage.read(("id", "prompt"))):
+    records = stage.read(("id", "prompt"))
+    first = list(islice(records, FIRST))
+    pictures = bytes_too and any(r is not None and has_pictures(r) for r in first)
+    for number, record in enumerate(chain(first, records)):
         if record is None:
             continue
         record_kind = _kind(record)
@@ -58,12 +68,15 @@ def export(
             if record_kind != kind:
                 raise DataError(f"another kind of record: a {record_kind}, the first was a {kind}")
             around = _around(record, kind, prompts)
-            pictures = pictures or (number == 0 and has_pictures(record))
             if has_pictures(record) or (pictures and shape != "openai"):
                 if not pictures and shape != "openai":
+                    if not bytes_too:
+                        raise DataError(
+                            "a prompt with a picture, and JSON holds no bytes: export to FILE.parquet"
+                        )
                     raise DataError(
-                        "a prompt with a picture: the first record had none, so there is no column"
-                        " for it; export such records alone, or first"
+                        f"a prompt with a picture: the first {FIRST:,} records had none, so there is no"
+                        " column for it; put such a record before them"
                     )
                 turns = _turns(record["prompt"], around, shape, kind)
                 which = f"record {record['id']!r}: "
@@ -108,8 +121,6 @@ def write_rows(output: str, rows: Iterable[dict[str, Any]], shape: str) -> None:
 
 def _write_lines(file: Any, rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
-        if "images" in row:
-            raise UsageError("JSON holds no bytes of pictures: export to FILE.parquet")
         file.write(pack(row, orjson.OPT_APPEND_NEWLINE))
     file.flush()
 
@@ -117,7 +128,7 @@ def _write_lines(file: Any, rows: Iterable[dict[str, Any]]) -> None:
 def _to_parquet(file: Any, rows: Iterable[dict[str, Any]]) -> None:
     """Every value is a text, a number or messages of texts: one schema fits all rows.
 
-    The fields of a message beside role and content (a name) must occur in the first 1,000 rows.
+    The fields of a message beside role and content (a name) must occur in the first rows (FIRST).
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -137,7 +148,7 @@ def _to_parquet(file: Any, rows: Iterable[dict[str, Any]]) -> None:
             while chunk:
                 if more := _message_fields(chunk) - known:
                     named = ", ".join(sorted(more))
-                    raise DataError(f"messages with {named}, which the first 1,000 rows have not")
+                    raise DataError(f"messages with {named}, which the first {FIRST:,} have not")
                 writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
                 chunk = _some(rows)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
@@ -150,7 +161,7 @@ def _some(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
     """The next 1,000 rows, or fewer with 64 MB of pictures."""
     some: list[dict[str, Any]] = []
     size = 0
-    while len(some) < 1000 and size < 2**26 and (row := next(rows, None)) is not None:
+    while len(some) < FIRST and size < 2**26 and (row := next(rows, None)) is not None:
         some.append(row)
         size += sum(len(image["bytes"]) for image in row.get("images", ()))
     return some
