@@ -123,6 +123,15 @@ FIELDS = [
         "yours",
         "log-probabilities of a reference model, for its KL",
     ),
+    Field(
+        "generation.kept_ids",
+        "ints",
+        "rollout",
+        "with --keep-sets, token after token, the ids that top_p, top_k and min_p left, the likeliest first",
+    ),
+    Field(
+        "generation.kept_counts", "ints", "rollout", "how many of `kept_ids` belong to each token"
+    ),
     Field("generation.loss_mask", "ints", "rollout", "0 where the policy did not write the token"),
     Field(
         "generation.turns",

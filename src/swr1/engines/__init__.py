@@ -133,9 +133,14 @@ class Sampling:
         return "processed" if self.temperature > 0 else "raw"
 
     @property
+    def cuts(self) -> bool:
+        """Whether tokens are drawn from a part of the distribution only."""
+        return (self.top_p, self.top_k, self.min_p) != (1, 0, 0)
+
+    @property
     def plain(self) -> bool:
         """Whether tokens are drawn from the model's own distribution, neither tempered nor cut."""
-        return (self.temperature, self.top_p, self.top_k, self.min_p) == (1, 1, 0, 0)
+        return self.temperature == 1 and not self.cuts
 
     def facts(self) -> dict[str, Any]:
         """As it stands in a record."""

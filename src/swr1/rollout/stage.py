@@ -75,6 +75,7 @@ class Rollout:
                     " (under another name there: --served-model NAME)"
                 )
             raise UsageError(f"--policy is missing: {of}")
+        self._check_keep_sets()
         fixed = getattr(self._engine_class(), "fixed_weights", False)
         if config.max_lag is not None and fixed and not self.engine_options.get("reload"):
             known = known_options(self.engine)
@@ -101,6 +102,16 @@ class Rollout:
         self.prefixes = Prefixes.of(where, config.steps) if where is not None else None
         if self.prefixes and config.curriculum:
             raise UsageError("--continue and --curriculum do not go together")
+
+    def _check_keep_sets(self) -> None:
+        if not self.engine_options.get("keep_sets"):
+            return
+        if not self.sampling.cuts or self.sampling.temperature == 0:
+            raise UsageError(
+                "--keep-sets: nothing is cut; it goes with --top-p, --top-k or --min-p"
+            )
+        if self.tools or self.guidance or self.config.resume_from is not None:
+            raise UsageError("--keep-sets does not go with --tools, --guide or --continue yet")
 
     def _guidance(self, options: GuideOptions) -> GuideOptions | None:
         options.check()

@@ -10,6 +10,7 @@ import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -112,7 +113,8 @@ def _sample_of(
         raise _Bad("`generation.logprobs` has a value that is not finite at a trained token")
     sampling = generation.get("sampling") or {}
     ref = _reference(generation.get("ref_logprobs"), len(tokens), positions)
-    temperature = _temperature(sampling, allow_truncated_sampling)
+    kept = _kept(generation, tokens, positions, vocab)
+    temperature = _temperature(sampling, allow_truncated_sampling or kept is not None)
     pictures = sampled_pictures(record, vision)
     if vision:
         prompt = vision.expand(prompt, pictures)
@@ -123,7 +125,9 @@ def _sample_of(
         epoch=generation.get("epoch") or 0,
         sample=sample,
         size=size,
-        example=Example(ids, torch.tensor(positions, dtype=torch.long) + len(prompt), pictures),
+        example=Example(
+            ids, torch.tensor(positions, dtype=torch.long) + len(prompt), pictures, kept
+        ),
         recorded=old,
         old=old,
         reward=float(reward),
@@ -206,6 +210,32 @@ def _reference(logprobs: list[float] | None, tokens: int, positions: list[int]) 
     return ref
 
 
+def _kept(
+    generation: dict, tokens: list[int], positions: list[int], vocab: int
+) -> tuple[Tensor, Tensor] | None:
+    """The tokens that a cut distribution had at the trained positions: counts [N] and ids [M]."""
+    counts, ids = generation.get("kept_counts"), generation.get("kept_ids")
+    if counts is None and ids is None:
+        return None
+    counts, ids = counts or [], ids or []
+    if len(counts) != len(tokens) or min(counts, default=0) < 0 or sum(counts) != len(ids):
+        raise _Bad(
+            f"{len(tokens)} token_ids, {len(counts)} kept_counts with a sum of {sum(counts)} and"
+            f" {len(ids)} kept_ids: they do not belong together"
+        )
+    if ids and not (min(ids) >= 0 and max(ids) < vocab):
+        raise _Bad(f"`generation.kept_ids` has an id that the policy's {vocab} tokens have not")
+    starts = [0, *accumulate(counts)]
+    sets = [ids[starts[i] : starts[i + 1]] for i in positions]
+    for i, some in zip(positions, sets, strict=True):
+        if tokens[i] not in some:
+            raise _Bad(f"token {i} ({tokens[i]}) is not among those that `kept_ids` says were left")
+    return (
+        torch.tensor([len(some) for some in sets], dtype=torch.long),
+        torch.tensor([n for some in sets for n in some], dtype=torch.long),
+    )
+
+
 def _temperature(sampling: dict, allow_truncated_sampling: bool) -> float:
     """The temperature of a distribution that can be trained on."""
     temperature = sampling.get("temperature", 1.0)
@@ -217,8 +247,8 @@ def _temperature(sampling: dict, allow_truncated_sampling: bool) -> float:
         options = ", ".join(f"{name}={sampling[name]}" for name in cut)
         raise _Bad(
             f"sampled with {options}: its log-probabilities are of a cut distribution and every"
-            " ratio would be biased. Sample without, or accept the bias with"
-            " --allow-truncated-sampling"
+            " ratio would be biased. Sample with rollout --keep-sets, or without these, or accept the"
+            " bias with --allow-truncated-sampling"
         )
     return float(temperature)
 

@@ -32,6 +32,47 @@ BLOCK = {"cpu": 2**23, "cuda": 2**26}
 NEVER = -1e30
 
 
+class Cut(NamedTuple):
+    """Which tokens have no probability: ids [B] that no engine may sample (a picture would belong to
+    each); and, of targets that were drawn from a cut distribution, all but those that were left, as
+    pairs of a target's number and an id, `rows` [M] ascending and `ids` [M]. A target without pairs is whole.
+    """
+
+    banned: Tensor | None = None
+    rows: Tensor | None = None
+    ids: Tensor | None = None
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], banned: Sequence[int], device: torch.device) -> "Cut":
+        """That of examples, whose targets stand one after another."""
+        never = torch.tensor(banned, device=device) if banned else None
+        if all(e.kept is None for e in examples):
+            return cls(never)
+        none = torch.zeros(0, dtype=torch.long)
+        each = [e.kept or (torch.zeros(len(e.targets), dtype=torch.long), none) for e in examples]
+        counts = torch.cat([n for n, _ in each])
+        rows = torch.repeat_interleave(torch.arange(len(counts)), counts)
+        return cls(never, rows.to(device), torch.cat([ids for _, ids in each]).to(device))
+
+    def __bool__(self) -> bool:
+        return self.banned is not None or self.rows is not None
+
+    def mask(self, n: int, vocab: int, first: int) -> Tensor:
+        """[n, vocab] True where there is no probability, of the targets from `first` on."""
+        device = next(t.device for t in self if t is not None)
+        out = torch.zeros(n, vocab, dtype=torch.bool, device=device)
+        if self.rows is not None and self.ids is not None:
+            begin, end = torch.searchsorted(
+                self.rows, torch.tensor([first, first + n], device=device)
+            )
+            rows, ids = self.rows[begin:end] - first, self.ids[begin:end]
+            out[rows] = True
+            out[rows, ids] = False
+        if self.banned is not None:
+            out[:, self.banned] = True
+        return out
+
+
 class Way(NamedTuple):
     """How a model is asked: in packed rows (else padded batches), by logits that are rebuilt from
     its hidden states (else its own, a whole table), or one sequence at a time."""
@@ -109,7 +150,8 @@ def token_logprobs(
         autocast: the dtype of the matrix products, e.g. torch.bfloat16; None: the weights' own.
 
     Sequences whose length gives them other positions (LongRoPE) are never in one pass. A token that
-    no engine may sample, because a picture would belong to it, has no probability here either.
+    no engine may sample, because a picture would belong to it, has no probability here either. Where an
+    example says which tokens were left (`kept`), the probability is that among them, as it was drawn.
 
     Returns [N] and [N] or None, on the model's device; the first carries a gradient (if enabled).
     Raises SwrError for a sequence whose positions depend on what ran before it (dynamic RoPE), and
@@ -147,7 +189,7 @@ def _token_logprobs(
     """The same for sequences that may share a pass; `reach`: the least length this must have."""
     device = model.device
     way, vision = way_of(model), vision_of(model)
-    banned = torch.tensor(vision.forbidden, device=device) if vision else None
+    cut = Cut.of(examples, vision.forbidden if vision else (), device)
     if not vision and any(e.pictures for e in examples):
         raise SwrError(f"{type(model).__name__} takes no pictures, and an example has some")
     tokens = torch.cat([e.ids[e.targets] for e in examples]).to(device)
@@ -164,7 +206,7 @@ def _token_logprobs(
             logits = model(**inputs).logits
             logits = logits.reshape(-1, logits.shape[-1]).index_select(0, predictors)
             logits = _with_eyes(model, logits)
-            return _score(logits, tokens, temperature, entropy, banned)
+            return _score(logits, tokens, temperature, entropy, cut)
         hidden = model.base_model(**inputs).last_hidden_state
         hidden = hidden.reshape(-1, hidden.shape[-1]).index_select(0, predictors)
         hidden = _with_eyes(model, hidden)
@@ -173,7 +215,7 @@ def _token_logprobs(
             dtype = autocast if enabled else head.weight.dtype
             scale = _scale(model.config, temperature, tokens)
             logp, h = _Pick.apply(
-                hidden.to(dtype), head.weight.to(dtype), tokens, scale, entropy is not None, banned
+                hidden.to(dtype), head.weight.to(dtype), tokens, scale, entropy is not None, cut
             )
             return logp, h if entropy == "grad" else h.detach() if entropy else None
         rows = max(1, KEPT // head.weight.shape[0])
@@ -186,7 +228,8 @@ def _token_logprobs(
                 tokens[i : i + rows],
                 None if temperature is None else temperature[i : i + rows],
                 entropy,
-                banned,
+                cut,
+                i,
                 use_reentrant=False,
             )
             for i in range(0, len(tokens), rows)
@@ -264,10 +307,9 @@ class _Pick(torch.autograd.Function):
         tokens: Tensor,
         scale: Tensor | None,
         entropy: bool,
-        banned: Tensor | None,
+        cut: Cut,
     ) -> tuple[Tensor, Tensor]:
-        """hidden [N, d], weight [V, d], tokens [N], scale [N], banned ids [B] -> [N] and [N] (zeros
-        if unwanted)."""
+        """hidden [N, d], weight [V, d], tokens [N], scale [N] -> [N] and [N] (zeros if unwanted)."""
         n, vocab = len(tokens), weight.shape[0]
         logp = torch.empty(n, device=hidden.device)
         h = torch.zeros_like(logp)
@@ -277,7 +319,7 @@ class _Pick(torch.autograd.Function):
         rows = max(1, BLOCK.get(hidden.device.type, KEPT) // vocab)
         for i in range(0, n, rows):
             part = slice(i, i + rows)
-            z = _logits(hidden[part], weight, scale, part, banned)
+            z = _logits(hidden[part], weight, scale, part, cut)
             log_z[part] = torch.logsumexp(z, -1)
             logp[part] = z.gather(-1, tokens[part, None]).squeeze(-1) - log_z[part]
             if entropy:
@@ -288,7 +330,7 @@ class _Pick(torch.autograd.Function):
             if keep:
                 ctx.probabilities.append(p)
         ctx.save_for_backward(hidden, weight, tokens, scale, log_z, h)
-        ctx.rows, ctx.banned = rows, banned
+        ctx.rows, ctx.cut = rows, cut
         ctx.set_materialize_grads(False)
         return logp, h
 
@@ -306,7 +348,7 @@ class _Pick(torch.autograd.Function):
             if ctx.probabilities:
                 p, ctx.probabilities[i // ctx.rows] = ctx.probabilities[i // ctx.rows], None
             else:
-                p = _logits(hidden[part], weight, scale, part, ctx.banned)
+                p = _logits(hidden[part], weight, scale, part, ctx.cut)
                 p = p.sub_(log_z[part, None]).exp_()
             g = of_logp[part, None]
             if of_entropy is not None:
@@ -336,13 +378,13 @@ class _Pick(torch.autograd.Function):
         )
 
 
-def _logits(
-    hidden: Tensor, weight: Tensor, scale: Tensor | None, part: slice, banned: Tensor | None
-) -> Tensor:
+def _logits(hidden: Tensor, weight: Tensor, scale: Tensor | None, part: slice, cut: Cut) -> Tensor:
     z = (hidden @ weight.T).float()
     z = z if scale is None else z.mul_(scale[part, None])
-    if banned is not None:
-        z[:, banned] = NEVER
+    if cut.rows is not None:
+        z.masked_fill_(cut.mask(z.shape[0], z.shape[1], part.start), NEVER)
+    elif cut.banned is not None:
+        z[:, cut.banned] = NEVER
     return z
 
 
@@ -353,7 +395,8 @@ def _rebuilt(
     tokens: Tensor,
     temperature: Tensor | None,
     entropy: str | None,
-    banned: Tensor | None = None,
+    cut: Cut = Cut(),
+    first: int = 0,
 ) -> tuple[Tensor, Tensor | None]:
     """The same by autograd, for an output layer that is more than one matrix."""
     logits = head(hidden).float()
@@ -364,7 +407,7 @@ def _rebuilt(
         logits = logits * scale
     if cap := _cap(config):
         logits = torch.tanh(logits / cap) * cap
-    return _score(logits, tokens, temperature, entropy, banned)
+    return _score(logits, tokens, temperature, entropy, cut, first)
 
 
 def _score(
@@ -372,14 +415,15 @@ def _score(
     tokens: Tensor,
     temperature: Tensor | None,
     entropy: str | None,
-    banned: Tensor | None = None,
+    cut: Cut = Cut(),
+    first: int = 0,
 ) -> tuple[Tensor, Tensor | None]:
-    """Log-probabilities and entropy from whole logits [N, V]."""
+    """Log-probabilities and entropy from whole logits [N, V], of the targets from `first` on."""
     logits = logits.float()
     if temperature is not None:
         logits = logits / temperature[:, None]
-    if banned is not None:
-        logits = logits.index_fill(1, banned, NEVER)
+    if cut:
+        logits = logits.masked_fill(cut.mask(logits.shape[0], logits.shape[1], first), NEVER)
     everything = torch.logsumexp(logits, dim=-1)
     logp = logits.gather(-1, tokens[:, None]).squeeze(-1) - everything
     if not entropy:

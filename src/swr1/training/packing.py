@@ -32,17 +32,19 @@ class Example(NamedTuple):
     """One sequence: `ids` [T] int64, and `targets` [N], the positions (>= 1) trained on, ascending.
 
     What stands before the first target is the prompt, shared with other examples that have it too.
-    `pictures` are the prompt's, in their order; `ids` are expanded.
+    `pictures` are the prompt's, in their order; `ids` are expanded. `kept`, of a sequence that was drawn
+    from a cut distribution: for each target how many tokens were left [N], and their ids [M].
     """
 
     ids: Tensor
     targets: Tensor
     pictures: tuple[SeenPicture, ...] = ()
+    kept: tuple[Tensor, Tensor] | None = None
 
     @property
     def identity(self) -> tuple[Any, ...]:
         """What tells it from others, for a digest."""
-        return self.ids, self.targets, *(picture.digest for picture in self.pictures)
+        return self.ids, self.targets, *(p.digest for p in self.pictures), *(self.kept or ())
 
 
 def _prompt(example: Example) -> tuple[bytes, int]:

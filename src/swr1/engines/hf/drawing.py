@@ -4,14 +4,25 @@ The uniform number comes from the sequence's own stream, so a draw depends on th
 on the sequence, never on what else is in the batch.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from swr1.engines import Sampling
 
 
-def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:
-    """Token ids [rows] and their float32 log-probabilities [rows].
+class Drawn(NamedTuple):
+    """One token a row: ids [rows], float32 log-probabilities [rows]; and, where top_k, top_p or min_p cut
+    the distribution, the tokens that were left: ids [rows, places] and which of the places count."""
+
+    ids: Tensor
+    logprobs: Tensor
+    kept: tuple[Tensor, Tensor] | None = None
+
+
+def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> Drawn:
+    """A token a row.
 
     Args:
         logits: [rows, vocabulary], any float type.
@@ -24,16 +35,16 @@ def draw(logits: Tensor, uniform: Tensor, sampling: Sampling) -> tuple[Tensor, T
     logits = logits.float()
     if sampling.temperature == 0:
         ids = logits.argmax(-1)
-        return ids, _at(torch.log_softmax(logits, -1), ids)
+        return Drawn(ids, _at(torch.log_softmax(logits, -1), ids))
     if sampling.temperature != 1:
         logits = logits / sampling.temperature
     logprobs = torch.log_softmax(logits, -1)
-    if sampling.top_k == 0 and sampling.top_p == 1 and sampling.min_p == 0:
+    if not sampling.cuts:
         ids = _invert(logprobs.exp(), uniform)
-        return ids, _at(logprobs, ids)
+        return Drawn(ids, _at(logprobs, ids))
     logprobs, order = _cut(logprobs, sampling)
     place = _invert(logprobs.exp(), uniform)
-    return _at(order, place), _at(logprobs, place)
+    return Drawn(_at(order, place), _at(logprobs, place), (order, logprobs > float("-inf")))
 
 
 def _cut(logprobs: Tensor, sampling: Sampling) -> tuple[Tensor, Tensor]:

@@ -74,6 +74,7 @@ class HFEngine:
             self.dtype = "float32" if self.device.type == "cpu" else "bfloat16"
         self.version = f"{transformers.__version__}+torch{torch.__version__.partition('+')[0]}"
         self.batch_tokens = options.batch_tokens
+        self.keep_sets = options.keep_sets
         self.vision: Vision | None = None
         self._create(folder)
 
@@ -231,6 +232,7 @@ class _Batch:
         self.cache: Any = None  # caches.RowCache, or another with its methods
         self.tail = max((len(s.encode()) for s in sampling.stop), default=0) + 8
         self.alive = 0
+        self.kept: dict[int, list[np.ndarray]] = {}  # of a request: of each token, what was left
 
     def __len__(self) -> int:
         return len(self.rows["step"]) if self.rows else 0
@@ -304,7 +306,10 @@ class _Batch:
         at = step[:, None]  # a finished row's step does not move: nobody reads what it writes
         if len(self.engine._forbidden):
             rows["logits"][:, self.engine._forbidden] = float("-inf")
-        token, logprob = draw(rows["logits"], rows["uniforms"].gather(1, at)[:, 0], self.sampling)
+        uniforms = rows["uniforms"].gather(1, at)[:, 0]
+        token, logprob, kept = draw(rows["logits"], uniforms, self.sampling)
+        if kept and self.engine.keep_sets:
+            self._keep(*kept)
         rows["tokens"].scatter_(1, at, token[:, None])
         rows["logprobs"].scatter_(1, at, logprob[:, None])
         step += alive
@@ -315,6 +320,16 @@ class _Batch:
         alive &= ~stopped & (step < rows["limit"])
         rows["last"] = token
         self.alive = int(alive.sum())
+
+    def _keep(self, ids: Tensor, inside: Tensor) -> None:
+        """Note the tokens [rows, places] from which each row that still writes draws its next one."""
+        alive = self.rows["alive"]
+        counts = inside[alive].sum(1).tolist()
+        chosen = ids[alive][inside[alive]].cpu().numpy().astype(np.int32)
+        ends = np.cumsum(counts)
+        requests = self.rows["request"][alive].tolist()
+        for request, some in zip(requests, np.split(chosen, ends[:-1]), strict=True):
+            self.kept.setdefault(request, []).append(some)
 
     def _at_stop_string(self, token: Tensor, alive: Tensor) -> Tensor:
         stopped = torch.zeros_like(alive)
@@ -346,9 +361,9 @@ class _Batch:
                 raise SwrError(
                     "the model gave NaN: its weights have diverged, or dtype is too narrow"
                 )
-            done[request] = Completion(
-                ids[row], scores, "stop" if stopped else "length", texts[row]
-            )
+            facts = as_facts(self.kept.pop(request)) if request in self.kept else {}
+            reason = "stop" if stopped else "length"
+            done[request] = Completion(ids[row], scores, reason, texts[row], facts)
         assert self.cache is not None
         order = self.cache.leave(alive)
         self.rows = {name: value[order] for name, value in rows.items()} if len(order) else {}
@@ -359,6 +374,11 @@ class _Batch:
         if self.rows:
             assert self.cache is not None
             self.rows["logits"] = self.cache.step(self.engine._call, self.rows.pop("last"))
+
+
+def as_facts(kept: list[np.ndarray]) -> dict[str, list[int]]:
+    """Sets of token ids, one a token, as they stand in a record's `generation`."""
+    return {"kept_ids": np.concatenate(kept).tolist(), "kept_counts": [len(ids) for ids in kept]}
 
 
 def _shape(config: Any) -> dict[str, Any]:

@@ -29,4 +29,9 @@ class HFOptions:
         quiet=True,
         default="1 in a pipe, else all",
     )
+    keep_sets: bool = option(
+        False,
+        "Record which tokens --top-p, --top-k and --min-p left, so that train-step can train on them.",
+        panel="Sampling",
+    )
     batch_tokens: int = 65536
