@@ -158,12 +158,23 @@ def train_with_trl(run: Path, out: Path, seed: int, steps: int) -> None:
     from datasets import load_dataset
     from trl import GRPOConfig, GRPOTrainer
 
+    from swr1.models import load_tokenizer
     from swr1.rewards import as_reward_function
 
     torch.set_num_threads(1)
     task = task_of(run)
     kind = "parquet" if task.rows.endswith(".parquet") else "json"
     rows = load_dataset(kind, data_files=str(out.parent / task.rows), split="train")
+    start = str((run / "start" / "latest").resolve())
+    opened = None
+    if rows[0]["prompt"][-1]["role"] == "assistant":  # TRL 1.16 would close that turn: so as text
+        opened, tokenizer = rows[0]["prompt"][-1]["content"], load_tokenizer(start)
+
+        def as_text(row: dict[str, Any]) -> dict[str, Any]:
+            how = {"continue_final_message": True, "tokenize": False}
+            return {"prompt": tokenizer.apply_chat_template(row["prompt"], **how)}
+
+        rows = rows.map(as_text)
     config = GRPOConfig(
         output_dir=str(out),
         per_device_train_batch_size=32,
@@ -187,8 +198,8 @@ def train_with_trl(run: Path, out: Path, seed: int, steps: int) -> None:
         seed=seed,
     )
     trainer = GRPOTrainer(
-        model=str((run / "start" / "latest").resolve()),
-        reward_funcs=as_reward_function(task.reward, task.verifiers),
+        model=start,
+        reward_funcs=as_reward_function(task.reward, task.verifiers, prefill=opened),
         args=config,
         train_dataset=rows,
     )

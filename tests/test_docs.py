@@ -26,6 +26,8 @@ def test_the_whole_record_of_the_page_is_one():
     found = {*record, *(f"generation.{name}" for name in record["generation"])}
     assert {field.name for field in FIELDS} - found == {
         "generation.ref_logprobs",
+        "generation.kept_ids",
+        "generation.kept_counts",
         "generation.pictures",
         "generation.turns",
         "generation.edited",

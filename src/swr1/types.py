@@ -31,6 +31,8 @@ class Generation(TypedDict, total=False):
     token_ids: list[int]
     logprobs: list[float]
     ref_logprobs: list[float]
+    kept_ids: list[int]
+    kept_counts: list[int]
     loss_mask: list[int]
     turns: list[dict[str, Any]]
     guided: dict[str, Any]

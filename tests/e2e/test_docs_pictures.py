@@ -10,6 +10,7 @@ import pytest
 from tests.pages import parse
 
 ROOT = Path(__file__).parent.parent.parent
+SEEN = [f"m3-laptop-{name}/table.txt" for name in ("0", "1", "2", "0-control", "0-blind")]
 LOGIC = [f"logic-rl-laptop-{name}/table.txt" for name in ("0", "1", "2", "0-control")]
 
 
@@ -52,16 +53,21 @@ def draw(tmp_path):
 def test_without_runs_only_the_simulation_is_drawn(draw):
     calls, said = draw(*LOGIC[:3])
     assert calls == ["python benchmarks/scaling.py sweep -o o/scaling.png"]
-    assert said.count("stays as it is") == 5 and "of which 3 are finished" in said
+    assert said.count("stays as it is") == 6 and "of which 3 are finished" in said
 
 
 def test_every_picture_is_drawn_from_its_runs(draw):
     ladder = "safeladder-laptop-0/stage3-plain-sampled.jsonl"
     guided = [f"intervene-laptop-{seed}/puzzles-value-best-4.jsonl" for seed in (0, 2)]
     village = "intervene-laptop-0/village.png"
-    calls, said = draw(*LOGIC, "logic-rl-laptop-0/rollouts.jsonl", ladder, *guided, village)
-    assert said == "" and len(calls) == 5
-    plot, analyze, suites, cost, _ = calls
+    kept = "logic-rl-laptop-0/rollouts.jsonl"
+    calls, said = draw(*LOGIC, *SEEN, kept, ladder, *guided, village)
+    assert said == "" and len(calls) == 6
+    plot, analyze, suites, cost, eyes, _ = calls
+    assert eyes == (
+        "swr1 plot seed 0=runs/m3-laptop-0/rl seed 1=runs/m3-laptop-1/rl seed 2=runs/m3-laptop-2/rl"
+        " rewards shuffled=runs/m3-laptop-0-control/rl blind twin=runs/m3-laptop-0-blind/rl -o o/m3.png"
+    )
     assert cost == (
         "swr1 eval value-best:4@0=runs/intervene-laptop-0/puzzles-value-best-4.jsonl"
         " value-best:4@2=runs/intervene-laptop-2/puzzles-value-best-4.jsonl"

@@ -89,7 +89,7 @@ class Model:
             ids = [5, 6, 7, 8][: parameters.max_tokens]
             scores = SimpleNamespace(logprobs=[self.library.score] * len(ids))
             made = SimpleNamespace(token_ids=ids, logprobs=scores, finish_reason="length")
-            yield SimpleNamespace(outputs=[made])
+            yield SimpleNamespace(outputs=[made], prompt_token_ids=prompt)
         finally:
             self.running -= 1
 
@@ -117,7 +117,7 @@ class Library:
     LoRARequest = staticmethod(
         lambda name, number, path: SimpleNamespace(name=name, lora_int_id=number, path=path)
     )
-    prompt = staticmethod(lambda ids: ids)
+    prompt = staticmethod(lambda ids, pictures: ids)
     auto_dtype = staticmethod(lambda base: "bfloat16")
     defaults = staticmethod(dict)
     end_tokens = staticmethod(lambda base, tokenizer: [tokenizer.eos_token_id])
