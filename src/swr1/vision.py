@@ -209,6 +209,11 @@ class Vision:
     def __deepcopy__(self, memo: Any) -> Vision:
         return self  # a copy of a model has the same eyes
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How pixels are made of a picture."""
+        return self.processor.to_dict()
+
     def ids(self, text: str) -> list[int]:
         """Token ids of what stands around a picture's features."""
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]

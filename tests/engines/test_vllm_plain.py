@@ -413,6 +413,23 @@ def test_adapters_are_served_on_their_base(opened, library, folder, tmp_path, ca
         Source.of(adapter(tmp_path / "lost", ""))
 
 
+@pytest.mark.parametrize(
+    ("file", "change", "same"),
+    [
+        ("config.json", {"text_config": {"size": 1, "dtype": "float32"}}, True),
+        ("config.json", {"text_config": {"size": 2}}, False),
+        ("preprocessor_config.json", {"patch_size": 14}, False),
+    ],
+)
+def test_weights_are_taken_in_place_where_all_else_is_the_same(tmp_path, file, change, same):
+    """Towers have configurations of their own, and an image processor makes the pixels."""
+    (tmp_path / "config.json").write_text(json.dumps({"text_config": {"size": 1}}))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"patch_size": 8}))
+    before = Source.of(tmp_path).shape
+    (tmp_path / file).write_text(json.dumps(change))
+    assert (Source.of(tmp_path).shape == before) == same
+
+
 def test_bad_prompts_are_named_with_the_limit(opened):
     long = [{"role": "user", "content": "a" * 140}]
     with pytest.raises(DataError, match=r"'a'.*too long.*the model has 128"):

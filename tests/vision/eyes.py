@@ -60,6 +60,7 @@ def prompts() -> dict[str, list[dict[str, Any]]]:
     made = {f"p{i}": ask(QUESTION, part(i, size)) for i, size in enumerate(SIZES[:3])}
     made["text"] = [{"role": "user", "content": "what is the colour of the square ?"}]
     made["two"] = ask(QUESTION, part(3, SIZES[3]), part(4, SIZES[4]))
+    made["same"] = ask(QUESTION, part(3, SIZES[3]), part(3, SIZES[3]))
     made["swapped"] = ask(QUESTION, part(4, SIZES[4]), part(3, SIZES[3]))
     return made
 

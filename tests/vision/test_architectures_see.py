@@ -266,6 +266,11 @@ def test_a_version_loads_in_plain_transformers_and_in_the_engine_again(made, tmp
     for a, b in zip(follower.generate(asked, DRAW), fresh.generate(asked, DRAW), strict=True):
         assert a.token_ids == b.token_ids
         assert np.array_equal(a.logprobs, b.logprobs)
+    file = tmp_path / "preprocessor_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"image_mean": [0.1] * 3}))
+    follower.load(tmp_path)
+    assert follower.model is not before  # pixels are made in another way
+    assert follower.vision.settings["image_mean"] == (0.1, 0.1, 0.1)
 
 
 def test_adapters_are_merged_into_what_is_saved(made, tmp_path):

@@ -107,7 +107,7 @@ def test_what_cannot_be_seen_is_told(made, monkeypatch):
         asked.length != other.length
     ):  # an image processor that makes other pictures than a trainer's
         monkeypatch.setattr(
-            engine, "_pictures", lambda request: {"d": engine.vision.image(other.pictures[0])}
+            engine, "_pictures", lambda request: [("d", engine.vision.image(other.pictures[0]))]
         )
         with pytest.raises(SwrError, match="makes other pictures"):
             engine.generate([asked], DRAW)

@@ -126,8 +126,10 @@ class HFEngine:
             return
         state = self.model.state_dict()
         if self.vision:  # stored under other names: transformers knows how to map them
-            new = models.load_causal_lm(folder, DTYPES[self.dtype]).state_dict()
-            if {k: v.shape for k, v in new.items()} != {k: v.shape for k, v in state.items()}:
+            model = models.load_causal_lm(folder, DTYPES[self.dtype])
+            new, seen = model.state_dict(), vision_of(model)
+            same = {k: v.shape for k, v in new.items()} == {k: v.shape for k, v in state.items()}
+            if not (same and seen and seen.settings == self.vision.settings):
                 self._create(folder)
                 return
             for key, value in new.items():

@@ -360,11 +360,11 @@ class VLLMEngine:
         self._completed += 1
         return Completion(ids, logprobs, reason, text)
 
-    def _pictures(self, request: Request) -> dict[str, Any]:
-        """The pictures of a prompt by digest, opened again: a queue of requests holds no pixels."""
+    def _pictures(self, request: Request) -> list[tuple[str, Any]]:
+        """Digests and pictures of a prompt, opened again: a queue of requests holds no pixels."""
         if not self.vision:
-            return {}
-        return {p.digest: self.vision.image(p) for p in request.pictures}
+            return []
+        return [(p.digest, self.vision.image(p)) for p in request.pictures]
 
     def _parameters(self, request: Request, sampling: Sampling, whole: bool) -> Any:
         """vLLM's parameters for one request; `whole`: what is written comes at its end."""

@@ -13,7 +13,7 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,16 +48,17 @@ __all__ = [
 VERSION = f"{vllm.__version__}+torch{torch.__version__.partition('+')[0]}"
 
 
-def prompt(ids: list[int], pictures: dict[str, Any]) -> Any:
-    """A prompt of token ids, in the form that needs no further work; with pictures by digest, in which
+def prompt(ids: list[int], pictures: Sequence[tuple[str, Any]]) -> Any:
+    """A prompt of token ids, in the form that needs no further work; with pictures (digest, image), in which
     each placeholder of the ids is one of them, and vLLM makes it as many as it needs.
     """
     if not pictures:
         return {"type": "token", "prompt_token_ids": ids}
     return {
         "prompt_token_ids": ids,
-        "multi_modal_data": {"image": list(pictures.values())},
-        "multi_modal_uuids": {"image": list(pictures)},  # what is cached is found again by digest
+        "multi_modal_data": {"image": [image for _, image in pictures]},
+        # what is cached is found again by digest
+        "multi_modal_uuids": {"image": [digest for digest, _ in pictures]},
     }
 
 
@@ -66,7 +67,10 @@ def take_image_processor(llm: AsyncLLM, processor: Any) -> None:
 
     vLLM makes them in this process, not in its workers.
     """
-    llm.renderer.get_mm_processor().info.get_hf_processor().image_processor = processor
+    info = llm.renderer.get_mm_processor().info
+    info.get_hf_processor().image_processor = processor
+    if info.get_hf_processor().image_processor is not processor:
+        raise RuntimeError("vLLM does not take another image processor than its own")
 
 
 def auto_dtype(base: str) -> str:

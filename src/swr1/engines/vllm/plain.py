@@ -35,6 +35,7 @@ OURS = {
     "skip_tokenizer_init": "",
     "generation_config": "",
     "enable_lora": "",
+    "mm_processor_kwargs": "",
 }
 ADAPTER = "adapter_config.json"
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # of adapters, as vLLM allots memory for them
@@ -74,8 +75,7 @@ class Source:
         model = Path(base)
         shape: Any = base
         if adapter is None and (model / "config.json").is_file():
-            config = {k: v for k, v in _json(model / "config.json").items() if k not in MAY_DIFFER}
-            shape = config, tensor_names(model)
+            shape = _lasting(_json(model / "config.json")), tensor_names(model), _pixels(model)
         return cls(str(folder), base, adapter, rank, shape)
 
     @property
@@ -88,6 +88,21 @@ class Source:
         """The folder that has the tokenizer."""
         has_tokenizer = self.adapter and (Path(self.adapter) / "tokenizer_config.json").is_file()
         return self.folder if has_tokenizer else self.base
+
+
+def _lasting(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration, those of its towers included, without what says nothing of the model."""
+    return {
+        key: _lasting(value) if isinstance(value, dict) else value
+        for key, value in config.items()
+        if key not in MAY_DIFFER
+    }
+
+
+def _pixels(folder: Path) -> dict[str, Any] | None:
+    """How a model folder says that pixels are made; None for a model of texts."""
+    file = folder / "preprocessor_config.json"
+    return _json(file) if file.is_file() else None
 
 
 def tensor_names(folder: Path) -> frozenset[str] | None:
