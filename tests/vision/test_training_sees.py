@@ -9,8 +9,8 @@ from eyes import QUESTION, WORDS, ask, part, policy, prompts
 from safetensors.torch import load_file
 
 from swr1.engines import Sampling, open_engine
-from swr1.errors import DataError, UsageError
-from swr1.models import load_tokenizer, load_vision
+from swr1.errors import DataError, SwrError, UsageError
+from swr1.models import load_classifier, load_tokenizer, load_vision
 from swr1.objectives.presets import get_preset
 from swr1.prompts import Prompt
 from swr1.rollout.blocks import rollout
@@ -250,6 +250,8 @@ def test_a_critic_and_a_model_of_texts_say_what_they_lack(records, fresh, tmp_pa
     config = RLConfig(objective="ppo", batch=6, steps=1, device="cpu")
     with pytest.raises(UsageError, match="ppo needs a critic, which takes no pictures yet"):
         train_rl(records, fresh, config)
+    with pytest.raises(SwrError, match="no classifier of the kind qwen2_5_vl"):
+        load_classifier(fresh.folder(), ["a", "b"], torch.float32, tokens=False, new_head=True)
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
