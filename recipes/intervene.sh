@@ -2,7 +2,7 @@
 # Inference-time intervention on two made worlds: what it buys to choose the next step among several, by
 # the world's rules or by a trained value model, and what corrections of wrong steps teach.
 #
-#   recipes/intervene.sh laptop    two CPU cores, nothing to download; never timed on a machine of its own
+#   recipes/intervene.sh laptop    two CPU cores, nothing to download; the village 20 minutes beside another run, all of it never timed in one go
 #   recipes/intervene.sh smoke     the laptop's stages on a few records, learning nothing
 #
 # Stopped at any point, the same command goes on. Variables:

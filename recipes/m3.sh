@@ -94,7 +94,7 @@ learn() { # FROM TO LESSON STEPS OPTIONS...
 }
 if [ -n "$MODEL" ]; then
   [ -e start ] || swr1 init-policy start --from "$MODEL"
-elif [ ! -e start-swapped.jsonl ]; then # made, and looked at: BLIND and CONTROL go on from it
+elif [ ! -e "start-${SETS##* }.jsonl" ]; then # made, and looked at: BLIND and CONTROL go on from it
   # The order matters: a policy that guesses often from the first step on does not learn to see.
   step "CoT-SFT: first see, then answer, then the habit to guess"
   lesson see $PICTURES .65 1000
@@ -113,7 +113,7 @@ evaluate() { # POLICY NAME
     judge "completions-$2-$set.jsonl" -o "$2-$set.jsonl"
   done
 }
-[ -e start-swapped.jsonl ] || (BLIND= evaluate start start)
+[ -e "start-${SETS##* }.jsonl" ] || (BLIND= evaluate start start) # the last set: all of them
 
 cd "$RUN"
 step "M3-RL: $STEPS steps with the rule reward and visual focus"

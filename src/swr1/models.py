@@ -87,8 +87,8 @@ def load_vision(folder: str | Path, tokenizer: Any, config: Any = None) -> Visio
             source, backend="pil", trust_remote_code=_trusted
         )
         beside = cached_file(source, PROCESSOR, _raise_exceptions_for_missing_entries=False)
-        files = {PROCESSOR: Path(beside).read_text()} if beside else {}
-        return Vision(config, processor, tokenizer, files)
+        facts = json.loads(Path(beside).read_text()) if beside else {}
+        return Vision(config, processor, tokenizer, facts)
 
 
 def load_classifier(

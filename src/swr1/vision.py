@@ -15,6 +15,7 @@ A picture is opened by swr1.pictures and nowhere else; an image processor gets i
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -177,15 +178,15 @@ class Vision:
         forbidden: ids that no completion may hold: a picture would belong to each.
         opener: opens pictures; who knows folders and limits puts another in its place.
         facts: of the image processor, for a record's `generation.engine`.
-        files: what stands beside the image processor for other programs, name -> text.
+        beside: what stands in `processor_config.json` for other programs; {}: there is none.
 
     Raises SwrError for a folder whose parts do not belong together.
     """
 
     def __init__(
-        self, config: Any, processor: Any, tokenizer: Any, files: Mapping[str, str] | None = None
+        self, config: Any, processor: Any, tokenizer: Any, beside: Mapping[str, Any] | None = None
     ) -> None:
-        self.files = dict(files or {})
+        self.beside = dict(beside or {})
         self.config, self.processor, self.tokenizer = config, processor, tokenizer
         self.kind = ARCHITECTURES[config.model_type]
         self.spatial = self.kind is QWEN_VL
@@ -335,8 +336,8 @@ class Vision:
     def save(self, folder: Path) -> None:
         """Write the image processor into a model folder, and what stands beside it."""
         self.processor.save_pretrained(folder)
-        for name, text in self.files.items():
-            (folder / name).write_text(text)
+        if self.beside:
+            (folder / PROCESSOR).write_text(json.dumps(self.beside, indent=2) + "\n")
 
 
 def tower_of(model: Any) -> Any:

@@ -447,6 +447,10 @@ def test_failures_are_errors_for_people(opened, library):
     engine.log.write_text(
         "(Worker pid=1) ERROR [x.py:1] torch.OutOfMemoryError: CUDA out of memory."
     )
+    library.fails["generate"] = DataError("a picture has changed")
+    [first, second] = engine.stream(ask(2), Sampling())
+    assert isinstance(first, DataError) and "record 'r': a picture has changed" in str(first)
+    assert second.token_ids
     library.fails["generate"] = RuntimeError("the engine is dead")
     with pytest.raises(SwrError, match="the GPU's memory is not enough"):
         engine.generate(ask(), Sampling())

@@ -155,6 +155,8 @@ def test_what_rows_of_others_cannot_hold_is_said(records, tmp_path):
     (tmp_path / "later.jsonl").write_bytes(jsonl(texts) + lines[0])
     done = run_swr1("export", "trl", "later.jsonl", "-o", "y.parquet", cwd=tmp_path)
     assert done.returncode == 65 and "the first 1,000 records had none" in done.stderr
+    done = run_swr1("export", "trl", "late.jsonl", "--on-error", "skip", cwd=tmp_path, check=True)
+    assert len(done.stdout.splitlines()) == 1 and "JSON holds no bytes" in done.stderr
     marked = item(part_of(ONE), words="What does <image> mean?")
     (tmp_path / "m.jsonl").write_bytes(jsonl([marked]))
     done = run_swr1("export", "verl", "m.jsonl", "-o", "x.parquet", cwd=tmp_path)

@@ -361,3 +361,19 @@ def test_a_folder_without_its_image_processor_is_named(tmp_path):
     (home.folder() / "preprocessor_config.json").unlink()
     with pytest.raises(SwrError, match="cannot load an image processor from"):
         open_engine("hf", home.folder(), device="cpu")
+
+
+def test_only_json_passes_from_a_folder_into_a_version(tmp_path):
+    """What stands in processor_config.json is for other programs; a link to a text is no such thing."""
+    home = policy(tmp_path / "p", "smolvlm")
+    folder, tokenizer = home.folder(), load_tokenizer(home.folder())
+    seen = load_vision(folder, tokenizer)
+    seen.save(tmp_path)
+    again = json.loads((tmp_path / "processor_config.json").read_text())
+    assert again == json.loads((folder / "processor_config.json").read_text())
+    (tmp_path / "secret").write_text("nobody's business")
+    (folder / "processor_config.json").unlink()
+    (folder / "processor_config.json").symlink_to(tmp_path / "secret")
+    with pytest.raises(SwrError) as error:
+        load_vision(folder, tokenizer)
+    assert "business" not in str(error.value)

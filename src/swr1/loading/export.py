@@ -55,8 +55,8 @@ def export(
     """
     kind, told, prompts = None, False, prompts or Prompts()
     records = stage.read(("id", "prompt"))
-    first = list(islice(records, FIRST))
-    pictures = bytes_too and any(r is not None and has_pictures(r) for r in first)
+    first = list(islice(records, FIRST)) if bytes_too else []
+    pictures = any(record is not None and has_pictures(record) for record in first)
     for number, record in enumerate(chain(first, records)):
         if record is None:
             continue

@@ -29,6 +29,7 @@ from swr1.types import Verdict
 from swr1.verifiers.declared import verdict_name
 
 FIELDS = ("id", "task", "answer", "info")
+NOT_INFO = ("completion_ids", "environments", "image", "images")  # pictures are in the prompt, too
 EXPORTED = "swr1"  # the column of `swr1 export trl` with the record's fields
 Verifier = Callable[[Record], Verdict]
 
@@ -191,12 +192,7 @@ def _record(
     for name, value in row.items():
         if name in FIELDS:
             record[name] = value
-        elif name not in (
-            "completion_ids",
-            "environments",
-            "image",
-            "images",
-        ):  # those of the prompt
+        elif name not in NOT_INFO:
             info[name.removeprefix("info.")] = value
     record["info"] = info
     if "id" not in record:

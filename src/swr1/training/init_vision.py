@@ -5,7 +5,6 @@ with 3x3 cells is nine tokens, one a cell. What learns from drawn pictures in mi
 Qwen2.5-VL; the others are for tests of the same path.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -189,7 +188,7 @@ def make_model(architecture: str, text: dict[str, Any], tokenizer: Any) -> Any:
     """
     from transformers import AutoConfig, AutoModelForImageTextToText
 
-    from swr1.vision import PROCESSOR, Vision
+    from swr1.vision import Vision
 
     family = FAMILIES[architecture]
     if text["head_dim"] < 6:
@@ -200,6 +199,5 @@ def make_model(architecture: str, text: dict[str, Any], tokenizer: Any) -> Any:
         **family.configure(text, tokenizer),
     )
     model = AutoModelForImageTextToText.from_config(config)
-    files = {PROCESSOR: json.dumps(family.facts, indent=2) + "\n"} if family.facts else {}
-    model.swr1_vision = Vision(config, family.processor(), tokenizer, files)
+    model.swr1_vision = Vision(config, family.processor(), tokenizer, family.facts)
     return model

@@ -122,3 +122,5 @@ def test_visual_focus_asks_a_judge_about_photographs_and_a_rule_about_drawings()
     assert [v["label"] for v in found] == ["sees", "misses", None]
     assert "no picture" in found[2]["error"]
     assert judged(focus.open(), photo)["score"] is None
+    with pytest.raises(UsageError, match="visual-focus asks a model only with --guard"):
+        focus.open(judge="mine.toml")

@@ -315,6 +315,8 @@ class VLLMEngine:
                 return await self._ask(request, sampling, stop)
         except (self._library.VLLMValidationError, ValueError) as error:
             return DataError(f"record {request.key[0]!r}: vLLM refused it: {error}")
+        except DataError as error:  # a picture that was there when the request was made
+            return DataError(f"record {request.key[0]!r}: {error.reason}", error.location)
         except asyncio.CancelledError:
             raise
         except Exception as error:

@@ -19,7 +19,7 @@ from swr1.records import Record
 from swr1.registry import check_choice
 from swr1.steps import StepRule
 from swr1.types import Verdict
-from swr1.verifiers.models.options import ModelOptions, opener
+from swr1.verifiers.models.options import ModelOptions, opener, refuse_without_guard
 from swr1.verifiers.models.reply import CouldNotJudge
 from swr1.verifiers.steps.models import Pending, ProcessModel, StepJudge
 from swr1.verifiers.steps.turn import RIGHT, SCORES, WRONG, Judged, Turn, turn_of, verdict_of
@@ -82,10 +82,8 @@ def open(
 
         judge = open_model("steps", (RIGHT, WRONG), WRONG, "steps", ModelOptions(**options))
         asked = StepJudge(judge)
-    elif unused := [k for k in ("judge", "adapter", "cache", "key_env") if options.get(k)]:
-        raise UsageError(
-            f"steps asks a model only with --guard: --{unused[0].replace('_', '-')} is of no use"
-        )
+    else:
+        refuse_without_guard("steps", options)
     return Steps(asked, given, score, prefill)
 
 

@@ -22,7 +22,7 @@ from swr1.scenes.scene import Scene, stated
 from swr1.steps import thoughts
 from swr1.types import Verdict
 from swr1.verifiers.completions.text import assistant_text
-from swr1.verifiers.models.options import ModelOptions, opener
+from swr1.verifiers.models.options import ModelOptions, opener, refuse_without_guard
 from swr1.verifiers.verdicts import null, verdict
 
 BY = "visual-focus@1"
@@ -50,6 +50,8 @@ def open(*, floor: float = 0.5, prefill: str = "", **options: Any) -> "VisualFoc
 
         asked = ModelOptions(**({"judge": "visual-focus", "pictures": "send"} | options))
         judge = open_model("visual-focus", ("sees", "misses", "silent"), "silent", None, asked)
+    else:
+        refuse_without_guard("visual-focus", options)
     return VisualFocus(judge, floor, prefill)
 
 

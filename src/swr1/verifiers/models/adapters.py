@@ -219,14 +219,14 @@ def policies() -> list[str]:
 
 def _read_shield(replies: Sequence[Reply]) -> Reading:
     """`Yes` (it violates the policy) or `No`, of one policy each; the worst of them counts."""
-    return _worst(replies, _form("shieldgemma")["policies"])
+    return _worst(zip(replies, _form("shieldgemma")["policies"], strict=True))
 
 
-def _worst(replies: Sequence[Reply], names: Iterable[str]) -> Reading:
-    """Of a policy by reply; the worst of all counts."""
+def _worst(replies: Iterable[tuple[Reply, str]]) -> Reading:
+    """Of replies, each about the policy beside it, the worst counts."""
     risks: dict[str, float] = {}
     known = True
-    for name, reply in zip(names, replies, strict=False):
+    for reply, name in replies:
         verdict = first_word(reply.text, ("yes", "no"), r"(?:it|this|the (?:response|image))\b")
         classes = class_probabilities(reply, verdict.at, {"yes": "unsafe", "no": "safe"})
         known = known and classes is not None
@@ -255,7 +255,7 @@ def _ask_shield_two(turns: Turns, ask: Ask) -> list[Question]:
 
 def _read_shield_two(replies: Sequence[Reply]) -> Reading:
     """`Yes` or `No` of a picture and a policy each; the worst counts. It says nothing of the answer."""
-    reading = _worst(replies, cycle(_form("shieldgemma2")["policies"]))
+    reading = _worst(zip(replies, cycle(_form("shieldgemma2")["policies"]), strict=False))
     return reading._replace(detail=reading.detail | {"judged": "pictures"})
 
 

@@ -7,7 +7,7 @@ takes the fields of ModelOptions by name, beside its own, so that `--set` knows 
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
@@ -123,6 +123,14 @@ class ModelOptions:
             raise UsageError(
                 f"{verifier}: --key-env names the key of a server, and there is no --url"
             )
+
+
+def refuse_without_guard(verifier: str, options: Mapping[str, Any]) -> None:
+    """Raises UsageError for options that say how a model is asked, where a verifier has none to ask."""
+    if unused := [k for k in ("judge", "adapter", "cache", "key_env") if options.get(k)]:
+        raise UsageError(
+            f"{verifier} asks a model only with --guard: --{unused[0].replace('_', '-')} is of no use"
+        )
 
 
 def model_settings() -> tuple[Setting, ...]:
