@@ -23,11 +23,12 @@ generate() { swr1 rollout "$@"; }
 train() { swr1 train-step "$@"; }
 step() { printf '\n== %s\n' "$*" >&2; }
 
-SCENES= HARM=1 TEXT=1 MODEL=${MODEL:-}
+SCENES= HARM=1 TEXT=1 WORDS=harm.jsonl MODEL=${MODEL:-}
 case $PROFILE in
 -h | --help) help; exit ;;
 laptop) ;;
 smoke)
+  WORDS="harm.jsonl text.jsonl" # so few lessons do not have all words
   : "${SEE_STEPS:=3}" "${ANSWER_STEPS:=2}" "${HABIT_STEPS:=2}" "${STEPS:=2}" "${PICTURES:=120}"
   : "${HELD_OUT:=12}" "${MAX_TOKENS:=24}" "${SAMPLES:=4}" "${BATCH:=4}"
   ;;
@@ -100,7 +101,7 @@ elif [ ! -e "start-${SETS##* }.jsonl" ]; then # made, and looked at: BLIND and C
   lesson see $PICTURES .65 1000
   lesson answer $((PICTURES / 2)) .75 2000
   lesson habit $((PICTURES / 4)) .35 3000
-  [ -e new ] || swr1 init-policy new see*.jsonl harm.jsonl --vision --seed $SEED --context 256
+  [ -e new ] || swr1 init-policy new see*.jsonl $WORDS --vision --seed $SEED --context 256
   learn new see see $SEE_STEPS --optimizer muon --lr 0.005 --warmup 100
   learn see answer answer $ANSWER_STEPS --optimizer muon --lr 0.003 --warmup 20
   learn answer start habit $HABIT_STEPS --optimizer muon --lr 0.0015 --warmup 20
