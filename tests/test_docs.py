@@ -29,6 +29,7 @@ def test_the_whole_record_of_the_page_is_one():
         "generation.kept_ids",
         "generation.kept_counts",
         "generation.pictures",
+        "generation.versions",
         "generation.turns",
         "generation.edited",
         "generation.guided",

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import orjson
@@ -132,6 +133,13 @@ FIELDS = [
     Field(
         "generation.kept_counts", "ints", "rollout", "how many of `kept_ids` belong to each token"
     ),
+    Field(
+        "generation.versions",
+        "json",
+        "rollout",
+        "where new weights came while it was written: [version, how many tokens it wrote] of each, in order;"
+        " `policy` has the first",
+    ),
     Field("generation.loss_mask", "ints", "rollout", "0 where the policy did not write the token"),
     Field(
         "generation.turns",
@@ -199,6 +207,7 @@ _NESTED_SHAPES = {
     "engine": dict,
     "sampling": dict,
     "turns": list,
+    "versions": list,
     "edited": dict,
 }
 WROTE = "wrote"  # the kind of a turn that is the policy's own
@@ -302,6 +311,29 @@ def _with_large_integers(value: Any) -> Any:
     if type(value) is int and not -(2**63) <= value < 2**64:
         return orjson.Fragment(str(value))
     return value
+
+
+def versions_of(generation: Record) -> list[tuple[int, int]]:
+    """Which version of the policy wrote a completion's tokens: (version, how many), in order; nothing
+    where all are of `policy`.
+
+    Raises ValueError where they are not whole numbers that rise, or do not count all tokens.
+    """
+    runs = generation.get("versions")
+    if runs is None:
+        return []
+    good = all(
+        type(run) is list and len(run) == 2 and set(map(type, run)) == {int} and run[1] > 0
+        for run in runs
+    )
+    rising = good and all(a[0] < b[0] for a, b in pairwise(runs))
+    if not rising or sum(n for _, n in runs) != len(generation.get("token_ids") or []):
+        raise ValueError(
+            "`generation.versions` is not [version, tokens] of rising versions, whose tokens are all"
+        )
+    if runs and runs[0][0] != (generation.get("policy") or {}).get("version"):
+        raise ValueError("`generation.policy` has another version than `versions` begins with")
+    return [(version, count) for version, count in runs]
 
 
 def make_id(task: str, prompt: Any, answer: Any, model: str | None = None) -> str:

@@ -33,6 +33,7 @@ class Generation(TypedDict, total=False):
     ref_logprobs: list[float]
     kept_ids: list[int]
     kept_counts: list[int]
+    versions: list[list[int]]
     loss_mask: list[int]
     turns: list[dict[str, Any]]
     guided: dict[str, Any]

@@ -46,6 +46,7 @@ LACKS = (
     "cuts",  # no top_k and min_p
     "context",  # does not end a completion where the context ends
     "swap",  # cannot take other weights
+    "flow",  # cannot take them with completions under way
     "sampling",  # gives what it has, whatever is asked for
 )
 
@@ -368,6 +369,83 @@ def a_swap_under_way_divides_old_from_new(subject: Subject) -> None:
     engine.load(mine)
     assert [c.text for c in made] == want + [c.text for c in fresh]
     assert engine.generate(new[:1], sampling)[0].text != fresh[0].text
+
+
+@check("swap", "flow", "ids", "logprobs")
+def weights_are_taken_in_flight(subject: Subject) -> None:
+    """New weights go on with completions under way: who wrote a token is known, and its log-probability is
+    that of the distribution it was drawn from, with the old keys and values as they are kept."""
+    for recompute in (False, True):
+        requests, made = flown(subject, recompute)
+        assert set(made) == {r.key for r in requests}, "each ends once"
+        mixed = 0
+        for request in requests:
+            completion = made[request.key]
+            versions, ids = completion.facts["versions"], completion.token_ids
+            assert (
+                ids and sum(n for _, n in versions) == len(ids) and all(n > 0 for _, n in versions)
+            )
+            assert [v for v, _ in versions] in ([7], [8], [7, 8])
+            if request.key[0] == "later":
+                assert versions == [[8, len(ids)]], "it began after the weights came"
+            mixed += len(versions) == 2
+            ranges = [(subject.folder(v - 7, "chatml"), n) for v, n in versions]
+            want = in_ranges(ranges, request.prompt_ids, ids, recompute)
+            assert np.abs(completion.logprobs - want).max() < 1e-4
+        assert mixed > 2, "no completion met the new weights"
+
+
+def flown(subject: Subject, recompute: bool) -> tuple[list[Request], dict]:
+    """Requests, and their completions by key, of a flow that takes the weights of seed 1 as version 8 while
+    version 7, of seed 0, writes."""
+    mine, other = subject.folder(0, "chatml"), subject.folder(1, "chatml")
+    engine = subject.open(mine)
+    engine.load(mine)
+    flow = engine.flow(Sampling(1.0, max_tokens=80), 7, recompute)
+    first, more, later = (
+        requests_of(engine, n, name=x) for n, x in ((8, "a"), (4, "b"), (6, "later"))
+    )
+    made, deadline = {}, time.monotonic() + 120
+
+    def go_on(steps: int) -> None:
+        for _ in range(steps):
+            made.update({request.key: completion for request, completion in flow.step()})
+
+    flow.begin(first)
+    go_on(3)
+    flow.begin(more)
+    go_on(3)
+    flow.take(other, 8)
+    flow.begin(later)
+    while len(made) < 18 and time.monotonic() < deadline:
+        go_on(1)
+    flow.close()
+    engine.load(mine)
+    return [*first, *more, *later], made
+
+
+def in_ranges(ranges: list, prompt: list[int], ids: list[int], recompute: bool) -> np.ndarray:
+    """The log-probabilities of `ids` where each model folder wrote its number of them, in order.
+
+    Each goes on from the keys and values that those before it left, or with `recompute` from its own.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, DynamicCache
+
+    cache, done, want = DynamicCache(), 0, []
+    for folder, count in ranges:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        whole = [*prompt, *ids]
+        end = len(prompt) + sum(map(len, want)) + count
+        if recompute:
+            cache, done = DynamicCache(), 0
+        with torch.inference_mode():
+            new = torch.tensor([whole[done : end - 1]])
+            logits = model(input_ids=new, past_key_values=cache).logits[0, -count:]
+        done = end - 1
+        target = torch.tensor(whole[end - count : end])
+        want.append(torch.log_softmax(logits, -1).gather(1, target[:, None])[:, 0].numpy())
+    return np.concatenate(want)
 
 
 @check()

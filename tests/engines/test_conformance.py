@@ -96,7 +96,7 @@ def subjects(folder, tmp_path_factory):
     tape = tmp_path_factory.mktemp("tape") / "tape.jsonl"
     found = {
         "hf": Subject(lambda path: open_engine("hf", path), folder),
-        "replay": Subject(lambda path: Recording(path, tape), folder, frozenset({"swap"})),
+        "replay": Subject(lambda path: Recording(path, tape), folder, frozenset({"swap", "flow"})),
     }
     for name, (make, options, lacks) in SERVED.items():
         assert lacks <= set(LACKS)

@@ -9,6 +9,7 @@ from swr1.engines import Request, Sampling, open_engine
 from swr1.errors import DataError, UsageError
 from swr1.prompts import Prompt
 from swr1.rollout.blocks import rollout
+from swr1.rollout.requests import Requests
 from tests.conftest import jsonl, load, run_swr1
 
 
@@ -126,8 +127,8 @@ def test_no_prompt_waits_for_company(tape):
             taken.append(record["id"])
             yield record
 
-    options = {"samples": 2, "sampling": Sampling(), "policy_name": "p", "refresh": lambda: None}
-    out = rollout(feed(), engine, prompt=Prompt("none"), **options)
+    make = Requests(engine, Prompt("none"), 2, Sampling(), "p")
+    out = rollout(feed(), make, refresh=lambda: None)
     assert [next(out)["sample"], next(out)["sample"]] == [0, 1]
     assert taken == ["b"]
 

@@ -11,6 +11,7 @@ from swr1.errors import DataError
 from swr1.prompts import Prompt, assistant_text
 from swr1.rollout import blocks
 from swr1.rollout.blocks import rollout
+from swr1.rollout.requests import Requests
 from swr1.streams.reading import SILENCE
 from tests.engines.tiny_policy import WORDS
 
@@ -33,9 +34,9 @@ def source(count: int) -> list[dict]:
 
 def run(engine, records, refresh=lambda: 3, **options):
     options = {"samples": 3, "sampling": Sampling(max_tokens=12, stop=("ok ok",))} | options
-    return list(
-        rollout(records, engine, prompt=PROMPT, policy_name="kk", refresh=refresh, **options)
-    )
+    when = {n: options.pop(n) for n in ("prompts_per_block", "silence_limit") if n in options}
+    make = Requests(engine, PROMPT, policy_name="kk", **options)
+    return list(rollout(records, make, refresh=refresh, **when))
 
 
 def test_completed_records(engine):
@@ -108,16 +109,8 @@ def test_records_stream_one_block_at_a_time(engine):
             taken.append(record["id"])
             yield record
 
-    stream = rollout(
-        feed(),
-        engine,
-        prompt=PROMPT,
-        samples=1,
-        sampling=Sampling(max_tokens=4),
-        policy_name="kk",
-        refresh=lambda: None,
-        prompts_per_block=2,
-    )
+    make = Requests(engine, PROMPT, 1, Sampling(max_tokens=4), "kk")
+    stream = rollout(feed(), make, refresh=lambda: None, prompts_per_block=2)
     next(stream)
     assert len(taken) == 2
 

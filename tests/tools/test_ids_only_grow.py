@@ -20,6 +20,7 @@ from swr1.prompts.decoding import Decoder
 from swr1.prompts.insertion import escaped, insertion, insertion_ids
 from swr1.records import own, validate
 from swr1.rollout.blocks import rollout
+from swr1.rollout.requests import Requests
 from swr1.tools import Reply
 from swr1.tools.options import ToolOptions
 from swr1.tools.running import Tools
@@ -95,11 +96,9 @@ def test_ids_only_grow_and_own_tokens_have_the_ratio_1(
     made = list(
         rollout(
             records,
-            engine,
-            prompt=Prompt("none"),
-            samples=3,
-            sampling=Sampling(temperature, max_tokens=20, seed=seed),
-            policy_name="p",
+            Requests(
+                engine, Prompt("none"), 3, Sampling(temperature, max_tokens=20, seed=seed), "p"
+            ),
             refresh=lambda: 0,
         )
     )

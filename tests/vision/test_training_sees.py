@@ -14,6 +14,7 @@ from swr1.models import load_classifier, load_tokenizer, load_vision
 from swr1.objectives.presets import get_preset
 from swr1.prompts import Prompt
 from swr1.rollout.blocks import rollout
+from swr1.rollout.requests import Requests
 from swr1.training.checks import as_record
 from swr1.training.config import DPOConfig, RLConfig, SFTConfig
 from swr1.training.groups import digest, read_sample
@@ -32,15 +33,8 @@ def sampled(home, samples=2, tokens=6):
     """Scored records of all kinds of prompts, sampled by the policy's newest version."""
     engine = open_engine("hf", home.folder(), dtype="float32", device="cpu")
     records = [{"id": name, "task": "look", "prompt": p} for name, p in prompts().items()]
-    out = rollout(
-        records,
-        engine,
-        prompt=NONE,
-        samples=samples,
-        sampling=Sampling(max_tokens=tokens, seed=1),
-        policy_name=home.name,
-        refresh=home.latest,
-    )
+    make = Requests(engine, NONE, samples, Sampling(max_tokens=tokens, seed=1), home.name)
+    out = rollout(records, make, refresh=home.latest)
     return [record | {"reward": float(record["sample"])} for record in out]
 
 

@@ -15,6 +15,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -162,12 +163,63 @@ class Completion:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+class Wrote:
+    """Which versions of the weights wrote the tokens of a completion, as a rollout goes on with new ones.
+
+    None is a version that nobody asks for.
+    """
+
+    def __init__(self, version: int | None) -> None:
+        self._from = [(version, 0)]  # each version, and the first token that it wrote
+
+    def go_on(self, version: int, tokens: int) -> None:
+        """What follows the first `tokens` is written by `version`."""
+        if self._from[-1][1] == tokens:
+            self._from.pop()
+        self._from.append((version, tokens))
+
+    def facts(self, tokens: int) -> dict[str, Any]:
+        """`versions` of a record's `generation`: [version, how many tokens], in their order."""
+        starts = [min(at, tokens) for _, at in self._from] + [tokens]
+        runs = [[v, b - a] for (v, _), (a, b) in zip(self._from, pairwise(starts), strict=True)]
+        written = [run for run in runs if run[1]] or runs[-1:]
+        return {} if self._from[0][0] is None else {"versions": written}
+
+
+class Flow(Protocol):
+    """Completions under way: requests join them, completions leave, and new weights meet them.
+
+    What an engine has that can do so: `flow(sampling, version, recompute)` opens one; it returns None
+    for a model with which it cannot. A completion's `facts` have `versions` (see Wrote).
+    """
+
+    def room(self) -> int:
+        """How many requests more would be written at once, without waiting for others to end."""
+
+    def begin(self, requests: Sequence[Request]) -> None:
+        """Let requests join."""
+
+    def step(self) -> list[tuple[Request, Completion | DataError]]:
+        """Go on for a moment (a token of each, or some milliseconds); what has ended, with its
+        request."""
+
+    def take(self, folder: str, version: int) -> None:
+        """Go on with the weights in `folder`, from the next token of each completion on.
+
+        With `recompute` their own keys and values replace those of all that was written before; else
+        those of the old weights are kept."""
+
+    def close(self) -> None:
+        """Give up what is under way."""
+
+
 class Engine(Protocol):
     """What a stage asks of an engine.
 
     An engine may have more. `stream(requests, sampling)` yields a Completion, or the DataError that
     it came to, for each request in order. It may read ahead; a None among the requests means that no
-    request came for a while and that finished completions are to be yielded. `summary()` is a line
+    request came for a while and that finished completions are to be yielded. `flow` takes new weights
+    with completions under way (see Flow). `summary()` is a line
     for people and `counts()` a Counter of how its attempts went. There are class attributes, too:
     `fixed_weights = True`, when `load` and therefore `--max-lag` cannot be used (or only with its
     option `reload`), `needs_policy = False`, when `--policy` means nothing to it, `loads_policy = True`,

@@ -70,4 +70,22 @@ class RolloutConfig:
         "Prompts with the same value of this key of info share a pass rate, as far as they have"
         " none of their own.",
     )
+    weights: str | None = training(
+        None,
+        "When a new version is taken: in-flight, with completions under way, or between blocks of --batch"
+        " prompts.",
+        default="in-flight, with --max-lag 1 or more, where the engine can",
+        metavar="WHEN",
+    )
+    recompute_cache: bool = training(
+        False,
+        "In flight, compute keys and values of what was written again with the new weights, instead of"
+        " keeping those of the old ones.",
+    )
+    order: str = training(
+        "input",
+        "How groups leave: input, in the order of the prompts, or finished, as soon as they are whole"
+        " (in flight).",
+        metavar="RULE",
+    )
     wait: float = training(600.0, "Seconds to wait for a version at most.", quiet=True)

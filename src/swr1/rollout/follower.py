@@ -19,6 +19,7 @@ from swr1.terminal import say
 
 TRAINER_GONE = 5.0  # seconds without a trainer at work after which none is expected
 REPORT_EVERY = 30.0  # seconds
+LOOK_EVERY = 0.005  # seconds between two looks for a newer version, with completions under way
 
 
 class PolicyFollower:
@@ -48,6 +49,8 @@ class PolicyFollower:
         self.version = self.policy.latest() if self.policy else None
         self._before = self.policy.plan() if self.policy else {}
         self._trainer_seen = self._looked = 0.0  # when, by the monotonic clock
+        self._limit, self._limit_at = 0, 0.0
+        self._idle: Iterator[None] | None = None
 
     @property
     def folder(self) -> str:
@@ -174,15 +177,63 @@ class PolicyFollower:
             if time.monotonic() - self._looked > 1:
                 self._check_trainer(policy)
                 self._looked = time.monotonic()
+        self._load(policy, newest, lambda folder, version: engine.load(folder))
+        return min(size, room)
+
+    def _load(self, policy: Policy, newest: int, load: Callable[[Path, int], None]) -> None:
+        """Use version `newest`, or one after it where that was pruned meanwhile."""
         while newest != self.version:
             try:
-                engine.load(policy.folder(newest))
+                load(policy.folder(newest), newest)
                 self.version = newest
             except SwrError:
                 if newest in policy.versions():
                     raise
                 newest = policy.latest()
-        return min(size, room)
+
+    def look(self, take: Callable[[str, int], None]) -> int:
+        """The limit (see window.py) under the newest version; never waits.
+
+        A version that is newer than the one in use is given to `take` first: its folder, its number.
+        Raises what `admit` raises, but for a wait that was too long.
+        """
+        policy, max_lag, now = self.policy, self.max_lag, time.monotonic()
+        assert policy is not None and max_lag is not None
+        if now - self._limit_at >= LOOK_EVERY:
+            try:
+                if now - self._looked > 1:
+                    self._looked = now
+                    self._check_trainer(policy)
+                self._load(policy, policy.latest(), lambda folder, n: take(str(folder), n))
+                assert self.version is not None
+                taken = policy.groups_taken(self.version, self.plan)
+                self._limit = taken + (max_lag + 1) * self.plan["batch"]
+            except (SwrError, OSError):
+                time.sleep(0.2)  # if it is being deleted right now
+                if not policy.exists:
+                    raise policy.vanished() from None
+                if self.version in policy.versions():
+                    raise
+                self._limit_at = 0.0  # pruned since, so newer ones exist
+                return self.look(take)
+            self._limit_at = time.monotonic()
+        return self._limit
+
+    def idle(self) -> None:
+        """Wait a moment for a newer version, with nothing under way.
+
+        Raises SwrError when --wait seconds of that were not enough.
+        """
+        assert self.policy
+        what = f"for a version of {self.policy.path} newer than {self.version}"
+        if self._idle is None:
+            self._idle = self._waiting(what)
+            next(self._idle)
+        next(self._idle)
+
+    def busy(self) -> None:
+        """Completions are under way, or the input is silent: what is waited for is no version."""
+        self._idle = None
 
     def pass_rates(self) -> PassRates:
         """How often prompts pass, as it was saved with the version in use."""

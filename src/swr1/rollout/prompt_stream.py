@@ -7,6 +7,7 @@ from typing import Any
 
 from swr1.errors import DataError, UsageError
 from swr1.records import key
+from swr1.rollout.order import Order
 from swr1.streams import Placed, Stage
 from swr1.streams.reading import SILENCE, Mark
 
@@ -14,16 +15,18 @@ SILENT_AFTER = 0.05  # seconds after which an input that gives nothing is silent
 
 
 class _Prompt(Placed):
-    """A prompt record with its epoch and its position in the input."""
+    """A prompt record with its epoch, its position in the input, and its number over all epochs."""
 
     epoch: int
     at: int
+    number: int
 
 
 class PromptStream:
     """The prompt records of a stage, `epochs` times, in a new order each time if they are shuffled.
 
-    The first `skip` prompts for which `fits` is true are passed over. `given` counts the prompts that
+    `skip` prompts are passed over: those that `order` says have left, and the first others for which
+    `fits` is true. `given` counts the prompts that
     were given so far, and those. For each input the stream notes how many prompts it gave that will
     have completions: one, or as many as `prefixes` makes of it.
     While standard input is silent it gives SILENCE again and again, so that its reader can do other
@@ -38,6 +41,7 @@ class PromptStream:
         skip: int = 0,
         fits: Callable[[dict], bool] = lambda record: True,
         prefixes: Callable[[dict], Iterable[dict]] | None = None,
+        order: Order | None = None,
     ) -> None:
         again = epochs > 1 or shuffle_seed is not None
         if again and stage.shard != (0, 1):
@@ -46,7 +50,10 @@ class PromptStream:
             )
         self.stage, self.epochs, self.shuffle_seed = stage, epochs, shuffle_seed
         self.repeats = again
-        self.given, self.skip, self.fits, self.prefixes = 0, skip, fits, prefixes
+        self.given, self.fits, self.prefixes, self.order = 0, fits, prefixes, order
+        self._behind = order.behind if order else set()
+        self._skip = skip - len(self._behind)
+        self._number = -1  # of the newest
         self._usable = array("L")  # by input, the prompts of it that will have completions
         self._stream = self._read()
         self._next: Placed | Mark | None = None
@@ -104,14 +111,22 @@ class PromptStream:
         return made
 
     def _give(self, record: Placed, epoch: int) -> Iterator[Placed]:
-        if self.given < self.skip:
-            self.given += self.fits(record)
+        self._number += 1
+        if self._number in self._behind:
+            self.given += 1
+            return
+        if self._skip:
+            if self.fits(record):
+                self.given, self._skip = self.given + 1, self._skip - 1
+                if self.order:
+                    self.order.note(self._number)
             return
         yield self._place(record, epoch)
 
     def _place(self, record: Placed, epoch: int) -> Placed:
         copy = _Prompt(record)
         copy.location, copy.epoch, copy.at = record.location, epoch, len(self._usable) - 1
+        copy.number = self._number
         return copy
 
     @staticmethod

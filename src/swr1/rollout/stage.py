@@ -1,11 +1,12 @@
 """The rollout stage as a whole: its parts, with the engine, a stage and, through it, the trainer."""
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from swr1.engines import IMPLIED, REGISTRY, Engine, Sampling, known_options, open_engine
+from swr1.engines import IMPLIED, REGISTRY, Engine, Flow, Sampling, known_options, open_engine
 from swr1.engines.continuing import ContinuingEngine
 from swr1.errors import DataError, UsageError
 from swr1.guidance.engine import GuidedEngine
@@ -18,9 +19,13 @@ from swr1.prompts.unknown import Unknown
 from swr1.rollout.blocks import rollout
 from swr1.rollout.config import RolloutConfig
 from swr1.rollout.curriculum import Curriculum
+from swr1.rollout.flow import InFlight
 from swr1.rollout.follower import PolicyFollower
+from swr1.rollout.order import Order
 from swr1.rollout.prefixes import Prefixes
 from swr1.rollout.prompt_stream import PromptStream
+from swr1.rollout.requests import Requests
+from swr1.rollout.window import ORDERS, Window
 from swr1.rollout.writer import GroupWriter
 from swr1.streams import Stage
 from swr1.streams.reading import count_lines
@@ -31,6 +36,8 @@ from swr1.tools.running import Tools, digests, open_tools
 
 # Engine options whose defaults are named in a record's trail, too.
 SHAPING = {"dtype": "auto", "recorded": (), "vllm": ()}
+IN_FLIGHT = "in-flight"
+WEIGHTS = (IN_FLIGHT, "between")
 SILENCE_LIMIT = 1.0  # seconds after which a block that is not full begins, in a pipe
 
 
@@ -76,6 +83,7 @@ class Rollout:
                 )
             raise UsageError(f"--policy is missing: {of}")
         self._check_keep_sets()
+        self._check_in_flight()
         fixed = getattr(self._engine_class(), "fixed_weights", False)
         if config.max_lag is not None and fixed and not self.engine_options.get("reload"):
             known = known_options(self.engine)
@@ -112,6 +120,28 @@ class Rollout:
             )
         if self.tools or self.guidance or self.config.resume_from is not None:
             raise UsageError("--keep-sets does not go with --tools, --guide or --continue yet")
+
+    def _check_in_flight(self) -> None:
+        """Raises UsageError for options that speak of new weights where none come."""
+        config = self.config
+        known = {"weights": WEIGHTS, "order": ORDERS}
+        for name, values in known.items():
+            if getattr(config, name) not in (None, *values):
+                raise UsageError(
+                    f"--{name} is {' or '.join(values)}, not {getattr(config, name)!r}"
+                )
+        asked = {
+            "--weights in-flight": config.weights == IN_FLIGHT,
+            "--recompute-cache": config.recompute_cache,
+            "--order finished": config.order == "finished",
+        }
+        if option := next((name for name, given in asked.items() if given), None):
+            if not config.max_lag:
+                raise UsageError(
+                    f"{option} needs --max-lag 1 or more: else no version comes with completions under way"
+                )
+            if config.weights == "between":
+                raise UsageError(f"{option} and --weights between do not go together")
 
     def _guidance(self, options: GuideOptions) -> GuideOptions | None:
         options.check()
@@ -203,7 +233,7 @@ class _Running:
         config = job.config
         self.writer = GroupWriter(stage, config.samples)
         # When there is nothing to train, the stages after this one learn that nothing failed.
-        used = self.follower.follow(self.writer.wait)
+        self.used = used = self.follower.follow(self.writer.wait)
         following = config.max_lag is not None
         if following and (before := self.follower.note_batch(config.batch, used)):
             stage.say(
@@ -212,6 +242,7 @@ class _Running:
                 f" run, bit for bit (they will be with --batch {before})"
             )
         self.engine: Any = job.open_engine()
+        self.flow: Flow | None = None
         job.prompts.say = stage.say
         tokenizer = getattr(self.engine, "tokenizer", None)
         self.unknown = Unknown(tokenizer, config.max_unknown, stage.say)
@@ -222,7 +253,12 @@ class _Running:
             self.engine = ContinuingEngine(self.engine, whose)
         if job.guidance:
             self.engine = GuidedEngine(self.engine, job.guidance, job.guide, scorer)
-        seed = job.sampling.seed
+        else:
+            self.flow = self._open_flow()
+        seed, policy = job.sampling.seed, self.follower.policy
+        self.order = None
+        if self.flow and policy and not config.curriculum:
+            self.order = Order.of(policy.path, used, config.order)
         self.prompts = (
             Curriculum(stage, config.epochs, seed, self.follower, config.by, self.fits)
             if config.curriculum
@@ -233,32 +269,48 @@ class _Running:
                 used,
                 self.fits,
                 job.prefixes,
+                self.order,
             )
         )
+        self.make = Requests(
+            self.engine,
+            job.prompts,
+            config.samples,
+            job.sampling,
+            config.policy or job.engine,
+            self.prompts.epoch_of,
+            stage,
+            self.refuse,
+            self.unknown,
+            job.prefixes is not None,
+        )
+
+    def _open_flow(self) -> Flow | None:
+        """What takes new weights with completions under way, where that is wanted and can be."""
+        config, open_flow = self.job.config, getattr(self.engine, "flow", None)
+        if not config.max_lag or config.weights == "between":
+            return None
+        flow = open_flow and open_flow(
+            self.job.sampling, self.follower.version, config.recompute_cache
+        )
+        if flow is None and (config.weights or config.recompute_cache or config.order != "input"):
+            raise UsageError(
+                f"the engine {self.job.engine!r} cannot take new weights with completions under way here:"
+                " leave out --weights, --recompute-cache and --order"
+            )
+        return flow
 
     def run(self) -> None:
-        job, config, stage = self.job, self.job.config, self.stage
-        write = stage.write if config.max_lag is None else self.writer.write
+        stage = self.stage
+        following = self.job.config.max_lag is not None
+        write = self.writer.write if following else stage.write
+        began = time.monotonic()
         try:
-            for record in rollout(
-                self.prompts,
-                self.engine,
-                prompt=job.prompts,
-                samples=config.samples,
-                sampling=job.sampling,
-                policy_name=config.policy or job.engine,
-                admit=self.admit,
-                refresh=lambda: self.follower.version,
-                epoch_of=self.prompts.epoch_of,
-                done=stage,
-                on_error=self.refuse,
-                unknown=self.unknown,
-                continued=job.prefixes is not None,
-                prompts_per_block=config.batch,
-                # With a file, the blocks of each run are the same; a pipe's reader must not wait.
-                silence_limit=SILENCE_LIMIT if stage.output == "-" else math.inf,
-            ):
-                write(record)
+            if self.flow:
+                self._run_in_flight(self.flow)
+            else:
+                for record in self._blocks():
+                    write(record)
             self.writer.flush()
             self.unknown.report()
         finally:
@@ -269,7 +321,52 @@ class _Running:
             if hasattr(self.engine, "summary"):
                 for line in self.engine.summary().splitlines():
                     stage.say(line)
-        self.prompts.close(config.samples)
+            if following:
+                self._report(time.monotonic() - began)
+        self.prompts.close(self.job.config.samples)
+
+    def _blocks(self) -> Iterator[dict]:
+        config, stage = self.job.config, self.stage
+        return rollout(
+            self.prompts,
+            self.make,
+            admit=self.admit,
+            refresh=lambda: self.follower.version,
+            prompts_per_block=config.batch,
+            # With a file, the blocks of each run are the same; a pipe's reader must not wait.
+            silence_limit=SILENCE_LIMIT if stage.output == "-" else math.inf,
+        )
+
+    def _run_in_flight(self, flow: Flow) -> None:
+        # The bound on lag bounds what is on its way, so no completion need wait for a busy reader.
+        self.stage.writer.wait_never()
+        self.in_flight = InFlight(
+            self.prompts,
+            self.make,
+            flow,
+            self.follower,
+            Window(self.used, self.job.config.order),
+            leave=self.note,
+            rest=self.writer.wait,
+        )
+        for group in self.in_flight:
+            for record in group:
+                self.writer.write(record)
+            self.writer.flush()
+
+    def _report(self, seconds: float) -> None:
+        """Say how much of its time the engine was idle."""
+        working = self.in_flight.working if self.flow else self.make.working
+        idle = max(0.0, seconds - working)
+        self.stage.tallies["seconds"].update({"idle": round(idle, 1), "at work": round(working, 1)})  # type: ignore[dict-item]
+        self.stage.say(f"the engine was idle {idle / max(seconds, 1e-9):.0%} of {seconds:.0f} s")
+        if self.flow and (line := self.in_flight.summary()):
+            self.stage.say(line)
+
+    def note(self, record: Any) -> None:
+        """A prompt's group leaves next."""
+        if self.order:
+            self.order.note(record.number)
 
     def fits(self, record: Any) -> bool:
         """Whether a prompt can be completed. With a curriculum, one that cannot is dropped here."""

@@ -10,6 +10,7 @@ lock with its process.
 import fcntl
 import gzip
 import hashlib
+import math
 import os
 import select
 import shutil
@@ -49,6 +50,7 @@ class _Buffer:
 
     def __init__(self, fd: int, every: float, path: Path | None = None) -> None:
         self.fd, self.every, self.path = fd, every, path
+        self.most: float = 2 * FULL  # bytes that may wait; who writes more waits for the reader
         self._lines: list[bytes] = []
         self._size = 0
         self._lock = threading.Lock()
@@ -64,7 +66,7 @@ class _Buffer:
             self._size += len(line)
             if self._first or self._size >= FULL:
                 self._wake.notify()
-                while self._size >= 2 * FULL and not self._done:
+                while self._size >= self.most and not self._done:
                     self._room.wait()
         if self._error is not None:
             self._raise()
@@ -130,6 +132,8 @@ class NoWriter:
 
     def mark(self, mark: bytes) -> None: ...
 
+    def wait_never(self) -> None: ...
+
     def keeps_pictures(self) -> tuple[Path | None, bool]:
         """Where the pictures of its records are kept: beside a file in this folder, inside the records."""
         from swr1.pictures.config import current
@@ -156,6 +160,10 @@ class PipeWriter(NoWriter):
 
     def mark(self, mark: bytes) -> None:
         self._buffer.write(mark)
+
+    def wait_never(self) -> None:
+        """Keep what the reader does not take yet; for a stage that bounds its output by other means."""
+        self._buffer.most = math.inf
 
     def finish(self, meta: dict[str, Any]) -> None:
         self._buffer.close()
@@ -268,6 +276,8 @@ class FileWriter:
         self._buffer.write(pack(record, orjson.OPT_APPEND_NEWLINE))
 
     def mark(self, mark: bytes) -> None: ...
+
+    def wait_never(self) -> None: ...
 
     def keeps_pictures(self) -> tuple[Path | None, bool]:
         from swr1.pictures.config import current

@@ -82,7 +82,7 @@ class Batches:
         while len(taken) < self.size and (group := next(self._groups, None)) is not None:
             came += 1
             for s in group:
-                s.lag = lag(s, self.run)
+                set_lags(s, self.run)
             passed = [bool(s.scores) and set(s.scores.values()) == {1} for s in group]
             self.rates.add(group[0].id, sum(passed), len(group), self.run.version)
             if kind := self._useless(group):
@@ -146,21 +146,26 @@ class Batches:
         yield from groups
 
 
-def lag(sample: Sample, run: Run) -> int:
-    """Optimizer steps between the policy that sampled and the present weights.
+def set_lags(sample: Sample, run: Run) -> None:
+    """Set `lags`: the optimizer steps between the weights that wrote tokens and the present ones.
 
     Versions of another folder cannot be compared with this one's (a run on rollouts of the policy
     that it was made from): those samples count as sampled when this run began.
     Raises DataError for a version that this policy does not have yet.
     """
     ours = Path(sample.policy).resolve().name == run.policy.path.resolve().name
-    if sample.version is None or not ours:
-        return run.step
-    if sample.version > run.version:
-        raise DataError(
-            f"record {sample.id!r}, sample {sample.sample}: written by version {sample.version} of"
-            f" {sample.policy}, but {run.policy.path} is at version {run.version}; train the policy"
-            " that sampled, or make the rollouts again",
-            sample.location,
-        )
-    return run.steps_since(sample.version)
+    lags = []
+    for version, tokens in sample.runs():
+        if version is None or not ours:
+            lags.append((run.step, tokens))
+            continue
+        if version > run.version:
+            raise DataError(
+                f"record {sample.id!r}, sample {sample.sample}: written by version {version} of"
+                f" {sample.policy}, but {run.policy.path} is at version {run.version}; train the policy"
+                " that sampled, or make the rollouts again",
+                sample.location,
+            )
+        lags.append((run.steps_since(version), tokens))
+    sample.lags = lags
+    sample.lag = max(lag for lag, _ in lags)

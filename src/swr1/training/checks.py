@@ -88,6 +88,7 @@ def as_record(sample: Sample) -> dict:
             "epoch": sample.epoch,
             "group": sample.size,
             "policy": {"name": sample.policy, "version": sample.version},
+            **({"versions": [list(run) for run in sample.versions]} if sample.versions else {}),
             "sampling": {"temperature": sample.temperature, "max_tokens": sample.limit},
             "prompt_ids": collapse(ids[:start], pictures),
             **({"pictures": [picture.facts() for picture in pictures]} if pictures else {}),

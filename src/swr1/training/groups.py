@@ -10,13 +10,14 @@ import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from swr1.errors import DataError
+from swr1.records import versions_of
 from swr1.streams.reading import GROUP_END, GROUP_END_WAITING, Mark
 from swr1.training.engine import Example
 from swr1.training.seen import sampled_pictures
@@ -36,7 +37,9 @@ class Sample:
     a sample that is `lag` optimizer steps old, whose loss is multiplied by `weight` [N]. `ref` [N]
     are those under a reference model, if the record has them. `parts` are the parts of the reward
     that the record has, NaN where one was not judged. `steps`: of each judged step the number of its
-    last trainable token, and its reward (credit.py).
+    last trainable token, and its reward (credit.py). `version` wrote the first token; where others came
+    while it was written, `versions` has all of them, each with how many tokens it wrote. `lags`: of each
+    version, in optimizer steps, with how many of the N it wrote; `lag` is that of the oldest.
     """
 
     id: str
@@ -56,10 +59,22 @@ class Sample:
     version: int | None
     policy: str
     location: str | None
+    versions: list[tuple[int, int]] = field(default_factory=list)
     lag: int = 0
+    lags: list[tuple[int, int]] = field(default_factory=list)
     weight: Tensor | None = None
     ref: Tensor | None = None
     steps: list[tuple[int, float]] = field(default_factory=list)
+
+    def runs(self) -> list[tuple[int | None, int]]:
+        """(version, how many of the N trainable tokens it wrote), in order."""
+        if not self.versions:
+            return [(self.version, len(self.recorded))]
+        first = len(self.example.ids) - self.tokens
+        ends = torch.tensor([n for _, n in self.versions]).cumsum(0) + first
+        before = torch.searchsorted(self.example.targets, ends).tolist()
+        counts = [b - a for a, b in pairwise([0, *before])]
+        return [(v, n) for (v, _), n in zip(self.versions, counts, strict=True)]
 
 
 def read_sample(
@@ -120,6 +135,10 @@ def _sample_of(
         prompt = vision.expand(prompt, pictures)
     ids = torch.tensor(prompt + tokens, dtype=torch.long)
     source = generation.get("policy") or {}
+    try:
+        versions = versions_of(generation)
+    except ValueError as error:
+        raise _Bad(str(error)) from None
     return Sample(
         id=str(record["id"]),
         epoch=generation.get("epoch") or 0,
@@ -146,6 +165,7 @@ def _sample_of(
         limit=sampling.get("max_tokens"),
         truncated=generation.get("finish_reason") == "length",
         version=source.get("version"),
+        versions=versions,
         policy=str(source.get("name") or ""),
         ref=ref,
         location=location,
@@ -340,7 +360,8 @@ def digest(group: list[Sample]) -> str:
     """A digest that identifies an input: the first group's ids, tokens and policy versions."""
     h = hashlib.sha256()
     for s in group:
-        h.update(f"{s.id} {s.epoch} {s.sample} {s.version} {s.example.ids.tolist()}\n".encode())
+        of = s.versions or s.version
+        h.update(f"{s.id} {s.epoch} {s.sample} {of} {s.example.ids.tolist()}\n".encode())
         h.update("".join(picture.digest for picture in s.example.pictures).encode())
     return h.hexdigest()[:16]
 

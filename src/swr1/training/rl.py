@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -35,7 +36,7 @@ from swr1.training.checks import check_policy, write_aside
 from swr1.training.config import RLConfig
 from swr1.training.credit import StepCredit
 from swr1.training.critic import Critic
-from swr1.training.groups import Sample, mean_of, read_sample
+from swr1.training.groups import Sample, read_sample
 from swr1.training.optimizer import Optimizer, Schedule
 from swr1.training.parallel import ProcessGroup, join, shard
 from swr1.training.remembered import SystemPrompts
@@ -369,11 +370,17 @@ def _learn(
 
 
 def _arrival(taken: Batch) -> dict[str, Any]:
-    """The ages of a batch's samples, and the counts of drops before it."""
-    lags = [s.lag for group in taken.groups for s in group]
+    """The ages of a batch's tokens, and the counts of drops before it."""
+    samples = [s for group in taken.groups for s in group]
+    tokens: Counter[int] = Counter()
+    for s in samples:
+        for lag, n in s.lags:
+            tokens[lag] += n
+    total = tokens.total()
     return {
-        "lag": mean_of(lags),
-        "lag_max": max(lags, default=None),
+        "lag": sum(lag * n for lag, n in tokens.items()) / total if total else None,
+        "lag_max": max((s.lag for s in samples), default=None),
+        "lag_shares": {str(lag): n / total for lag, n in sorted(tokens.items()) if n},
         "dropped_stale": taken.dropped["stale"],
         "dropped_zero_variance": taken.dropped["zero-variance"],
         "dropped_incomplete": taken.dropped["incomplete"],

@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from swr1.engines import Completion, Request, Sampling, all_good, check_room, random_stream
+from swr1.engines.vllm.flow import UnderWay, VLLMFlow
 from swr1.engines.vllm.options import VLLMOptions
 from swr1.engines.vllm.plain import (
     ADAPTER,
@@ -72,8 +73,8 @@ class VLLMEngine:
     def __init__(self, folder: str | Path, options: VLLMOptions = DEFAULTS) -> None:
         _check(options)
         self.options = options
-        self._library = _library()
-        known = [f.name for f in fields(self._library.AsyncEngineArgs)]
+        self.library = _library()
+        known = [f.name for f in fields(self.library.AsyncEngineArgs)]
         self._arguments: dict[str, Any] = {
             "tensor_parallel_size": options.tensor_parallel,
             "pipeline_parallel_size": options.pipeline_parallel,
@@ -85,13 +86,14 @@ class VLLMEngine:
             "enable_prefix_caching": True,  # a group's prompt is computed once
             "worker_extension_cls": "swr1.engines.vllm.worker.Worker",
             "disable_log_stats": True,
-            **self._library.defaults(),
+            **self.library.defaults(),
         } | extra_arguments(options.vllm, known)
-        self.version = self._library.VERSION
+        self.version = self.library.VERSION
         self.stream = None if options.follow else self._stream
         self._asleep, self._keep_log, self._lora = False, False, None
         self._taken, self._taking = 0, 0.0  # versions, and the seconds that cost
         self._completed = 0
+        self.salt: str | None = None  # see flow.py
         self._tasks: set[asyncio.Task] = set()
         self._numbers = itertools.count(1)
         self._loop = asyncio.new_event_loop()
@@ -115,7 +117,7 @@ class VLLMEngine:
         self._loop.run_forever()
 
     def _start(self, source: Source) -> None:
-        library, dtype = self._library, self.options.dtype
+        library, dtype = self.library, self.options.dtype
         if dtype == "auto" and not self._arguments["quantization"]:
             dtype = library.auto_dtype(source.base)
         self.tokenizer = load_tokenizer(source.tokenizer)
@@ -211,8 +213,12 @@ class VLLMEngine:
             except Exception as error:
                 self._restart(source, f"it could not take new weights in place ({error})")
         self.source = source
+        self.count_taken(time.monotonic() - started)
+
+    def count_taken(self, seconds: float) -> None:
+        """Count a version that was taken."""
         self._taken += 1
-        self._taking += time.monotonic() - started
+        self._taking += seconds
 
     async def _take(self, source: Source) -> None:
         """Load the weights of `source` in place; wakes an engine that sleeps."""
@@ -238,7 +244,7 @@ class VLLMEngine:
     async def _serve_adapter(self, folder: str) -> None:
         """Complete requests with this adapter, in place of the one before it."""
         number = next(self._numbers)
-        lora = self._library.LoRARequest(f"adapter-{number}", number, folder)
+        lora = self.library.LoRARequest(f"adapter-{number}", number, folder)
         await self._llm.add_lora(lora)
         old, self._lora = self._lora, lora
         if old:
@@ -304,16 +310,31 @@ class VLLMEngine:
                     future.cancel()
                 self._wait(self._finish(), "for what was cancelled")
 
+    def flow(self, sampling: Sampling, version: int, recompute: bool) -> VLLMFlow | None:
+        """Completions under way, which new weights may meet (see swr1.engines.Flow); None with an
+        adapter, whose weights vLLM holds for the requests that it began with, and with --sleep."""
+        if self.source.adapter or self.options.sleep:
+            return None
+        check_sampling(sampling)
+        return VLLMFlow(self, sampling, version, recompute)
+
     async def _complete(
-        self, request: Request, sampling: Sampling, stop: StopStrings | None
+        self,
+        request: Request,
+        sampling: Sampling,
+        stop: StopStrings | None,
+        under_way: UnderWay | None = None,
     ) -> Completion | DataError:
         task = asyncio.current_task()
         assert task
         self._tasks.add(task)
         try:
             async with self._slots:
-                return await self._ask(request, sampling, stop)
-        except (self._library.VLLMValidationError, ValueError) as error:
+                while True:
+                    made = await self._ask(request, sampling, stop, under_way)
+                    if made is not None:
+                        return made
+        except (self.library.VLLMValidationError, ValueError) as error:
             return DataError(f"record {request.key[0]!r}: vLLM refused it: {error}")
         except DataError as error:  # a picture that was there when the request was made
             return DataError(f"record {request.key[0]!r}: {error.reason}", error.location)
@@ -325,14 +346,22 @@ class VLLMEngine:
             self._tasks.discard(task)
 
     async def _ask(
-        self, request: Request, sampling: Sampling, stop: StopStrings | None
-    ) -> Completion:
+        self,
+        request: Request,
+        sampling: Sampling,
+        stop: StopStrings | None,
+        under_way: UnderWay | None,
+    ) -> Completion | None:
+        """None where it is to be asked for again."""
         ids: list[int] = []
         scores: list[float] = []
+        name = f"{next(self._numbers)}"
+        if under_way:
+            under_way.name, under_way.again = name, False
         written = self._llm.generate(
-            self._library.prompt(request.prompt_ids, self._pictures(request)),
+            self.library.prompt(request.prompt_ids, self._pictures(request), self.salt),
             self._parameters(request, sampling, whole=stop is None),
-            f"{next(self._numbers)}",
+            name,
             lora_request=self._lora,
         )
         reason = None
@@ -344,6 +373,8 @@ class VLLMEngine:
                     f" {request.length}: its image processor makes other pictures of them"
                 )
             [made] = output.outputs
+            if under_way and under_way.again:
+                break
             seen = len(ids)
             ids += made.token_ids
             scores += made.logprobs.logprobs
@@ -353,6 +384,8 @@ class VLLMEngine:
                 reason = "stop"
                 break
         await written.aclose()
+        if under_way and under_way.again:
+            return None
         if reason not in ("stop", "length"):
             raise SwrError(f"vllm ended a completion with {reason!r} (its log: {self.log})")
         logprobs = np.array(scores, dtype=np.float32)
@@ -370,11 +403,11 @@ class VLLMEngine:
 
     def _parameters(self, request: Request, sampling: Sampling, whole: bool) -> Any:
         """vLLM's parameters for one request; `whole`: what is written comes at its end."""
-        kinds = self._library.RequestOutputKind
+        kinds = self.library.RequestOutputKind
         seed = None
         if sampling.temperature > 0:
             seed = int(random_stream(sampling.seed, request).integers(2**31))
-        return self._library.SamplingParams(
+        return self.library.SamplingParams(
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,

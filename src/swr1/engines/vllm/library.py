@@ -48,18 +48,37 @@ __all__ = [
 VERSION = f"{vllm.__version__}+torch{torch.__version__.partition('+')[0]}"
 
 
-def prompt(ids: list[int], pictures: Sequence[tuple[str, Any]]) -> Any:
+def prompt(
+    ids: list[int], pictures: Sequence[tuple[str, Any]], salt: str | None = None
+) -> dict[str, Any]:
     """A prompt of token ids, in the form that needs no further work; with pictures (digest, image), in which
-    each placeholder of the ids is one of them, and vLLM makes it as many as it needs.
+    each placeholder of the ids is one of them, and vLLM makes it as many as it needs. Only prompts of one
+    salt share what is cached of them.
     """
+    salted = {"cache_salt": salt} if salt else {}
     if not pictures:
-        return {"type": "token", "prompt_token_ids": ids}
+        return {"type": "token", "prompt_token_ids": ids, **salted}
     return {
+        **salted,
         "prompt_token_ids": ids,
         "multi_modal_data": {"image": [image for _, image in pictures]},
         # what is cached is found again by digest
         "multi_modal_uuids": {"image": [digest for digest, _ in pictures]},
     }
+
+
+def tokens_of(llm: AsyncLLM, name: str) -> int | None:
+    """How many tokens of the completion of request `name` have come from vLLM's processes; None for
+    one that has ended."""
+    processor = llm.output_processor
+    internal = processor.external_req_ids.get(name, [])
+    states = [s for i in internal if (s := processor.request_states.get(i)) is not None]
+    return states[0].detokenizer.num_output_tokens() if states else None
+
+
+def arrived(llm: AsyncLLM) -> bool:
+    """Whether nothing that vLLM's processes wrote waits to be read."""
+    return llm.engine_core.outputs_queue.empty()
 
 
 def take_image_processor(llm: AsyncLLM, processor: Any) -> None:
