@@ -184,6 +184,10 @@ class Policy:
                 raise DataError(f"the marker's {name!r} is no whole number", str(marker))
         return meta
 
+    def next_version(self) -> int:
+        """The number that `publish` gives next."""
+        return max(self._numbered(), default=-1) + 1
+
     def publish(
         self,
         save: Callable[[Path], None],
@@ -204,7 +208,7 @@ class Policy:
         self.check_exists()
         versions = self.path / "versions"
         versions.mkdir(parents=True, exist_ok=True)
-        number = max(self._numbered(), default=-1) + 1
+        number = self.next_version()
         complete = self.versions()
         before = self._marker(complete[-1]) if complete else {}
         meta = {name: before[name] for name in LASTING if name in before} | meta

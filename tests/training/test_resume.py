@@ -78,6 +78,15 @@ def sft(policy: Policy, records, **options) -> dict:
     return train_sft(iter(records), policy, **options)
 
 
+def rl_beside(policy: Policy, records) -> dict:
+    """Versions and states are written beside the steps."""
+    return rl(policy, records, background=True)
+
+
+def sft_beside(policy: Policy, records) -> dict:
+    return sft(policy, records, background=True)
+
+
 def rows(policy: Policy) -> list[dict]:
     lines = (policy.path / "metrics.jsonl").read_text().splitlines()
     return [{k: v for k, v in json.loads(line).items() if k not in CLOCKS} for line in lines]
@@ -126,12 +135,12 @@ MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize("train", [rl, sft])
+@pytest.mark.parametrize("train", [rl, sft, rl_beside, sft_beside])
 @pytest.mark.parametrize(("target", "name", "call", "after"), MOMENTS)
 def test_death_at_every_moment_that_matters(
     tmp_path, start, records, unbroken, monkeypatch, train, target, name, call, after
 ):
-    unbroken = unbroken(train)
+    unbroken = unbroken({rl_beside: rl, sft_beside: sft}.get(train, train))
     broken = fresh(start, tmp_path / "broken")
     with monkeypatch.context() as patch:
         die_at(patch, target, name, call, after=after)
@@ -169,25 +178,37 @@ def test_options_do_not_break_it(tmp_path, start, records, monkeypatch, options:
     assert_same(unbroken, broken)
 
 
-def test_killed_with_signal_9_at_a_random_moment(tmp_path, start, records):
-    """The real thing: a process of its own, SIGKILL, and a rerun over the same file."""
-    (tmp_path / "records.jsonl").write_bytes(jsonl(records))
-    unbroken, broken = fresh(start, tmp_path / "unbroken"), fresh(start, tmp_path / "broken")
+def kill_and_go_on(folder: Path, start: Path, records, more: str, kills: int) -> None:
+    """A process of its own, SIGKILL at a random moment, and a rerun over the same file; `kills` times."""
+    (folder / "records.jsonl").write_bytes(jsonl(records))
+    unbroken = fresh(start, folder / "unbroken")
     line = "train-step grpo records.jsonl --batch 2 --lr 1e-2 --kl 0.05 --publish-every 1 --keep 99"
-    line = f"{line} --threads 1 --policy"
-    run_swr1(*line.split(), "unbroken", cwd=tmp_path, check=True)
-    child = start_swr1([*line.split(), "broken"], cwd=tmp_path, stderr=subprocess.DEVNULL)
-    metrics = broken.path / "metrics.jsonl"
-    deadline = time.monotonic() + 120
-    while not (metrics.exists() and metrics.read_text().count("\n") >= random.randint(2, 6)):
-        assert child.poll() is None and time.monotonic() < deadline
-        time.sleep(0.002)
-    time.sleep(random.random() / 50)
-    child.kill()
-    child.wait()
-    assert len(rows(broken)) < len(rows(unbroken)), "killed too late to show anything"
-    run_swr1(*line.split(), "broken", cwd=tmp_path, check=True)
-    assert_same(unbroken, broken)
+    line = f"{line} --threads 1 {more} --policy"
+    run_swr1(*line.split(), "unbroken", cwd=folder, check=True)
+    for number in range(kills):
+        broken = fresh(start, folder / f"broken{number}")
+        child = start_swr1([*line.split(), broken.path.name], cwd=folder, stderr=subprocess.DEVNULL)
+        metrics = broken.path / "metrics.jsonl"
+        deadline = time.monotonic() + 120
+        while not (metrics.exists() and metrics.read_text().count("\n") >= random.randint(2, 6)):
+            assert child.poll() is None and time.monotonic() < deadline
+            time.sleep(0.002)
+        time.sleep(random.random() / 50)
+        child.kill()
+        child.wait()
+        assert len(rows(broken)) < len(rows(unbroken)), "killed too late to show anything"
+        run_swr1(*line.split(), broken.path.name, cwd=folder, check=True)
+        assert_same(unbroken, broken)
+
+
+@pytest.mark.parametrize("more", ["", "--background"])
+def test_killed_with_signal_9_at_a_random_moment(tmp_path, start, records, more):
+    kill_and_go_on(tmp_path, start, records, more, 1)
+
+
+@pytest.mark.slow
+def test_killed_at_fifty_moments_while_states_are_written(tmp_path, start, records):
+    kill_and_go_on(tmp_path, start, records, "--background", 50)
 
 
 def test_another_input_is_read_from_its_start_and_the_run_goes_on(tmp_path, start, records):

@@ -75,7 +75,18 @@ class TrainConfig:
         "auto", "Weights on the ranks of a launcher: ddp (whole), fsdp (sharded), or auto."
     )
     publish_every: int | None = run(1, "Steps per published version.", usual=True)
-    checkpoint_every: int | None = run(None, "Steps per trainer state.", default="as published")
+    checkpoint_every: int | None = run(
+        None,
+        "Steps per trainer state.",
+        default="as published; with more than 1 GiB of trained weights, whose state takes 3, every 50",
+    )
+    background: bool | None = run(
+        None,
+        "Write versions and states while the next steps are made, from a copy in the host's memory: 2 bytes a"
+        " weight (bfloat16) and, with a state, 12 more.",
+        default="with 64 MiB of trained weights or more",
+        negatable=True,
+    )
     keep: int | None = run(3, "Number of newest versions kept on disk.")
     seed: int = run(0, "Seed of data order and adapters.", usual=True)
     resume: bool = run(True, "Continue a stopped run; else start a new one from the latest.")

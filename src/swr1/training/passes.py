@@ -14,7 +14,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,43 +168,45 @@ class Passes:
             optimizer,
             lambda folder, weights: teaching.save(model, folder, weights),
             ranks=self.ranks,
+            background=config.background,
         )
-        if run.step:
-            self.log(f"resumed at step {run.step} of {total}")
-        rate_at = Schedule(config.lr, config.schedule, config.warmup, total)
-        saves = config.checkpoint_every or config.publish_every or max(1, total // 20)
-        begun, seen = time.perf_counter(), 0
-        for chosen in chosen_of:
-            done, lr = run.step + 1, rate_at(run.step)
-            loss, facts = teaching.learn(model, chosen)
-            norm = optimizer.step(lr, config.max_grad_norm)
-            if not (math.isfinite(loss) and math.isfinite(norm)):
-                raise SwrError(
-                    f"loss {loss} and gradient norm {norm} at step {done}; {policy.path}"
-                    f" stays at version {run.version}. Try a lower learning rate or a warm-up"
+        with closing(run):
+            if run.step:
+                self.log(f"resumed at step {run.step} of {total}")
+            rate_at = Schedule(config.lr, config.schedule, config.warmup, total)
+            saves = config.checkpoint_every or config.publish_every or max(1, total // 20)
+            begun, seen = time.perf_counter(), 0
+            for chosen in chosen_of:
+                done, lr = run.step + 1, rate_at(run.step)
+                loss, facts = teaching.learn(model, chosen)
+                norm = optimizer.step(lr, config.max_grad_norm)
+                if not (math.isfinite(loss) and math.isfinite(norm)):
+                    raise SwrError(
+                        f"loss {loss} and gradient norm {norm} at step {done}; {policy.path}"
+                        f" stays at version {run.version}. Try a lower learning rate or a warm-up"
+                    )
+                tokens = sum(lengths[i] for i in chosen)
+                seen += tokens
+                publish = done == total or bool(
+                    config.publish_every and done % config.publish_every == 0
                 )
-            tokens = sum(lengths[i] for i in chosen)
-            seen += tokens
-            publish = done == total or bool(
-                config.publish_every and done % config.publish_every == 0
-            )
-            metrics = {
-                "stage": stage,
-                "loss": loss,
-                "grad_norm": norm,
-                "lr": lr,
-                "epoch": round(done / per_epoch, 4),
-                "tokens": tokens,
-                **facts,
-                **(teaching.measure(model) if publish else {}),
-                "seconds": round(time.perf_counter() - begun, 3),
-            }
-            metrics = run.end_step(
-                metrics, checkpoint=done == total or done % saves == 0, publish=publish
-            )
-            if self.on_step:
-                self.on_step(metrics)
-        run.finish()
+                metrics = {
+                    "stage": stage,
+                    "loss": loss,
+                    "grad_norm": norm,
+                    "lr": lr,
+                    "epoch": round(done / per_epoch, 4),
+                    "tokens": tokens,
+                    **facts,
+                    **(teaching.measure(model) if publish else {}),
+                    "seconds": round(time.perf_counter() - begun, 3),
+                }
+                metrics = run.end_step(
+                    metrics, checkpoint=done == total or done % saves == 0, publish=publish
+                )
+                if self.on_step:
+                    self.on_step(metrics)
+            run.finish()
         speed = seen / (time.perf_counter() - begun)
         return {"steps": run.step, "version": run.version, "tokens": seen, "tokens_per_s": speed}
 

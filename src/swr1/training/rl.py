@@ -31,6 +31,7 @@ from swr1.objectives.presets import Objective
 from swr1.pass_rates import PassRates
 from swr1.policy import Policy, model_folder
 from swr1.training import engine
+from swr1.training.background import steps_per_state
 from swr1.training.batches import Batch, Batches
 from swr1.training.checks import check_policy, write_aside
 from swr1.training.config import RLConfig
@@ -110,6 +111,7 @@ def train_rl(
         )
         expected = Expected(config.resolved_objective, config.filter_on, log)
         resumed = run.step > 0
+        held.callback(run.close)
         try:
             _loop(batches, run, config, learner, expected, on_step)
         except SwrError as error:
@@ -200,9 +202,17 @@ def _load(
 
     def save(folder: Path, weights: dict[str, torch.Tensor]) -> None:
         engine.save_model(model, tokenizer, folder, setup.dtype, weights)
-        extra.save_with_version(folder)
 
-    run.start(model, optimizer, save, extra.save_with_state, ranks)
+    run.start(
+        model,
+        optimizer,
+        save,
+        extra.save_with_version,
+        extra.save_with_state,
+        ranks,
+        setup.dtype,
+        config.background,
+    )
     learner = Learner(
         scorer=setup.scorer(model),
         optimizer=optimizer,
@@ -231,6 +241,7 @@ def _loop(
     rate_at = Schedule(config.lr, config.schedule, config.warmup, steps)
     ranks.first(lambda: _announce(run, config))
     checked = False
+    saves = steps_per_state(config.checkpoint_every, config.publish_every, learner.scorer.model)
     while steps is None or run.step < steps:
         taken = ranks.first(batches.take)
         if not taken.groups:
@@ -255,7 +266,6 @@ def _loop(
             "wait_s": round(taken.seconds, 3),
             "compute_s": round(time.perf_counter() - clock, 3),
         }
-        saves = config.checkpoint_every or config.publish_every
         metrics = run.end_step(
             metrics,
             checkpoint=done == steps or done % saves == 0,

@@ -3,13 +3,15 @@
     trainer/000040/state.pt    trained weights (float32) and optimizer state after step 40
     trainer/000040/swr1.json   written last: step, position in the input, version, run, ...
 
-A step ends in this order: the metrics line, then (when due) the state, then (when due) the version.
+A step ends in this order: the metrics line, then (when due) the state, then (when due) the version. State and
+version of a large model are written beside the steps that follow (background.py), in the same order.
 After a kill at any point, the newest whole state decides what follows: metrics lines beyond it are
 removed, a version that was due and is missing is published, versions that are ahead of it are
 retracted, and the input is read from its position on. No random state is stored: every draw derives
 from a seed and a step.
 """
 
+import copy
 import json
 import os
 import shutil
@@ -27,6 +29,7 @@ from swr1.models import load_state
 from swr1.policy import MARKER, Policy, write_marker
 from swr1.streams.files import fsync_folder
 from swr1.training import engine, parallel
+from swr1.training.background import LARGE, Background, copied, size_of
 from swr1.training.optimizer import Optimizer
 from swr1.training.parallel import ProcessGroup
 
@@ -80,6 +83,7 @@ class Run:
         self.folder: Path | None = None
         self.publish_due = False
         self.remembered: dict[str, Any] = {}
+        self._writer = Background(False)
         state = self._newest_state() if resume else None
         self.resumed = bool(state and self._adopt(state))
         if not self.resumed:
@@ -93,8 +97,11 @@ class Run:
             self.position: dict[str, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """The attributes without the log: all other ranks have their own."""
-        return {name: value for name, value in vars(self).items() if name != "log"}
+        """The attributes without the log and the writer: all other ranks have their own."""
+        return {n: value for n, value in vars(self).items() if n not in ("log", "_writer")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _writer=Background(False))
 
     @property
     def carried(self) -> Path:
@@ -178,18 +185,28 @@ class Run:
         model: Any,
         optimizer: Optimizer,
         save: Callable[[Path, dict[str, Any]], None],
-        save_state: Callable[[Path], None] = lambda folder: None,
+        beside: Callable[[Path], None] = lambda folder: None,
+        beside_state: Callable[[Path], None] = lambda folder: None,
         ranks: ProcessGroup | None = None,
+        dtype: torch.dtype | None = None,
+        background: bool | None = None,
     ) -> None:
         """Bring model and optimizer to where the run stands, and record a run that begins.
 
-        `save` writes a version with the weights it is given into a folder, `save_state` what else
-        belongs to the trainer's state. All ranks call every method; the lead writes.
+        `save` writes a version with the weights it is given into a folder, `beside` what else belongs to
+        it, `beside_state` what belongs to the trainer's state. All ranks call every method; the lead writes.
+        `dtype` is that of published weights, if all have it. `background`: whether a step goes on while the one before is
+        written; None: where the weights are large (background.LARGE).
         """
         self._model, self._optimizer, self._save = model, optimizer, save
-        self._save_state, self.ranks = save_state, ranks or ProcessGroup()
+        self._beside, self._beside_state = beside, beside_state
+        self._dtype, self.ranks = dtype, ranks or ProcessGroup()
+        if background is None:
+            background = size_of(model) >= LARGE
+        self._writer = Background(background and self.ranks.lead)
         if not self.resumed:
-            self._write_state(begin=True)
+            if self.ranks.lead:
+                self._state_writer(begin=True)()
             return
         assert self.folder
         file = self.folder / "state.pt"
@@ -197,7 +214,7 @@ class Run:
             return  # the state of a run's beginning: the base version's weights, no moments
         _restore(file, load_state(file, model.device), model, optimizer)
         if self.publish_due:
-            self._publish()
+            self._write(state=False, version=True)
 
     def end_step(self, row: dict[str, Any], *, checkpoint: bool, publish: bool) -> dict[str, Any]:
         """Count one step: its metrics line, then its state and its version where due.
@@ -218,10 +235,7 @@ class Run:
             with open(self.metrics, "a") as file:
                 file.write(json.dumps(row) + "\n")
         self.publish_due = publish
-        if checkpoint:
-            self._write_state()
-        if publish:
-            self._publish()
+        self._write(state=checkpoint, version=publish)
         return row
 
     def steps_since(self, version: int) -> int:
@@ -235,16 +249,38 @@ class Run:
 
     def finish(self) -> None:
         """Save and publish what the last steps did, if it is not on disk yet."""
+        self.ranks.first(self._writer.wait)
         if self.ranks.first(self._published_step) != self.step:
             self.publish_due = True
-            self._write_state()
-            self._publish()
+            self._write(state=True, version=True)
+            self.ranks.first(self._writer.wait)
+
+    def close(self) -> None:
+        """Let what is being written come to its end, before the policy's lock is given up."""
+        self._writer.close()
 
     def _published_step(self) -> int:
         meta = self.policy.meta(self.version)
         return int(meta.get("step", 0)) if meta.get("run") == self.id else 0
 
-    def _publish(self) -> None:
+    def _write(self, *, state: bool, version: bool) -> None:
+        """Hand state and version over to be written, in this order, from what they are now."""
+        self.ranks.first(self._writer.wait)  # or there would be two copies
+        writers = []
+        if state:
+            writers.append(self._state_writer())
+        if version:
+            writers.append(self._version_writer())
+
+        def write() -> None:
+            for one in writers:
+                one()
+
+        if writers:
+            self.ranks.first(lambda: self._writer.hand_over(write))
+
+    def _version_writer(self) -> Callable[[], None]:
+        """What publishes the present weights, and counts their version."""
         meta = {
             "stage": self.stage,
             "run": self.id,
@@ -255,32 +291,66 @@ class Run:
             **self.remembered,
         }
         weights = parallel.whole(engine.plain_state(self._model))
+        if self._writer.on:
+            weights = copied(weights, self._dtype)
+        held = self._held(self._beside)
+        number = self.ranks.first(self.policy.next_version)
 
-        def publish() -> int:
-            return self.policy.publish(
-                lambda folder: self._save(folder, weights),
-                meta,
-                keep=self.keep,
-                protect={self.base},
-            )
+        def save(folder: Path) -> None:
+            self._save(folder, weights)
+            held(folder)
 
-        self.version = self.ranks.first(publish)
-        self.published[self.version] = self.step
+        def publish() -> None:
+            made = self.policy.publish(save, meta, keep=self.keep, protect={self.base})
+            if made != number:
+                raise SwrError(
+                    f"{self.policy.path} has version {made - 1}, which this run did not publish: does"
+                    " another process write it?"
+                )
+
+        self.version = number
+        self.published[number] = self.step
         if len(self.published) > KEPT_VERSIONS:
             del self.published[min(self.published)]
         self.publish_due = False
+        return publish
 
-    def _write_state(self, begin: bool = False) -> None:
+    def _held(self, write: Callable[[Path], None]) -> Callable[[Path], None]:
+        """What puts the files that `write` makes now into a folder later."""
+        if not self._writer.on:
+            return write
+        with tempfile.TemporaryDirectory() as folder:
+            write(Path(folder))
+            files = {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+
+        def put(folder: Path) -> None:
+            for name, data in files.items():
+                (folder / name).write_bytes(data)
+
+        return put
+
+    def _state_writer(self, begin: bool = False) -> Callable[[], None]:
+        """What writes the present state; with `begin` that of a run's beginning: the base version's
+        weights, no moments."""
         state = None
+        held: Callable[[Path], None] = lambda folder: None  # noqa: E731
         if not begin:
             weights = {n: p.detach() for n, p in self._model.named_parameters() if p.requires_grad}
             state = {"weights": weights, "optimizer": self._optimizer.state_dict()}
             state = parallel.whole(state)
-        if self.ranks.lead:
-            self._write(state)
+            if self._writer.on:
+                state = copied(state)
+            if self.ranks.lead:
+                held = self._held(self._beside_state)
+        marker = self._marker()
+        return lambda: self._write_state(state, marker, held)
 
-    def _write(self, state: dict[str, Any] | None) -> None:
-        """`state` is None when a run begins: the base version's weights, no moments."""
+    def _write_state(
+        self,
+        state: dict[str, Any] | None,
+        marker: dict[str, Any],
+        beside: Callable[[Path], None],
+    ) -> None:
         folder = self.policy.path / "trainer"
         folder.mkdir(parents=True, exist_ok=True)
         for debris in folder.glob(".tmp-*"):
@@ -288,7 +358,13 @@ class Run:
         aside = Path(tempfile.mkdtemp(prefix=".tmp-", dir=folder))
         try:
             aside.chmod(0o755)  # as a version's folder
-            self._fill(aside, state)
+            if state is not None:
+                with open(
+                    aside / "state.pt", "wb"
+                ) as file:  # so that a full disk is reported as such
+                    torch.save(state, file)
+                beside(aside)
+            write_marker(aside, marker)
         except BaseException:  # a full disk, say: leave room
             shutil.rmtree(aside, ignore_errors=True)
             raise
@@ -296,7 +372,7 @@ class Run:
         if state is None:
             for old in self._states():
                 _delete(old)
-        target = folder / f"{self.step:06d}"
+        target = folder / f"{marker['step']:06d}"
         if target.exists():
             _delete(target)
         os.rename(aside, target)
@@ -305,32 +381,26 @@ class Run:
         for old in self._states()[:-KEPT_STATES]:
             _delete(old)
 
-    def _fill(self, aside: Path, state: dict[str, Any] | None) -> None:
-        if state is not None:
-            with open(aside / "state.pt", "wb") as file:  # so that a full disk is reported as such
-                torch.save(state, file)
-            self._save_state(aside)
+    def _marker(self) -> dict[str, Any]:
         size = self.metrics.stat().st_size if self.metrics.exists() else 0
-        write_marker(
-            aside,
-            {
-                "stage": self.stage,
-                "run": self.id,
-                "step": self.step,
-                "base": self.base,
-                "version": self.version,
-                "published": self.published,
-                "publish_due": self.publish_due,
-                "groups_consumed": self.groups_consumed,
-                "groups_dropped": self.groups_dropped,
-                "position": self.position,
-                "remembered": self.remembered,
-                "fixed": self.fixed,
-                "told": self.changeable,  # the name in states of earlier versions too
-                "metrics": str(self.metrics.absolute()),
-                "metrics_bytes": size,
-            },
-        )
+        marker = {
+            "stage": self.stage,
+            "run": self.id,
+            "step": self.step,
+            "base": self.base,
+            "version": self.version,
+            "published": self.published,
+            "publish_due": self.publish_due,
+            "groups_consumed": self.groups_consumed,
+            "groups_dropped": self.groups_dropped,
+            "position": self.position,
+            "remembered": self.remembered,
+            "fixed": self.fixed,
+            "told": self.changeable,  # the name in states of earlier versions too
+            "metrics": str(self.metrics.absolute()),
+            "metrics_bytes": size,
+        }
+        return copy.deepcopy(marker)
 
 
 def _delete(state: Path) -> None:
