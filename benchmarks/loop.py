@@ -112,17 +112,21 @@ def swr1(words: str, *paths: object) -> list[str]:
     return [program, *(str(next(rest)) if w == "{}" else w for w in words.split()), "-q"]
 
 
-def ours(run: Path, out: Path, seed: int, steps: int, lag: int) -> dict[str, Any]:
-    """The pipe; {"stages", "clock", "rewards"}."""
-    task = task_of(run)
+def ours(
+    run: Path, out: Path, seed: int, steps: int, lag: int, more: str = "", task: Task | None = None
+) -> dict[str, Any]:
+    """The pipe, with `more` options of rollout; {"stages", "clock", "rewards"}."""
+    task = task or task_of(run)
     chain(swr1("init-policy {} --from {}", out, run / "start"))
     begun = time.perf_counter()
     stages = chain(
         swr1(
             f"rollout {{}} --policy {{}} --max-lag {lag} --shuffle --epochs 100 --seed {seed} {task.ask}"
-            f" --samples {SAMPLES} --temperature 1 --max-tokens {task.longest} --batch {PROMPTS}",
+            f" --samples {SAMPLES} --temperature 1 --max-tokens {task.longest} --batch {PROMPTS} {more}"
+            " --metrics {}",
             run / task.train,
             out,
+            out / "rollout.jsonl",
         ),
         swr1(f"verify {' '.join(task.verifiers)}"),
         swr1("reward {}", task.reward),
@@ -209,11 +213,13 @@ def train_with_trl(run: Path, out: Path, seed: int, steps: int) -> None:
     (out / "log.json").write_text(json.dumps(trainer.state.log_history))
 
 
-def accuracy(run: Path, policy: Path, out: Path) -> tuple[float, float, float]:
+def accuracy(
+    run: Path, policy: Path, out: Path, task: Task | None = None
+) -> tuple[float, float, float]:
     """% right of what is held out, greedy, with its interval."""
     from swr1.evals.stats import wilson
 
-    task, judged = task_of(run), out / "judged.jsonl"
+    task, judged = task or task_of(run), out / "judged.jsonl"
     chain(
         swr1(
             f"rollout {{}} --policy {{}} {task.ask} --temperature 0 --max-tokens 900 --batch 64",
