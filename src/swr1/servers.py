@@ -19,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -158,6 +159,18 @@ class Servers:
         """Learn anew of each, before the next request to it."""
         for server in self.servers:
             server.known = False
+
+    async def learn_all(self) -> None:
+        """Learn anew of each that is in use, now. One that is in trouble is met with the next request to it."""
+
+        async def learn(server: Server) -> None:
+            async with server.learning:
+                if not server.known and not server.out:
+                    with suppress(Trouble, httpx2.HTTPError, OSError, TimeoutError):
+                        server.facts = await self.learn(server, partial(self._fetch, server))
+                        server.known = True
+
+        await asyncio.gather(*map(learn, self.servers))
 
     async def meet(self) -> Any:
         """The facts of one of them. Raises as `ask`."""

@@ -46,7 +46,8 @@ class ModelServer:
     `requests` holds the bodies of all POSTs, `times` when they came, `keys` the Authorization headers. `faults` are used in
     turn, one a POST, for as long as `misbehaves` is true; None is a good answer. A list of them is
     used over and over. With `dev` it has vLLM's development endpoints; `given` lists the folders
-    that it loaded, `calls` the endpoints as they were used. `left` counts clients that hung up on
+    that it loaded, `calls` the endpoints as they were used. It writes a token in `pace` seconds, and what it
+    has when it is paused with mode=abort is what it answers. `left` counts clients that hung up on
     a request that hangs.
     """
 
@@ -59,6 +60,7 @@ class ModelServer:
         self.requests, self.times, self.keys, self.root = [], [], set(), None
         self.stall, self.left = 0.3, 0
         self.dev, self.weights, self.given, self.calls = dev, "default", [], []
+        self.pace, self.aborts, self.paused = 0.0, 0, False
         self.gone = threading.Event()
         outer = self
 
@@ -87,6 +89,10 @@ class ModelServer:
     def develop(self, path, asked):
         """vLLM's endpoints for whoever trains the model."""
         self.calls.append(path.partition("?")[0])
+        if self.calls[-1] in ("/pause", "/resume"):
+            with self.lock:
+                self.paused = self.calls[-1] == "/pause"
+                self.aborts += path.endswith("mode=abort")
         if asked.get("method") == "reload_weights":
             self.given.append(asked["kwargs"]["weights_path"])
             with self.lock:
@@ -127,10 +133,16 @@ class ModelServer:
             seed=asked.get("seed", 0),
         )
         requests = [Request(("served", 0, i), ids) for i in range(asked["n"])]
-        with self.lock:
-            if gone():
-                raise ConnectionAbortedError
-            made = self.engine.generate(requests, sampling)
+        made = None
+        while made is None:
+            with self.lock:
+                if gone():
+                    raise ConnectionAbortedError
+                if not self.paused:
+                    made, aborts = self.engine.generate(requests, sampling), self.aborts
+            time.sleep(0.002 * self.paused)
+        if self.pace:
+            made = [self.paced(c, aborts) for c in made]
         if not asked.get("skip_special_tokens", True):
             for c in made:
                 c.text = self.engine.tokenizer.decode(c.token_ids)
@@ -141,6 +153,16 @@ class ModelServer:
         }
         reply = {"model": self.served, "choices": choices, "usage": usage}
         return reply | ({"prompt_token_ids": ids} if chat and self.make == "vllm" else {})
+
+    def paced(self, completion, aborts):
+        """The tokens of a completion, one after the other, until the server is told to stop."""
+        for written in range(len(completion.token_ids)):
+            if self.aborts != aborts:
+                ids = completion.token_ids[:written]
+                text = self.engine.tokenizer.decode(ids)
+                return Completion(ids, completion.logprobs[:written], "abort", text)
+            time.sleep(self.pace)
+        return completion
 
     def prompt_ids(self, asked, chat):
         tokenizer = self.engine.tokenizer

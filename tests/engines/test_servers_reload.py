@@ -9,6 +9,7 @@ import pytest
 
 from swr1.engines import Request, Sampling, open_engine
 from swr1.errors import SwrError, UsageError
+from swr1.prompts import Prompt
 from tests.conftest import SWR1, jsonl, load, run_swr1
 from tests.engines.conformance import CHECKS, Subject
 from tests.engines.openai_server import ModelServer
@@ -66,6 +67,35 @@ def test_the_suites_check_of_other_weights(folder):
         servers = {folder(): one, folder(1): two}
         subject = Subject(lambda path: engine_on(path, servers[path]), folder)
         CHECKS["other_weights_are_taken"][0](subject)
+
+
+def test_weights_come_while_servers_write(folder):
+    """What each has is given up and gone on with: every completion once, whose version is whose known."""
+    with ModelServer(folder(), dev=True) as one, ModelServer(folder(), dev=True) as two:
+        one.pace = two.pace = 0.01
+        options = {"server_logprobs": "processed", "in_flight": 32}
+        subject = Subject(lambda path: engine_on(path, one, two, **options), folder)
+        CHECKS["weights_are_taken_in_flight"][0](subject)
+        cut = [r for r in one.requests + two.requests if len(r["prompt"]) > 40]
+        assert cut, "nothing was gone on with"
+
+
+def test_without_token_ids_what_is_under_way_ends_under_the_old_weights(folder):
+    with ModelServer(folder(), dev=True) as server:
+        server.pace = 0.003
+        engine = engine_on(folder(), server, send="text", in_flight=32)
+        flow = engine.flow(SAMPLING, 0, False)
+        message = [{"role": "user", "content": "hi"}]
+        old, new = (engine.request((n, 0, 0), message, Prompt("none")) for n in ("old", "new"))
+        flow.begin([old])
+        flow.step()
+        flow.take(folder(1), 1)
+        flow.begin([new])
+        made = {}
+        while len(made) < 2:
+            made |= {request.key[0]: completion for request, completion in flow.step()}
+        assert [made[n].facts["versions"][0][0] for n in ("old", "new")] == [0, 1]
+        assert server.aborts == 0
 
 
 def test_a_server_that_was_started_again_gets_the_weights_again(folder):

@@ -117,7 +117,8 @@ class Library:
     LoRARequest = staticmethod(
         lambda name, number, path: SimpleNamespace(name=name, lora_int_id=number, path=path)
     )
-    prompt = staticmethod(lambda ids, pictures: ids)
+    prompt = staticmethod(lambda ids, pictures, salt=None: ids)
+    arrived = staticmethod(lambda llm: True)
     auto_dtype = staticmethod(lambda base: "bfloat16")
     defaults = staticmethod(dict)
     end_tokens = staticmethod(lambda base, tokenizer: [tokenizer.eos_token_id])
@@ -309,6 +310,34 @@ def test_new_weights_are_taken_in_place_after_what_is_in_flight(opened, library,
     ]
     assert library.model.running == 0
     assert "1 versions taken" in engine.summary()
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_weights_are_taken_with_completions_under_way(opened, library, folder, recompute):
+    """vLLM stands still meanwhile; what had no token begins anew, by prompts that share nothing old."""
+    engine = opened()
+    library.pause = lambda parameters: 0.2
+    library.tokens_of = lambda llm, name: {"1": 2, "2": 0}[name]
+    salts: list[str] = []
+    library.prompt = lambda ids, pictures, salt: salts.append(salt) or ids
+    flow = engine.flow(Sampling(max_tokens=4), 3, recompute)
+    requests = ask(2)
+    flow.begin(requests)
+    while len(library.asked) < 2:
+        flow.step()
+    flow.take(folder[1], 4)
+    made = {}
+    while len(made) < 2:
+        made |= {id(request): completion for request, completion in flow.step()}
+    assert library.calls[1:] == [
+        ("pause_generation", "keep", recompute),
+        ("collective_rpc", folder[1]),
+        ("abort", ["2"]),
+        ("resume_generation",),
+    ]
+    assert [made[id(r)].facts["versions"] for r in requests] == [[[3, 2], [4, 2]], [[4, 4]]]
+    assert salts == ["3", "3", "4"]
+    assert engine.flow(Sampling(), 3, False) and not opened(sleep=True).flow(Sampling(), 3, False)
 
 
 def iter_then(requests, act):

@@ -190,8 +190,11 @@ class Flow(Protocol):
     """Completions under way: requests join them, completions leave, and new weights meet them.
 
     What an engine has that can do so: `flow(sampling, version, recompute)` opens one; it returns None
-    for a model with which it cannot. A completion's `facts` have `versions` (see Wrote).
+    for a model with which it cannot. A completion's `facts` have `versions` (see Wrote). `recompute` says
+    whether new weights read again what was written before.
     """
+
+    recompute: bool
 
     def room(self) -> int:
         """How many requests more would be written at once, without waiting for others to end."""
@@ -207,7 +210,8 @@ class Flow(Protocol):
         """Go on with the weights in `folder`, from the next token of each completion on.
 
         With `recompute` their own keys and values replace those of all that was written before; else
-        those of the old weights are kept."""
+        those of the old weights are kept.
+        """
 
     def close(self) -> None:
         """Give up what is under way."""

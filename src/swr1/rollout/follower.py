@@ -19,7 +19,6 @@ from swr1.terminal import say
 
 TRAINER_GONE = 5.0  # seconds without a trainer at work after which none is expected
 REPORT_EVERY = 30.0  # seconds
-LOOK_EVERY = 0.005  # seconds between two looks for a newer version, with completions under way
 
 
 class PolicyFollower:
@@ -49,7 +48,8 @@ class PolicyFollower:
         self.version = self.policy.latest() if self.policy else None
         self._before = self.policy.plan() if self.policy else {}
         self._trainer_seen = self._looked = 0.0  # when, by the monotonic clock
-        self._limit, self._limit_at = 0, 0.0
+        self._limit = 0
+        self._news: Any = None
         self._idle: Iterator[None] | None = None
 
     @property
@@ -199,11 +199,12 @@ class PolicyFollower:
         """
         policy, max_lag, now = self.policy, self.max_lag, time.monotonic()
         assert policy is not None and max_lag is not None
-        if now - self._limit_at >= LOOK_EVERY:
+        if now - self._looked > 1 or policy.news() != self._news:
             try:
                 if now - self._looked > 1:
                     self._looked = now
                     self._check_trainer(policy)
+                self._news = policy.news()
                 self._load(policy, policy.latest(), lambda folder, n: take(str(folder), n))
                 assert self.version is not None
                 taken = policy.groups_taken(self.version, self.plan)
@@ -214,9 +215,8 @@ class PolicyFollower:
                     raise policy.vanished() from None
                 if self.version in policy.versions():
                     raise
-                self._limit_at = 0.0  # pruned since, so newer ones exist
+                self._news = None  # pruned since, so newer ones exist
                 return self.look(take)
-            self._limit_at = time.monotonic()
         return self._limit
 
     def idle(self) -> None:

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from swr1.engines import Completion, Request, Sampling, all_good, check_room, random_stream
+from swr1.engines.openai.flow import OpenAIFlow
 from swr1.engines.openai.options import OpenAIOptions
 from swr1.engines.openai.reload import Reload, weights_of
 from swr1.engines.openai.wire import (
+    ABORTED,
     CUTS,
     HOW,
     MAKES,
@@ -148,6 +150,18 @@ class OpenAIEngine:
         except (Refused, GivenUp):
             return None  # the next request to it says why
 
+    @property
+    def _goes_on(self) -> bool:
+        """Whether what a server gives up is asked for again from where it was cut."""
+        return self.reload is not None and self.reload.pause == "abort"
+
+    def flow(self, sampling: Sampling, version: int, recompute: bool) -> OpenAIFlow | None:
+        """Completions under way, which new weights may meet (see swr1.engines.Flow); None where a command
+        brings them, which may start a server again."""
+        if not self.reload or self.reload.method != "vllm":
+            return None
+        return OpenAIFlow(self, sampling, version)
+
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """One completion per request, in their order; raises DataError for one refused."""
         return all_good(self._stream(requests, sampling))
@@ -203,6 +217,8 @@ class OpenAIEngine:
 
         def read(server: Server, reply: Any) -> list[Completion]:
             came = answers(server, reply, len(unit))
+            if any(a.finish_reason == ABORTED for a in came) and not self._goes_on:
+                raise Trouble("aborted", "the server was told to give up what it wrote")
             if missing := len(unit) - len(came):
                 server.counts["samples missing"] += missing
             usage = reply.get("usage") or {}
@@ -317,7 +333,8 @@ class OpenAIEngine:
             )
         context = self.options.context or card.get("max_model_len")
         same = [n for n in cards if card.get("root") and cards[n].get("root") == card["root"]]
-        return Facts(make, f"{make} {number}".strip(), model, context, same)
+        before = server.facts.folder if server.facts else ""
+        return Facts(make, f"{make} {number}".strip(), model, context, same, self.folder, before)
 
     def summary(self) -> str:
         """For people: each server and how it did, tokens, and what they cost."""

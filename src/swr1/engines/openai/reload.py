@@ -1,7 +1,7 @@
 """New weights for servers that are at work, from a folder that they see too.
 
-vLLM's development endpoints take them in place: what is in flight is finished, nothing else begins
-meanwhile, and caches of the old weights are emptied. For other servers a command of the user's does
+vLLM's development endpoints take them in place: what is in flight is finished (or cut, see flow.py), nothing
+else begins meanwhile, and caches of the old weights are emptied. For other servers a command of the user's does
 what is needed, such as a restart on the new folder.
 """
 
@@ -48,6 +48,7 @@ class Reload:
         if method != "vllm" and "{folder}" not in method:
             raise UsageError("--reload is vllm, or a command with {folder} in it")
         self.method, self.folder = method, os.path.abspath(folder)
+        self.pause = "wait"  # for what is under way; or "abort": it is cut
         self.times, self.seconds = 0, 0.0
         self._given: dict[str, str] = {}  # URL -> the folder a command was run for
 
@@ -86,7 +87,7 @@ class Reload:
         config = Path(self.folder) / "config.json"
         if config.is_file() and json.loads(config.read_text()).get("tie_word_embeddings"):
             raise UsageError(TIED.format(folder=self.folder))
-        await fetch(f"{base}/pause?mode=wait", {})
+        await fetch(f"{base}/pause?mode={self.pause}", {})
         try:
             work: dict[str, Any] = {"weights_path": self.folder}
             try:

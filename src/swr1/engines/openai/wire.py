@@ -34,6 +34,7 @@ OWNERS = {
     "openai-internal": "openai",
     "me": "llamacpp-python",
 }  # /v1/models' owned_by, where it differs
+ABORTED = "abort"  # what vLLM had written when it was told to stop
 STOPPED = ("stop", "eos", "eos_token", "stop_sequence", "tool_calls", "function_call")
 HOW = {
     "ids": "the server does not send token ids (vLLM does from 0.10.2 on)",
@@ -55,6 +56,8 @@ class Facts:
     model: str
     context: int | None = None
     aliases: list[str] = field(default_factory=list)
+    folder: str = ""  # that it has the weights of, as far as we gave them
+    replaced: str = ""  # the folder before
 
 
 @dataclass
@@ -142,7 +145,7 @@ def _answer(choice: dict[str, Any], reply: dict[str, Any]) -> Answer:
         raise ValueError("no text")
     if reason in STOPPED:
         reason = "stop"
-    elif reason not in ("length", "content_filter"):
+    elif reason not in ("length", "content_filter", ABORTED):
         raise ValueError(f"finish_reason {reason!r}")
     ids, logprobs = _tokens(choice)
     if logprobs is not None and ids is not None and len(ids) != len(logprobs):

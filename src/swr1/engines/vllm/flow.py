@@ -9,18 +9,15 @@ weights from prompts that begin later.
 from __future__ import annotations
 
 import asyncio
-import queue
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any
 
 from swr1.engines import Completion, Request, Sampling, Wrote
+from swr1.engines.ended import Ended
 from swr1.engines.vllm.plain import Source, StopStrings
 from swr1.errors import DataError
 
-STEP = 0.01  # seconds that a step waits for a completion to end
 CALM = 3  # looks, one after the other, that find nothing on its way from vLLM's processes
 
 
@@ -40,33 +37,24 @@ class VLLMFlow:
         self.engine, self.sampling, self.version = engine, sampling, version
         self.recompute = recompute
         self.stop = StopStrings(sampling.stop, engine._decode) if sampling.stop else None
-        self._under_way: dict[int, tuple[Request, UnderWay, Future[Any]]] = {}
-        self._ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._ended = Ended()
         engine.salt = str(version)
 
     def room(self) -> int:
-        return self.engine.options.in_flight - len(self._under_way)
+        return self.engine.options.in_flight - len(self._ended)
 
     def begin(self, requests: Sequence[Request]) -> None:
         for request in requests:
             under_way = UnderWay(self.version)
             work = self.engine._complete(request, self.sampling, self.stop, under_way)
-            future = self.engine._submit(work)
-            self._under_way[id(request)] = request, under_way, future
-            future.add_done_callback(lambda _, key=id(request): self._ended.put(key))
+            self._ended.add(request, self.engine._submit(work), under_way)
 
     def step(self) -> list[tuple[Request, Completion | DataError]]:
-        done: list[tuple[Request, Completion | DataError]] = []
-        with suppress(queue.Empty):
-            key = self._ended.get(timeout=STEP)
-            while True:
-                request, under_way, future = self._under_way.pop(key)
-                made = future.result()
-                if isinstance(made, Completion):
-                    made.facts |= under_way.wrote.facts(len(made.token_ids or []))
-                done.append((request, made))
-                key = self._ended.get_nowait()
-        return done
+        done = self._ended.step()
+        for _, made, under_way in done:
+            if isinstance(made, Completion):
+                made.facts |= under_way.wrote.facts(len(made.token_ids or []))
+        return [(request, made) for request, made, _ in done]
 
     def take(self, folder: str, version: int) -> None:
         engine, source = self.engine, Source.of(folder)
@@ -89,7 +77,7 @@ class VLLMFlow:
         await llm.collective_rpc("take_weights", args=(source.base,))
         if engine.vision:  # features of the old vision tower
             await llm.reset_encoder_cache()
-        if again := [u.name for _, u, _ in self._under_way.values() if u.again]:
+        if again := [u.name for u in self._ended.under_way() if u.again]:
             await llm.abort(again)
         await llm.resume_generation()
 
@@ -97,8 +85,8 @@ class VLLMFlow:
         """What has not ended, with its tokens, once all that vLLM's processes wrote is known here."""
         calm = 0
         while True:
-            here = [u for _, u, future in self._under_way.values() if not future.done()]
-            known = [(u, self.engine.library.tokens_of(llm, u.name) if u.name else 0) for u in here]
+            tokens_of = self.engine.library.tokens_of
+            known = [(u, tokens_of(llm, u.name) if u.name else 0) for u in self._ended.under_way()]
             # None: it is being sent, or what it ended with is being read
             settled = self.engine.library.arrived(llm) and all(n is not None for _, n in known)
             calm = calm + 1 if settled else 0
@@ -107,7 +95,6 @@ class VLLMFlow:
             await asyncio.sleep(0.002)
 
     def close(self) -> None:
-        for _, _, future in self._under_way.values():
-            future.cancel()
+        self._ended.cancel()
         if self.engine._loop.is_running():
             self.engine._wait(self.engine._finish(), "for what was cancelled")
