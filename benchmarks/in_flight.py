@@ -95,7 +95,7 @@ def counting(folder: Path) -> Task:
     own = f"{folder / 'count.py'}:"
     return Task(
         "prompts.jsonl", "held-out.jsonl", "--system-prompt none", (own + "counted",), "counted",
-        own + "reward", 240, 1e-4, "prompts.jsonl",
+        own + "reward", 240, 1e-4, "prompts.jsonl", 4, 4,
     )  # fmt: skip
 
 

@@ -35,7 +35,8 @@ PROMPTS, SAMPLES = 16, 8
 
 
 class Task(NamedTuple):
-    """What is trained on: files in the run's folder, how they are asked, who judges, what pays."""
+    """What is trained on: files in the run's folder, how they are asked, who judges, what pays; prompts and
+    samples of a step."""
 
     train: str
     held_out: str
@@ -46,6 +47,8 @@ class Task(NamedTuple):
     longest: int
     lr: float
     rows: str  # the file for TRL
+    prompts: int = PROMPTS
+    samples: int = SAMPLES
 
 
 REWARD = Path(__file__).parent.parent / "recipes" / "pictures" / "reward.toml"
@@ -122,7 +125,7 @@ def ours(
     stages = chain(
         swr1(
             f"rollout {{}} --policy {{}} --max-lag {lag} --shuffle --epochs 100 --seed {seed} {task.ask}"
-            f" --samples {SAMPLES} --temperature 1 --max-tokens {task.longest} --batch {PROMPTS} {more}"
+            f" --samples {task.samples} --temperature 1 --max-tokens {task.longest} --batch {task.prompts} {more}"
             " --metrics {}",
             run / task.train,
             out,
@@ -131,7 +134,7 @@ def ours(
         swr1(f"verify {' '.join(task.verifiers)}"),
         swr1("reward {}", task.reward),
         swr1(
-            f"train-step grpo --batch {PROMPTS} --lr {task.lr} --kl 0 --aggregation token-mean"
+            f"train-step grpo --batch {task.prompts} --lr {task.lr} --kl 0 --aggregation token-mean"
             f" --micro-tokens 2048 --policy {{}} --steps {steps} --picture-folders {{}}",
             out,
             run,
