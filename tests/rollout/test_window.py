@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swr1.rollout.window import Window
+from swr1.window import Window
 
 
 @dataclass

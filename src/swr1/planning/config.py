@@ -73,7 +73,17 @@ class PlanConfig:
         None, "Steps per trainer state.", min=1, default="50, as the recipes", usual=True
     )
     block: int | None = run(
-        None, "Prompts per block (hf's rollout --batch).", min=1, default="continuous batching"
+        None,
+        "Prompts per block, between which versions are taken (rollout --weights between --batch N).",
+        min=1,
+        default="none: prompts start one by one, and versions come in flight",
+    )
+    order: str = run("input", "How groups leave: see rollout --order.", metavar="RULE")
+    background: bool | None = run(
+        None,
+        "See train-step --background.",
+        default="yes, but for models below 16M weights and speeds of runs",
+        negatable=True,
     )
     lengths: tuple[str, ...] = of_lengths(
         (), "Records with completions: lengths are drawn from them.", usual=True

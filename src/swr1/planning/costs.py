@@ -44,6 +44,7 @@ LINK = 50e9  # bytes/s between GPUs, each way
 ALL_REDUCE = 15e-6  # seconds for a small all-reduce between the GPUs of one engine
 DEFAULT_GPU = "h100"
 MICRO_TOKENS = 16_384  # of a forward pass: train-step's default on a GPU
+COPY = 0.1  # of the time that writing takes: GPU to host at ten times the disk
 DISK = 2e9  # bytes/s of the disk that versions and states are written to and read from
 
 

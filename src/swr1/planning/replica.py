@@ -14,27 +14,30 @@ Events = Generator[simpy.Event, Any, Any]
 
 
 class Group:
-    """All samples of one prompt: how many are owed, their tokens, the versions that wrote them.
+    """All samples of one prompt: how many are owed, their tokens, the versions that wrote these, summed.
 
-    released: when the stages between engine and trainer are done with it.
+    number: in the window. released: when the stages between engine and trainer are done with it.
     """
 
-    __slots__ = ("oldest", "owed", "released", "tokens", "versions")
+    __slots__ = ("number", "oldest", "owed", "released", "tokens", "versions")
 
-    def __init__(self, samples: int) -> None:
-        self.owed, self.tokens, self.versions, self.oldest = samples, 0, 0, 1 << 60
+    def __init__(self, samples: int, number: int) -> None:
+        self.number = number
+        self.owed, self.tokens, self.versions, self.oldest = samples, 0, 0.0, 1 << 60
         self.released = 0.0
 
 
 class Sequence:
-    """A completion under way: begun at `at` on the replica's clock, at `started` on the run's."""
+    """A completion under way: begun at `at` on the replica's clock, at `started` on the run's, by
+    `version`; `wrote` is the mean version of its tokens."""
 
-    __slots__ = ("at", "group", "length", "started", "version")
+    __slots__ = ("at", "group", "length", "started", "version", "wrote")
 
     def __init__(self, group: Group, length: int) -> None:
         self.group, self.length = group, length
         self.at = self.started = 0.0
         self.version = 0
+        self.wrote = 0.0
 
 
 class Replica:
@@ -50,6 +53,9 @@ class Replica:
         self.incoming: deque[Sequence] = deque()
         self.clock = self.context = self.debt = 0.0
         self.version = self.serial = 0
+        self.taken: list[tuple[float, int]] = [
+            (0.0, 0)
+        ]  # versions, and where on the clock they came
         self.last: Group | None = None
         self.ended: list[Sequence] = []  # of a block that is not done
         self.busy = self.load_time = (
@@ -67,6 +73,17 @@ class Replica:
         sequence.version = self.version
         sequence.started = self.run.env.now
         self.incoming.append(sequence)
+
+    def wrote(self, sequence: Sequence) -> float:
+        """The mean version of the tokens of a sequence that ends now."""
+        end, total = sequence.at + sequence.length, 0.0
+        for came, version in reversed(self.taken):
+            begin = max(came, sequence.at)
+            total += version * max(0.0, end - begin)
+            end = min(end, begin)
+            if came <= sequence.at:
+                break
+        return total / sequence.length
 
     def wake(self) -> None:
         """What it has to do, or how fast, has changed."""
@@ -88,6 +105,8 @@ class Replica:
     def work(self) -> Events:
         env, decode = self.run.env, self.run.setting.decode
         while True:
+            if self.taken[-1][1] != self.version:
+                self.taken.append((self.clock, self.version))
             self._absorb()
             if not self.heap and self.debt <= 0:
                 yield from self._doze()
@@ -145,6 +164,7 @@ class Replica:
         while self.heap and self.heap[0][0] <= self.clock + 1e-9:
             sequence = heapq.heappop(self.heap)[2]
             self.context -= setting.prompt + sequence.length
+            sequence.wrote = self.wrote(sequence)
             gone.append(sequence)
             self.run.end(sequence)
         if setting.block is None:

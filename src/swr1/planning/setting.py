@@ -13,7 +13,8 @@ from swr1.planning.measured import Run, rollout_speed
 from swr1.planning.shape import Shape
 from swr1.planning.simulation import Setting
 
-CHECKPOINT_EVERY = 50  # steps, as recipes/logic-rl.sh has it at full size
+CHECKPOINT_EVERY = 50  # steps, as train-step has it of large models
+SMALL = 16 * 2**20  # weights: train-step writes those of fewer within its steps
 
 
 class Basis:
@@ -52,8 +53,17 @@ def setting_of(basis: Basis, split: Split, ledger: Ledger) -> Setting:
     if run is None and shape:
         saving = 12.0 * shape.parameters / costs.DISK
         ledger.assumed("trainer state", saving, "s", f"12 bytes a weight, {disk}")
-        why = "as the recipe's; train-step's default is every version"
+        why = "train-step's, above 1 GiB of weights"
         ledger.pick("steps per state", w.checkpoint_every, CHECKPOINT_EVERY, "", why)
+    background = w.background
+    if background is None:
+        background = bool(run is None and (shape is None or shape.parameters >= SMALL))
+    ledger.assumed(
+        "versions and states",
+        "beside the steps" if background else "within the steps",
+        "",
+        f"a copy takes {costs.COPY:g} of the time" if background else "the model is small",
+    )
     mtbf = 0.0
     restart = 0.0
     if w.mtbf:
@@ -77,6 +87,9 @@ def setting_of(basis: Basis, split: Split, ledger: Ledger) -> Setting:
         max_lag=w.max_lag,
         publish_every=w.publish_every,
         block=w.block,
+        order=w.order,
+        background=background,
+        copy=costs.COPY,
         replicas=split.rollout // split.per_replica,
         gpus_per_replica=split.per_replica,
         swap=swap,

@@ -1,10 +1,11 @@
 """The pipe played event by event: engines, the bound on lag, the trainer, failures.
 
-What is modelled follows the code: a prompt starts only while i < taken + (K + 1) * batch
-(rollout/follower.py), groups reach the trainer in the order in which they were started, a step takes
-`batch` of them, a version is published after it. An engine either works block by block, swapping
-weights between blocks (hf), or has a stream of sequences of which each that ends makes room for
-the next, and swaps weights under those that are being written (continuous batching).
+What is modelled follows the code: a prompt starts only while the bound allows it, and groups reach the trainer
+in the order in which they were started or as they finish (window.py, which is used here as it is); a step takes
+`batch` of them, a version is published after it. Prompts start one by one, each sequence that ends makes
+room for the next, and engines take new weights with sequences under way; or they work block by block and take
+them between blocks (rollout --weights between). Versions and states are written beside the steps that
+follow, or within theirs.
 
 All sequences of a replica advance together, so a replica is simulated from one end of a sequence to
 the next, not token by token: a thousand GPUs take seconds.
@@ -23,6 +24,7 @@ from swr1.errors import UsageError
 from swr1.planning.costs import Decode, Train
 from swr1.planning.lengths import Lengths
 from swr1.planning.replica import Events, Group, Replica, Sequence
+from swr1.window import ORDERS, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +34,8 @@ class Setting:
     Attributes:
         steps, batch, samples, max_lag, publish_every: as of train-step and rollout.
         prompt: tokens of a prompt, computed once for its samples and trained with once.
-        block: prompts per block of an engine without continuous batching; None: continuous.
+        block: prompts per block, between which weights are taken; None: prompts one by one, in flight.
+        order: how groups leave the engines, as of rollout.
         replicas, gpus_per_replica: engine replicas, and the GPUs (or cores) of each.
         swap: for a replica to take new weights. publish: for the trainer to write them.
         pipe_per_token: of the slowest stage between engine and trainer.
@@ -40,6 +43,8 @@ class Setting:
             A replica, and the trainer, are as slow as the slowest GPU they have.
         mtbf: mean time between failures of one GPU; 0: none. restart: until one is back.
         checkpoint, checkpoint_every: seconds to write the trainer's state, and steps between two.
+        background: writes go on beside the next steps. A step takes the copy, `copy` of the seconds
+            that its writes take, and waits while the writes before its own go on.
         line_fails: a failure anywhere ends the whole pipe, which begins again at the last state
             (as it is here); otherwise only what the lost replica, or the trainer, had under way
             is done again.
@@ -57,12 +62,15 @@ class Setting:
     max_lag: int = 0
     publish_every: int = 1
     block: int | None = None
+    order: str = "input"
     replicas: int = 1
     gpus_per_replica: int = 1
     swap: float = 0.0
     publish: float = 0.0
     checkpoint: float = 0.0
     checkpoint_every: int = 1
+    background: bool = False
+    copy: float = 0.1
     pipe_per_token: float = 0.0
     slow_share: float = 0.0
     slow_factor: float = 1.0
@@ -79,6 +87,8 @@ class Setting:
             raise UsageError(
                 "steps, batch, samples, GPUs, publish-every and checkpoint-every are at least 1"
             )
+        if self.order not in ORDERS:
+            raise UsageError(f"order is {' or '.join(ORDERS)}, not {self.order!r}")
         if self.max_lag < 0 or (self.block is not None and self.block < 1):
             raise UsageError("max-lag is at least 0, a block at least 1")
         if min(self.contention) < 1 or self.slow_factor < 1 or not 0 <= self.slow_share <= 1:
@@ -104,7 +114,7 @@ class Outcome:
         generated, trained: tokens of completions, those of lost work among the first.
         ended: sequences that ended. sequence_seconds: from the start of one to its end, mean.
         load_seconds: sequences in flight, integrated over time and replicas.
-        lags: of each step, the mean over its samples. lag_max: the largest of any.
+        lags: of each step, the mean over its tokens. lag_max: the largest of any.
         failures: how many there were.
     """
 
@@ -133,9 +143,12 @@ class _Run:
         self.setting, self.env = setting, simpy.Environment()
         self.rng = np.random.default_rng(setting.seed)
         self.faults = np.random.default_rng([setting.seed, 1])
-        self.given = self.taken = self.version = self.step = 0
-        self.groups: list[Group] = []  # all that were started, in order; lost ones taken out
-        self.whole = 0  # of those, how many at the front are complete
+        self.taken = self.version = self.step = 0
+        self.window = Window(0, setting.order)
+        self.under_way: dict[int, Group] = {}
+        self.left: list[Group] = []  # in the order of leaving; lost ones taken out
+        self.written = 0.0  # when the writer has done all that it was handed
+        self.life = 0  # how often the line began anew: what was handed over before is void
         self.queue: deque[Sequence] = deque()  # sequences without a place
         self.failures = self.ended = self.generated = self.lag_max = 0
         self.pipe_free = self.stay = self.waited = 0.0
@@ -205,7 +218,8 @@ class _Run:
             if replica.load or replica.ended:
                 continue
             room = self._room()
-            if not self.queue and (room >= size or (self.given - self.taken < enough and room > 0)):
+            ahead = self.window.left + len(self.window) - self.taken
+            if not self.queue and (room >= size or (ahead < enough and room > 0)):
                 self._start(min(size, room))
             if not self.queue:
                 return
@@ -214,17 +228,19 @@ class _Run:
                 replica.give(self.queue.popleft())
             replica.wake()
 
-    def _room(self) -> int:
+    def _limit(self) -> int:
         s = self.setting
-        return self.taken + (s.max_lag + 1) * s.batch - self.given
+        return self.taken + (s.max_lag + 1) * s.batch
+
+    def _room(self) -> int:
+        return self.window.room(self._limit())
 
     def _start(self, count: int) -> None:
         s = self.setting
         for row in s.lengths.draw(self.rng, count, s.samples):
-            group = Group(s.samples)
-            self.groups.append(group)
+            group = Group(s.samples, self.window.start(self._limit()))
+            self.under_way[group.number] = group
             self.queue.extend(Sequence(group, int(n)) for n in row)
-        self.given += count
 
     def _swap(self, replica: Replica) -> None:
         """Newer weights, if there are any, before a sequence is taken in."""
@@ -245,20 +261,22 @@ class _Run:
         self.stay += self.env.now - sequence.started
 
     def complete(self, sequences: list[Sequence]) -> None:
-        """Completions go down the pipe, groups in the order in which they were started."""
+        """Completions go down the pipe, in whole groups."""
         for sequence in sequences:
             group = sequence.group
             group.owed -= 1
             group.tokens += sequence.length
-            group.versions += sequence.version
+            group.versions += sequence.wrote * sequence.length
             group.oldest = min(group.oldest, sequence.version)
-        while self.whole < len(self.groups) and not self.groups[self.whole].owed:
-            group = self.groups[self.whole]
+            if not group.owed:
+                self.window.finished(group.number)
+        for number in self.window.leaving():
+            group = self.under_way.pop(number)
             self.pipe_free = max(self.pipe_free, self.env.now)
             self.pipe_free += group.tokens * self.setting.pipe_per_token
             group.released = self.pipe_free
-            self.whole += 1
-        if self.whole >= (self.step + 1) * self.setting.batch and not self.ready.triggered:
+            self.left.append(group)
+        if len(self.left) >= (self.step + 1) * self.setting.batch and not self.ready.triggered:
             self.ready.succeed()
 
     # --- training ---
@@ -279,22 +297,29 @@ class _Run:
                 continue
             publishes = (self.step + 1) % s.publish_every == 0
             saves = (self.step + 1) % s.checkpoint_every == 0
-            yield from self._rest(s.checkpoint * saves + s.publish * publishes)
-            if self.groups[self.step * s.batch : (self.step + 1) * s.batch] == batch:
-                self._took(batch, publishes)
+            writing = s.checkpoint * saves + s.publish * publishes
+            if s.background:  # in the memory of a machine: until the copy before is written
+                yield from self._rest(max(0.0, self.written - env.now) + s.copy * writing)
+                self.written = env.now + writing
+            else:
+                yield from self._rest(writing)
+            if self.left[self.step * s.batch : (self.step + 1) * s.batch] == batch:
+                self._took(batch)
+                if publishes:
+                    env.process(self._publish(self.step, writing if s.background else 0.0))
 
     def _batch(self) -> Events:
         """Wait for the groups of the next step; they are the value."""
         s, env = self.setting, self.env
         while True:
             end = (self.step + 1) * s.batch
-            if self.whole < end:
+            if len(self.left) < end:
                 self.ready = env.event()
                 waiting = self.ready
-            elif self.groups[end - 1].released > env.now:
-                waiting = env.timeout(self.groups[end - 1].released - env.now)
+            elif self.left[end - 1].released > env.now:
+                waiting = env.timeout(self.left[end - 1].released - env.now)
             else:
-                return self.groups[end - s.batch : end]
+                return self.left[end - s.batch : end]
             try:
                 yield waiting
             except simpy.Interrupt as why:
@@ -322,11 +347,27 @@ class _Run:
             except simpy.Interrupt:
                 continue
 
-    def _took(self, batch: list[Group], publishes: bool) -> None:
+    def _publish(self, step: int, seconds: float) -> Events:
+        """The version of a step is there, after the seconds that writing takes."""
+        life = self.life
+        if seconds:
+            yield self.env.timeout(seconds)
+        if life != self.life:
+            return
+        self.version, self.taken = step, step * self.setting.batch
+        if self.setting.block is None:
+            for replica in self.replicas:
+                if replica.load:  # taken with its sequences under way
+                    self._swap(replica)
+                    replica.wake()
+        self.dispatch()
+        yield self.env.timeout(0)
+
+    def _took(self, batch: list[Group]) -> None:
         s = self.setting
         self.trained.append(sum(group.tokens for group in batch))
         versions = sum(group.versions for group in batch)
-        self.lags.append(self.step - versions / (s.batch * s.samples))
+        self.lags.append(self.step - versions / sum(group.tokens for group in batch))
         self.lag_max = max(self.lag_max, self.step - min(group.oldest for group in batch))
         self.step += 1
         if not self.warm_step and self.step == min(s.max_lag + 1, s.steps - 1):
@@ -334,9 +375,6 @@ class _Run:
             for replica in self.replicas:
                 self.load_before += replica.load_time
                 replica.busy = replica.load_time = 0.0
-        if publishes:
-            self.version, self.taken = self.step, self.step * s.batch
-            self.dispatch()
 
     # --- failures ---
 
@@ -373,9 +411,11 @@ class _Run:
             replica.lose()
             replica.debt, replica.version = s.restart, self.version
         self.queue.clear()
-        self.given = self.whole = self.step * s.batch
-        del self.groups[self.given :], self.lags[self.step :], self.trained[self.step :]
-        self.pipe_free = 0.0
+        self.under_way.clear()
+        self.window = Window(self.step * s.batch, s.order)
+        del self.left[self.step * s.batch :], self.lags[self.step :], self.trained[self.step :]
+        self.pipe_free = self.written = 0.0
+        self.life += 1
         self.trainer.interrupt("lost")
         self.dispatch()
         for replica in self.replicas:

@@ -16,8 +16,8 @@ from swr1.engines import Completion, Flow, Request
 from swr1.errors import DataError
 from swr1.rollout.follower import PolicyFollower
 from swr1.rollout.requests import Requests, completed
-from swr1.rollout.window import Window
 from swr1.streams.reading import Mark
+from swr1.window import Window
 
 SILENT_FOR = 1.0  # seconds after which a silent input is asked again, with completions under way
 

@@ -25,7 +25,6 @@ from swr1.rollout.order import Order
 from swr1.rollout.prefixes import Prefixes
 from swr1.rollout.prompt_stream import PromptStream
 from swr1.rollout.requests import Requests
-from swr1.rollout.window import ORDERS, Window
 from swr1.rollout.writer import GroupWriter
 from swr1.streams import Stage
 from swr1.streams.reading import count_lines
@@ -33,6 +32,7 @@ from swr1.streams.stage import default_threads
 from swr1.tools.loop import ToolEngine
 from swr1.tools.options import ToolOptions
 from swr1.tools.running import Tools, digests, open_tools
+from swr1.window import ORDERS, Window
 
 # Engine options whose defaults are named in a record's trail, too.
 SHAPING = {"dtype": "auto", "recorded": (), "vllm": ()}
