@@ -41,7 +41,7 @@ def command(
         ),
     ] = None,
     colour: Annotated[
-        str, typer.Option(help="Colour tokens by: probability, mask, none.")
+        str, typer.Option(help="Colour tokens by: probability, mask, version, none.")
     ] = "probability",
     plain: Annotated[bool, typer.Option("--plain", help="Plain text on a terminal, too.")] = False,
     beside: Annotated[
@@ -61,8 +61,8 @@ def command(
     swr1 view rollouts.jsonl -w "people=3 knights=correct reward>1"
 
     On a terminal: a list to filter and open, one record in full with its tokens coloured by their
-    probability or by the loss mask, and the curves of a run as it goes. In a pipe, or with --plain:
-    a table of the records, with --id or -n the records themselves.
+    probability, by the loss mask or by the version that wrote them, and the curves of a run as it
+    goes. In a pipe, or with --plain: a table of the records, with --id or -n the records themselves.
 
     swr1 view bad.jsonl -n 20 --html failures.html
 

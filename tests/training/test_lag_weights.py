@@ -41,6 +41,46 @@ def test_on_policy_the_correction_changes_no_bit(tmp_path, records):
     assert same_weights(runs[0], runs[1]) and same_weights(runs[0], runs[2])
 
 
+def met_by(record: dict, version: int, last: int = 2) -> dict:
+    """The record as if this version had come before its last tokens."""
+    record = copy.deepcopy(record)
+    g = record["generation"]
+    n = len(g["token_ids"])
+    cut = min(last, n - 1)
+    g["versions"] = [[g["policy"]["version"], n - cut], [version, cut]] if cut else None
+    if not cut:
+        del g["versions"]
+    return record
+
+
+def test_each_token_has_the_age_of_who_wrote_it(tmp_path, records):
+    """A token that is not trained on does not count; the oldest decides for the whole."""
+    second = [met_by(r, 1) for r in records[16:32]]
+    second[0]["generation"]["loss_mask"][0] = 0
+    rows, _ = train(tiny_policy(tmp_path / "p"), records[:16] + second, aggregation="token-mean")
+    lengths = [len(r["generation"]["token_ids"]) for r in second]
+    new = sum(min(2, n - 1) for n in lengths)
+    old = sum(lengths) - new - 1
+    assert rows[1]["lag"] == pytest.approx(old / (old + new))
+    assert rows[1]["lag_shares"] == {
+        "0": pytest.approx(new / (old + new)),
+        "1": pytest.approx(old / (old + new)),
+    }
+    assert rows[1]["lag_max"] == 1 and rows[0]["lag_shares"] == {"0": 1}
+    strict = tiny_policy(tmp_path / "strict" / "p")
+    rows, summary = train(strict, records[:16] + second, max_staleness=0)
+    assert len(rows) == 1 and summary["dropped"]["more than 0 steps old"] == 16
+
+
+def test_a_version_of_the_future_is_refused_wherever_it_wrote(tmp_path, records):
+    with pytest.raises(DataError, match="written by version 9"):
+        train(tiny_policy(tmp_path / "p"), [met_by(r, 9) for r in records[:16]])
+    broken = [copy.deepcopy(r) for r in records[:16]]
+    broken[0]["generation"]["versions"] = [[0, 1], [1, 999]]
+    with pytest.raises(DataError, match=r"generation.versions"):
+        train(tiny_policy(tmp_path / "q" / "p"), broken)
+
+
 @pytest.mark.parametrize("level", ["none", "token", "sequence"])
 @pytest.mark.parametrize("masked", [False, True])
 def test_the_loss_of_a_stale_step_by_plain_loops(tmp_path, records, level, masked):

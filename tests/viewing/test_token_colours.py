@@ -55,6 +55,20 @@ def test_what_the_policy_did_not_write_is_marked(by_bytes):
     assert "3 tokens, 1 not written" in legend.plain
 
 
+def test_who_wrote_a_token_is_seen(by_bytes):
+    told = {"versions": [[3, 2], [4, 1]], "policy": {"name": "p", "version": 3}}
+    text, legend = completion(record("abc", by_bytes, **told), by_bytes, "version")
+    assert list(styled(text)) == ["c"]
+    assert "3 (2 tokens)  4 (1 tokens)" in legend.plain
+    console = Console(width=100)
+    with console.capture() as shown:
+        console.print(in_full(record("abc", by_bytes, **told), by_bytes))
+    assert "policy p version 3, 4 from token 3" in shown.get()
+    alone = {"policy": {"name": "p", "version": 3}}
+    text, legend = completion(record("abc", by_bytes, **alone), by_bytes, "version")
+    assert not styled(text) and "3 (3 tokens)" in legend.plain
+
+
 def test_nothing_is_coloured_when_the_tokens_cannot_be_known(by_bytes):
     good = record("abc", by_bytes)
     for shown, tokenizer, why in [

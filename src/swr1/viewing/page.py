@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from swr1.records import Record
+from swr1.records import Record, versions_of
 from swr1.viewing import BAD, GOOD, UNSURE, number
 from swr1.viewing.columns import NARROW, as_json, cell, cleaned, content, judged, scored
 from swr1.viewing.shown_pictures import content_in_full, drawn
@@ -25,7 +25,7 @@ from swr1.viewing.tokens import Tokenizers, pieces
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-COLOURINGS = ("probability", "mask", "none")
+COLOURINGS = ("probability", "mask", "version", "none")
 # Underlined too where it matters, so that it is seen without colours.
 LEVELS = (
     (0.9, "≥ 0.9", ""),
@@ -35,6 +35,8 @@ LEVELS = (
     (0.0, "< 0.01", f"bold underline {BAD}"),
 )
 UNWRITTEN = "reverse"
+# Of the versions that wrote a completion, by turns; underlined by turns too.
+BY_TURNS = ("", "underline #4aa5b5", UNSURE, "underline #c678dd")
 
 
 def in_full(
@@ -143,7 +145,7 @@ def _title(record: Record, narrow: bool) -> Text:
     bits = [
         f"sample {record['sample']}{of}" if "sample" in record else "",
         f"epoch {generation['epoch']}" if generation.get("epoch") else "",
-        f"policy {policy.get('name')} version {policy.get('version')}" if policy else "",
+        f"policy {policy.get('name')} {_versions(generation)}" if policy else "",
         f"{len(generation['token_ids'])} tokens" if "token_ids" in generation else "",
         f"ended by {generation['finish_reason']}" if "finish_reason" in generation else "",
     ]
@@ -151,6 +153,22 @@ def _title(record: Record, narrow: bool) -> Text:
     if narrow:
         return Text.assemble(name, "  ", task, "\n", (", ".join(filter(None, bits)), "dim"))
     return Text.assemble(name, "  ", ", ".join(filter(None, [task, *bits])))
+
+
+def _versions(generation: dict[str, Any]) -> str:
+    """The version that wrote a completion, and those that came while it was written."""
+    first, at, later = f"version {(generation.get('policy') or {}).get('version')}", 0, []
+    for run, tokens in _runs(generation):
+        later.append(f"{run} from token {at + 1}")
+        at += tokens
+    return ", ".join([first, *later[1:]])
+
+
+def _runs(generation: dict[str, Any]) -> list[tuple[int, int]]:
+    try:
+        return versions_of(generation)
+    except ValueError:  # not of our making: it stands in the record below
+        return []
 
 
 def completion(record: Record, tokenizer: Tokenizer | None, colouring: str) -> tuple[Text, Text]:
@@ -162,9 +180,8 @@ def completion(record: Record, tokenizer: Tokenizer | None, colouring: str) -> t
         return plain, Text()
     if not ids:
         return plain, Text("no colours: the record has no token ids", "dim italic")
-    values = generation.get("logprobs" if colouring == "probability" else "loss_mask")
+    values, what = _values(generation, colouring)
     if values is None:
-        what = "log-probabilities" if colouring == "probability" else "loss mask"
         return plain, Text(f"no colours: the record has no {what}", "dim italic")
     if tokenizer is None:
         return plain, Text(
@@ -182,7 +199,29 @@ def completion(record: Record, tokenizer: Tokenizer | None, colouring: str) -> t
     coloured = Text()
     for text, value in zip(texts, values, strict=True):
         coloured.append(text, token_style(value, colouring))
+    if colouring == "version":
+        return coloured, _writers(generation)
     return coloured, _legend(values, colouring)
+
+
+def _values(generation: dict[str, Any], colouring: str) -> tuple[Sequence[float] | None, str]:
+    """What colours each token, and what it is called."""
+    if colouring == "version":
+        turns = [n for n, (_, tokens) in enumerate(_runs(generation)) for _ in range(tokens)]
+        return turns or [0] * len(generation["token_ids"]), "versions"
+    if colouring == "mask":
+        return generation.get("loss_mask"), "loss mask"
+    return generation.get("logprobs"), "log-probabilities"
+
+
+def _writers(generation: dict[str, Any]) -> Text:
+    """The versions that wrote a completion, in their styles."""
+    line = Text.assemble(("written by version: ", "dim"))
+    whole = [((generation.get("policy") or {}).get("version"), len(generation["token_ids"]))]
+    for turn, (version, tokens) in enumerate(_runs(generation) or whole):
+        line.append(f"{version} ({tokens} tokens)", token_style(turn, "version"))
+        line.append("  ")
+    return line
 
 
 def _without_special(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
@@ -190,7 +229,10 @@ def _without_special(tokenizer: Tokenizer, ids: Sequence[int]) -> str:
 
 
 def token_style(value: float, colouring: str) -> str:
-    """The style of a token by its log-probability (nats) or its place in the loss mask."""
+    """The style of a token by its log-probability (nats), its place in the loss mask, or the place of its
+    version among those that wrote the completion."""
+    if colouring == "version":
+        return BY_TURNS[int(value) % len(BY_TURNS)]
     if colouring == "mask":
         return "" if value else UNWRITTEN
     chance = math.exp(min(value, 0.0))
