@@ -59,6 +59,7 @@ check: setup ## lint, format and types
 
 chaos: setup ## ends processes of a running pipe at random, by -9, INT and TERM; SEED=1: others
 	python -m tests.chaos.run --seed $(SEED)
+	python -m tests.chaos.run --seed $(SEED) --in-flight
 
 pictures: setup ## the pictures in docs, from the runs in runs/ and a simulation
 	docs/pictures.sh

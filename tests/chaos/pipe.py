@@ -79,8 +79,9 @@ def pipe_line(
     more: str = "",
     lossy: bool = False,
     slow: bool = False,
+    rollout: str = "",
 ) -> str:
-    """The command line of the whole run."""
+    """The command line of the whole run; `more` goes to train-step, `rollout` to rollout."""
     reward = f"{SWR1} reward ./noting.py:reward"
     if lossy:
         reward = f"LOSSY=1 {reward} --on-null skip"
@@ -90,7 +91,7 @@ def pipe_line(
         f"set -o pipefail; {SWR1} gen-puzzles -n 100000 {PUZZLES}"
         f" | {SWR1} rollout --policy {policy} --max-lag {lag} --samples {SAMPLES}"
         f" --max-tokens 24 --batch {BATCH} --system-prompt logic-rl-terse --wait 60"
-        f" | {SWR1} verify format knights | {reward}"
+        f" {rollout} | {SWR1} verify format knights | {reward}"
         f" | {SWR1} train-step grpo --policy {policy} --batch {BATCH} --lr 1e-2 --kl 0"
         f" --steps {steps} --keep {keep} {more}"
     )

@@ -2,17 +2,22 @@
 
     make chaos                 at least 50 signals over at least 4 runs
     make chaos SEED=7          the same kills again, as far as a machine's timing repeats
+    python -m tests.chaos.run --in-flight      weights in flight, K=2, both orders of leaving
 
 Then the run must be what an unbroken one is: the same prompts in the same order, none twice and
 none lost; equal metrics; every version whole, and its weights equal bit for bit (K=0, float32, one
 thread). Half of the signals are SIGKILL, the others SIGINT and SIGTERM. After each the rest of the pipe
 must end by itself, not with success, and no version may be half there. In every second run a stage in
 the middle drops samples; in two of four a user's reward is slow.
+
+With weights in flight a run depends on its timing. Then each prompt must be trained on, or counted as lost,
+once, over all starts, in order (or, as they finish, within the bound), and no token may be older than K steps.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import shutil
 import signal
@@ -21,7 +26,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from swr1.policy import Policy
+from swr1.window import ORDERS
 from tests.chaos import pipe
+from tests.conftest import run_swr1
 
 STEPS = 24
 SIGNALS = {signal.SIGKILL: 2, signal.SIGINT: 1, signal.SIGTERM: 1}  # with their weights
@@ -36,20 +44,19 @@ def choose(rng: random.Random) -> tuple[str, ...]:
 
 
 def break_one(
-    world: Path, rng: random.Random, lossy: bool, slow: bool, say
+    world: Path, rng: random.Random, line: str, say, ledger: str = pipe.LEDGER
 ) -> tuple[list[str], str, float]:
     """Start the line and end somebody; returns who was hit, by what, and how long the rest took.
 
     A quarter of the kills come while processes start; the others within half a second of a step,
     when the trainer writes metrics, state and version and the rollout reads the new weights.
     """
-    line = pipe.pipe_line("policy", STEPS, lossy=lossy, slow=slow)
     had = len(pipe.read_rows(world / "policy"))
     names = choose(rng)
     (number,) = rng.choices(list(SIGNALS), list(SIGNALS.values()))
     early = rng.random() < 0.25
     pause, more = (rng.uniform(0, 6), 0) if early else (rng.uniform(0, 0.5), rng.randint(1, 2))
-    with pipe.Pipe(line, world) as running:
+    with pipe.Pipe(line, world, ledger) as running:
         deadline = time.monotonic() + 120
         while len(pipe.read_rows(world / "policy")) < had + more and running.bash.poll() is None:
             assert time.monotonic() < deadline, f"no step came\n{running.said()}"
@@ -104,7 +111,8 @@ def chaos(seed: int, kills: int, runs: int, say=print) -> Counter[str]:
         while hits.total() - before < max(owed, 1):
             if len(pipe.read_rows(world / "policy")) >= STEPS:
                 break
-            hit, name, seconds = break_one(world, rng, lossy, slow, say)
+            line = pipe.pipe_line("policy", STEPS, lossy=lossy, slow=slow)
+            hit, name, seconds = break_one(world, rng, line, say)
             hits.update(hit)
             by_signal[name] += len(hit)
             starts += 1
@@ -129,17 +137,98 @@ def chaos(seed: int, kills: int, runs: int, say=print) -> Counter[str]:
     return hits
 
 
+LAG = 2
+
+
+def in_flight(seed: int, kills: int, order: str, say=print) -> Counter[str]:
+    """Break one run with weights in flight `kills` times, or until it is done; returns the kills by stage.
+
+    Raises AssertionError where a prompt is trained on twice or not at all, or a token is too old.
+    """
+    base = Path(tempfile.mkdtemp(prefix="swr1-chaos-"))
+    say(f"chaos in flight: seed {seed}, order {order}, in {base}")
+    pipe.make_world(base / "world")
+    world = pipe.fresh(base / "world", "killed")
+    rng, lossy = random.Random(f"{seed}/{order}"), order == "finished"
+    line = pipe.pipe_line("policy", STEPS, lag=LAG, lossy=lossy, rollout=f"--order {order}")
+    hits: Counter[str] = Counter()
+    begun: dict[
+        tuple[int, int], tuple[int, Path]
+    ] = {}  # trainer -> groups taken before, its ledger
+    starts = 0
+
+    def note(ledger: Path) -> None:
+        plan = Policy(world / "policy").plan()
+        trainer = plan["pid"], plan.get("began", 0)
+        if trainer in begun or "consumed" not in plan:
+            assert not _groups(ledger), "completions for a trainer that has not begun"
+        else:
+            begun[trainer] = plan["consumed"], ledger
+
+    while hits.total() < kills and len(pipe.read_rows(world / "policy")) < STEPS:
+        starts += 1
+        hit, _, _ = break_one(world, rng, line, say, f"ledger-{starts}")
+        hits.update(hit)
+        note(world / f"ledger-{starts}")
+        pipe.hashes(world / "policy")  # whole versions only
+    with pipe.Pipe(line, world, "ledger-last") as running:
+        assert running.wait(300) == 0, running.said()
+    note(world / "ledger-last")
+    rows = pipe.read_rows(world / "policy")
+    assert [row["step"] for row in rows] == list(range(1, STEPS + 1))
+    assert max(row["lag_max"] for row in rows) <= LAG
+    taken: list[str] = []
+    before = [groups for groups, _ in begun.values()]
+    ends = [*before[1:], rows[-1]["groups_consumed"]]
+    for (groups, ledger), end in zip(begun.values(), ends, strict=True):
+        taken += _groups(ledger)[: end - groups]
+    want = _prompts(len(taken) + (LAG + 1) * pipe.BATCH)
+    assert len(taken) == len(set(taken)) == rows[-1]["groups_consumed"], "twice, or lost"
+    ahead = [want.index(name) - place for place, name in enumerate(taken)]
+    assert max(ahead) < (LAG + 1) * pipe.BATCH
+    assert order == "finished" or set(ahead) == {0}, "not in the order of the input"
+    say(
+        f"{hits.total()} signals in {starts} broken starts: {len(taken)} groups, each once;"
+        f" no token older than {max(row['lag_max'] for row in rows)} steps"
+    )
+    shutil.rmtree(base)
+    return hits
+
+
+def _groups(ledger: Path) -> list[str]:
+    """The prompts whose samples reached the reward, in order."""
+    if not ledger.exists():
+        return []
+    names: dict[str, None] = {}
+    for text in ledger.read_text(errors="replace").splitlines():
+        try:
+            names.setdefault(json.loads(text)["key"][0])
+        except ValueError:  # blank, or cut off by a kill
+            continue
+    return list(names)
+
+
+def _prompts(count: int) -> list[str]:
+    done = run_swr1(*f"gen-puzzles -n {count} {pipe.PUZZLES}".split(), check=True)
+    return [json.loads(text)["id"] for text in done.stdout.splitlines()]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--runs", type=int, default=4)
+    parser.add_argument("--in-flight", action="store_true")
     args = parser.parse_args()
 
     def say(text: str) -> None:
         print(text, flush=True)
 
-    chaos(args.seed, args.kills, args.runs, say)
+    if args.in_flight:
+        for order in ORDERS:
+            in_flight(args.seed, args.kills // 2, order, say)
+    else:
+        chaos(args.seed, args.kills, args.runs, say)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,18 @@ import json
 import pytest
 
 from tests.chaos import pipe
-from tests.chaos.run import chaos
+from tests.chaos.run import chaos, in_flight
 
 
 @pytest.mark.slow
 def test_random_kills_change_nothing():
     assert chaos(seed=1, kills=12, runs=1).total() >= 12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", ["input", "finished"])
+def test_random_kills_with_weights_in_flight(order):
+    assert in_flight(seed=1, kills=6, order=order)
 
 
 @pytest.fixture
