@@ -99,9 +99,12 @@ def counting(folder: Path) -> Task:
     )  # fmt: skip
 
 
-def row_of(run: Path, out: Path, seed: int, steps: int, name: str, task: Task) -> str:
+def row_of(
+    run: Path, out: Path, seed: int, steps: int, name: str, task: Task, engine: str = "hf"
+) -> str:
     """Train with one setting and tell its figures as a row of Markdown."""
     lag, more = SETTINGS[name]
+    more += f" --engine {engine}"
     ours(run, out, seed, steps, lag, more, task)
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     seconds = json.loads((out / "rollout.jsonl").read_text().splitlines()[-1])["tallies"]["seconds"]
@@ -125,6 +128,7 @@ def main() -> None:
     )
     parser.add_argument("runs", type=Path, nargs="*", help="one for each seed")
     parser.add_argument("--uneven", action="store_true")
+    parser.add_argument("--engine", default="hf", help="of rollout, such as vllm")
     parser.add_argument("--steps", type=int, default=70)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--settings", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
@@ -143,7 +147,7 @@ def main() -> None:
         for name in o.settings:
             stem = name.replace(",", "").replace(" ", "-").replace("=", "")
             out = o.out / f"{'uneven-' * o.uneven}{stem}-{seed}"
-            print(row_of(run, out, seed, o.steps, name, task), flush=True)
+            print(row_of(run, out, seed, o.steps, name, task, o.engine), flush=True)
 
 
 if __name__ == "__main__":
