@@ -191,10 +191,12 @@ class Flow(Protocol):
 
     What an engine has that can do so: `flow(sampling, version, recompute)` opens one; it returns None
     for a model with which it cannot. A completion's `facts` have `versions` (see Wrote). `recompute` says
-    whether new weights read again what was written before.
+    whether new weights read again what was written before; `crowds`, whether completions slow one another, so
+    that those of later prompts would only hold up the earlier ones.
     """
 
     recompute: bool
+    crowds: bool
 
     def room(self) -> int:
         """How many requests more would be written at once, without waiting for others to end."""

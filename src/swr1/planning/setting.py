@@ -207,7 +207,7 @@ def _decode(
             "no engine speed: give --rollout-speed, --from-run RUN, or --model (with --gpu)"
         )
     kind = _kind(w, ledger)
-    decode = costs.decode_of_gpu(shape, costs.gpu(kind), split.per_replica, tokens, most)
+    decode = costs.decode_of_gpu(shape, costs.gpu(kind), split.per_replica, tokens, w.in_flight)
     shown = f"{decode.speed(1, tokens / 2):,.0f} at 1, {decode.speed(decode.most, tokens / 2):,.0f}"
     ledger.assumed(
         name,

@@ -7,6 +7,7 @@
 The engine's side is a Flow (swr1.engines). What bounds the staleness is in window.py.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -52,6 +53,7 @@ class InFlight:
     Args:
         prompts: a PromptStream: records with their position, or SILENCE.
         window: of prompts.given groups that have left.
+        at_once: the most prompts that are written at once.
         leave: called with the prompt of a group before its records are given.
         rest: called when prompts wait for the trainer, after all finished groups were given.
     """
@@ -64,11 +66,13 @@ class InFlight:
         follower: PolicyFollower,
         window: Window,
         *,
+        at_once: float = math.inf,
         leave: Callable[[Any], None] = lambda record: None,
         rest: Callable[[], None] = lambda: None,
     ) -> None:
         self.prompts, self.make, self.flow, self.follower = prompts, make, flow, follower
-        self.window, self.leave, self.rest = window, leave, rest
+        self.window, self.leave, self.rest, self.at_once = window, leave, rest, at_once
+        self._written: set[int] = set()  # numbers of groups with completions under way
         self._groups: dict[int, _Group] = {}
         self._under_way: dict[
             int, tuple[Request, int]
@@ -119,6 +123,8 @@ class InFlight:
         while not self._ended and self.window.room(limit) > 0:
             if self.flow.room() <= len(begun) and (begun or self._under_way):
                 break
+            if len(self._written) >= self.at_once:
+                break
             if self._under_way and time.monotonic() < self._silent_until:
                 break
             record = next(self.prompts, None)
@@ -137,6 +143,8 @@ class InFlight:
             self._groups[number] = _Group(record, self.make.facts(self.follower.version), len(owed))
             if not owed:
                 self.window.finished(number)
+            if owed:
+                self._written.add(number)
             self._under_way |= {id(request): (request, number) for request in owed}
             begun += owed
         if begun:
@@ -149,6 +157,7 @@ class InFlight:
             group = self._groups[number]
             if not group.add(request, completion):
                 continue
+            self._written.discard(number)
             if group.failed:
                 self.window.lost(number)
                 del self._groups[number]

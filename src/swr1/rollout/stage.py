@@ -346,6 +346,7 @@ class _Running:
             flow,
             self.follower,
             Window(self.used, self.job.config.order),
+            at_once=self.job.config.batch if flow.crowds else math.inf,
             leave=self.note,
             rest=self.writer.wait,
         )

@@ -16,6 +16,8 @@ from swr1.errors import DataError
 class HFFlow:
     """As swr1.engines.Flow, for `engine`, an HFEngine. Requests that `begin` together share a cohort."""
 
+    crowds = True
+
     def __init__(self, engine: Any, sampling: Sampling, version: int, recompute: bool) -> None:
         self.engine, self.sampling, self.recompute = engine, sampling, recompute
         self.batch = Batch(engine, sampling, engine.context, 1)

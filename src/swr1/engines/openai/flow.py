@@ -26,6 +26,7 @@ class OpenAIFlow:
     """As swr1.engines.Flow, for `engine`, an OpenAIEngine with `reload`."""
 
     recompute = True
+    crowds = False
 
     def __init__(self, engine: Any, sampling: Sampling, version: int) -> None:
         self.engine, self.sampling = engine, sampling

@@ -33,6 +33,8 @@ class UnderWay:
 class VLLMFlow:
     """As swr1.engines.Flow, for `engine`, a VLLMEngine."""
 
+    crowds = False
+
     def __init__(self, engine: Any, sampling: Sampling, version: int, recompute: bool) -> None:
         self.engine, self.sampling, self.version = engine, sampling, version
         self.recompute = recompute
