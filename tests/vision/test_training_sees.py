@@ -43,6 +43,26 @@ def home(tmp_path_factory):
     return policy(tmp_path_factory.mktemp("home") / "p")
 
 
+@pytest.mark.parametrize("recompute", [False, True])
+def test_new_weights_find_pictures_and_places_as_they_were(home, recompute):
+    """The same weights again, as a new version, change nothing: not where they read all anew."""
+    engine = open_engine("hf", home.folder(), dtype="float32", device="cpu")
+    sampling = Sampling(max_tokens=12, seed=1)
+    requests = [engine.request((n, 0, 0), p, NONE) for n, p in prompts().items()]
+    want = engine.generate(requests, sampling)
+    flow, made = engine.flow(sampling, 0, recompute), {}
+    flow.begin(requests)
+    for step in range(40):
+        made |= {request.key[0]: completion for request, completion in flow.step()}
+        if step in (2, 5):
+            flow.take(str(home.folder()), step)
+    for request, right in zip(requests, want, strict=True):
+        got = made[request.key[0]]
+        assert got.token_ids == right.token_ids
+        assert abs(got.logprobs - right.logprobs).max() < 1e-5
+    assert any(len(got.facts["versions"]) == 3 for got in made.values())
+
+
 @pytest.fixture(scope="module")
 def records(home):
     return sampled(home)

@@ -257,7 +257,7 @@ class _Running:
             self.flow = self._open_flow()
         seed, policy = job.sampling.seed, self.follower.policy
         self.order = None
-        if self.flow and policy and not config.curriculum:
+        if following and policy and not config.curriculum:
             self.order = Order.of(policy.path, used, config.order)
         self.prompts = (
             Curriculum(stage, config.epochs, seed, self.follower, config.by, self.fits)
@@ -365,7 +365,7 @@ class _Running:
             self.stage.say(line)
 
     def note(self, record: Any) -> None:
-        """A prompt's group leaves next."""
+        """A prompt's group leaves next, in flight. (Blocks leave in order, which needs no note.)"""
         if self.order:
             self.order.note(record.number)
 

@@ -27,7 +27,7 @@ class HFFlow:
         self._longest = self._count = 0
 
     def room(self) -> int:
-        return self.batch.max_rows - len(self.batch) - len(self._waiting)
+        return self.batch.free() - len(self._waiting)
 
     def begin(self, requests: Sequence[Request]) -> None:
         for request in requests:
