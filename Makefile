@@ -9,7 +9,7 @@ LLAMA   ?= llama-cpp-python[server]>=0.3.36
 BIN     := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup logic-rl safeladder m3 deliberate intervene test test-slow test-lowest check pictures docs bench bench-update bench-rollout bench-loop chaos slurm-test vllm-test server-test clean
+.PHONY: help setup logic-rl safeladder m3 deliberate intervene claims test test-slow test-lowest check pictures docs bench bench-update bench-rollout bench-loop chaos slurm-test vllm-test server-test clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -36,6 +36,9 @@ deliberate: setup ## deliberative search on a made world: SFT, then RL with a co
 
 intervene: setup ## guidance and corrections, on the policies of make logic-rl and make safeladder: what each buys, and its tokens; WORLDS=puzzles: without the village
 	SEED=$(SEED) recipes/intervene.sh $(PROFILE)
+
+claims: setup ## what RL carries to: larger puzzles, changed ones, other words; and fine-tuning with the same time beside it
+	SEED=$(SEED) recipes/claims.sh $(PROFILE)
 
 # by file, so that what a file's tests share is made once; the twenty slowest tests are named
 test: setup ## the tests but the slow ones, 9 minutes on two cores

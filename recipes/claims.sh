@@ -135,17 +135,17 @@ fi
 
 if [[ $PARTS = *tuning* ]]; then
   budget=$(cat budget)
-  spend() { # NAME FILES...: SFT on the files, from the start, until NAME has used as much processor time as RL
-    local name=$1 steps=$SFT_PROBE spent
-    shift
+  spend() { # NAME PAID FILES...: SFT on the files, from the start, until NAME and PAID have used RL's processor time
+    local name=$1 paid=$2 steps=$SFT_PROBE spent
+    shift 2
     [ -e $name ] || swr1 init-policy $name --from start
-    while :; do
+    touch $name.seconds
+    while spent=$(seconds $name $paid); [ ! -e $name.steps ] || ((spent * 100 < budget * 95)); do
+      [ ! -e $name.steps ] || steps=$(cat $name.steps) steps=$((steps + (budget - spent) * steps / $(seconds $name) + 1))
       timed $name tune sft "$@" --policy $name --seed $SEED --lr 3e-4 --batch-tokens 2000 --epochs 10000 --steps $steps
-      spent=$(seconds $name)
-      ((spent * 100 < budget * 95)) || break
-      steps=$((steps + (budget - spent) * steps / spent + 1))
+      echo $steps >$name.steps
     done
-    echo "$name: $steps steps, $spent of $budget seconds" | tee -a spent.txt
+    echo "$name: $(cat $name.steps) steps, $spent seconds; RL: $budget" | tee -a spent.txt
   }
   sampled() { # of the start, as many of each prompt as RL takes
     complete prompts.jsonl --policy start --seed $SEED --samples $SAMPLES --temperature 1 \
@@ -154,14 +154,14 @@ if [[ $PARTS = *tuning* ]]; then
       swr1 sample --by verdicts.length.detail.length --order rising >sampled.jsonl
   }
   step "fine-tuning on the start's own right completions: the shortest of each prompt, and all"
-  [ -e sampled.seconds ] || timed sampled sampled
-  for name in shortest all; do
-    [ -e $name.seconds ] || cp sampled.seconds $name.seconds # each pays for the samples
-    spend $name sampled.jsonl --reward-at-least 3 $([ $name = all ] || echo --best-of 1)
+  [ -s sampled.seconds ] || timed sampled sampled
+  rm -f spent.txt
+  for name in shortest all; do # each pays for the samples
+    spend $name sampled sampled.jsonl --reward-at-least 3 $([ $name = all ] || echo --best-of 1)
   done
   step "fine-tuning on careful traces"
   swr1 trace prompts.jsonl --style cases -o careful-traces.jsonl
-  spend careful careful-traces.jsonl
+  spend careful '' careful-traces.jsonl
 
   step "sizes, and changed puzzles"
   change() { swr1 perturb statement leaf names order wording roles --wording plain --roles saint/sinner --with-original "$@"; }
