@@ -2,12 +2,13 @@
 # What reinforcement learning carries to, on Knights and Knaves, small enough for a laptop: puzzles larger
 # than those it trained on, changed puzzles, other words; and fine-tuning with the same puzzles and time beside it.
 #
-#   recipes/claims.sh laptop     one CPU core, about half an hour, nothing to download
+#   recipes/claims.sh laptop     one CPU core, about XX, nothing to download
 #   recipes/claims.sh smoke      the same stages in about a minute, learning nothing
 #
 # Stopped at any point, the same command goes on where it was. Variables, and what they are in the laptop profile:
 #   SEED=0        names another run
-#   PARTS="sizes tuning"    which parts: sizes (larger than trained), tuning (RL beside fine-tuning)
+#   PARTS="sizes tuning changes"    which parts: sizes (larger than trained), tuning (fine-tuning beside RL),
+#                 changes (changed puzzles, another wording, other roles)
 #   START=        a policy to start from, made by an earlier run (its `start`), instead of a new one
 #   KNOWN=2-4     inhabitants of the puzzles of SFT, from which the start has its skill
 #   PEOPLE=2-3    inhabitants of the puzzles of RL and of all fine-tuning
@@ -17,6 +18,7 @@
 #   SFT_STEPS=5000 STEPS=70 SAMPLES=8 BATCH=16 MAX_TOKENS=480 LONGEST=1800    as in recipes/logic-rl.sh
 #   SFT_PUZZLES=10800 HELD_OUT=100    of SFT for 2 people, twice as many for more; held out, of each size
 #   PERTURBED=150 puzzles of the training split, and as many held out, that are perturbed
+#   BUDGET=       processor seconds of each fine-tuning, instead of those that RL took
 #   RUN=          the folder of the run; by itself runs/claims-PROFILE-SEED and what is varied
 set -euo pipefail
 . "$(dirname "$0")/variables.sh"
@@ -32,18 +34,20 @@ smoke)
 *) die "unknown profile $PROFILE: laptop or smoke" ;;
 esac
 : "${SFT_PROBE:=300}" "${SFT_STEPS:=5000}" "${SFT_PUZZLES:=10800}" "${HELD_OUT:=100}" "${PROMPTS:=400}" "${STEPS:=70}" "${BATCH:=16}"
-: "${SAMPLES:=8}" "${MAX_TOKENS:=480}" "${LONGEST:=1800}" "${PERTURBED:=150}" "${PARTS:=sizes tuning}"
+: "${SAMPLES:=8}" "${MAX_TOKENS:=480}" "${LONGEST:=1800}" "${PERTURBED:=150}" "${PARTS:=sizes tuning changes}"
+TUNED="shortest all careful"
 vary KNOWN 2-4
 vary PEOPLE 2-3
 vary TESTED 2-5
 vary OTHER 10
 START=${START:-}
 numbers SFT_STEPS SFT_PUZZLES HELD_OUT PROMPTS STEPS BATCH SAMPLES MAX_TOKENS LONGEST PERTURBED OTHER
+[ -z "${BUDGET:-}" ] || numbers BUDGET
 for sizes in KNOWN PEOPLE TESTED; do
   [[ ${!sizes} =~ ^[0-9]+-[0-9]+$ ]] || die "$sizes=${!sizes}: a range such as 2-3"
   opens $sizes gen-puzzles --people "${!sizes}" --names few
 done
-for part in $PARTS; do [[ $part =~ ^(sizes|tuning)$ ]] || die "PARTS=$part: sizes, tuning"; done
+for part in $PARTS; do [[ $part =~ ^(sizes|tuning|changes)$ ]] || die "PARTS=$part: sizes, tuning, changes"; done
 [ -z "$START" ] || [ -e "$START" ] || die "START=$START: no such policy"
 [ -z "$START" ] || START=$(cd "$START" && pwd)
 
@@ -134,7 +138,7 @@ if [[ $PARTS = *sizes* ]]; then
 fi
 
 if [[ $PARTS = *tuning* ]]; then
-  budget=$(cat budget)
+  budget=${BUDGET:-$(cat budget)}
   spend() { # NAME PAID FILES...: SFT on the files, from the start, until NAME and PAID have used RL's processor time
     local name=$1 paid=$2 steps=$SFT_PROBE spent
     shift 2
@@ -145,7 +149,7 @@ if [[ $PARTS = *tuning* ]]; then
       timed $name tune sft "$@" --policy $name --seed $SEED --lr 3e-4 --batch-tokens 2000 --epochs 10000 --steps $steps
       echo $steps >$name.steps
     done
-    echo "$name: $(cat $name.steps) steps, $spent seconds; RL: $budget" | tee -a spent.txt
+    echo "$name: $(cat $name.steps) steps, $spent seconds of $budget; RL: $(cat budget)" | tee -a spent.txt
   }
   sampled() { # of the start, as many of each prompt as RL takes
     complete prompts.jsonl --policy start --seed $SEED --samples $SAMPLES --temperature 1 \
@@ -163,17 +167,27 @@ if [[ $PARTS = *tuning* ]]; then
   swr1 trace prompts.jsonl --style cases -o careful-traces.jsonl
   spend careful '' careful-traces.jsonl
 
-  step "sizes, and changed puzzles"
+  runs=()
+  for name in start rl $TUNED; do
+    evaluate $name tested
+    runs+=("$name=$name-tested.jsonl")
+  done
+  swr1 eval "${runs[@]}" --trained "$(each $PEOPLE | tr ' ' ,)" --picture tuning.png | tee tuning.txt
+fi
+
+if [[ $PARTS = *changes* ]]; then
+  step "changed puzzles, other wording, other roles"
   change() { swr1 perturb statement leaf names order wording roles --wording plain --roles saint/sinner --with-original "$@"; }
   swr1 sample prompts.jsonl -n $PERTURBED | change -o train.jsonl
   puzzles --split test --people $PEOPLE --seed 7 -n $PERTURBED | change -o held-out.jsonl
-  runs=() memory=()
-  for name in start rl shortest all careful; do
-    for set in tested train held-out; do evaluate $name $set; done
-    runs+=("$name=$name-tested.jsonl") memory+=("$name train=$name-train.jsonl" "$name held-out=$name-held-out.jsonl")
+  runs=()
+  for name in start rl $TUNED; do
+    [ -e $name/latest ] || continue # without the part tuning
+    evaluate $name train
+    evaluate $name held-out
+    runs+=("$name train=$name-train.jsonl" "$name held-out=$name-held-out.jsonl")
     swr1 analyze $name-held-out.jsonl --by people --words terse >words-$name.txt
   done
-  swr1 eval "${runs[@]}" --trained "$(each $PEOPLE | tr ' ' ,)" --picture tuning.png | tee tuning.txt
-  swr1 eval "${memory[@]}" --memorisation | tee memorisation.txt
+  swr1 eval "${runs[@]}" --memorisation | tee memorisation.txt
 fi
 echo "$RUN: sizes.txt, whole.txt, tuning.txt, memorisation.txt, spent.txt, words-*.txt"
