@@ -100,23 +100,26 @@ reinforce() {
     swr1 verify format knights | swr1 reward logic-rl |
     tune grpo --policy rl --steps $STEPS --batch $BATCH --lr 3e-4 --kl 0 --aggregation token-mean --micro-tokens 2048
 }
-whole() { # FILE: by size, of how many completions the first world that is tried, and the answer, name everybody
+whole() { # FILE: by size, how many people the first world that is tried and the answer name, and who is left out
   python - "$1" <<'PYTHON'
 import json, re, sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 
-rows = defaultdict(list)
+sizes = defaultdict(Counter)
 for line in open(sys.argv[1]):
     record = json.loads(line)
     names, text = record["info"]["names"], record["completion"]
-    world = re.findall(r"(\w+)_(?:honest|liar)", re.split(";", text, maxsplit=1)[0])
+    world = re.findall(r"(\w+)_(?:honest|liar)", text.partition(";")[0])
     answer = re.findall(r"(\w+) is a", text.partition("<answer>")[2])
-    rows[len(names)].append(("try" in text, sorted(world) == sorted(names), len(answer), sorted(answer) == sorted(names)))
-for people, found in sorted(rows.items()):
-    tried = [row for row in found if row[0]]
-    print(f"{sys.argv[1]}: {people} people: {len(tried)} of {len(found)} try; of these {sum(r[1] for r in tried)} name"
-          f" everybody in the first world, {sum(r[3] for r in tried)} in the answer; all: lines of the answer"
-          f" {sum(r[2] for r in found) / len(found):.1f}")
+    out = [str(place + 1) for place, name in enumerate(names) if name not in answer]
+    row = sizes[len(names)]
+    row["completions"] += 1
+    if "try" in text:
+        row["try"] += 1
+        row[f"{len(world)} in the first world"] += 1
+    row[f"left out: {'none' if not out else 'place ' + out[0] if len(out) == 1 else 'more than one'}"] += 1
+for people, row in sorted(sizes.items()):
+    print(f"{sys.argv[1]}, {people} people:", ", ".join(f"{name} {n}" for name, n in sorted(row.items())))
 PYTHON
 }
 evaluate() { # POLICY SET: greedy completions, judged
