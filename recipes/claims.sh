@@ -2,7 +2,7 @@
 # What reinforcement learning carries to, on Knights and Knaves, small enough for a laptop: puzzles larger
 # than those it trained on, changed puzzles, other words; and fine-tuning with the same puzzles and time beside it.
 #
-#   recipes/claims.sh laptop     one CPU core, about XX, nothing to download
+#   recipes/claims.sh laptop     one CPU core, half an hour to an hour, nothing to download
 #   recipes/claims.sh smoke      the same stages in about a minute, learning nothing
 #
 # Stopped at any point, the same command goes on where it was. Variables, and what they are in the laptop profile:
