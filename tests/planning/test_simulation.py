@@ -141,6 +141,9 @@ RUNS = st.builds(
     prompt=st.floats(0, 30),
     max_lag=st.integers(0, 4),
     block=st.none() | st.integers(1, 8),
+    at_once=st.none() | st.integers(1, 8),
+    order=st.sampled_from(["input", "finished"]),
+    background=st.booleans(),
     replicas=st.integers(1, 5),
     swap=st.floats(0, 1),
     publish=st.floats(0, 1),
@@ -179,6 +182,30 @@ def test_more_work_is_slower(setting):
     seconds = simulate(constant).seconds
     assert simulate(replace(constant, publish=constant.publish + 0.5)).seconds >= seconds - 1e-9
     assert simulate(replace(constant, lengths=Lognormal(40, 0, 200))).seconds > seconds
+
+
+def test_writes_beside_the_steps_take_their_copy_alone():
+    """Unless writing takes longer than a step: then it is the limit."""
+    slow = replace(EXACT, max_lag=2, train=Train(0.005), publish=0.1, checkpoint=0.4, steps=40)
+    within, beside = simulate(slow), simulate(replace(slow, background=True))
+    assert within.step_seconds - beside.step_seconds == pytest.approx(0.45, abs=0.05)
+    held = simulate(replace(slow, background=True, checkpoint=400.0))
+    assert held.step_seconds == pytest.approx(401, rel=0.15)
+
+
+def test_finished_groups_need_not_wait_for_a_long_one():
+    uneven = replace(
+        EXACT, lengths=Lognormal(100, 1.4, 4000), decode=Decode(0.01, 0.0), max_lag=3, steps=80
+    )
+    kept, free = simulate(uneven), simulate(replace(uneven, order="finished"))
+    assert free.step_seconds < kept.step_seconds
+    assert free.lag_max <= 3
+
+
+def test_tokens_in_flight_are_younger_than_their_beginning():
+    long = simulate(replace(EXACT, lengths=Lognormal(400, 0, 400), max_lag=2, steps=30))
+    assert long.lag_max == 2
+    assert sum(long.lags[5:]) / 25 < 1.9
 
 
 def test_more_lag_is_not_slower():

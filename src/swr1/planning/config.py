@@ -78,6 +78,12 @@ class PlanConfig:
         min=1,
         default="none: prompts start one by one, and versions come in flight",
     )
+    at_once: int | None = run(
+        None,
+        "Prompts that are written at once in flight (rollout --batch of hf).",
+        min=1,
+        default="any number",
+    )
     order: str = run("input", "How groups leave: see rollout --order.", metavar="RULE")
     background: bool | None = run(
         None,

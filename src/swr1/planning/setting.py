@@ -87,6 +87,7 @@ def setting_of(basis: Basis, split: Split, ledger: Ledger) -> Setting:
         max_lag=w.max_lag,
         publish_every=w.publish_every,
         block=w.block,
+        at_once=w.at_once,
         order=w.order,
         background=background,
         copy=costs.COPY,

@@ -35,6 +35,7 @@ class Setting:
         steps, batch, samples, max_lag, publish_every: as of train-step and rollout.
         prompt: tokens of a prompt, computed once for its samples and trained with once.
         block: prompts per block, between which weights are taken; None: prompts one by one, in flight.
+        at_once: prompts that a replica writes at once at most, without blocks (rollout --batch of hf).
         order: how groups leave the engines, as of rollout.
         replicas, gpus_per_replica: engine replicas, and the GPUs (or cores) of each.
         swap: for a replica to take new weights. publish: for the trainer to write them.
@@ -62,6 +63,7 @@ class Setting:
     max_lag: int = 0
     publish_every: int = 1
     block: int | None = None
+    at_once: int | None = None
     order: str = "input"
     replicas: int = 1
     gpus_per_replica: int = 1
@@ -146,6 +148,7 @@ class _Run:
         self.taken = self.version = self.step = 0
         self.window = Window(0, setting.order)
         self.under_way: dict[int, Group] = {}
+        self.writing = 0  # groups that are owed sequences
         self.left: list[Group] = []  # in the order of leaving; lost ones taken out
         self.written = 0.0  # when the writer has done all that it was handed
         self.life = 0  # how often the line began anew: what was handed over before is void
@@ -192,7 +195,10 @@ class _Run:
         if self.setting.block is not None:
             self._dispatch_blocks(self.setting.block)
             return
-        if (room := self._room()) > 0:
+        room = self._room()
+        if self.setting.at_once is not None:
+            room = min(room, self.setting.at_once * self.setting.replicas - self.writing)
+        if room > 0:
             self._start(room)
         most = self.setting.decode.most
         places = [(r.load, r.number) for r in self.replicas if r.load < most]
@@ -240,6 +246,7 @@ class _Run:
         for row in s.lengths.draw(self.rng, count, s.samples):
             group = Group(s.samples, self.window.start(self._limit()))
             self.under_way[group.number] = group
+            self.writing += 1
             self.queue.extend(Sequence(group, int(n)) for n in row)
 
     def _swap(self, replica: Replica) -> None:
@@ -270,6 +277,7 @@ class _Run:
             group.oldest = min(group.oldest, sequence.version)
             if not group.owed:
                 self.window.finished(group.number)
+                self.writing -= 1
         for number in self.window.leaving():
             group = self.under_way.pop(number)
             self.pipe_free = max(self.pipe_free, self.env.now)
@@ -278,6 +286,8 @@ class _Run:
             self.left.append(group)
         if len(self.left) >= (self.step + 1) * self.setting.batch and not self.ready.triggered:
             self.ready.succeed()
+        if self.setting.at_once is not None and self.setting.block is None:
+            self.dispatch()
 
     # --- training ---
 
@@ -412,6 +422,7 @@ class _Run:
             replica.debt, replica.version = s.restart, self.version
         self.queue.clear()
         self.under_way.clear()
+        self.writing = 0
         self.window = Window(self.step * s.batch, s.order)
         del self.left[self.step * s.batch :], self.lags[self.step :], self.trained[self.step :]
         self.pipe_free = self.written = 0.0
