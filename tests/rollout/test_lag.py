@@ -12,6 +12,7 @@ from swr1.errors import SwrError, UsageError
 from swr1.policy import Policy
 from swr1.rollout.follower import PolicyFollower
 from swr1.rollout.prompt_stream import PromptStream
+from swr1.streams import Stage
 from swr1.streams.reading import GROUP_END, SILENCE, Placed
 
 
@@ -242,3 +243,9 @@ def test_looking_ahead_gives_nothing():
     assert [r["id"] for r in prompts] == ["p8", "p9"]
     assert not prompts.more()
     assert prompts.given == 10
+
+
+def test_a_run_that_is_over_at_once_has_its_summary(tmp_path, capsys):
+    with Stage("rollout", {}, inputs=[], output="-", metrics=tmp_path / "m.jsonl") as stage:
+        stage.tallies["seconds"].update({"idle": 0.0, "at work": 0.0})
+    assert json.loads((tmp_path / "m.jsonl").read_text())["tallies"]["seconds"]["idle"] == 0

@@ -367,7 +367,8 @@ class Stage:
         if self.writer.lines_done:
             parts.append(f"{self.writer.lines_done:,} done before")
         for name, counter in self.tallies.items():
-            whole = counter.total()
+            if not (whole := counter.total()):
+                continue  # seconds of a run that was over at once
             most = counter.most_common(4)
             shares = [f"{label} {n / whole:.1%}" for label, n in most]
             if rest := whole - sum(n for _, n in most):
